@@ -1,0 +1,35 @@
+# Two commands: `make demo` shows the whole job on a simulated cohort, `make test` checks everything.
+PYTHON ?= python3
+BIN := .venv/bin
+CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
+
+.PHONY: demo test install clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt CMakeLists.txt $(CORE)
+	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { \
+	  echo "mmq-tf needs a C compiler for its signal core: install gcc or clang (Debian: apt install gcc) and try again." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "mmq-tf needs Python 3.11 or newer: run make PYTHON=python3.11." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (some minutes the first time)"
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: install
+	@$(BIN)/mmq-tf simulate --out demo/cohort --subjects 12 --seed 7 --force
+	@$(BIN)/mmq-tf train simulated --data demo/cohort --out demo/run --force
+	@$(BIN)/mmq-tf export demo/run --int8 --out demo/bundle
+	@$(BIN)/mmq-tf verify demo/bundle
+	@$(BIN)/mmq-tf stream demo/bundle --replay demo/cohort/$$($(BIN)/mmq-tf report demo/run --test-subject) --drop ppg@420-480 --drop eda@500-560 --every 10
+	@echo "SIMULATED data throughout. Open demo/run/report.html for the result and demo/bundle/MODEL_CARD.md for the model."
+
+test: install
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/pytest -n 2
+
+clean:
+	rm -rf .venv build demo

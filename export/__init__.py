@@ -1,0 +1,1 @@
+"""Turn a trained net into files for a device; the only package that imports TensorFlow."""

@@ -1,0 +1,263 @@
+"""`write_bundle`: a trained net becomes a folder to embed, or an error that says why not."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from pydantic import ValidationError
+
+from export import c_model, card, gate, golden, sources
+from export.calibrate import calibration_windows
+from export.convert import check_ops, convert, count_macs, list_ops
+from export.errors import ExportError
+from export.folder import check_target, write_folder
+from export.microcontroller import arena_bytes
+from export.recipes import RECIPES
+from firmware_bridge.device import MODEL_FILES, check_fits, decision_settings
+from firmware_bridge.frontend import FrontEnd, Quantisation
+from firmware_bridge.manifest import (
+    MANIFEST_NAME,
+    DataFacts,
+    DecisionSettings,
+    Manifest,
+    ModelFacts,
+    file_entry,
+)
+from firmware_bridge.runtime import TFLiteModel
+from firmware_bridge.sources.replay import SignalLike
+
+CALIBRATION_WINDOWS = 300
+_PACKAGES = ("mmq-tf", "tensorflow", "keras", "numpy", "ai-edge-litert", "tflite-micro")
+
+OnGate = Callable[[Sequence[gate.GateRow]], None]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows an export needs: features float32 [N, T, F], presence [N, T, M], labels int8 [N, tasks]."""
+
+    features: np.ndarray
+    presence: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The three flatbuffers and LiteRT's view of two of them."""
+
+    content: dict[str, bytes]
+    int8: TFLiteModel
+    float32: TFLiteModel
+
+
+def write_bundle(
+    out: str | Path,
+    *,
+    deployed: keras.Model,
+    front_end: FrontEnd,
+    decision: Mapping[str, object],
+    validation: Windows,
+    golden_signals: Mapping[str, SignalLike],
+    card_facts: Mapping[str, Any],
+    report_html: str | None = None,
+    max_drop: float = 0.5,
+    calibration: Windows | None = None,
+    on_gate: OnGate = lambda rows: None,
+) -> Manifest:
+    """Quantise a net, judge it, and write the bundle folder.
+
+    Parameters
+    ----------
+    out
+        Folder to make; an older bundle there is replaced, anything else is refused.
+    deployed
+        From `export.graph.deployed_model`.
+    front_end
+        With the run's normalisation.
+    decision
+        The run's decision settings (see `firmware_bridge.manifest.DecisionSettings`).
+    validation
+        Normalised windows of subjects that did not train the net: int8 is judged on them.
+    golden_signals
+        Raw signals by modality, for the golden replay.
+    card_facts
+        ``name``, ``data`` (see `DataFacts`), ``exported_model``, ``train_subjects``, ``test_subjects``,
+        ``results`` (rows of the results contract).
+    report_html
+        The run's report.
+    max_drop
+        Points of macro-F1 int8 may lose.
+    calibration
+        Windows the converter sees; the validation windows where none are given.
+    on_gate
+        Called with the table of float against int8 before it is judged.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ExportError
+        When int8 loses too much, an operation is not allowed, parts do not fit, or the folder cannot be
+        written.
+    BridgeError
+        When the model does not fit the front end or the decision settings.
+    """
+    out = Path(out)
+    check_target(out)
+    settings = decision_settings(decision)
+    models = _convert(deployed, calibration or validation)
+    front_end = front_end.with_quantisation(_quantisation(models.int8))
+    check_fits(front_end, models.int8, settings)
+    mix = gate.missing_mix(validation.features, validation.presence, validation.labels)
+    rows = gate.compare(models.float32, models.int8, mix, tuple(settings.tasks))
+    on_gate(rows)
+    judged = gate.require(rows, max_drop)
+    facts = _model_facts(models, judged, max_drop)
+    files = _model_files(models, front_end)
+    files |= _golden_and_sources(front_end, models, settings, facts, golden_signals, card_facts)
+    manifest = _manifest(files, facts, settings, card_facts)
+    files |= _documents(manifest, rows, front_end, card_facts, report_html)
+    entries = {name: file_entry(content) for name, content in sorted(files.items())}
+    manifest = manifest.model_copy(update={"files": entries})
+    write_folder(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
+    return manifest
+
+
+def _convert(deployed: keras.Model, calibration: Windows) -> _Models:
+    windows = calibration_windows(calibration.features, calibration.presence, CALIBRATION_WINDOWS)
+    content = {
+        name: convert(deployed, None if recipe.numbers == "float32" else windows, recipe)
+        for name, recipe in RECIPES.items()
+    }
+    for value in content.values():
+        check_ops(value)
+    return _Models(
+        content,
+        TFLiteModel(content["int8"], MODEL_FILES["int8"]),
+        TFLiteModel(content["float32"], MODEL_FILES["float32"]),
+    )
+
+
+def _quantisation(model: TFLiteModel) -> Quantisation:
+    scale, zero_point = model.quantisation("features")
+    return Quantisation(scale=scale, zero_point=zero_point)
+
+
+def _model_facts(models: _Models, judged: gate.GateRow, max_drop: float) -> ModelFacts:
+    content = models.content
+    return ModelFacts(
+        float32_bytes=len(content["float32"]),
+        int8_bytes=len(content["int8"]),
+        int8_float_io_bytes=len(content["int8_float_io"]),
+        arena_bytes=arena_bytes(content["int8"]),
+        macs=count_macs(content["int8"]),
+        ops=dict(sorted(list_ops(content["int8"]).items())),
+        float32_macro_f1=judged.float32_macro_f1,
+        int8_macro_f1=judged.int8_macro_f1,
+        drop_points=judged.drop_points,
+        max_drop_points=max_drop,
+        agreement=judged.agreement,
+        judged_windows=judged.windows,
+    )
+
+
+def _model_files(models: _Models, front_end: FrontEnd) -> dict[str, bytes]:
+    files = {MODEL_FILES[name]: content for name, content in models.content.items()}
+    return {**files, "frontend.json": front_end.to_json().encode("utf-8")}
+
+
+def _golden_and_sources(
+    front_end: FrontEnd,
+    models: _Models,
+    settings: DecisionSettings,
+    facts: ModelFacts,
+    signals: Mapping[str, SignalLike],
+    card_facts: Mapping[str, Any],
+) -> dict[str, bytes]:
+    cut = golden.cut_golden(signals, front_end)
+    short = golden.golden_front_end(front_end, golden.count_tokens(front_end, cut))
+    tokens = golden.replay_golden(short, cut)
+    logits = {
+        "float32": models.float32.predict_many(tokens.window_features, tokens.window_presence),
+        "int8": models.int8.predict_many(tokens.window_features, tokens.window_presence),
+    }
+    data = _data_facts(card_facts)
+    text = {
+        "mmq_model.h": c_model.model_header(models.content["int8"], models.int8, settings, facts.arena_bytes),
+        "mmq_model.c": c_model.model_source(models.content["int8"]),
+        "mmq_ops.h": c_model.ops_header(facts.ops),
+    }
+    code = {name: value.encode("utf-8") for name, value in text.items()}
+    code |= {**sources.core_sources(), **sources.generated_headers(front_end, short, cut)}
+    files = {f"{sources.FOLDER}/{name}": content for name, content in code.items()}
+    source = {"data": data.name, "simulated": data.simulated}
+    return {**files, **golden.golden_files(short, cut, tokens, logits, source)}
+
+
+def _data_facts(card_facts: Mapping[str, Any]) -> DataFacts:
+    try:
+        return DataFacts.model_validate(card_facts["data"])
+    except (KeyError, ValidationError) as error:
+        raise ExportError(
+            "metrics.json: data must hold name, title, licence, attribution, simulated and label_kind; "
+            "train again."
+        ) from error
+
+
+def _manifest(
+    files: Mapping[str, bytes], facts: ModelFacts, settings: DecisionSettings, card_facts: Mapping[str, Any]
+) -> Manifest:
+    data = _data_facts(card_facts)
+    try:
+        return Manifest(
+            name=str(card_facts["name"]),
+            versions=_versions(),
+            simulated=data.simulated,
+            data=data,
+            exported_model=str(card_facts["exported_model"]),
+            train_subjects=tuple(card_facts.get("train_subjects", ())),
+            test_subjects=tuple(card_facts.get("test_subjects", ())),
+            decision=settings,
+            model=facts,
+            files={name: file_entry(content) for name, content in files.items()},
+        )
+    except (KeyError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise ExportError(
+            f"metrics.json: the run's facts are not complete ({reason}); train again."
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _documents(
+    manifest: Manifest,
+    rows: Sequence[gate.GateRow],
+    front_end: FrontEnd,
+    card_facts: Mapping[str, Any],
+    report_html: str | None,
+) -> dict[str, bytes]:
+    results = card_facts.get("results", ())
+    text = {
+        "MODEL_CARD.md": card.render("MODEL_CARD.md.j2", manifest, rows, front_end, results),
+        "README.md": card.render("README.md.j2", manifest, rows, front_end, results),
+        "report.html": report_html or card.render("report.html.j2", manifest, rows, front_end, results),
+    }
+    return {name: value.encode("utf-8") for name, value in text.items()}

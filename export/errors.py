@@ -1,0 +1,8 @@
+"""The one exception base of this package."""
+
+
+class ExportError(ValueError):
+    """A model that cannot be exported, or a bundle that cannot be trusted.
+
+    The command line shows its message as one sentence and exits with 2.
+    """

@@ -1,0 +1,48 @@
+"""What a conversion does, as plain values."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to convert a deployed graph.
+
+    Attributes
+    ----------
+    name : str
+        Also the file's name: ``model_<name>.tflite``.
+    numbers : {"int8", "float32"}
+        What weights and activations are made of.
+    inputs_outputs : {"int8", "float32"}
+        What the model takes and gives.
+    per_tensor_dense : bool
+        One scale a dense kernel instead of one a channel: a smaller file and arena for .002 of logit error.
+    unfold_batch_matmul : bool
+        Write batch products as slices and dense layers: for runtimes whose int8 batch product is wrong.
+    """
+
+    name: str
+    numbers: Literal["int8", "float32"]
+    inputs_outputs: Literal["int8", "float32"]
+    per_tensor_dense: bool = True
+    unfold_batch_matmul: bool = False
+
+
+def int8() -> Recipe:
+    """Full integer, integer inputs and outputs: for microcontrollers."""
+    return Recipe("int8", "int8", "int8")
+
+
+def int8_float_io() -> Recipe:
+    """Full integer inside, float32 inputs and outputs: for phones and the browser."""
+    return Recipe("int8_float_io", "int8", "float32")
+
+
+def float32() -> Recipe:
+    """Nothing quantised: the reference."""
+    return Recipe("float32", "float32", "float32")
+
+
+RECIPES = {recipe.name: recipe for recipe in (int8(), int8_float_io(), float32())}
+"""Every recipe of a bundle, by name."""

@@ -1,0 +1,137 @@
+"""The C part of a bundle: what goes in, and whether what lies there is that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+import firmware_bridge
+from export import c_model, golden
+from export.errors import ExportError
+from export.example_run import ExampleOutput, find_compiler, run_example
+from export.golden_store import GoldenStore
+from firmware_bridge.device import MODEL_FILES
+from firmware_bridge.frontend import FrontEnd
+from firmware_bridge.manifest import Manifest
+from firmware_bridge.spec_header import spec_header
+
+FOLDER = "mmq_bridge"
+Outcome = tuple[str, Literal["ok", "failed", "skipped"], str]
+
+
+def core_sources() -> dict[str, bytes]:
+    """Return the installed C core and the example by their path inside ``mmq_bridge/``.
+
+    Raises
+    ------
+    ExportError
+        When a file is not there.
+    """
+    package = Path(firmware_bridge.__file__).parent
+    found = [
+        *((path, f"include/{path.name}") for path in sorted((package / "core" / "include").glob("*.h"))),
+        *((path, f"src/{path.name}") for path in sorted((package / "core" / "src").glob("*.[ch]"))),
+        *((package / "example" / name, name) for name in ("main.c", "CMakeLists.txt")),
+    ]
+    try:
+        return {name: path.read_bytes() for path, name in found}
+    except OSError as error:
+        raise ExportError(f"{error.filename}: the C source is not there; install mmq-tf again.") from error
+
+
+def generated_headers(
+    front_end: FrontEnd, replay_end: FrontEnd, signals: Mapping[str, golden.GoldenSignal]
+) -> dict[str, bytes]:
+    """Return the headers that follow from the front end and the golden samples alone."""
+    header = c_model.golden_header(
+        golden.golden_tables(replay_end, signals),
+        enrolment_tokens=golden.enrolment_tokens(replay_end),
+        steps=golden.golden_steps(replay_end, signals),
+        step_s=golden.golden_step_s(replay_end),
+    )
+    return {"mmq_spec.h": spec_header(front_end).encode(), "mmq_golden.h": header.encode()}
+
+
+def check_sources(
+    manifest: Manifest, files: Mapping[str, bytes], front_end: FrontEnd, store: GoldenStore
+) -> list[Outcome]:
+    """Check the model's array, the source text, and what the compiled example computes.
+
+    The example is compiled only where its text is what this installation would write: a bundle's own code is
+    never run.
+    """
+    outcomes: list[Outcome] = [_array(files)]
+    sources = {
+        name.removeprefix(f"{FOLDER}/"): content
+        for name, content in files.items()
+        if name.startswith(f"{FOLDER}/")
+    }
+    wanted = {**core_sources(), **generated_headers(front_end, store.front_end, store.signals)}
+    changed = sorted(name for name in wanted if sources.get(name) != wanted[name])
+    code = {name for name in sources if name.startswith(("src/", "include/"))}
+    changed += sorted(code - set(wanted))
+    made_by = manifest.versions.get("mmq-tf", "unknown")
+    if changed and made_by != _own_version():
+        return [*outcomes, ("text", "skipped", f"written by mmq-tf {made_by}; not compiled")]
+    if changed:
+        detail = f"{FOLDER}/{changed[0]} is not what mmq-tf {made_by} writes; export again."
+        return [*outcomes, ("text", "failed", detail)]
+    outcomes.append(("text", "ok", f"{len(wanted)} files as mmq-tf {made_by} writes them"))
+    return [*outcomes, _example(wanted, files, store)]
+
+
+def _own_version() -> str:
+    try:
+        return version("mmq-tf")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _array(files: Mapping[str, bytes]) -> Outcome:
+    text = files.get(f"{FOLDER}/mmq_model.c", b"")
+    same = array_bytes(text) == files[MODEL_FILES["int8"]]
+    detail = f"{FOLDER}/mmq_model.c holds " + ("the int8 model" if same else "another model; export again.")
+    return "model array", "ok" if same else "failed", detail
+
+
+def array_bytes(source: bytes) -> bytes:
+    """Return the bytes that a C array's text spells.
+
+    Examples
+    --------
+    >>> list(array_bytes(b"x[2] = { 0x01, 0xff, };"))
+    [1, 255]
+    """
+    return bytes(int(word, 16) for word in re.findall(rb"\b0x([0-9a-f]{2})\b", source))
+
+
+def _example(sources: Mapping[str, bytes], files: Mapping[str, bytes], store: GoldenStore) -> Outcome:
+    compiler = find_compiler()
+    if compiler is None:
+        return "example", "skipped", "no C compiler on this machine"
+    samples = {
+        name.removeprefix(f"{golden.FOLDER}/"): content
+        for name, content in files.items()
+        if name.startswith(f"{golden.FOLDER}/")
+    }
+    try:
+        printed = run_example(sources, samples, compiler)
+        return "example", "ok", _compare(printed, store, Path(compiler).name)
+    except ExportError as error:
+        return "example", "failed", str(error)
+
+
+def _compare(printed: ExampleOutput, store: GoldenStore, compiler: str) -> str:
+    for name, got in vars(printed).items():
+        wanted = np.ascontiguousarray(getattr(store.tokens, name))
+        if got.size != wanted.size or got.tobytes() != wanted.astype(got.dtype).tobytes():
+            raise ExportError(
+                f"{FOLDER}/main.c compiled with {compiler} computes other {name} than golden/{name}.npy."
+            )
+    counts = len(printed.features), len(printed.window_tokens)
+    return f"{compiler}: {counts[0]} tokens and {counts[1]} int8 windows, bit for bit"

@@ -1,0 +1,158 @@
+/* mmq_bridge.h: from raw samples of body sensors to the windows a model reads.
+ *
+ * Usage:
+ *     static uint64_t mem[MMQ_BYTES / 8];                       // at least mmq_bridge_size(&spec) bytes
+ *     mmq_bridge_t *bridge;
+ *     mmq_bridge_init(mem, sizeof mem, &mmq_spec, &bridge);
+ *     mmq_bridge_push(bridge, MMQ_SPEC_PPG, samples, frames, time_s);        // whenever a sensor delivers
+ *     if (mmq_bridge_window_i8(bridge, features, presence) == MMQ_OK) { ... invoke the model ... }
+ *
+ * C99, float32, no allocation, no recursion, no libm beyond sqrtf and fabsf. The caller owns all memory.
+ * Not thread safe: one bridge belongs to one thread. Compile with -ffp-contract=off.
+ */
+#ifndef MMQ_BRIDGE_H
+#define MMQ_BRIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MMQ_FRONTEND_VERSION 1u
+#define MMQ_MAX_MODALITIES 16u
+#define MMQ_MAX_CHANNELS 64u
+#define MMQ_MAX_BANDS 8u
+#define MMQ_MAX_TOKENS 512u
+#define MMQ_MAX_CONTEXT 40000u
+#define MMQ_MAX_FFT 1024u
+
+/* What a function returns. Nothing asserts. */
+typedef enum {
+    MMQ_OK = 0,
+    MMQ_NULL,         /* a pointer is NULL */
+    MMQ_BAD_SPEC,     /* the spec contradicts itself or exceeds a limit above */
+    MMQ_TOO_SMALL,    /* the memory is smaller than mmq_bridge_size() */
+    MMQ_BAD_MODALITY, /* no such modality in the spec */
+    MMQ_BAD_TIME,     /* time is NaN, infinite or beyond +-4e9 s */
+    MMQ_LATE,         /* some samples came too late or twice and were dropped; the rest was used */
+    MMQ_NO_TOKEN,     /* no closed token waits to be popped */
+    MMQ_NOT_READY,    /* fewer tokens than a window needs */
+    MMQ_ENROLLING,    /* the normaliser is still learning this wearer */
+    MMQ_NOT_QUANTISED /* the spec has no quantisation */
+} mmq_status_t;
+
+typedef enum { MMQ_EEG = 0, MMQ_ECG, MMQ_PPG, MMQ_EDA, MMQ_TEMP, MMQ_ACC, MMQ_KINDS } mmq_kind_t;
+
+typedef enum {
+    MMQ_RAW = 0,      /* features as measured, NaN where one could not be measured */
+    MMQ_POPULATION,   /* z = (x - mean) / std */
+    MMQ_ENROLMENT,    /* statistics of the first seconds, shrunk towards the population */
+    MMQ_RUNNING       /* statistics of all tokens so far, shrunk towards the population */
+} mmq_normaliser_t;
+
+/* One modality. Tables belong to the caller and must outlive the bridge. */
+typedef struct {
+    uint32_t kind;                /* mmq_kind_t */
+    uint32_t channels;            /* rows of samples */
+    uint32_t features;            /* features of one token */
+    uint32_t decimate;            /* keep one of so many samples */
+    uint32_t bands;               /* band filters, two biquads each */
+    uint32_t anti_alias_sections; /* biquads before decimation */
+    uint32_t hold_frames;         /* losses up to this long repeat the last sample */
+    uint32_t flat_frames;         /* a longer run of equal samples is flat; 0 = rule off */
+    uint32_t context;             /* decimated samples that context features look back over */
+    uint32_t fft_size;            /* power of two: eeg segment, ppg spectrum; 0 = none */
+    uint32_t spectrum_decimate;   /* ppg: further decimation before the spectrum */
+    uint32_t spectrum_samples;    /* ppg: samples in the spectrum, <= fft_size */
+    uint32_t spectrum_low;        /* ppg: first and last bin in which a pulse may lie */
+    uint32_t spectrum_high;
+    uint32_t peak_window;         /* ecg, ppg: odd lengths of the two moving averages, in decimated samples */
+    uint32_t beat_window;
+    uint32_t refractory;          /* ecg, ppg: no second beat within, in decimated samples */
+    float rate_hz;                /* as samples arrive */
+    float baseline_alpha;         /* share of the difference the running baseline takes up a sample */
+    float minimum, maximum;       /* a sample outside is lost */
+    float rail_low, rail_high;    /* a sample at or beyond is saturated */
+    float max_saturated_share, max_lost_share;
+    float beat_offset;            /* ecg, ppg: threshold above the long average, in shares of the mean */
+    float psd_scale;              /* eeg: from |X|^2 to unit^2/Hz */
+    const float *anti_alias;      /* [anti_alias_sections][5]: b0 b1 b2 a1 a2 */
+    const float *bank;            /* [bands][2][5] */
+    const float *fft_window;      /* eeg [fft_size], ppg [spectrum_samples] */
+    const float *twiddles;        /* [fft_size / 2][2]: cos, sin of 2 pi k / fft_size */
+    const uint16_t *band_bins;    /* eeg [bands][2]: first bin, one past the last */
+} mmq_modality_t;
+
+/* The whole front end, generated from frontend.json. */
+typedef struct {
+    uint32_t version;          /* MMQ_FRONTEND_VERSION */
+    uint32_t tokens;           /* T: tokens in a window */
+    uint32_t n_modalities;     /* M */
+    uint32_t n_features;       /* F: sum over modalities */
+    uint32_t normaliser;       /* mmq_normaliser_t */
+    uint32_t enrolment_tokens; /* tokens the enrolment lasts */
+    uint32_t quantised;        /* 1: scale and zero_point are valid */
+    int32_t zero_point;
+    float scale;
+    float token_s, grace_s;    /* s */
+    float prior_tokens, clip;
+    const float *mean;         /* [F], NULL when raw */
+    const float *std;          /* [F], NULL when raw */
+    const mmq_modality_t *modalities; /* [M] */
+} mmq_spec_t;
+
+typedef struct mmq_bridge mmq_bridge_t;
+
+/* Bytes mmq_bridge_init() needs for this spec; 0 when the spec is NULL or bad. */
+size_t mmq_bridge_size(const mmq_spec_t *spec);
+
+/* Prepare a bridge inside `mem` (any alignment, at least mmq_bridge_size() bytes, kept by the caller).
+ * Errors: MMQ_NULL, MMQ_BAD_SPEC, MMQ_TOO_SMALL. On error *bridge is NULL. */
+mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq_bridge_t **bridge);
+
+/* Hand over `frames` samples of one modality.
+ *   samples  [channels][frames] in the spec's unit, channel after channel; NaN marks a lost sample
+ *   time_s   when the first frame was taken, seconds since the recording began; a jump over 1.5 sample
+ *            periods is a gap, a step back drops what was already given
+ * Tokens close when every modality reached their end, or one is beyond it by grace_s.
+ * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (nothing is changed); MMQ_LATE (late samples dropped). */
+mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t frames,
+                             double time_s);
+
+/* Say that it is `time_s` now and that nothing older will come: closes every token that ended before.
+ * Errors: MMQ_NULL, MMQ_BAD_TIME. */
+mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s);
+
+/* Pop the oldest closed token that was not popped yet: features [F], presence [M] (0 or 1), its number
+ * (token k covers [k, k+1) * token_s; may be NULL). Tokens nobody pops are overwritten after a while.
+ * Errors: MMQ_NULL, MMQ_NO_TOKEN. */
+mmq_status_t mmq_bridge_token(mmq_bridge_t *bridge, float *features, uint8_t *presence, int64_t *number);
+
+/* The last T closed tokens: features [T][F], presence [T][M] as 0 or 1.
+ * Errors: MMQ_NULL, MMQ_NOT_READY, MMQ_ENROLLING (a window never overlaps the enrolment). */
+mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, float *presence);
+
+/* The same, quantised: round(x / scale) + zero_point, half away from zero; presence 127 or -128.
+ * Errors: as above, MMQ_NOT_QUANTISED. */
+mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence);
+
+/* The beats an ecg or ppg modality found in its context: `ages` [capacity] takes, oldest first, how many seconds
+ * before its newest sample each beat was; *count how many there are (only `capacity` are written).
+ * Errors: MMQ_NULL, MMQ_BAD_MODALITY (also when it has no beats). */
+mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, float *ages, uint32_t capacity,
+                              uint32_t *count);
+
+/* Number of tokens closed so far (the next token to close), or -1 when bridge is NULL. */
+int64_t mmq_bridge_closed(const mmq_bridge_t *bridge);
+
+/* Normalise a whole stream in place, exactly as a bridge would: features [n][F], presence [n][M] as 0 or 1,
+ * scratch 3 * F floats. For training; a device does not need it. Errors: MMQ_NULL, MMQ_BAD_SPEC. */
+mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const uint8_t *presence, uint32_t n,
+                                  float *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,1 @@
+"""Where samples come from: a recording replayed, later live streams."""

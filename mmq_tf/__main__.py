@@ -1,0 +1,3 @@
+from mmq_tf.cli import main
+
+main()

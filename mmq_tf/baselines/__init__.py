@@ -1,0 +1,30 @@
+"""What every net must beat: trivial guesses and trees, on the same folds and the same windows.
+
+A net is never reported without them. None of them has a setting chosen on test subjects: all settings are
+fixed here, before any data set is seen.
+"""
+
+from mmq_tf.baselines.base import Baseline
+from mmq_tf.baselines.guesses import Majority, Stratified
+from mmq_tf.baselines.label_shift import shift_labels
+from mmq_tf.baselines.models import Boosted, BoostedDropout, Forest, Logistic
+from mmq_tf.baselines.statistics import statistic_names, window_statistics
+
+BASELINES: dict[str, type[Baseline]] = {
+    kind.name: kind for kind in (Majority, Stratified, Logistic, Forest, Boosted, BoostedDropout)
+}
+"""Every baseline by its name in the results."""
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Boosted",
+    "BoostedDropout",
+    "Forest",
+    "Logistic",
+    "Majority",
+    "Stratified",
+    "shift_labels",
+    "statistic_names",
+    "window_statistics",
+]

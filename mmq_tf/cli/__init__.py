@@ -1,0 +1,70 @@
+"""The command line: one file a command."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+
+import click
+
+# TensorFlow reads these when it is first imported: one thread a worker makes runs repeatable, the rest is quiet.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+COMMANDS = ("simulate", "datasets", "train", "export", "verify", "stream")
+
+
+class _LazyGroup(click.Group):
+    """Import a command's module only when it is called: `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"mmq_tf.cli.{cmd_name}"), "command")
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="mmq-tf")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")
+def cli(debug: bool) -> None:
+    """Emotion and stress recognition on wearables that keeps working when sensors fail.
+
+    \b
+    mmq-tf train                         train on a SIMULATED cohort
+    mmq-tf train stress-predict --data DIR
+    mmq-tf export --int8                 turn the newest run into a bundle to embed
+    mmq-tf verify bundles/NAME
+    mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
+    """
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one sentence and exit code 2."""
+    debug = "--debug" in sys.argv
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped.", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo("stopped; `mmq-tf train --resume` goes on with an unfinished run.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except Exception as error:
+        if debug or not _is_ours(error):
+            raise
+        click.echo(f"mmq-tf: {error}", err=True)
+        sys.exit(2)
+
+
+def _is_ours(error: Exception) -> bool:
+    return any(base.__name__ in ("MMQError", "ExportError", "BridgeError") for base in type(error).__mro__)

@@ -1,0 +1,290 @@
+"""`mmq-tf export`: a run becomes a bundle to embed, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mmq_tf.errors import MMQError
+
+MAX_JSON_BYTES = 64_000_000
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf export --int8                               the newest run, into bundles/NAME
+  mmq-tf export runs/stress-predict --fold 3 --out bundles/watch
+  mmq-tf export runs/final --max-drop 0.2 --golden DIR/S02
+"""
+
+
+@click.command(name="export", epilog=_EPILOG)
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--int8", is_flag=True, default=True, help="Full-integer model (there is no other kind yet).")
+@click.option("--out", type=click.Path(path_type=Path), help="Bundle folder to make.  [default: bundles/RUN]")
+@click.option("--fold", type=click.IntRange(min=0), help="Export this fold's model instead of the run's.")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    default=0.5,
+    help="Points of macro-F1 int8 may lose against float on validation windows with data missing.",
+)
+@click.option(
+    "--golden",
+    type=click.Path(path_type=Path),
+    help="Recording (E4 or simulated folder) for the golden vectors.  [default: the one train kept]",
+)
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Also write size and score here (.json, with .md)."
+)
+def command(
+    run: Path | None,
+    int8: bool,
+    out: Path | None,
+    fold: int | None,
+    max_drop: float,
+    golden: Path | None,
+    results: Path | None,
+) -> None:
+    """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
+
+    Refused, with exit code 2, when int8 loses more than --max-drop points or an operation is not allowed.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if results is not None and results.suffix != ".json":
+        raise MMQError(f"{results}: a results file's name should end in .json.")
+    console = Console()
+    run = run or newest_run(Path("runs"))
+    out = out or Path("bundles") / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
+    manifest = export_run(run, out, fold, max_drop, golden, console)
+    facts = manifest.model
+    console.print(
+        f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes, arena "
+        f"{facts.arena_bytes:,} bytes, {facts.macs:,} MACs; {len(manifest.files)} files in {out}"
+    )
+    if results:
+        write_size_results(results, manifest, _read_json(run / "metrics.json"))
+        console.print(f"table: {results} and {results.with_suffix('.md')}")
+    console.print(f"next: mmq-tf verify {out}", highlight=False)
+
+
+def newest_run(parent: Path) -> Path:
+    """Return the run under `parent` that finished last.
+
+    Raises
+    ------
+    MMQError
+        If there is none.
+    """
+    runs = sorted(parent.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise MMQError(f"no finished run under {parent}/; name one, or make one with `mmq-tf train`.")
+    return runs[-1].parent
+
+
+def export_run(
+    run: Path, out: Path, fold: int | None, max_drop: float, golden: Path | None, console: Console
+) -> Any:
+    """Read a run folder and write its bundle; return the manifest.
+
+    Raises
+    ------
+    MMQError
+        If the folder is not a finished run or a file of it cannot be read.
+    ExportError
+        If the model does not pass.
+    """
+    from mmq_tf.cli._native_output import quiet_native
+
+    facts = _read_json(run / "metrics.json")
+    source = run if fold is None else run / "folds" / f"{fold:02d}"
+    if fold is not None:
+        facts = {**facts, **_fold_facts(run, source)}
+    _require(run, facts)
+    with console.status("quantising, judging and writing"), quiet_native():
+        from export.bundle import write_bundle
+        from export.graph import deployed_model
+        from firmware_bridge.frontend import FrontEnd
+
+        front_end = FrontEnd.load(source / "frontend.json")
+        net = _load_net(source / "model.keras")
+        shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
+        return write_bundle(
+            out,
+            deployed=deployed_model(net, *shape),
+            front_end=front_end,
+            decision=facts["decision"],
+            validation=_read_windows(source / "validation.npz"),
+            golden_signals=_golden_signals(run, golden),
+            card_facts=facts,
+            report_html=_read_report(run / "report.html"),
+            max_drop=max_drop,
+            on_gate=lambda rows: _show_gate(rows, max_drop, console),
+        )
+
+
+def _fold_facts(run: Path, folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        count = len([path for path in (run / "folds").glob("[0-9][0-9]") if path.is_dir()])
+        raise MMQError(f"{folder}: no such fold; the run has {count}, counted from 0.")
+    found = _read_json(folder / "metrics.json")
+    return {
+        key: found[key]
+        for key in ("exported_model", "train_subjects", "test_subjects", "decision")
+        if key in found
+    }
+
+
+def _require(run: Path, facts: dict[str, Any]) -> None:
+    for key in ("name", "data", "decision", "exported_model"):
+        if key not in facts:
+            raise MMQError(f"{run / 'metrics.json'}: expected the key {key!r}, found none; train again.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise MMQError(f"{path}: expected at most {MAX_JSON_BYTES} bytes; this is no run's file.")
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise MMQError(f"{path}: no such file; name the folder of a finished run.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise MMQError(f"{path}: cannot be read as JSON ({error}); train again.") from error
+    if not isinstance(content, dict):
+        raise MMQError(f"{path}: expected a JSON object, got {type(content).__name__}; train again.")
+    return content
+
+
+def _load_net(path: Path) -> Any:
+    import keras
+
+    import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
+
+    if not path.is_file():
+        raise MMQError(f"{path}: no such file; name the folder of a finished run.")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return {name: saved[name] for name in saved.files}
+    except FileNotFoundError as error:
+        raise MMQError(f"{path}: no such file; train again.") from error
+    except Exception as error:  # a broken zip raises many kinds
+        raise MMQError(f"{path}: cannot be read as arrays ({error}); train again.") from error
+
+
+def _read_windows(path: Path) -> Any:
+    from export.bundle import Windows
+
+    arrays = _read_arrays(path)
+    missing = [name for name in ("features", "presence", "labels") if name not in arrays]
+    if missing:
+        raise MMQError(f"{path}: expected the array {missing[0]!r}, found none; train again.")
+    labels = arrays["labels"]
+    return Windows(arrays["features"], arrays["presence"], labels[:, None] if labels.ndim == 1 else labels)
+
+
+def _golden_signals(run: Path, recording: Path | None) -> dict[str, Any]:
+    from export.golden import GoldenSignal
+
+    if recording is not None:
+        from mmq_tf.cli.stream import read_recording
+
+        return dict(read_recording(recording).signals)
+    path = run / "golden.npz"
+    if not path.is_file():
+        raise MMQError(f"{path}: no such file; name a recording for the golden vectors with --golden FOLDER.")
+    arrays = _read_arrays(path)
+    names = [key.removesuffix("_samples") for key in arrays if key.endswith("_samples")]
+    try:
+        return {
+            name: GoldenSignal(
+                arrays[f"{name}_samples"], float(arrays[f"{name}_rate"]), float(arrays[f"{name}_start"])
+            )
+            for name in names
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise MMQError(f"{path}: expected rate and start of every signal ({error}); train again.") from error
+
+
+def _read_report(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MMQError(f"{path}: cannot be read ({error}).") from error
+
+
+def _show_gate(rows: Sequence[Any], max_drop: float, console: Console) -> None:
+    table = Table(title=f"float against int8 on validation windows ({max_drop:g} points may be lost)")
+    for name in ("windows", "n", "float32", "int8", "loss", "same class"):
+        table.add_column(name, justify="left" if name == "windows" else "right")
+    for row in rows:
+        table.add_row(
+            row.condition,
+            str(row.windows),
+            f"{100 * row.float32_macro_f1:.2f}",
+            f"{100 * row.int8_macro_f1:.2f}",
+            f"{row.drop_points:+.2f}",
+            f"{row.agreement:.1%}",
+        )
+    console.print(table)
+
+
+def write_size_results(path: Path, manifest: Any, run_facts: dict[str, Any]) -> None:
+    """Write bytes, arena, MACs and macro-F1 of float32 and int8 by the results contract."""
+    from mmq_tf import __version__
+    from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+
+    facts = manifest.model
+    numbers = {
+        "float32": {"bytes": facts.float32_bytes, "macs": facts.macs, "macro_f1": facts.float32_macro_f1},
+        "int8": {
+            "bytes": facts.int8_bytes,
+            "arena_bytes": facts.arena_bytes,
+            "macs": facts.macs,
+            "macro_f1": facts.int8_macro_f1,
+        },
+    }
+    method = f"mmqnet-{run_facts.get('model', {}).get('size', 'nano')}"
+    rows = tuple(
+        ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1)
+        for condition, values in numbers.items()
+        for metric, value in values.items()
+    )
+    results = ResultsFile(
+        name=path.stem,
+        command=shlex.join(["mmq-tf", *sys.argv[1:]]),
+        version=__version__,
+        data=manifest.data.name,
+        simulated=manifest.simulated,
+        split=f"validation subjects of {manifest.exported_model}",
+        normalisation=str(run_facts.get("normalisation", "as the run")),
+        seeds=(0,),
+        machine=machine_description(),
+        rows=rows,
+        notes=(
+            f"macro_f1 over {facts.judged_windows} validation windows: complete, with random cells "
+            "hidden, with whole "
+            f"modalities gone; float32 and int8 name the same class in {facts.agreement:.1%}.",
+            "arena_bytes: TFLite Micro with 64-bit pointers, an upper bound for a microcontroller.",
+        ),
+    )
+    write_results(path, results)

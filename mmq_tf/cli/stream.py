@@ -1,0 +1,210 @@
+"""`mmq-tf stream`: a recording replayed through the device, one line a decision."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Recording
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf stream bundles/watch --replay DIR/S02
+  mmq-tf stream bundles/watch --replay DIR/S02 --drop ppg@600-900 --drop eda@900-end
+  mmq-tf stream bundles/watch --replay cohort/P003 --speed 10
+  mmq-tf stream bundles/watch --replay DIR/S02 --json | your-program
+"""
+
+
+@click.command(name="stream", epilog=_EPILOG)
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--replay",
+    "recording",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="E4 folder or simulated subject.",
+)
+@click.option(
+    "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Silence a sensor, in s; repeatable."
+)
+@click.option(
+    "--speed", type=click.FloatRange(min=0), default=0.0, help="Times real time; 0 is as fast as it goes."
+)
+@click.option("--every", type=click.IntRange(min=1), default=1, help="Show one decision of so many.")
+@click.option(
+    "--model",
+    type=click.Choice(["int8", "int8_float_io", "float32"]),
+    default="int8",
+    help="Which of the models.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(
+    bundle: Path, recording: Path, drops: tuple[str, ...], speed: float, every: int, model: Any, as_json: bool
+) -> None:
+    """Push the raw samples of a recording through BUNDLE as on a wearable; print its decisions.
+
+    A line says when, which class with which probability, and what share of each sensor was used; an
+    abstention says why.
+    """
+    from firmware_bridge.device import Device
+    from firmware_bridge.sources.replay import Drop, select
+    from mmq_tf.cli._native_output import quiet_native
+
+    if not math.isfinite(speed):
+        raise MMQError(f"--speed: expected a finite number from 0, got {speed}.")
+    wanted = [Drop.parse(text) for text in drops]
+    with quiet_native():
+        device = Device.from_bundle(bundle, model)
+    worn = read_recording(recording)
+    signals = select(device.front_end, worn.signals)
+    show = _Json(device, worn) if as_json else _Text(device, worn)
+    try:
+        show.start()
+        for index, decision in enumerate(decisions(device, signals, wanted, speed)):
+            show.decision(decision, shown=index % every == 0)
+        show.end()
+    except KeyboardInterrupt:
+        click.echo("stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(0)
+
+
+def read_recording(folder: Path) -> Recording:
+    """Return the recording in an E4 export or a simulated subject's folder.
+
+    Raises
+    ------
+    MMQError
+        If the folder is neither.
+    """
+    from mmq_tf.datasets.e4 import load_e4
+    from mmq_tf.datasets.folder import JSON_NAME, load_recording
+
+    if not folder.is_dir():
+        raise MMQError(f"{folder}: expected the folder of one recording, found none; check the path.")
+    return load_recording(folder) if (folder / JSON_NAME).is_file() else load_e4(folder)
+
+
+def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:
+    """Yield the decisions of a device while a recording is replayed, at `speed` times real time unless 0."""
+    from firmware_bridge.sources.replay import steps
+
+    began = time.monotonic()
+    for now_s, chunks in steps(signals, 1.0, drops):
+        if speed > 0:
+            time.sleep(max(0.0, began + now_s / speed - time.monotonic()))
+        for modality, samples, time_s in chunks:
+            yield from device.push(modality, samples, time_s)
+        yield from device.advance(now_s - device.front_end.grace_s)
+
+
+@dataclass
+class _Json:
+    """One JSON object a decision, nothing else on stdout."""
+
+    device: Any
+    recording: Recording
+
+    def start(self) -> None:
+        """Print nothing: every line is a decision."""
+
+    def decision(self, decision: Any, shown: bool) -> None:
+        """Print one decision."""
+        if shown:
+            simulated = self.recording.simulated or self.device.manifest.simulated
+            content = {**asdict(decision), "classes": decision.classes, "simulated": simulated}
+            click.echo(json.dumps(content))
+
+    def end(self) -> None:
+        """Print nothing."""
+
+
+class _Text:
+    """Lines for people."""
+
+    def __init__(self, device: Any, recording: Recording) -> None:
+        self.device, self.recording = device, recording
+        self.made = self.abstained = self.labelled = self.right = 0
+        self.waiting = False
+
+    def start(self) -> None:
+        """Say what is replayed, and mark what is simulated."""
+        manifest, recording = self.device.manifest, self.recording
+        if recording.simulated or manifest.simulated:
+            what = [
+                name
+                for name, is_so in (("model", manifest.simulated), ("recording", recording.simulated))
+                if is_so
+            ]
+            click.echo(f"SIMULATED ({' and '.join(what)})")
+        seen = " (this subject trained the model)" if recording.subject in manifest.train_subjects else ""
+        click.echo(
+            f"{manifest.name} on {recording.subject}{seen}: sensors "
+            f"{', '.join(self.device.front_end.modality_names)}"
+        )
+
+    def decision(self, decision: Any, shown: bool) -> None:
+        """Count one decision and print it; while the device only waits, one line says so for all."""
+        label = self._label(decision)
+        self._count(decision, label)
+        waiting = not decision.probabilities and str(decision.reason).startswith(("enrolling", "filling"))
+        if (shown or waiting) and not (waiting and self.waiting):
+            click.echo(self._line(decision, label))
+        self.waiting = waiting
+
+    def end(self) -> None:
+        """Print the counts."""
+        click.echo(f"{self.made} decisions, {self.abstained} more abstained" + self._score())
+
+    def _score(self) -> str:
+        if not self.labelled:
+            return ""
+        return f"; {self.right} of {self.labelled} labelled ones were right"
+
+    def _count(self, decision: Any, label: str | None) -> None:
+        if decision.abstained:
+            self.abstained += 1
+            return
+        self.made += 1
+        if label is not None:
+            self.labelled += 1
+            self.right += label in decision.classes.values()
+
+    def _label(self, decision: Any) -> str | None:
+        """Return the label of the trial the whole window lies in, where there is one."""
+        task = next(iter(self.device.decision.tasks))
+        start_s = decision.time_s - self.device.front_end.window_s
+        for trial in self.recording.trials:
+            if trial.start_s <= start_s + 1e-6 and decision.time_s <= trial.stop_s + 1e-6:
+                return trial.labels.get(task)
+        return None
+
+    def _line(self, decision: Any, label: str | None) -> str:
+        when = f"{decision.time_s:7.1f} s"
+        sensors = "  ".join(f"{name} {_share(share)}" for name, share in decision.sensors.items())
+        parts = [when]
+        for task, values in decision.probabilities.items():
+            parts.append(f"{task}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items()))
+        parts.append(f"used: {sensors}")
+        if decision.abstained:
+            parts.append(f"abstained: {decision.reason}")
+        if label is not None:
+            parts.append(f"(label {label})")
+        return "   ".join(parts)
+
+
+def _share(share: float) -> str:
+    return "none" if share == 0 else f"{share:.0%}"

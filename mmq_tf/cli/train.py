@@ -1,0 +1,207 @@
+"""`mmq-tf train`: subjects apart, every baseline beside the network, a report to look at."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+DEFAULT_PRESET = "simulated"
+DEFAULT_COHORT = Path("cohort")
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf train                                            SIMULATED cohort, made in ./cohort if absent
+  mmq-tf train stress-predict --data DIR --loso           one subject left out a fold
+  mmq-tf train eegmat --data DIR --folds 5 --seed 0 --seed 1 --seed 2
+  mmq-tf train my.toml --data DIR --set training.epochs=20 --final
+  mmq-tf train --resume                                   go on with the newest unfinished run
+"""
+
+
+@click.command(name="train", epilog=_EPILOG)
+@click.argument("config", required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the configuration.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Seed; repeat it for several.")
+@click.option("--folds", type=click.IntRange(min=2), help="Number of folds of subjects.")
+@click.option("--loso", is_flag=True, help="Leave one subject out a fold.")
+@click.option("--final", is_flag=True, help="Then train on all subjects, for the folds' median epoch, to export that.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME-TIME]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one.")
+@click.option("--force", is_flag=True, help="Replace the run in --out.")
+@click.option("--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside).")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into each fold's folder.")
+def command(
+    config: str | None,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    seeds: tuple[int, ...],
+    folds: int | None,
+    loso: bool,
+    final: bool,
+    jobs: int | None,
+    out: Path | None,
+    resume: bool,
+    force: bool,
+    results: Path | None,
+    tensorboard: bool,
+) -> None:
+    """Train MMQ-Net and every baseline on CONFIG: a preset's name or a TOML file.
+
+    Presets: simulated (the default), stress-predict, eegmat. Subjects are kept apart; epoch and calibration are
+    chosen on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
+    """
+    if loso and folds:
+        raise click.UsageError("--loso and --folds exclude each other.")
+    _one_thread_a_worker()
+    from mmq_tf.runs import Run  # imports the training backend, which reads the settings above
+
+    console = Console()
+    if resume:
+        run = Run.open(out or _newest_unfinished())
+    else:
+        changes = [*overrides]
+        changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
+        changes += [f"split.folds={folds}"] if folds else []
+        changes += ['split.folds="loso"'] if loso else []
+        run = _new_run(config, data, changes, out, force, console)
+    train_run(run, console, final=final, workers=jobs or os.cpu_count() or 1, results=results, tensorboard=tensorboard)
+
+
+def _one_thread_a_worker() -> None:
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+
+
+def _newest_unfinished() -> Path:
+    from mmq_tf.errors import MMQError
+
+    runs = [path.parent for path in Path("runs").glob("*/run.json") if not (path.parent / "metrics.json").exists()]
+    if not runs:
+        raise MMQError("no unfinished run under runs/; name one with --out.")
+    return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
+
+
+def _new_run(
+    source: str | None, data: Path | None, changes: Sequence[str], out: Path | None, force: bool, console: Console
+):
+    from mmq_tf.config import load_config
+    from mmq_tf.datasets import get_dataset
+    from mmq_tf.errors import MMQError
+    from mmq_tf.runs import Run
+
+    config = load_config(source or DEFAULT_PRESET, changes)
+    dataset = get_dataset(config.data.dataset)
+    if data is None and not dataset.simulated:
+        raise MMQError(f"{dataset.title} needs its recordings: give their folder with --data DIR.")
+    if source is None:
+        console.print(
+            "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict --data DIR "
+            "(or eegmat, or your own TOML file)."
+        )
+    folder = data or _default_cohort(console)
+    if not folder.is_dir():
+        raise MMQError(f"--data {folder} is not a folder.")
+    out = out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return Run.create(out, config, shlex.join(["mmq-tf", *sys.argv[1:]]), folder, force=force)
+
+
+def _default_cohort(console: Console) -> Path:
+    from mmq_tf.datasets.simulated import write_cohort
+
+    if not DEFAULT_COHORT.is_dir():
+        console.print(f"Simulating a cohort in {DEFAULT_COHORT}/ (SIMULATED data).")
+        write_cohort(DEFAULT_COHORT)
+    return DEFAULT_COHORT
+
+
+def train_run(run, console: Console, *, final: bool, workers: int, results: Path | None, tensorboard: bool) -> None:
+    """Do everything a run still lacks: folds, the model to export, table and report."""
+    from mmq_tf.datasets import get_dataset
+    from mmq_tf.outcome import conclude, publish
+    from mmq_tf.runs import copy_first_fold, run_jobs, train_final, write_golden, write_metrics
+
+    dataset = get_dataset(run.config.data.dataset)
+    if dataset.simulated:
+        console.print("[b]SIMULATED[/b] data: every number below is about a simulator, not about people.")
+    streams = _load_streams(run, dataset, console)
+    jobs = run.jobs(streams, tensorboard=tensorboard)
+    with _progress(console) as progress:
+        total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
+        bars: dict[str, object] = {}
+
+        def on_epoch(name: str, epoch: int, metrics: dict[str, float]) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=run.config.training.epochs, note="")
+            note = f"loss {metrics['loss']:.3f}"
+            note += f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
+            progress.update(bars[name], completed=epoch, note=note)  # pyright: ignore[reportArgumentType]
+
+        def on_fold(name: str) -> None:
+            progress.advance(total)
+            if name in bars:
+                progress.remove_task(bars.pop(name))  # pyright: ignore[reportArgumentType]
+
+        run_jobs(jobs, workers, on_epoch, on_fold)
+        facts = train_final(run, jobs, on_epoch) if final else copy_first_fold(run, jobs)
+    golden = (facts["test_subjects"] or facts["train_subjects"])[0]
+    write_golden(run, dataset.load(run.data_folder, golden), 120.0)
+    table = conclude(run, jobs, streams)
+    write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
+    _show(table, console)
+    if results:
+        publish(results, table)
+        console.print(f"table: {results} and {results.with_suffix('.md')}")
+    console.print(f"report: {run.folder / 'report.html'}\nnext: mmq-tf export {run.folder} --int8")
+
+
+def _show(results, console: Console) -> None:
+    for metric in ("auroc", "macro_f1"):
+        stamp = "SIMULATED  " if results.simulated else ""
+        table = Table(title=f"{stamp}{results.data}: {metric}, mean over subjects")
+        table.add_column("method")
+        for condition in results.conditions:
+            table.add_column(condition, justify="right")
+        for method in results.methods:
+            rows = [results.row(method, condition, metric) for condition in results.conditions]
+            table.add_row(method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in rows))
+        console.print(table)
+
+
+def _load_streams(run, dataset, console: Console):
+    from mmq_tf.streams import load_streams
+
+    subjects = dataset.subjects(run.data_folder)
+    with _progress(console) as progress:
+        bar = progress.add_task("recordings through the front end", total=len(subjects), note="")
+        return load_streams(
+            dataset,
+            run.data_folder,
+            run.config.front_end,
+            run.config.artefacts,
+            seed=run.config.seeds[0],
+            on_subject=lambda subject: progress.update(bar, advance=1, note=subject),
+        )
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )

@@ -1,0 +1,235 @@
+"""Every run is one validated TOML file: presets, `--set` overrides and their errors.
+
+An unknown key or an impossible value is an error that names the key, never a silent default.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from firmware_bridge.frontend import FrontEnd
+from mmq_tf.datasets import get_dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.model.losses import LossWeights
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Which recordings, and which of their labels is learned."""
+
+    dataset: str
+    task: str
+
+
+class WindowsConfig(_Section):
+    """How windows are cut: `front_end.tokens` long, inside one trial, one every `stride_s` seconds."""
+
+    stride_s: float = Field(default=15.0, gt=0)
+
+
+class NormalisationConfig(_Section):
+    """What a device may know of a new wearer; see `firmware_bridge.frontend.Normalisation`."""
+
+    mode: Literal["population", "enrolment", "running"] = "population"
+    enrolment_s: float = Field(default=0.0, ge=0)
+    prior_tokens: float = Field(default=12.0, gt=0)
+    clip: float = Field(default=5.0, gt=0)
+
+    @model_validator(mode="after")
+    def _enrolment_has_a_length(self) -> NormalisationConfig:
+        if (self.mode == "enrolment") != (self.enrolment_s > 0):
+            raise ValueError("enrolment_s must be above 0 exactly when mode is 'enrolment'")
+        return self
+
+
+class ModelConfig(_Section):
+    """The network, by the name of its size."""
+
+    size: Literal["nano", "small", "base"] = "nano"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class MissingConfig(_Section):
+    """What training hides: see `mmq_tf.missing.training_keep`."""
+
+    max_rate: float = Field(default=0.9, ge=0, lt=1)
+    complete_share: float = Field(default=0.2, ge=0, le=1)
+
+
+class ArtefactsConfig(_Section):
+    """Artefacts added to raw training signals, so that interference queries can be taught."""
+
+    variants: int = Field(default=2, ge=0, le=16)
+    share: float = Field(default=0.3, gt=0, lt=1)
+    snr_db: tuple[float, float] = (0.0, 10.0)
+    used_share: float = Field(default=0.3, ge=0, le=1)
+
+
+class SplitConfig(_Section):
+    """Subjects stay apart. `folds` is a number of folds of subjects, or "loso" for one subject a fold."""
+
+    unit: str = "subjects"
+    folds: int | Literal["loso"] = 5
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _is_honest(self) -> SplitConfig:
+        if self.unit != "subjects":
+            raise ValueError(
+                f"a split by {self.unit!r} puts one person on both sides and measures memory, not "
+                "recognition; only unit = 'subjects' is offered"
+            )
+        if isinstance(self.folds, int) and self.folds < 2:
+            raise ValueError("folds must be at least 2, or 'loso'")
+        return self
+
+
+class TrainingConfig(_Section):
+    """Optimiser and stopping. The epoch is chosen on validation subjects."""
+
+    epochs: int = Field(default=60, ge=1)
+    patience: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    feature_noise: float = Field(default=0.0, ge=0)
+    feature_shift: float = Field(default=0.0, ge=0)
+
+
+class RunConfig(_Section):
+    """One run, whole."""
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    data: DataConfig
+    front_end: FrontEnd
+    windows: WindowsConfig = WindowsConfig()
+    normalisation: NormalisationConfig = NormalisationConfig()
+    model: ModelConfig = ModelConfig()
+    losses: LossWeights = Field(default_factory=LossWeights)
+    missing: MissingConfig = MissingConfig()
+    artefacts: ArtefactsConfig = ArtefactsConfig()
+    split: SplitConfig = SplitConfig()
+    training: TrainingConfig = TrainingConfig()
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+
+    @model_validator(mode="after")
+    def _fits_its_data(self) -> RunConfig:
+        tasks = get_dataset(self.data.dataset).tasks
+        if self.data.task not in tasks:
+            raise ValueError(f"data.task {self.data.task!r} is not a task of {self.data.dataset}: {sorted(tasks)}")
+        if self.front_end.normalisation or self.front_end.quantisation:
+            raise ValueError("front_end.normalisation and front_end.quantisation are measured, never configured")
+        if len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError("seeds must be different numbers from 0 upwards")
+        return self
+
+    def to_toml(self) -> str:
+        """Return this configuration as TOML that `load_config` reads back to an equal one."""
+        return _toml(self.model_dump(mode="json", exclude_none=True))
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the package."""
+    folder = resources.files("mmq_tf") / "presets"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Return the configuration of a preset name or a TOML file, with `key=value` overrides applied.
+
+    Parameters
+    ----------
+    source
+        A name from `preset_names`, or the path of a TOML file.
+    overrides
+        Dotted keys and TOML values, for example ``training.epochs=5`` or ``model.size="small"``.
+
+    Raises
+    ------
+    MMQError
+        If there is no such preset or file, it is not TOML, or a key or value is not allowed.
+    """
+    text, where = _read_source(str(source))
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MMQError(f"{where} is not valid TOML: {error}.") from error
+    for override in overrides:
+        _apply_override(values, override)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise MMQError(f"{where}: {describe_validation(error)}") from error
+
+
+def describe_validation(error: ValidationError) -> str:
+    """Return the first problem of a validation error as one sentence."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key}; remove it or correct its spelling."
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
+    return f"{key}: {message[:1].lower()}{message[1:]}{given}."
+
+
+def _read_source(source: str) -> tuple[str, str]:
+    if source in preset_names():
+        return (resources.files("mmq_tf") / "presets" / f"{source}.toml").read_text("utf-8"), f"preset {source}"
+    path = Path(source)
+    try:
+        return path.read_text("utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(preset_names())
+        raise MMQError(f"{source!r} is neither a preset ({names}) nor a readable TOML file.") from error
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not separator or not all(parts):
+        raise MMQError(f"--set {override!r} is not of the form key=value, for example training.epochs=5.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string: --set model.size=small
+    section = values
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise MMQError(f"--set {override!r}: {part} is a value, not a section.")
+    section[parts[-1]] = value
+
+
+def _toml(values: dict[str, Any], prefix: str = "") -> str:
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain.items()]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            name = f"{prefix}{_toml_key(key)}"
+            lines += ["", f"[{name}]", _toml(value, f"{name}.").rstrip("\n")]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _toml_key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else _toml_value(key)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml_value(item) for item in value)}]"
+    return repr(value)

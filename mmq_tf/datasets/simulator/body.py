@@ -1,0 +1,118 @@
+"""A simulated person's slow states: arousal, heart, breath, movement, sweat glands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmq_tf.datasets.simulator import physiology
+from mmq_tf.datasets.simulator.person import Person, draw_person
+from mmq_tf.recording import Trial
+
+RATE_HZ = {"eeg": 128.0, "ecg": 256.0, "ppg": 64.0, "eda": 4.0, "resp": 16.0, "temp": 4.0, "acc": 32.0}
+STEP_S = 0.25
+"""Step of the slow states."""
+
+Generator = Callable[[str], np.random.Generator]
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """States of one person.
+
+    Parameters
+    ----------
+    person : Person
+        Whose states these are.
+    time_s, arousal, heart_cycles, breath_cycles, scr : numpy.ndarray
+        ``[n]``, one value each `STEP_S`; cycles are whole at each beat or breath, `scr` is True where
+        one begins.
+    motion : numpy.ndarray
+        ``[3, m]`` in g at the rate of the accelerometer.
+    motion_s : list of (start_s, stop_s)
+        When the person moved.
+    generator : callable
+        Gives every part its own stream of random numbers, so that adding a modality does not change another.
+    """
+
+    person: Person
+    time_s: np.ndarray
+    arousal: np.ndarray
+    heart_cycles: np.ndarray
+    breath_cycles: np.ndarray
+    motion: np.ndarray
+    motion_s: list[tuple[float, float]]
+    scr: np.ndarray
+    generator: Generator
+
+    def at(self, modality: str, values: np.ndarray, lag_s: float = 0.0) -> np.ndarray:
+        """Interpolate a state ``[n]`` to the samples of a modality, `lag_s` later."""
+        count = int(self.time_s[-1] + STEP_S) * int(RATE_HZ[modality])
+        return np.interp(np.arange(count) / RATE_HZ[modality] - lag_s, self.time_s, values)
+
+
+def live(trials: tuple[Trial, ...], generator: Generator) -> Body:
+    """Let arousal follow the blocks and the body follow arousal."""
+    person = draw_person(generator("person"))
+    time = np.arange(0, trials[-1].stop_s, STEP_S)
+    arousal = _arousal(time, trials, generator("arousal"))
+    motion, motion_s = _motion(person, time, arousal, generator("motion"))
+    breath = _breath(person, arousal, generator("breath"))
+    heart = _heart(person, time, arousal, breath, motion, generator("heart"))
+    rate = np.clip(person.scr_rate + person.scr_reaction * arousal, 0.3, 25) / 60
+    scr = physiology.events(rate, STEP_S, generator("scr"))
+    return Body(person, time, arousal, heart, breath, motion, motion_s, scr, generator)
+
+
+def _arousal(time: np.ndarray, trials: tuple[Trial, ...], rng: np.random.Generator) -> np.ndarray:
+    """0 is calm, 1 a full laboratory stressor; every block has its own level, and rest is not always calm."""
+    goal = np.zeros(time.size)
+    effort = 1.0
+    for trial in trials:
+        stressed = trial.labels["stress"] == "stress"
+        level = effort * rng.uniform(0.65, 1.35) if stressed else rng.uniform(0.0, 0.25)
+        effort *= 0.93 if stressed else 1.0  # habituation to repeated stressors
+        goal[(time >= trial.start_s) & (time < trial.stop_s)] = level
+    # Onset within seconds, recovery within a minute or two (Linden et al., Ann Behav Med 19, 1997).
+    arousal = physiology.lagged(goal, STEP_S, 12.0, 40.0)
+    return arousal + physiology.wandering(time.size, STEP_S, 60.0, 0.14, rng)
+
+
+def _motion(
+    person: Person, time: np.ndarray, arousal: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    rate = RATE_HZ["acc"]
+    fast = np.arange(int((time[-1] + STEP_S) * rate)) / rate
+    per_minute = person.restlessness * np.clip(
+        1 + person.motion_reaction * np.interp(fast, time, arousal), 0.2, 4
+    )
+    begins = physiology.events(per_minute / 60, 1 / rate, rng)
+    return physiology.movement(begins, np.exp(rng.normal(-2.4, 0.9, fast.size)), rate, rng)
+
+
+def _breath(person: Person, arousal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    per_minute = person.breath_rate + person.breath_reaction * arousal
+    per_minute += physiology.wandering(arousal.size, STEP_S, 20.0, 1.3, rng)
+    return physiology.phase(np.clip(per_minute, 5, 40) / 60, STEP_S, rng.random())
+
+
+def _heart(
+    person: Person,
+    time: np.ndarray,
+    arousal: np.ndarray,
+    breath: np.ndarray,
+    motion: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Beats: breathing and the 0.1 Hz wave of blood pressure modulate them, stress withdraws the vagus."""
+    rate = person.heart_rate + person.heart_reaction * arousal
+    rate += physiology.wandering(time.size, STEP_S, 40.0, 2.2, rng)
+    vagal = person.sinus_arrhythmia * np.clip(1 - person.vagal_reaction * arousal, 0.2, 1.5)
+    rate += vagal * np.sin(2 * np.pi * breath)
+    rate += 1.5 * np.sin(2 * np.pi * 0.1 * time + rng.uniform(0, 2 * np.pi))
+    fast = np.arange(motion.shape[1]) / RATE_HZ["acc"]
+    effort = np.minimum(12 * np.interp(time, fast, np.abs(motion).sum(0)), 12)
+    rate += physiology.lagged(effort, STEP_S, 4.0, 15.0)
+    return physiology.phase(np.clip(rate, 40, 180) / 60, STEP_S, rng.random())

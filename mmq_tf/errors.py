@@ -1,0 +1,8 @@
+"""The one exception base of this package."""
+
+
+class MMQError(ValueError):
+    """Something the user can mend: bad input, an impossible setting, a leaky request.
+
+    The command line shows its message as one sentence and exits with 2.
+    """

@@ -1,0 +1,1 @@
+"""Judging: metrics, intervals over subjects, prediction files, result files, the report of a run."""

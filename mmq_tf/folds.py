@@ -1,0 +1,210 @@
+"""One fold of one seed, from token streams to files: the network and every baseline on the same windows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from firmware_bridge.frontend import FrontEnd
+from mmq_tf.baselines import BASELINES
+from mmq_tf.config import RunConfig
+from mmq_tf.evaluation.calibration import apply_temperature, choose_min_confidence, fit_temperature
+from mmq_tf.evaluation.predictions import Predictions, write_predictions
+from mmq_tf.files import write_text, written_whole
+from mmq_tf.missing import hide_modalities, named_conditions
+from mmq_tf.model.training_model import MMQTraining
+from mmq_tf.normalise import fit_normalisation
+from mmq_tf.splits import Fold
+from mmq_tf.streams import without_enrolment_artefacts
+from mmq_tf.training import History, Progress, fit_network, new_network, predict_logits
+from mmq_tf.windows import Stream, WindowSet, build_windows, presence_by_feature
+
+MODEL_NAME = "mmqnet"
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """Everything one worker needs to make one fold's folder."""
+
+    config: RunConfig
+    classes: tuple[str, ...]
+    fold: Fold
+    index: int
+    seed: int
+    folder: Path
+    streams: tuple[Stream, ...]
+    tensorboard: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the folder is complete: `metrics.json` is written last."""
+        return (self.folder / "metrics.json").is_file()
+
+
+@dataclass(frozen=True)
+class FoldWindows:
+    """The three sides of one fold, normalised by its training subjects, and the front end that did it."""
+
+    front_end: FrontEnd
+    train: WindowSet
+    validation: WindowSet
+    test: WindowSet
+
+
+def run_fold(job: FoldJob, on_epoch: Progress = lambda epoch, metrics: None) -> None:
+    """Train, calibrate and judge one fold, and write its folder. A finished folder is left as it is."""
+    if job.done:
+        return
+    job.folder.mkdir(parents=True, exist_ok=True)
+    windows = fold_windows(job)
+    model, history = train_fold(job, windows, on_epoch)
+    decision = calibrate(model, windows.validation, job)
+    predictions = [judge_network(model, windows.test, decision, job)]
+    predictions += [judge_baseline(name, windows, job) for name in BASELINES]
+    write_predictions(job.folder / "predictions.csv", Predictions.concatenate(predictions))
+    write_model(job.folder, model, windows.front_end, windows.validation)
+    facts = {
+        "exported_model": f"fold {job.index}, test subjects {', '.join(job.fold.test)}",
+        "train_subjects": job.fold.train,
+        "validation_subjects": job.fold.validation,
+        "test_subjects": job.fold.test,
+        "seed": job.seed,
+        "history": vars(history),
+        "decision": decision,
+    }
+    write_text(job.folder / "metrics.json", json.dumps(facts, indent=1))
+    (job.folder / "state.npz").unlink(missing_ok=True)
+
+
+def fold_windows(job: FoldJob) -> FoldWindows:
+    """Fit the normalisation on training subjects and cut the windows of all three sides."""
+    settings = job.config.normalisation
+    sides = {
+        side: [stream for stream in job.streams if stream.subject in getattr(job.fold, side)]
+        for side in ("train", "validation", "test")
+    }
+    normalisation = fit_normalisation(sides["train"], settings, job.config.front_end.token_s)
+    front_end = job.config.front_end.with_normalisation(normalisation)
+    sides["train"] = without_enrolment_artefacts(sides["train"], settings.enrolment_s)
+
+    def cut(streams: Sequence[Stream]) -> WindowSet:
+        return build_windows(
+            streams, front_end, job.config.data.task, job.classes, job.config.windows.stride_s
+        )
+
+    return FoldWindows(front_end, cut(sides["train"]), cut(sides["validation"]), cut(sides["test"]))
+
+
+def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[MMQTraining, History]:
+    """Train the network of one fold; its state file lets a broken run go on."""
+    seed = network_seed(job.seed, job.index)
+    model = new_network(job.config, len(job.classes), seed)
+    history = fit_network(
+        model,
+        windows.train,
+        windows.validation,
+        job.config,
+        seed,
+        job.folder / "state.npz",
+        on_epoch,
+        tensorboard=job.folder / "tensorboard" if job.tensorboard else None,
+    )
+    return model, history
+
+
+def network_seed(seed: int, index: int) -> int:
+    """Return the seed of one fold's weights and draws: different in every fold of every seed."""
+    return seed * 1009 + index
+
+
+def calibrate(model: MMQTraining, validation: WindowSet, job: FoldJob) -> dict[str, Any]:
+    """Return the decision settings of the bundle, chosen on validation subjects."""
+    task = job.config.data.task
+    logits = predict_logits(model.net, validation.features, validation.presence)[task]
+    labels = validation.label.astype(int)
+    temperature = fit_temperature(logits, labels)
+    confidence = choose_min_confidence(apply_temperature(logits, temperature), labels)
+    return {
+        "tasks": {task: list(job.classes)},
+        "temperature": {task: float(temperature)},
+        "min_confidence": {task: float(confidence)},
+        "min_present_share": 0.1,
+        "every_tokens": 1,
+    }
+
+
+def judge_network(
+    model: MMQTraining, test: WindowSet, decision: dict[str, Any], job: FoldJob
+) -> Predictions:
+    """Return the calibrated predictions of the network under every named condition."""
+    task = job.config.data.task
+
+    def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return apply_temperature(
+            predict_logits(model.net, features, presence)[task], decision["temperature"][task]
+        )
+
+    return _judge(MODEL_NAME, predict, test, job)
+
+
+def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
+    """Fit one baseline on the fold's training windows and predict under every named condition."""
+    baseline = BASELINES[name]().fit(
+        windows.train.features,
+        windows.train.presence,
+        windows.train.label.astype(int),
+        windows.front_end.feature_slices,
+        network_seed(job.seed, job.index),
+    )
+    return _judge(name, baseline.predict_proba, windows.test, job)
+
+
+def _judge(
+    method: str, predict: Callable[[np.ndarray, np.ndarray], np.ndarray], test: WindowSet, job: FoldJob
+) -> Predictions:
+    front_end = job.config.front_end
+    parts = []
+    for condition, hidden in named_conditions(front_end.modality_names).items():
+        presence = hide_modalities(test.presence, front_end.modality_names, hidden)
+        features = np.where(presence_by_feature(presence, front_end), test.features, np.float32(0))
+        parts.append(
+            Predictions.of_windows(
+                classes=job.classes,
+                method=method,
+                condition=condition,
+                seed=job.seed,
+                fold=job.index,
+                subject=test.subject,
+                session=test.session,
+                trial=test.trial,
+                start_s=test.start_s,
+                label=test.label,
+                probabilities=predict(features, presence),
+            )
+        )
+    return Predictions.concatenate(parts)
+
+
+def write_model(folder: Path, model: MMQTraining, front_end: FrontEnd, gate: WindowSet) -> None:
+    """Write what export needs: the network, its front end and the windows int8 is judged on."""
+    with written_whole(folder / "model.keras") as temporary:
+        model.net.save(temporary)
+    write_text(folder / "frontend.json", front_end.to_json())
+    with written_whole(folder / "validation.npz") as temporary:
+        np.savez_compressed(
+            temporary,
+            features=gate.features,
+            presence=gate.presence,
+            labels=gate.label[:, None],
+        )
+
+
+def load_network(folder: Path) -> keras.Model:
+    """Return the network a run or fold folder holds."""
+    return keras.saving.load_model(folder / "model.keras")

@@ -1,0 +1,70 @@
+"""What is hidden from a model: the missingness of training and the named cases of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+KINDS = ("modalities", "blocks", "scattered")
+
+
+def training_keep(
+    rng: np.random.Generator, shape: tuple[int, ...], *, max_rate: float, complete_share: float
+) -> np.ndarray:
+    """Draw which tokens of each sample training leaves visible.
+
+    A `complete_share` of the samples keeps everything. Each other one draws a rate from U(0, `max_rate`) and
+    one kind: whole modalities, one contiguous block a modality, or scattered tokens. At least one modality
+    stays untouched where whole modalities go.
+
+    Parameters
+    ----------
+    rng
+        Source of all randomness.
+    shape
+        (samples N, tokens T, modalities M).
+
+    Returns
+    -------
+    bool array [N, T, M], True where the token stays visible. Natural gaps are not known here: combine with
+    `presence & keep`.
+    """
+    samples, tokens, modalities = shape
+    rate = rng.uniform(0.0, max_rate, samples)
+    kind = rng.integers(len(KINDS), size=samples)
+    keep = np.stack(
+        [
+            _keep_modalities(rng, rate, tokens, modalities),
+            _keep_outside_block(rng, rate, tokens, modalities),
+            rng.random(shape) >= rate[:, None, None],
+        ]
+    )[kind, np.arange(samples)]
+    keep[rng.random(samples) < complete_share] = True
+    return keep
+
+
+def _keep_modalities(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+    score = rng.random((len(rate), modalities))
+    keep = score >= rate[:, None]
+    keep[np.arange(len(rate)), score.argmax(1)] = True
+    return np.repeat(keep[:, None, :], tokens, axis=1)
+
+
+def _keep_outside_block(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+    length = np.rint(rate * tokens).astype(int)[:, None]
+    start = rng.integers(0, tokens - length + 1, size=(len(rate), modalities))
+    index = np.arange(tokens)[None, :, None]
+    return (index < start[:, None, :]) | (index >= (start + length)[:, None, :])
+
+
+def hide_modalities(presence: np.ndarray, modality_names: Sequence[str], hidden: Sequence[str]) -> np.ndarray:
+    """Return a copy of `presence` [N, T, M] in which the named modalities are absent throughout."""
+    keep = np.array([name not in hidden for name in modality_names])
+    return presence & keep
+
+
+def named_conditions(modality_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return condition name to hidden modalities: `full`, then `no-<modality>` for each one."""
+    single = {f"no-{name}": (name,) for name in modality_names} if len(modality_names) > 1 else {}
+    return {"full": (), **single}

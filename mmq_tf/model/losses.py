@@ -1,0 +1,132 @@
+"""The losses of MMQ-Net: pure functions of tensors, for any Keras backend."""
+
+import dataclasses
+
+from mmq_tf.errors import MMQError
+from mmq_tf.model._keras import ops
+
+_TINY = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+    """Weight of each loss; 0 switches one off.
+
+    Attributes
+    ----------
+    classes, classes_full : float
+        Cross-entropy on what the net was shown, and on the complete window.
+    label_smoothing : float
+        Share of the target spread over all classes, 0 to below 1.
+    rebuild_tokens, rebuild_features : float
+        Rebuilding what training hid: the token, and its features.
+    orthogonality, no_label : float
+        Interference outputs apart from category outputs; interference carries no label.
+    consistency : float
+        Masked prediction follows the complete one.
+    interference : float
+        Interference scores name the corrupted tokens.
+    """
+
+    classes: float = 1.0
+    classes_full: float = 0.5
+    label_smoothing: float = 0.05
+    rebuild_tokens: float = 0.2
+    rebuild_features: float = 0.2
+    orthogonality: float = 0.05
+    no_label: float = 0.05
+    consistency: float = 0.2
+    interference: float = 0.3
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value < float("inf") or (field.name == "label_smoothing" and value >= 1):
+                raise MMQError(
+                    f"LossWeights.{field.name}: expected a finite number of at least 0 (label_smoothing also "
+                    f"below 1), got {value}."
+                )
+
+
+def weighted_mean(values, weights):
+    """Return ``sum(values * weights) / sum(weights)``, or 0 where all weights are 0 (same shapes)."""
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), _TINY)
+
+
+def unit_vectors(x):
+    """Return ``x`` ``[..., D]`` scaled to length 1 along its last axis."""
+    return x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + _TINY)
+
+
+def class_cross_entropy(logits, labels, *, smoothing: float = 0.0, weights=None):
+    """Cross-entropy with label smoothing over the windows whose label is known.
+
+    ``-sum_k q_k log p_k`` with ``q = (1 - smoothing) * onehot + smoothing / classes`` (Szegedy et al. 2016).
+
+    Parameters
+    ----------
+    logits : tensor ``[B, classes]``
+    labels : int tensor ``[B]``
+        -1 where unknown.
+    smoothing : float
+    weights : tensor ``[B]``, optional
+        Weight of each window.
+
+    Returns
+    -------
+    scalar tensor, 0 where no label is known.
+    """
+    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    known = ops.cast(labels >= 0, logits.dtype)
+    n_classes = logits.shape[-1]
+    target = ops.one_hot(ops.maximum(labels, 0), n_classes, dtype=logits.dtype)
+    target = (1.0 - smoothing) * target + smoothing / n_classes
+    entropy = -ops.sum(target * ops.log_softmax(logits, axis=-1), axis=-1)
+    return weighted_mean(entropy, known if weights is None else known * ops.reshape(weights, (-1,)))
+
+
+def rebuild_error(rebuilt, target, hidden):
+    """Mean squared error where training hid something that exists; no gradient reaches the target.
+
+    Parameters
+    ----------
+    rebuilt, target : tensor ``[B, N, D]``
+    hidden : tensor ``[B, N, 1]`` or ``[B, N, D]``
+        1 where the value exists and was hidden.
+    """
+    error = ops.square(rebuilt - ops.stop_gradient(target))
+    return weighted_mean(error, ops.broadcast_to(ops.cast(hidden, error.dtype), ops.shape(error)))
+
+
+def orthogonality(category, interference):
+    """Mean squared cosine between category outputs ``[B, C, D]`` and interference outputs ``[B, K, D]``."""
+    cosine = ops.matmul(unit_vectors(category), ops.swapaxes(unit_vectors(interference), 1, 2))
+    return ops.mean(ops.square(cosine))
+
+
+def reverse_gradient(x):
+    """Return ``x`` forwards and minus its gradient backwards (Ganin & Lempitsky 2015): ``2 sg(x) - x``."""
+    return 2.0 * ops.stop_gradient(x) - x
+
+
+def consistency(logits, full_logits):
+    """Kullback-Leibler divergence of the masked prediction from the complete one.
+
+    Both are logits ``[B, classes]``; no gradient reaches the complete one.
+    """
+    log_full = ops.stop_gradient(ops.log_softmax(full_logits, axis=-1))
+    difference = log_full - ops.log_softmax(logits, axis=-1)
+    return ops.mean(ops.sum(ops.exp(log_full) * difference, axis=-1))
+
+
+def interference_teaching(scores, corrupted, presence):
+    """Binary cross-entropy of interference scores on present tokens, both kinds of token weighing the same.
+
+    Parameters
+    ----------
+    scores, corrupted, presence : tensor ``[B, N]``
+        Scores are logits of "this token was corrupted"; the others are 0 or 1.
+    """
+    bad = ops.cast(corrupted, scores.dtype) * presence
+    good = presence - bad
+    return 0.5 * (weighted_mean(ops.softplus(-scores), bad) + weighted_mean(ops.softplus(scores), good))

@@ -1,0 +1,55 @@
+"""Normalisation statistics from training subjects; the C core applies them, here and on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from firmware_bridge.frontend import Normalisation
+from mmq_tf.config import NormalisationConfig
+from mmq_tf.errors import MMQError
+from mmq_tf.windows import Stream
+
+
+def fit_normalisation(streams: Sequence[Stream], settings: NormalisationConfig, token_s: float) -> Normalisation:
+    """Measure mean and standard deviation a feature over training subjects, each subject weighing the same.
+
+    With mode `population` the deviation is over all people. With `enrolment` and `running` the device centres
+    on the wearer, so the deviation is the one *within* a person: around the enrolment's mean, or around the
+    person's own mean. Unmeasurable features (NaN) and absent tokens do not count.
+
+    Raises
+    ------
+    MMQError
+        If there is no training stream.
+    """
+    if not streams:
+        raise MMQError("normalisation needs at least one training recording, got none.")
+    skip = int(round(settings.enrolment_s / token_s)) if settings.mode == "enrolment" else 0
+    values = [stream.measured_features() for stream in streams]
+    centres = np.array([_mean(value[:skip] if skip else value) for value in values])
+    mean = _mean(centres)
+    if settings.mode == "population":
+        squares = [_mean((value - mean) ** 2) for value in values]
+    else:
+        own = np.where(np.isfinite(centres), centres, mean)
+        squares = [_mean((value[skip:] - centre) ** 2) for value, centre in zip(values, own, strict=True)]
+    std = np.sqrt(_mean(np.array(squares)))
+    std = np.where(np.isfinite(std) & (std > 1e-6), std, 1.0)
+    return Normalisation(
+        mode=settings.mode,
+        mean=tuple(float(value) for value in np.nan_to_num(mean)),
+        std=tuple(float(value) for value in std),
+        enrolment_s=settings.enrolment_s,
+        prior_tokens=settings.prior_tokens,
+        clip=settings.clip,
+    )
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over rows of the finite values; NaN where a column has none."""
+    finite = np.isfinite(values)
+    count = finite.sum(0)
+    total = np.where(finite, values, 0.0).sum(0, dtype=np.float64)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

@@ -1,0 +1,87 @@
+"""What a run found: its table by the results contract, its predictions and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmq_tf import __version__
+from mmq_tf.datasets import get_dataset
+from mmq_tf.evaluation.predictions import Predictions, read_predictions, write_predictions
+from mmq_tf.evaluation.report import RunSummary, render_report
+from mmq_tf.evaluation.results import ResultsFile, machine_description, write_results
+from mmq_tf.evaluation.summary import results_from_predictions
+from mmq_tf.files import write_text
+from mmq_tf.folds import MODEL_NAME, FoldJob
+from mmq_tf.runs import Run, read_fold
+from mmq_tf.windows import Stream
+
+
+def conclude(run: Run, jobs: Sequence[FoldJob], streams: Sequence[Stream]) -> ResultsFile:
+    """Join the folds: write `predictions.csv`, `results.json`, `results.md` and `report.html`; return the table."""
+    predictions = Predictions.concatenate([read_predictions(job.folder / "predictions.csv") for job in jobs])
+    write_predictions(run.folder / "predictions.csv", predictions)
+    results = results_of(run, predictions)
+    write_results(run.folder / "results.json", results)
+    write_text(run.folder / "report.html", render_report(_summary(run, jobs, streams, results, predictions)))
+    return results
+
+
+def results_of(run: Run, predictions: Predictions) -> ResultsFile:
+    """Return the table of a run, computed from its predictions and nothing else."""
+    config = run.config
+    dataset = get_dataset(config.data.dataset)
+    subjects = len(np.unique(predictions.subject))
+    folds = f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
+    norm = config.normalisation
+    first = f", the first {norm.enrolment_s:g} s of the test subject, not scored" if norm.mode == "enrolment" else ""
+    return ResultsFile(
+        name=config.name,
+        command=run.command,
+        version=__version__,
+        data=f"{dataset.title}, {subjects} subjects",
+        simulated=dataset.simulated,
+        split=f"{folds}; epoch and calibration chosen on validation subjects; all methods on the same windows",
+        normalisation=f"{norm.mode}{first}",
+        seeds=config.seeds,
+        machine=machine_description(),
+        rows=tuple(results_from_predictions(predictions)),
+        notes=(f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.",),
+    )
+
+
+def publish(path, results: ResultsFile) -> None:
+    """Write the table again under the name it is published by."""
+    write_results(path, results.model_copy(update={"name": path.stem}))
+
+
+def _summary(
+    run: Run, jobs: Sequence[FoldJob], streams: Sequence[Stream], results: ResultsFile, predictions: Predictions
+) -> RunSummary:
+    dataset = get_dataset(run.config.data.dataset)
+    facts = {f"seed {job.seed}, fold {job.index}": read_fold(job.folder) for job in jobs}
+    histories = {name: _curves(fact["history"]["epochs"]) for name, fact in facts.items()}
+    task = run.config.data.task
+    return RunSummary(
+        title=dataset.title,
+        task=task,
+        results=results,
+        predictions=predictions,
+        model=MODEL_NAME,
+        histories=histories,
+        best_epochs={name: fact["history"]["best_epoch"] for name, fact in facts.items()},
+        temperatures={
+            (job.seed, job.index): fact["decision"]["temperature"][task]
+            for job, fact in zip(jobs, facts.values(), strict=True)
+        },
+        modalities=run.config.front_end.modality_names,
+        presence_subjects=[stream.subject for stream in streams],
+        presence_share=np.array([stream.presence.mean(0) for stream in streams]),
+        config_text=run.config.to_toml(),
+        attribution=f"{dataset.attribution} Licence: {dataset.licence}.",
+    )
+
+
+def _curves(epochs: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [epoch[name] for epoch in epochs] for name in ("loss", "val_nll", "val_auroc") if name in epochs[0]}

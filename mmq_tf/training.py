@@ -1,0 +1,226 @@
+"""Train one network on one fold: what it sees an epoch, when it stops, how it goes on after a break."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+from mmq_tf.config import RunConfig
+from mmq_tf.evaluation.calibration import negative_log_likelihood
+from mmq_tf.evaluation.metrics import auroc
+from mmq_tf.files import written_whole
+from mmq_tf.missing import hide_modalities, named_conditions, training_keep
+from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.model.training_model import MMQTraining
+from mmq_tf.windows import WindowSet, presence_by_feature
+
+Progress = Callable[[int, dict[str, float]], None]
+
+
+@dataclass
+class History:
+    """What happened an epoch, and which epoch was the best on validation subjects (counted from 1)."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float = -np.inf
+
+
+class EpochData:
+    """What one epoch shows: artefacts, hidden tokens and order are drawn from (seed, epoch) alone.
+
+    Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
+    """
+
+    def __init__(self, windows: WindowSet, config: RunConfig, seed: int) -> None:
+        self.windows, self.config, self.seed = windows, config, seed
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.windows) // self.config.training.batch_size)
+
+    def draw(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the inputs and labels of one epoch, whole and in the order they are to be shown."""
+        rng = np.random.default_rng([self.seed, epoch])
+        windows, missing = self.windows, self.config.missing
+        order = rng.permutation(len(windows))
+        features, presence, corrupted = self._with_artefacts(rng, order)
+        wobble = self._wobble(rng, features.shape)
+        keep = training_keep(
+            rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
+        )
+        presence = presence & keep
+        visible = presence_by_feature(presence, self.config.front_end)
+        inputs = {
+            "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
+            "presence": presence.astype(np.float32),
+            "features_full": np.where(
+                presence_by_feature(windows.presence[order], self.config.front_end), windows.features[order] + wobble, 0
+            ).astype(np.float32),
+            "presence_full": windows.presence[order].astype(np.float32),
+            "corrupted": (corrupted & presence).astype(np.float32),
+        }
+        return inputs, {self.config.data.task: windows.label[order].astype(np.int32)}
+
+    def _wobble(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return what is added to the normalised features: noise a token, and an offset a window.
+
+        The offset stands for a baseline that was not quite the wearer's own.
+        """
+        settings = self.config.training
+        noise = settings.feature_noise * rng.standard_normal(shape, dtype=np.float32)
+        return noise + settings.feature_shift * rng.standard_normal((shape[0], 1, shape[2]), dtype=np.float32)
+
+    def _with_artefacts(
+        self, rng: np.random.Generator, order: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return features, presence, corrupted in `order`, a share of the windows from their corrupted variants."""
+        windows = self.windows
+        variants = len(windows.variant_features)
+        chosen = rng.integers(-1, max(variants, 1), size=len(order))
+        chosen[rng.random(len(order)) >= self.config.artefacts.used_share] = -1
+        features, presence = windows.features[order], windows.presence[order]
+        corrupted = np.zeros(presence.shape, dtype=bool)
+        rows = np.flatnonzero(chosen >= 0) if variants else np.empty(0, dtype=int)
+        source = (chosen[rows], order[rows])
+        features[rows], presence[rows] = windows.variant_features[source], windows.variant_presence[source]
+        corrupted[rows] = windows.variant_corrupted[source]
+        return features, presence, corrupted
+
+
+def new_network(config: RunConfig, classes: int, seed: int) -> MMQTraining:
+    """Return a compiled, freshly initialised network for this configuration."""
+    keras.utils.set_random_seed(seed)
+    front_end = config.front_end
+    sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
+    net = MMQNet.from_size(
+        config.model.size,
+        n_tokens=front_end.tokens,
+        feature_sizes=sizes,
+        tasks={config.data.task: classes},
+        dropout=config.model.dropout,
+        seed=seed,
+    )
+    return MMQTraining(net, loss_weights=config.losses)
+
+
+def compile_network(model: MMQTraining, config: RunConfig, steps_per_epoch: int) -> None:
+    """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
+    settings = config.training
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, settings.epochs * steps_per_epoch, alpha=0.05, warmup_target=None
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, clipnorm=1.0)
+    model.compile(optimizer=optimizer)
+
+
+def fit_network(
+    model: MMQTraining,
+    train: WindowSet,
+    validation: WindowSet | None,
+    config: RunConfig,
+    seed: int,
+    state_path: Path,
+    on_epoch: Progress = lambda epoch, metrics: None,
+    epochs: int | None = None,
+    tensorboard: Path | None = None,
+) -> History:
+    """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
+
+    The score is the AUROC over validation subjects' windows, seen complete, with each sensor gone in turn and
+    under the training's random missingness. Without validation windows exactly `epochs` are trained. After
+    every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
+    """
+    data = EpochData(train, config, seed)
+    compile_network(model, config, data.steps)
+    model.build()
+    model.optimizer.build(model.trainable_variables)
+    views = None if validation is None else ValidationViews(validation, config)
+    history, best = _restore(model, state_path)
+    limit = epochs or config.training.epochs
+    callbacks = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
+    for epoch in range(len(history.epochs), limit):
+        if views is not None and epoch - history.best_epoch >= config.training.patience:
+            break
+        inputs, labels = data.draw(epoch)
+        logs = model.fit(
+            inputs, labels, config.training.batch_size, shuffle=False, verbose=0,
+            initial_epoch=epoch, epochs=epoch + 1, callbacks=callbacks,
+        ).history
+        metrics = {name: float(values[-1]) for name, values in logs.items()}
+        if views is not None:
+            metrics |= views.score(model.net)
+        history.epochs.append(metrics)
+        score = metrics.get("val_auroc", float(epoch))
+        if score > history.best_score:
+            history.best_epoch, history.best_score = epoch + 1, score
+            best = [np.array(value) for value in model.net.get_weights()]
+        _save(model, history, best, state_path)
+        on_epoch(epoch + 1, metrics)
+    model.net.set_weights(best)
+    return history
+
+
+class ValidationViews:
+    """Validation windows as a wearable may see them: complete, each sensor gone, random tokens gone."""
+
+    def __init__(self, windows: WindowSet, config: RunConfig) -> None:
+        names = config.front_end.modality_names
+        keep = training_keep(
+            np.random.default_rng(0),
+            windows.presence.shape,
+            max_rate=config.missing.max_rate,
+            complete_share=0.0,
+        )
+        hidden = [hide_modalities(windows.presence, names, gone) for gone in named_conditions(names).values()]
+        self.presence = np.concatenate([*hidden, windows.presence & keep])
+        mask = presence_by_feature(self.presence, config.front_end)
+        self.features = np.where(mask, np.concatenate([windows.features] * (len(hidden) + 1)), 0.0)
+        self.label = np.concatenate([windows.label] * (len(hidden) + 1)).astype(np.int64)
+        self.complete = len(windows)
+        self.task = config.data.task
+
+    def score(self, net: MMQNet) -> dict[str, float]:
+        """Return `val_auroc` and `val_nll` over all views, and `val_auroc_full` over the complete ones."""
+        logits = predict_logits(net, self.features, self.presence)[self.task]
+        probability = softmax(logits, axis=1)
+        return {
+            "val_auroc": auroc(self.label, probability),
+            "val_auroc_full": auroc(self.label[: self.complete], probability[: self.complete]),
+            "val_nll": negative_log_likelihood(logits, self.label, temperature=1.0),
+        }
+
+
+def predict_logits(net: MMQNet, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
+    """Return logits [N, classes] by task for features [N, T, F] and bool presence [N, T, M]."""
+    inputs = {"features": features.astype(np.float32), "presence": presence.astype(np.float32)}
+    return {task: np.asarray(logits) for task, logits in net.predict(inputs, batch_size=1024, verbose=0).items()}
+
+
+def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Path) -> None:
+    arrays = {f"value_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+    arrays |= {f"best_{i}": value for i, value in enumerate(best)}
+    state = np.frombuffer(json.dumps(vars(history)).encode(), dtype=np.uint8)
+    with written_whole(path) as temporary:
+        np.savez(temporary, state=state, **arrays)
+
+
+def _restore(model: MMQTraining, path: Path) -> tuple[History, list[np.ndarray]]:
+    if not path.is_file():
+        return History(), [np.array(value) for value in model.net.get_weights()]
+    with np.load(path, allow_pickle=False) as saved:
+        history = History(**json.loads(saved["state"].tobytes()))
+        for index, variable in enumerate(_variables(model)):
+            variable.assign(saved[f"value_{index}"])
+        return history, [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
+
+
+def _variables(model: MMQTraining) -> list[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables]

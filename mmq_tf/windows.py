@@ -1,0 +1,159 @@
+"""From recordings to model inputs: token streams (cached), then windows cut inside trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from firmware_bridge.frontend import FrontEnd
+from firmware_bridge.native import normalise_tokens
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Trial
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """The same recording with artefacts added before the front end.
+
+    `features` float32 [n, F], `presence` bool [n, M], and `corrupted` bool [n, M]: an artefact lies in that token.
+    """
+
+    features: np.ndarray
+    presence: np.ndarray
+    corrupted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One recording after the front end, before normalising: raw features [n, F] and presence [n, M]."""
+
+    subject: str
+    session: str
+    features: np.ndarray
+    presence: np.ndarray
+    trials: tuple[Trial, ...]
+    front_end: FrontEnd
+    variants: tuple[Corrupted, ...] = ()
+
+    def measured_features(self) -> np.ndarray:
+        """Return the features float64 [n, F] with NaN where the token is absent."""
+        return np.where(presence_by_feature(self.presence, self.front_end), self.features.astype(np.float64), np.nan)
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Windows of T consecutive tokens, normalised; absent tokens hold zeros.
+
+    `features` float32 [N, T, F], `presence` bool [N, T, M], `label` int8 [N], `subject` and `session`
+    str [N], `trial` int [N], `start_s` float [N]. The variants add a leading axis V: `variant_features`
+    [V, N, T, F], `variant_presence` and `variant_corrupted` [V, N, T, M].
+    """
+
+    features: np.ndarray
+    presence: np.ndarray
+    label: np.ndarray
+    subject: np.ndarray
+    session: np.ndarray
+    trial: np.ndarray
+    start_s: np.ndarray
+    variant_features: np.ndarray = field(repr=False)
+    variant_presence: np.ndarray = field(repr=False)
+    variant_corrupted: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def presence_by_feature(presence: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """Return presence [..., M] repeated over each modality's features: [..., F]."""
+    sizes = [part.stop - part.start for part in front_end.feature_slices.values()]
+    return np.repeat(presence, sizes, axis=-1)
+
+
+def build_windows(
+    streams: Sequence[Stream], front_end: FrontEnd, task: str, classes: Sequence[str], stride_s: float
+) -> WindowSet:
+    """Normalise each stream with the C core and cut every labelled window out of it.
+
+    Parameters
+    ----------
+    streams
+        Recordings after the front end.
+    front_end
+        With its normalisation filled in. Windows that begin inside its enrolment are left out.
+    task, classes
+        The label to learn and its class names in order.
+    stride_s
+        Seconds between the starts of neighbouring windows, rounded to whole tokens.
+
+    Raises
+    ------
+    MMQError
+        If no window lies inside a labelled trial.
+    """
+    parts = [_cut(stream, front_end, task, list(classes), stride_s) for stream in streams]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise MMQError(
+            f"no labelled trial of {task!r} is as long as one window ({front_end.window_s:g} s) after the enrolment; "
+            "shorten front_end.tokens or normalisation.enrolment_s."
+        )
+    return _concatenate(parts)
+
+
+def window_starts(trials: Sequence[Trial], front_end: FrontEnd, stride_s: float, n_tokens: int) -> np.ndarray:
+    """Return int [N, 2]: first token and trial index of each window that lies wholly inside one trial."""
+    stride = max(1, round(stride_s / front_end.token_s))
+    norm = front_end.normalisation
+    earliest = norm.enrolment_s if norm is not None and norm.mode == "enrolment" else 0.0
+    rows = []
+    for index, trial in enumerate(trials):
+        first = int(np.ceil(max(trial.start_s, earliest) / front_end.token_s - 1e-9))
+        last = min(int(np.floor(trial.stop_s / front_end.token_s + 1e-9)), n_tokens) - front_end.tokens
+        rows += [(start, index) for start in range(first, last + 1, stride)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
+    table = window_starts(stream.trials, front_end, stride_s, len(stream.features))
+    labels = [stream.trials[trial].labels.get(task) for _, trial in table]
+    keep = np.array([label is not None for label in labels], dtype=bool)
+    table = table[keep]
+    unknown = {label for label in labels if label is not None} - set(classes)
+    if unknown:
+        raise MMQError(f"subject {stream.subject}: unknown {task} labels {sorted(unknown)}, expected {classes}.")
+    index = table[:, :1] + np.arange(front_end.tokens)
+
+    def gather(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return normalise_tokens(front_end, features, presence)[index]
+
+    def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
+        return np.stack([read(v) for v in stream.variants]) if stream.variants else np.zeros((0, *empty), dtype)
+
+    token_shape = (*index.shape, len(front_end.modality_names))
+    return WindowSet(
+        features=gather(stream.features, stream.presence),
+        presence=stream.presence[index],
+        label=np.array([classes.index(label) for label in labels if label is not None], dtype=np.int8),
+        subject=np.full(len(table), stream.subject),
+        session=np.full(len(table), stream.session),
+        trial=table[:, 1],
+        start_s=table[:, 0] * front_end.token_s,
+        variant_features=stack(
+            lambda v: gather(v.features, v.presence), (*index.shape, front_end.n_features), np.float32
+        ),
+        variant_presence=stack(lambda v: v.presence[index], token_shape, np.bool_),
+        variant_corrupted=stack(lambda v: v.corrupted[index], token_shape, np.bool_),
+    )
+
+
+def _concatenate(parts: Sequence[WindowSet]) -> WindowSet:
+    names = WindowSet.__dataclass_fields__
+    return WindowSet(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts], axis=1 if name.startswith("variant") else 0)
+            for name in names
+        }
+    )

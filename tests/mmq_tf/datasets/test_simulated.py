@@ -1,0 +1,116 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mmq_tf.cli.datasets import datasets
+from mmq_tf.cli.simulate import simulate as command
+from mmq_tf.datasets import get_dataset, load_folder
+from mmq_tf.datasets.folder import save_recording
+from mmq_tf.datasets.simulated import ground_truth, write_cohort
+from mmq_tf.datasets.simulator import Settings, simulate
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Recording, Signal
+
+DATASET = get_dataset("simulated")
+SETTINGS = Settings(seed=2, minutes=7)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return write_cohort(tmp_path_factory.mktemp("simulated") / "cohort", 2, SETTINGS)
+
+
+def digest(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(str(p.relative_to(folder)), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]
+
+
+def test_what_is_read_is_what_was_simulated(cohort):
+    assert DATASET.subjects(cohort) == ["sim-01", "sim-02"]
+    for index, subject in enumerate(DATASET.subjects(cohort)):
+        made, truth = simulate(SETTINGS, index)
+        read = DATASET.load(cohort, subject)
+        assert read.simulated
+        assert (read.subject, read.session, read.source) == (made.subject, made.session, "simulated")
+        assert read.trials == made.trials
+        for name, signal in made.signals.items():
+            other = read.signals[name]
+            assert other.samples.tobytes() == signal.samples.tobytes()
+            assert (other.unit, other.channels, other.start_s) == (
+                signal.unit,
+                signal.channels,
+                signal.start_s,
+            )
+        assert ground_truth(cohort, subject) == truth
+
+
+def test_the_same_seed_writes_the_same_bytes(cohort, tmp_path):
+    assert digest(write_cohort(tmp_path / "again", 2, SETTINGS)) == digest(cohort)
+    other = write_cohort(tmp_path / "other", 2, Settings(seed=3, minutes=7))
+    assert digest(other) != digest(cohort)
+
+
+def test_every_file_for_people_says_simulated(cohort):
+    assert "SIMULATED" in (cohort / "README.txt").read_text()
+    assert json.loads((cohort / "cohort.json").read_text())["simulated"] is True
+    content = json.loads((cohort / "sim-01" / "recording.json").read_text())
+    assert content["simulated"] is True
+    assert "SIMULATED" in content["note"]
+
+
+def test_one_subject_can_be_replayed_from_its_folder(cohort):
+    assert load_folder(cohort / "sim-02").subject == "sim-02"
+
+
+def test_changing_a_sample_changes_the_digest(cohort, tmp_path):
+    copy = write_cohort(tmp_path / "copy", 1, SETTINGS)
+    before = DATASET.load(copy, "sim-01").digest
+    assert before == DATASET.load(cohort, "sim-01").digest
+    path = copy / "sim-01" / "eda.npy"
+    samples = np.load(path)
+    samples[0, 5] += 1
+    np.save(path, samples)
+    assert DATASET.load(copy, "sim-01").digest != before
+
+
+def test_a_measured_recording_is_not_read_as_a_simulated_one(tmp_path):
+    signal = Signal("eda", np.ones((1, 40), np.float32), 4.0, "uS", ("eda",))
+    save_recording(Recording("p", "1", {"eda": signal}), tmp_path / "p")
+    assert not load_folder(tmp_path / "p").simulated
+    with pytest.raises(MMQError, match="expected a simulated recording"):
+        DATASET.load(tmp_path, "p")
+    with pytest.raises(MMQError, match="expected the ground truth"):
+        ground_truth(tmp_path, "p")
+
+
+def test_a_cohort_is_replaced_only_when_asked(tmp_path):
+    out = write_cohort(tmp_path / "c", 2, SETTINGS)
+    with pytest.raises(MMQError, match="use --force"):
+        write_cohort(out, 1, SETTINGS)
+    write_cohort(out, 1, SETTINGS, replace=True)
+    assert DATASET.subjects(out) == ["sim-01"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(MMQError, match="something else is there"):
+        write_cohort(tmp_path / "mine", 1, SETTINGS, replace=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "mine"]
+
+
+def test_the_command_writes_a_cohort_and_says_simulated(tmp_path):
+    result = CliRunner().invoke(
+        command,
+        ["--out", str(tmp_path / "c"), "--subjects", "1", "--minutes", "7", "--modalities", "eda,ecg"],
+    )
+    assert result.exit_code == 0, result.output
+    assert "SIMULATED" in result.output
+    assert DATASET.load(tmp_path / "c", "sim-01").modalities == ("ecg", "eda")
+
+
+def test_the_list_names_every_data_set():
+    result = CliRunner().invoke(datasets, ["list"])
+    assert result.exit_code == 0
+    for name in ("simulated", "stress_predict", "eegmat"):
+        assert f"{name}: " in result.output

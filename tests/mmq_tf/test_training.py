@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from mmq_tf.config import load_config
+from mmq_tf.training import EpochData, ValidationViews, fit_network, new_network, predict_logits
+from mmq_tf.windows import WindowSet, presence_by_feature
+
+SETTINGS = [
+    "front_end.tokens=4",
+    'front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}',
+    "training.epochs=4",
+    "training.batch_size=16",
+    "training.feature_noise=0.1",
+    "model.dropout=0.2",
+    "artefacts.used_share=0.5",
+]
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_config("simulated", SETTINGS)
+
+
+def make_windows(config, count=48, seed=0):
+    """Windows whose first feature tells the class; variant 0 has its eda tokens corrupted in half the steps."""
+    rng = np.random.default_rng(seed)
+    front_end = config.front_end
+    shape = (count, front_end.tokens)
+    label = np.arange(count) % 2
+    features = rng.standard_normal((*shape, front_end.n_features)).astype(np.float32)
+    features[..., 0] += 3 * label[:, None]
+    presence = rng.random((*shape, 2)) < 0.9
+    corrupted = np.zeros((1, *shape, 2), dtype=bool)
+    corrupted[:, :, ::2, 0] = True
+    return WindowSet(
+        features=np.where(presence_by_feature(presence, front_end), features, 0).astype(np.float32),
+        presence=presence,
+        label=label.astype(np.int8),
+        subject=np.full(count, "a"),
+        session=np.full(count, "1"),
+        trial=np.zeros(count, dtype=np.int64),
+        start_s=np.arange(count, dtype=np.float64),
+        variant_features=(features + 100)[None],
+        variant_presence=np.ones((1, *shape, 2), dtype=bool),
+        variant_corrupted=corrupted,
+    )
+
+
+def test_an_epoch_depends_on_seed_and_number_alone(config):
+    windows = make_windows(config)
+    first, again = (EpochData(windows, config, 3).draw(5) for _ in range(2))
+    other = EpochData(windows, config, 3).draw(6)
+    for name in first[0]:
+        np.testing.assert_array_equal(first[0][name], again[0][name])
+    assert not np.array_equal(first[0]["features"], other[0]["features"])
+
+
+def test_an_epoch_shows_zeros_where_absent_and_marks_only_what_is_seen(config):
+    inputs, _ = EpochData(make_windows(config), config, 0).draw(0)
+    shown = presence_by_feature(inputs["presence"] > 0, config.front_end)
+    assert (inputs["features"][~shown] == 0).all()
+    assert (inputs["corrupted"] <= inputs["presence"]).all()
+    assert inputs["corrupted"].sum() > 0
+    assert (inputs["presence_full"] == 1).any()
+    assert np.abs(inputs["features_full"]).max() < 50  # the clean window, never the corrupted variant
+
+
+def test_training_goes_on_after_a_break_as_if_unbroken(config, tmp_path):
+    train, validation = make_windows(config), make_windows(config, 24, seed=1)
+
+    def fit(state, on_epoch=lambda epoch, metrics: None):
+        model = new_network(config, 2, seed=7)
+        history = fit_network(model, train, validation, config, 7, state, on_epoch)
+        return history, predict_logits(model.net, validation.features, validation.presence)["stress"]
+
+    def stop(epoch, metrics):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    whole, logits = fit(tmp_path / "whole.npz")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "broken.npz", stop)
+    resumed, resumed_logits = fit(tmp_path / "broken.npz")
+    assert resumed.epochs == whole.epochs
+    assert resumed.best_epoch == whole.best_epoch
+    np.testing.assert_array_equal(resumed_logits, logits)
+
+
+def test_without_validation_exactly_the_asked_epochs_are_trained(config, tmp_path):
+    model = new_network(config, 2, seed=0)
+    history = fit_network(model, make_windows(config), None, config, 0, tmp_path / "state.npz", epochs=2)
+    assert len(history.epochs) == history.best_epoch == 2
+
+
+def test_validation_views_hide_each_sensor_in_turn(config):
+    windows = make_windows(config, 10)
+    views = ValidationViews(windows, config)
+    assert views.presence.shape == (40, 4, 2)  # full, no-eda, no-temp, random
+    np.testing.assert_array_equal(views.presence[:10], windows.presence)
+    assert not views.presence[10:20, :, 0].any()
+    assert not views.presence[20:30, :, 1].any()
+    assert (views.features[~presence_by_feature(views.presence, config.front_end)] == 0).all()
