@@ -22,14 +22,17 @@ demo: install
 	@$(BIN)/mmq-tf train simulated --data demo/cohort --out demo/run --force
 	@$(BIN)/mmq-tf export demo/run --int8 --out demo/bundle
 	@$(BIN)/mmq-tf verify demo/bundle
-	@$(BIN)/mmq-tf stream demo/bundle --replay demo/cohort/$$($(BIN)/mmq-tf report demo/run --test-subject) --drop ppg@420-480 --drop eda@500-560 --every 10
-	@echo "SIMULATED data throughout. Open demo/run/report.html for the result and demo/bundle/MODEL_CARD.md for the model."
+	@echo "A wearer the model never met; PPG falls off at 420 s, EDA at 500 s, everything at 600 s:"
+	@$(BIN)/mmq-tf simulate --out demo/wearer --subjects 1 --seed 99 --force
+	@$(BIN)/mmq-tf stream demo/bundle --replay demo/wearer/sim-01 --every 4 --drop ppg@420-480 --drop eda@500-560 \
+	  --drop ppg@600-720 --drop eda@600-720 --drop temp@600-720 --drop acc@600-720
+	@echo "SIMULATED data throughout. Open demo/run/report.html for the result, demo/bundle/MODEL_CARD.md for the model."
 
 test: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 clean:
 	rm -rf .venv build demo

@@ -20,7 +20,7 @@ from export.errors import ExportError
 from export.folder import check_target, write_folder
 from export.microcontroller import arena_bytes
 from export.recipes import RECIPES
-from firmware_bridge.device import MODEL_FILES, check_fits, decision_settings
+from firmware_bridge.device import MODEL_FILES, check_fits
 from firmware_bridge.frontend import FrontEnd, Quantisation
 from firmware_bridge.manifest import (
     MANIFEST_NAME,
@@ -28,6 +28,7 @@ from firmware_bridge.manifest import (
     DecisionSettings,
     Manifest,
     ModelFacts,
+    decision_settings,
     file_entry,
 )
 from firmware_bridge.runtime import TFLiteModel
@@ -159,6 +160,7 @@ def _model_facts(models: _Models, judged: gate.GateRow, max_drop: float) -> Mode
         int8_bytes=len(content["int8"]),
         int8_float_io_bytes=len(content["int8_float_io"]),
         arena_bytes=arena_bytes(content["int8"]),
+        float32_arena_bytes=arena_bytes(content["float32"]),
         macs=count_macs(content["int8"]),
         ops=dict(sorted(list_ops(content["int8"]).items())),
         float32_macro_f1=judged.float32_macro_f1,

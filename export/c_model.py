@@ -46,13 +46,11 @@ def model_source(content: bytes) -> str:
     )
 
 
-def model_header(
-    content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int | None
-) -> str:
+def model_header(content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int) -> str:
     """Return ``mmq_model.h``: sizes, the order of inputs and outputs, scales, classes, decision rules."""
     lines = [
         f"#define MMQ_MODEL_BYTES {len(content)}u",
-        f"#define MMQ_ARENA_BYTES {arena_bytes or 0}u /* measured with 64-bit pointers: an upper bound */",
+        f"#define MMQ_ARENA_BYTES {arena_bytes}u /* measured with 64-bit pointers: an upper bound */",
         "",
         "/* Which of the interpreter's inputs and outputs is which. */",
     ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import DecisionSettings, Manifest
+from firmware_bridge.manifest import DecisionSettings, Manifest, decision_settings
 from firmware_bridge.native import Bridge
 from firmware_bridge.runtime import TFLiteModel
 
@@ -284,26 +284,6 @@ def read_front_end(manifest: Manifest, folder: str | os.PathLike[str]) -> FrontE
         return FrontEnd.from_json(content.decode("utf-8"), where)
     except UnicodeDecodeError as error:
         raise BridgeError(f"{where}: expected UTF-8 text; export the bundle again.") from error
-
-
-def decision_settings(values: Mapping[str, object]) -> DecisionSettings:
-    """Return decision settings read from a mapping such as a run's ``metrics.json["decision"]``.
-
-    Raises
-    ------
-    BridgeError
-        When a key is unknown or a value impossible.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return DecisionSettings.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise BridgeError(
-            f"decision: {place}: {first['msg']}; train again or correct metrics.json."
-        ) from error
 
 
 def enrolment_tokens(front_end: FrontEnd) -> int:

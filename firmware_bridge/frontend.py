@@ -147,11 +147,7 @@ class FrontEnd(Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "top level"
-            raise BridgeError(
-                f"{where}: {place}: {first['msg']} (got {str(first['input'])[:80]!r})"
-            ) from error
+            raise BridgeError(f"{where}: {_sentence(error)}") from error
 
     @property
     def modality_names(self) -> tuple[str, ...]:
@@ -259,6 +255,16 @@ class FrontEnd(Strict):
     def with_quantisation(self, quantisation: Quantisation | None) -> Self:
         """Return a copy with other quantisation."""
         return self._build({**dict(self), "quantisation": quantisation}, "front end")
+
+
+def _sentence(error: ValidationError) -> str:
+    """Write the first complaint as one sentence: place, what is wrong, what came."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ").replace("\n", " ")
+    came = first["input"]
+    got = f", got {str(came)[:60]!r}" if isinstance(came, (str, int, float)) else ""
+    return f"{place + ': ' if place else ''}{reason}{got}"
 
 
 def modality_feature_names(name: str, modality: ModalityFrontEnd) -> list[str]:

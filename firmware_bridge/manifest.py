@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -91,7 +92,8 @@ class ModelFacts(_Strict):
     float32_bytes: int = Field(ge=0)
     int8_bytes: int = Field(ge=0)
     int8_float_io_bytes: int = Field(ge=0)
-    arena_bytes: int | None = Field(default=None, ge=0)
+    arena_bytes: int = Field(ge=0)
+    float32_arena_bytes: int = Field(ge=0)
     macs: int = Field(ge=0)
     ops: dict[str, int]
     float32_macro_f1: float
@@ -176,6 +178,24 @@ class Manifest(_Strict):
                 f"{path}: its SHA-256 is not the manifest's; the file was changed after export."
             )
         return content
+
+
+def decision_settings(values: Mapping[str, object]) -> DecisionSettings:
+    """Return decision settings read from a mapping such as a run's ``metrics.json["decision"]``.
+
+    Raises
+    ------
+    BridgeError
+        When a key is unknown or a value impossible.
+    """
+    try:
+        return DecisionSettings.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise BridgeError(
+            f"decision: {place}: {first['msg']}; train again or correct metrics.json."
+        ) from error
 
 
 def file_entry(content: bytes) -> FileEntry:

@@ -16,6 +16,9 @@ SMALLEST = 1e-12
 SCR_US = 0.01
 INTERVAL_TOLERANCE = 0.25
 SLOWEST_BEAT_S = 2.0
+FLOOR_S = 1e-3
+FLOOR_SHARE = 1e-3
+SHORTEST_SKEWNESS = 8
 
 
 def second_order(rows: np.ndarray) -> np.ndarray:
@@ -213,16 +216,19 @@ def accepted_intervals(intervals: np.ndarray, slowest: float) -> tuple[np.ndarra
 def heart_rate_variability(intervals_s: np.ndarray, context_s: float) -> dict[str, float]:
     """Heart rate and its variability from the accepted intervals.
 
-    ``heart_rate = 60 / mean`` per minute; ``sdnn`` their deviation (divisor n), ``rmssd`` the root mean
-    square of steps between neighbours, both accepted, in ms; ``pnn50`` the share of steps over 50 ms;
-    ``accepted_share`` accepted seconds over `context_s`. At least 3 intervals, for steps at least 3.
-    Source: Task Force 1996 (Circulation 93:1043).
+    ``heart_rate = 60 / mean`` per minute; ``sdnn = ln(d + 0.001)``, d their deviation in s (divisor n);
+    ``rmssd = ln(r + 0.001)``, r the root mean square in s of steps between neighbours, both accepted (both
+    ln(s)); ``pnn50`` the share of steps over 50 ms; ``accepted_share`` accepted seconds over `context_s`. At
+    least 3 intervals, for steps at least 3. Source: Task Force 1996 (Circulation 93:1043), in logarithms
+    because both are skewed to the right.
 
     Examples
     --------
     >>> hrv = heart_rate_variability(np.array([0.8, 0.9, 0.8, 0.9, 0.8]), 30.0)
-    >>> round(hrv["heart_rate"], 3), round(hrv["rmssd"], 6), hrv["pnn50"], round(hrv["accepted_share"], 3)
-    (71.429, 100.0, 1.0, 0.14)
+    >>> round(hrv["heart_rate"], 3), round(float(np.exp(hrv["rmssd"])), 6), hrv["pnn50"]
+    (71.429, 0.101, 1.0)
+    >>> round(float(np.exp(hrv["sdnn"])), 5), round(hrv["accepted_share"], 3)
+    (0.04999, 0.14)
     >>> heart_rate_variability(np.zeros(0), 30.0)["accepted_share"]
     0.0
     """
@@ -234,31 +240,34 @@ def heart_rate_variability(intervals_s: np.ndarray, context_s: float) -> dict[st
     out["accepted_share"] = float(chosen.sum() / context_s)
     if len(chosen) < 3:
         return out
-    out["heart_rate"], out["sdnn"] = 60.0 / float(chosen.mean()), 1000.0 * float(chosen.std())
+    out["heart_rate"], out["sdnn"] = 60.0 / float(chosen.mean()), float(np.log(chosen.std() + FLOOR_S))
     steps = np.diff(intervals_s)[good[1:] & good[:-1]]
     if len(steps) >= 3:
-        out["rmssd"] = 1000.0 * float(np.sqrt(np.mean(steps**2)))
+        out["rmssd"] = float(np.log(np.sqrt(np.mean(steps**2)) + FLOOR_S))
         out["pnn50"] = float(np.mean(np.abs(steps) > 0.05))
     return out
 
 
 def pulse_amplitude(amplitudes: np.ndarray) -> tuple[float, float]:
-    """Log of the median pulse height (unit of the signal), and median absolute deviation over median.
+    """Compute the logs of the median pulse height and of the heights' deviation, both ln(unit).
+
+    ``ln(median)`` and ``ln(std + 0.001 * median)``, divisor n; at least 3 pulses. A pulse that shrinks varies
+    less, so the deviation is not divided by the median: the difference of the two is the log of the share.
 
     Examples
     --------
     >>> level, variation = pulse_amplitude(np.array([1.0, 2.0, 3.0]))
-    >>> round(level, 6), variation
-    (0.693147, 0.5)
+    >>> round(level, 6), round(float(np.exp(variation)), 6)
+    (0.693147, 0.818497)
     """
     if len(amplitudes) < 3 or not np.median(amplitudes) > 1e-9:
         return float("nan"), float("nan")
     median = float(np.median(amplitudes))
-    return float(np.log(median)), float(np.median(np.abs(amplitudes - median)) / median)
+    return float(np.log(median)), float(np.log(np.std(amplitudes) + FLOOR_SHARE * median))
 
 
 def skewness(x: np.ndarray) -> float:
-    """Third standardised moment of the band-passed pulse wave, no unit.
+    """Third standardised moment of the band-passed pulse wave of one token, no unit.
 
     ``mean(((x - mean) / std)^3)``. Source: Elgendi 2016 (Bioengineering 3(4):21): the best single PPG index.
 

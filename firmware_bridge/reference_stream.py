@@ -99,25 +99,28 @@ def _pulse(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: 
     plan, rate = filters.beat_plan(name, modality), modality.rate_hz
     context, half = max(2, filters.frames(modality.context_s, rate)), plan.beat_window // 2
     rows = []
-    for _, end in _decimated_edges(modality, samples.shape[1], token_s):
+    for start, end in _decimated_edges(modality, samples.shape[1], token_s):
         known = (found.known_at + half < end) & (end - np.round(found.places) <= context)
         values = reference.heart_rate_variability(found.intervals[known] / rate, context / rate)
         level, variation = reference.pulse_amplitude(found.amplitudes[known])
         values |= {"amplitude": level, "amplitude_variation": variation}
         if name == "ppg":
-            values |= _spectrum(wave[:end], plan, rate)
+            values |= _spectrum(wave[:end], start, plan, rate)
         rows.append([values[key.split(".")[-1]] for key in modality_feature_names(name, modality)])
     return np.array(rows)
 
 
-def _spectrum(wave: np.ndarray, plan: filters.BeatPlan, rate_hz: float) -> dict[str, float]:
-    slow = wave[:: plan.spectrum_decimate][-plan.spectrum_samples :]
-    if len(slow) < plan.spectrum_samples:
-        return dict.fromkeys(("skewness", "spectral_rate", "spectral_purity"), float("nan"))
-    rate, purity = reference.spectral_pulse(
-        slow, rate_hz / plan.spectrum_decimate, plan.fft_size, plan.low_bin, plan.high_bin
-    )
-    return {"skewness": reference.skewness(slow), "spectral_rate": rate, "spectral_purity": purity}
+def _spectrum(wave: np.ndarray, start: int, plan: filters.BeatPlan, rate_hz: float) -> dict[str, float]:
+    step = plan.spectrum_decimate
+    out: dict[str, float] = dict.fromkeys(("spectral_rate", "spectral_purity"), float("nan"))
+    token, slow = wave[-(-start // step) * step :: step], wave[::step][-plan.spectrum_samples :]
+    enough = len(token) >= reference.SHORTEST_SKEWNESS
+    out["skewness"] = reference.skewness(token) if enough else float("nan")
+    if len(slow) == plan.spectrum_samples:
+        out["spectral_rate"], out["spectral_purity"] = reference.spectral_pulse(
+            slow, rate_hz / step, plan.fft_size, plan.low_bin, plan.high_bin
+        )
+    return out
 
 
 def _slow(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:

@@ -28,7 +28,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise MMQError(f"{path} could not be written: {error.strerror or error}; nothing was changed.") from error
+        raise MMQError(
+            f"{path} could not be written: {error.strerror or error}; nothing was changed."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

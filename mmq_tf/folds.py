@@ -139,9 +139,7 @@ def calibrate(model: MMQTraining, validation: WindowSet, job: FoldJob) -> dict[s
     }
 
 
-def judge_network(
-    model: MMQTraining, test: WindowSet, decision: dict[str, Any], job: FoldJob
-) -> Predictions:
+def judge_network(model: MMQTraining, test: WindowSet, decision: dict[str, Any], job: FoldJob) -> Predictions:
     """Return the calibrated predictions of the network under every named condition."""
     task = job.config.data.task
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,16 +16,15 @@ from mmq_tf.evaluation.summary import results_from_predictions
 from mmq_tf.files import write_text
 from mmq_tf.folds import MODEL_NAME, FoldJob
 from mmq_tf.runs import Run, read_fold
-from mmq_tf.windows import Stream
 
 
-def conclude(run: Run, jobs: Sequence[FoldJob], streams: Sequence[Stream]) -> ResultsFile:
-    """Join the folds: write `predictions.csv`, `results.json`, `results.md` and `report.html`; return the table."""
+def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
+    """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
     predictions = Predictions.concatenate([read_predictions(job.folder / "predictions.csv") for job in jobs])
     write_predictions(run.folder / "predictions.csv", predictions)
     results = results_of(run, predictions)
     write_results(run.folder / "results.json", results)
-    write_text(run.folder / "report.html", render_report(_summary(run, jobs, streams, results, predictions)))
+    write_text(run.folder / "report.html", render_report(_summary(run, jobs, results, predictions)))
     return results
 
 
@@ -33,16 +33,24 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
     config = run.config
     dataset = get_dataset(config.data.dataset)
     subjects = len(np.unique(predictions.subject))
-    folds = f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
+    folds = (
+        f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
+    )
     norm = config.normalisation
-    first = f", the first {norm.enrolment_s:g} s of the test subject, not scored" if norm.mode == "enrolment" else ""
+    first = (
+        f", the first {norm.enrolment_s:g} s of the test subject, not scored"
+        if norm.mode == "enrolment"
+        else ""
+    )
     return ResultsFile(
         name=config.name,
-        command=run.command,
+        command=run.facts.command,
         version=__version__,
         data=f"{dataset.title}, {subjects} subjects",
         simulated=dataset.simulated,
-        split=f"{folds}; epoch and calibration chosen on validation subjects; all methods on the same windows",
+        split=(
+            f"{folds}; epoch and calibration chosen on validation subjects; all methods on the same windows"
+        ),
         normalisation=f"{norm.mode}{first}",
         seeds=config.seeds,
         machine=machine_description(),
@@ -51,15 +59,14 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
     )
 
 
-def publish(path, results: ResultsFile) -> None:
+def publish(path: Path, results: ResultsFile) -> None:
     """Write the table again under the name it is published by."""
     write_results(path, results.model_copy(update={"name": path.stem}))
 
 
-def _summary(
-    run: Run, jobs: Sequence[FoldJob], streams: Sequence[Stream], results: ResultsFile, predictions: Predictions
-) -> RunSummary:
+def _summary(run: Run, jobs: Sequence[FoldJob], results: ResultsFile, predictions: Predictions) -> RunSummary:
     dataset = get_dataset(run.config.data.dataset)
+    streams = jobs[0].streams
     facts = {f"seed {job.seed}, fold {job.index}": read_fold(job.folder) for job in jobs}
     histories = {name: _curves(fact["history"]["epochs"]) for name, fact in facts.items()}
     task = run.config.data.task
@@ -84,4 +91,8 @@ def _summary(
 
 
 def _curves(epochs: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    return {name: [epoch[name] for epoch in epochs] for name in ("loss", "val_nll", "val_auroc") if name in epochs[0]}
+    return {
+        name: [epoch[name] for epoch in epochs]
+        for name in ("loss", "val_nll", "val_auroc")
+        if name in epochs[0]
+    }

@@ -1,14 +1,12 @@
-"""A run, whole: folds side by side in worker processes, the model to export, the table and the report."""
+"""A run, whole: its folder, its folds, the model to export."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import multiprocessing
-import queue
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,69 +18,107 @@ from mmq_tf.config import RunConfig, load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.files import write_text, written_whole
-from mmq_tf.folds import FoldJob, network_seed, run_fold, write_model
+from mmq_tf.folds import FoldJob, network_seed, write_model
 from mmq_tf.normalise import fit_normalisation
 from mmq_tf.recording import Recording
-from mmq_tf.splits import Fold, subject_folds
-from mmq_tf.streams import without_enrolment_artefacts
+from mmq_tf.run_folder import FACTS_NAME, RunFacts
+from mmq_tf.splits import subject_folds
+from mmq_tf.streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.training import fit_network, new_network
-from mmq_tf.windows import Stream, WindowSet, build_windows
+from mmq_tf.windows import Stream, WindowSet, build_windows, window_starts
+from mmq_tf.workers import OnEpoch
 
 MODEL_FILES = ("model.keras", "frontend.json", "validation.npz")
 GATE_WINDOWS = 2000
 
-OnEpoch = Callable[[str, int, dict[str, float]], None]
-OnFold = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what it was asked to do."""
+    """A run folder and what it was asked to do; `begun` once the folder says so too."""
 
     folder: Path
     config: RunConfig
-    command: str
-    data_folder: Path
+    facts: RunFacts
+    begun: bool = False
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the recordings are."""
+        return Path(self.facts.data_folder)
 
     @classmethod
-    def create(cls, folder: Path, config: RunConfig, command: str, data_folder: Path, *, force: bool) -> Run:
-        """Make a new run folder.
+    def plan(
+        cls, folder: Path, config: RunConfig, command: str, data_folder: Path, *, final: bool, force: bool
+    ) -> Run:
+        """Return a run that is to be made in `folder`; nothing is written before `begin`.
 
         Raises
         ------
         MMQError
             If the folder already holds something and `force` is off, or holds something else than a run.
         """
-        if folder.exists() and any(folder.iterdir()):
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise MMQError(f"{folder} is a file or a link, not a run folder; name another --out.")
+        if folder.is_dir() and any(folder.iterdir()):
+            if not ((folder / "config.toml").is_file() and (folder / FACTS_NAME).is_file()):
+                raise MMQError(f"{folder} holds other files than a run's, so it stays; name another --out.")
             if not force:
-                raise MMQError(f"{folder} already exists; use --resume to go on, --force to start anew, or another --out.")
-            if not (folder / "config.toml").is_file():
-                raise MMQError(f"{folder} is not a run folder (it has no config.toml), so it is not replaced.")
-            shutil.rmtree(folder)
-        write_text(folder / "config.toml", config.to_toml())
-        write_text(folder / "run.json", json.dumps({"command": command, "data_folder": str(data_folder)}, indent=1))
-        return cls(folder, config, command, data_folder)
+                raise MMQError(
+                    f"{folder} already holds a run; use --resume to go on, --force to start anew, "
+                    "or another --out."
+                )
+        return cls(
+            folder,
+            config,
+            RunFacts(command, str(data_folder.resolve()), final, config_sha256=_digest(config)),
+        )
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """Return an existing run.
+        """Return a run that was begun.
 
         Raises
         ------
         MMQError
-            If the folder is not a run.
+            If the folder is not a run, or its configuration is not the one it was begun with.
         """
-        try:
-            facts = json.loads((folder / "run.json").read_text("utf-8"))
-            data_folder, command = Path(facts["data_folder"]), str(facts["command"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MMQError(f"{folder} is not a run folder: its run.json cannot be read.") from error
-        return cls(folder, load_config(folder / "config.toml"), command, data_folder)
+        facts = RunFacts.read(folder)
+        config = load_config(folder / "config.toml")
+        if facts.config_sha256 and facts.config_sha256 != _digest(config):
+            raise MMQError(
+                f"{folder / 'config.toml'} was changed after the run began, so its folds would not belong "
+                "together; undo the change, or start a new run with that file and another --out."
+            )
+        return cls(folder, config, facts, begun=True)
+
+    def begin(self, streams: Sequence[Stream]) -> Run:
+        """Write the folder of a new run; of an opened one, check that the recordings are still the same.
+
+        Raises
+        ------
+        MMQError
+            If the folder cannot be written, or the recordings or their features have changed.
+        """
+        digest = streams_digest(streams)
+        if not self.begun:
+            facts = replace(self.facts, streams_sha256=digest)
+            _clear(self.folder)
+            write_text(self.folder / "config.toml", self.config.to_toml())
+            facts.write(self.folder)
+            return replace(self, facts=facts, begun=True)
+        if self.facts.streams_sha256 and self.facts.streams_sha256 != digest:
+            raise MMQError(
+                f"{self.data_folder}: the recordings, or the front end that reads them, have changed since "
+                f"{self.folder} began; start a new run with another --out."
+            )
+        return self
 
     def jobs(self, streams: Sequence[Stream], *, tensorboard: bool = False) -> list[FoldJob]:
         """Return one job a fold and seed; the first seed's folders carry the fold's number alone."""
         config = self.config
-        folds = subject_folds([s.subject for s in streams], config.split.folds, config.split.validation_share, 0)
+        folds = subject_folds(
+            [s.subject for s in streams], config.split.folds, config.split.validation_share, 0
+        )
         classes = get_dataset(config.data.dataset).tasks[config.data.task]
         return [
             FoldJob(
@@ -100,63 +136,45 @@ class Run:
         ]
 
 
-def newest_run(parent: Path = Path("runs")) -> Path:
-    """Return the run folder under `parent` that finished last.
+def _digest(config: RunConfig) -> str:
+    return hashlib.sha256(config.to_toml().encode()).hexdigest()
+
+
+def _clear(folder: Path) -> None:
+    """Remove the older run that `Run.plan` allowed to be replaced."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise MMQError(f"{folder} could not be replaced: {error.strerror or error}.") from error
+
+
+def check_folds(jobs: Sequence[FoldJob]) -> None:
+    """Check, before anything is trained, that every fold can be trained, chosen and judged.
 
     Raises
     ------
     MMQError
-        If there is none.
+        If a fold's training or validation subjects have labelled windows of fewer than two classes, or its
+        test subjects have none at all.
     """
-    runs = sorted(parent.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise MMQError(f"no finished run under {parent}/; name one, or make one with `mmq-tf train`.")
-    return runs[-1].parent
-
-
-def run_jobs(jobs: Sequence[FoldJob], workers: int, on_epoch: OnEpoch, on_fold: OnFold) -> None:
-    """Run fold jobs, several at a time; a worker that fails stops the run with its error."""
-    todo = [job for job in jobs if not job.done]
-    if workers <= 1 or len(todo) <= 1:
-        for job in todo:
-            run_fold(job, _labelled(job, on_epoch))
-            on_fold(_name(job))
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
-        messages = manager.Queue()
-        pending: dict[Future[None], FoldJob] = {pool.submit(_work, job, messages): job for job in todo}
-        try:
-            while pending:
-                finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                _drain(messages, on_epoch)
-                for future in finished:
-                    job = pending.pop(future)
-                    future.result()
-                    on_fold(_name(job))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _work(job: FoldJob, messages: Any) -> None:
-    run_fold(job, lambda epoch, metrics: messages.put((_name(job), epoch, metrics)))
-
-
-def _name(job: FoldJob) -> str:
-    return f"fold {job.index} seed {job.seed}"
-
-
-def _labelled(job: FoldJob, on_epoch: OnEpoch) -> Callable[[int, dict[str, float]], None]:
-    return lambda epoch, metrics: on_epoch(_name(job), epoch, metrics)
-
-
-def _drain(messages: Any, on_epoch: OnEpoch) -> None:
-    while True:
-        try:
-            on_epoch(*messages.get_nowait())
-        except queue.Empty:
-            return
+    config, streams = jobs[0].config, jobs[0].streams
+    normalisation = fit_normalisation(streams, config.normalisation, config.front_end.token_s)
+    front_end = config.front_end.with_normalisation(normalisation)
+    found: dict[str, set[str]] = {}
+    for stream in streams:
+        table = window_starts(stream.trials, front_end, config.windows.stride_s, len(stream.features))
+        labels = {stream.trials[trial].labels.get(config.data.task) for _, trial in table}
+        found.setdefault(stream.subject, set()).update(label for label in labels if label is not None)
+    for job in jobs:
+        for side, least in (("train", 2), ("validation", 2), ("test", 1)):
+            classes = set().union(*(found[subject] for subject in getattr(job.fold, side)))
+            if len(classes) < least:
+                raise MMQError(
+                    f"fold {job.index}: its {side} subjects have labelled windows ({front_end.window_s:g} s, "
+                    f"after the enrolment) of {len(classes)} classes where {least} are needed; use fewer folds, "
+                    "more subjects, or a shorter front_end.tokens or normalisation.enrolment_s."
+                )
 
 
 def read_fold(folder: Path) -> dict[str, Any]:
@@ -165,13 +183,14 @@ def read_fold(folder: Path) -> dict[str, Any]:
 
 
 def copy_first_fold(run: Run, jobs: Sequence[FoldJob]) -> dict[str, Any]:
-    """Make the first fold's model the run's model, so that its test subjects stay unseen by what is exported."""
+    """Make the first fold's model the run's, so that its test subjects stay unseen by what is exported."""
     first = jobs[0]
     for name in MODEL_FILES:
         with written_whole(run.folder / name) as temporary:
             shutil.copyfile(first.folder / name, temporary)
     facts = read_fold(first.folder)
-    return {key: facts[key] for key in ("exported_model", "train_subjects", "test_subjects", "decision")}
+    keys = ("exported_model", "train_subjects", "validation_subjects", "test_subjects", "decision")
+    return {key: facts[key] for key in keys}
 
 
 def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[str, Any]:
@@ -191,7 +210,14 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     model = new_network(config, len(first.classes), seed)
     state = run.folder / "final.npz"
     fit_network(
-        model, windows, None, config, seed, state, lambda epoch, m: on_epoch("all subjects", epoch, m), epochs=epochs
+        model,
+        windows,
+        None,
+        config,
+        seed,
+        state,
+        lambda epoch, m: on_epoch("all subjects", epoch, m),
+        epochs=epochs,
     )
     write_model(run.folder, model, front_end, _sample(windows, GATE_WINDOWS))
     state.unlink(missing_ok=True)
@@ -199,6 +225,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     return {
         "exported_model": f"all {len(subjects)} subjects, {epochs} epochs (the folds' median)",
         "train_subjects": subjects,
+        "validation_subjects": [],
         "test_subjects": [],
         "decision": _median_decision([fold["decision"] for fold in facts]),
     }
@@ -215,7 +242,9 @@ def _sample(windows: WindowSet, count: int) -> WindowSet:
     rows = np.sort(np.random.default_rng(0).permutation(len(windows))[:count])
     return WindowSet(
         **{
-            name: getattr(windows, name)[:, rows] if name.startswith("variant") else getattr(windows, name)[rows]
+            name: getattr(windows, name)[:, rows]
+            if name.startswith("variant")
+            else getattr(windows, name)[rows]
             for name in WindowSet.__dataclass_fields__
         }
     )
@@ -239,7 +268,7 @@ def write_metrics(run: Run, model_facts: dict[str, Any], rows: Sequence[dict[str
     facts = {
         "name": run.config.name,
         "version": __version__,
-        "command": run.command,
+        "command": run.facts.command,
         "model": {"size": run.config.model.size},
         "tasks": {run.config.data.task: list(dataset.tasks[run.config.data.task])},
         "data": {

@@ -16,7 +16,7 @@ import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.native import extract_tokens, library_path
-from mmq_tf.artefacts import corrupt_recording
+from mmq_tf.artefacts import ARTEFACTS_VERSION, corrupt_recording
 from mmq_tf.config import ArtefactsConfig
 from mmq_tf.datasets import Dataset
 from mmq_tf.errors import MMQError
@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 def cache_folder() -> Path:
     """Return where token streams are cached: `MMQ_CACHE`, or the user's cache folder."""
-    base = os.environ.get("MMQ_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmq-tf"
+    base = (
+        os.environ.get("MMQ_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmq-tf"
+    )
     return Path(base)
 
 
@@ -95,7 +98,10 @@ def _key(recording: Recording, front_end: FrontEnd, artefacts: ArtefactsConfig, 
     """Everything that can change the tokens: the source, the front end, the core's code and the artefacts."""
     core = hashlib.sha256(library_path().read_bytes()).hexdigest()
     parts = [recording.digest, recording.subject, front_end.digest(), core]
-    parts += [artefacts.model_dump_json(include={"variants", "share", "snr_db"}), str(seed)]
+    parts += [
+        artefacts.model_dump_json(include={"variants", "share", "snr_db"}),
+        f"{ARTEFACTS_VERSION} {seed}",
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -129,26 +135,57 @@ def _tokens_touched(
     return touched
 
 
+def streams_digest(streams: Sequence[Stream]) -> str:
+    """Return the SHA-256 of everything a run takes from its recordings: who, tokens, trials, variants."""
+    digest = hashlib.sha256()
+    for stream in streams:
+        digest.update(repr((stream.subject, stream.session, stream.trials)).encode())
+        for part in (stream, *stream.variants):
+            digest.update(np.ascontiguousarray(part.features).tobytes())
+            digest.update(np.ascontiguousarray(part.presence).tobytes())
+        for variant in stream.variants:
+            digest.update(np.ascontiguousarray(variant.corrupted).tobytes())
+    return digest.hexdigest()
+
+
 def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a cache entry, or None where there is none or it is not what was written."""
     if not (path / "meta.json").is_file():
         return None
     try:
-        return {file.stem: np.load(file, allow_pickle=False) for file in path.glob("*.npy")}
-    except (OSError, ValueError) as error:
+        digests = json.loads((path / "meta.json").read_text("utf-8"))["sha256"]
+        arrays = {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in digests}
+        changed = [name for name, values in arrays.items() if _array_digest(values) != digests[name]]
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         logger.warning("cache entry %s is damaged (%s); it is made again", path, error)
         return None
+    if changed:
+        logger.warning("cache entry %s is damaged (%s.npy has changed); it is made again", path, changed[0])
+        return None
+    return arrays
+
+
+def _array_digest(values: np.ndarray) -> str:
+    head = f"{values.dtype.str} {values.shape} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], recording: Recording, front_end: FrontEnd) -> None:
     """Write a cache entry whole or not at all. A cache that cannot be written costs time, not the run."""
     temporary = None
+    meta = {
+        "subject": recording.subject,
+        "source": recording.source,
+        "simulated": recording.simulated,
+        "front_end": front_end.digest(),
+        "sha256": {name: _array_digest(values) for name, values in arrays.items()},
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
         for name, values in arrays.items():
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        meta = {"subject": recording.subject, "source": recording.source, "simulated": recording.simulated}
-        (temporary / "meta.json").write_text(json.dumps({**meta, "front_end": front_end.digest()}), "utf-8")
+        (temporary / "meta.json").write_text(json.dumps(meta), "utf-8")
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
     except OSError as error:
@@ -164,7 +201,10 @@ def without_enrolment_artefacts(streams: Sequence[Stream], enrolment_s: float) -
     An enrolment is done with care (the app checks it), so artefacts belong to daily wear; leaving them in
     would teach the network about wrong baselines instead of about corrupted tokens.
     """
-    return [replace(stream, variants=tuple(_clean_start(stream, v, enrolment_s) for v in stream.variants)) for stream in streams]
+    return [
+        replace(stream, variants=tuple(_clean_start(stream, v, enrolment_s) for v in stream.variants))
+        for stream in streams
+    ]
 
 
 def _clean_start(stream: Stream, variant: Corrupted, enrolment_s: float) -> Corrupted:

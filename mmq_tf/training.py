@@ -18,6 +18,7 @@ from mmq_tf.files import written_whole
 from mmq_tf.missing import hide_modalities, named_conditions, training_keep
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
+from mmq_tf.teacher import out_of_fold_probabilities
 from mmq_tf.windows import WindowSet, presence_by_feature
 
 Progress = Callable[[int, dict[str, float]], None]
@@ -38,8 +39,13 @@ class EpochData:
     Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
     """
 
-    def __init__(self, windows: WindowSet, config: RunConfig, seed: int) -> None:
+    def __init__(self, windows: WindowSet, config: RunConfig, classes: int, seed: int) -> None:
         self.windows, self.config, self.seed = windows, config, seed
+        self.target = np.eye(classes, dtype=np.float32)[windows.label]
+        share = config.training.teacher_share
+        if share:
+            slices = config.front_end.feature_slices
+            self.target += share * (out_of_fold_probabilities(windows, slices, classes, seed) - self.target)
 
     @property
     def steps(self) -> int:
@@ -47,7 +53,7 @@ class EpochData:
         return -(-len(self.windows) // self.config.training.batch_size)
 
     def draw(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the inputs and labels of one epoch, whole and in the order they are to be shown."""
+        """Return the inputs and soft labels [N, classes] of one epoch, whole and in the order they are to be shown."""
         rng = np.random.default_rng([self.seed, epoch])
         windows, missing = self.windows, self.config.missing
         order = rng.permutation(len(windows))
@@ -67,7 +73,7 @@ class EpochData:
             "presence_full": windows.presence[order].astype(np.float32),
             "corrupted": (corrupted & presence).astype(np.float32),
         }
-        return inputs, {self.config.data.task: windows.label[order].astype(np.int32)}
+        return inputs, {self.config.data.task: self.target[order]}
 
     def _wobble(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return what is added to the normalised features: noise a token, and an offset a window.
@@ -138,7 +144,7 @@ def fit_network(
     under the training's random missingness. Without validation windows exactly `epochs` are trained. After
     every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
     """
-    data = EpochData(train, config, seed)
+    data = EpochData(train, config, model.net.tasks[config.data.task], seed)
     compile_network(model, config, data.steps)
     model.build()
     model.optimizer.build(model.trainable_variables)

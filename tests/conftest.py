@@ -1,9 +1,12 @@
 """Fixtures every test may use."""
 
 import os
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+_TINY = spec_from_file_location("tiny_bundle", Path(__file__).parent / "tiny_bundle.py")
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +17,19 @@ def mmq_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings: set MMQ_DATA to their folder (looked in {folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The module that makes very small bundles."""
+    assert _TINY is not None
+    assert _TINY.loader is not None
+    module = module_from_spec(_TINY)
+    _TINY.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny, tmp_path_factory):
+    """A bundle made once for all tests; copy it before changing it."""
+    return tiny.write_once(tmp_path_factory.getbasetemp())

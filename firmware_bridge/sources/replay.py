@@ -113,7 +113,7 @@ def steps(
     BridgeError
         When `chunk_s` is not positive, a dropped modality is not in the recording, or a signal is malformed.
     """
-    _check(signals, chunk_s, drop)
+    check_replay(signals, chunk_s, drop)
     stop_s = max((_time(signal, signal.samples.shape[1]) for signal in signals.values()), default=0.0)
     for step in range(math.ceil(stop_s / chunk_s)):
         low_s, high_s = step * chunk_s, (step + 1) * chunk_s
@@ -154,7 +154,14 @@ def select(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> dict[str, 
     return chosen
 
 
-def _check(signals: Mapping[str, SignalLike], chunk_s: float, drop: Sequence[Drop]) -> None:
+def check_replay(signals: Mapping[str, SignalLike], chunk_s: float = 1.0, drop: Sequence[Drop] = ()) -> None:
+    """Raise now what `steps` would raise when it is first asked for a step.
+
+    Raises
+    ------
+    BridgeError
+        As `steps`.
+    """
     if not (math.isfinite(chunk_s) and chunk_s > 0):
         raise BridgeError(f"chunk_s: expected seconds above 0, got {chunk_s}; 1.0 is usual.")
     if not signals:

@@ -6,7 +6,6 @@ fixed here, before any data set is seen.
 
 from mmq_tf.baselines.base import Baseline
 from mmq_tf.baselines.guesses import Majority, Stratified
-from mmq_tf.baselines.label_shift import shift_labels
 from mmq_tf.baselines.models import Boosted, BoostedDropout, Forest, Logistic
 from mmq_tf.baselines.statistics import statistic_names, window_statistics
 
@@ -24,7 +23,6 @@ __all__ = [
     "Logistic",
     "Majority",
     "Stratified",
-    "shift_labels",
     "statistic_names",
     "window_statistics",
 ]

@@ -74,12 +74,21 @@ class Logistic(_FilledBaseline):
 
 
 class Forest(_FilledBaseline):
-    """Random forest of 300 trees on statistics, missing ones filled with training means (Breiman 2001)."""
+    """Random forest on statistics, missing ones filled with training means (Breiman 2001).
+
+    Attributes
+    ----------
+    trees : int
+        Number of trees.
+    """
 
     name = "forest"
 
+    def __init__(self, trees: int = 300):
+        self.trees = trees
+
     def _make(self, seed: int) -> RandomForestClassifier:
-        return RandomForestClassifier(n_estimators=300, min_samples_leaf=2, n_jobs=1, random_state=seed)
+        return RandomForestClassifier(n_estimators=self.trees, min_samples_leaf=2, n_jobs=1, random_state=seed)
 
 
 class Boosted(_StatisticsBaseline):

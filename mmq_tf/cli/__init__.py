@@ -9,11 +9,12 @@ import sys
 
 import click
 
-# TensorFlow reads these when it is first imported: one thread a worker makes runs repeatable, the rest is quiet.
+# TensorFlow reads these when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+_LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 COMMANDS = ("simulate", "datasets", "train", "export", "verify", "stream")
 
 
@@ -26,14 +27,14 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"mmq_tf.cli.{cmd_name}"), "command")
+        return importlib.import_module(f"mmq_tf.cli.{cmd_name}").command
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="mmq-tf")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")
 def cli(debug: bool) -> None:
-    """Emotion and stress recognition on wearables that keeps working when sensors fail.
+    r"""Emotion and stress recognition on wearables that keeps working when sensors fail.
 
     \b
     mmq-tf train                         train on a SIMULATED cohort
@@ -42,7 +43,7 @@ def cli(debug: bool) -> None:
     mmq-tf verify bundles/NAME
     mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
     """
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format=_LOG_FORMAT)
 
 
 def main() -> None:
@@ -50,11 +51,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     try:
         cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("stopped.", err=True)
-        sys.exit(130)
-    except KeyboardInterrupt:
-        click.echo("stopped; `mmq-tf train --resume` goes on with an unfinished run.", err=True)
+    except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
+        click.echo(str(stop) or "stopped.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -7,12 +7,12 @@ import click
 from mmq_tf.datasets import DATASETS, Dataset
 
 
-@click.group()
-def datasets() -> None:
+@click.group(name="datasets")
+def command() -> None:
     """Show which recordings can be read."""
 
 
-@datasets.command("list")
+@command.command("list")
 def list_() -> None:
     """List the data sets with their sensors, tasks, licence, what the label is and what to know."""
     click.echo("\n\n".join(_described(dataset) for dataset in DATASETS.values()))

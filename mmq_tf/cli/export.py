@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmq_tf.errors import MMQError
+from mmq_tf.run_folder import newest_run
 
 MAX_JSON_BYTES = 64_000_000
 
@@ -64,7 +63,7 @@ def command(
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
     console = Console()
-    run = run or newest_run(Path("runs"))
+    run = run or newest_run()
     out = out or Path("bundles") / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
     manifest = export_run(run, out, fold, max_drop, golden, console)
     facts = manifest.model
@@ -73,23 +72,11 @@ def command(
         f"{facts.arena_bytes:,} bytes, {facts.macs:,} MACs; {len(manifest.files)} files in {out}"
     )
     if results:
-        write_size_results(results, manifest, _read_json(run / "metrics.json"))
+        from mmq_tf.cli._size_results import write_size_results
+
+        write_size_results(results, out, manifest, _run_facts(run, fold))
         console.print(f"table: {results} and {results.with_suffix('.md')}")
     console.print(f"next: mmq-tf verify {out}", highlight=False)
-
-
-def newest_run(parent: Path) -> Path:
-    """Return the run under `parent` that finished last.
-
-    Raises
-    ------
-    MMQError
-        If there is none.
-    """
-    runs = sorted(parent.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise MMQError(f"no finished run under {parent}/; name one, or make one with `mmq-tf train`.")
-    return runs[-1].parent
 
 
 def export_run(
@@ -104,13 +91,10 @@ def export_run(
     ExportError
         If the model does not pass.
     """
-    from mmq_tf.cli._native_output import quiet_native
+    from mmq_tf.native_output import quiet_native
 
-    facts = _read_json(run / "metrics.json")
-    source = run if fold is None else run / "folds" / f"{fold:02d}"
-    if fold is not None:
-        facts = {**facts, **_fold_facts(run, source)}
-    _require(run, facts)
+    facts = _run_facts(run, fold)
+    source = run if fold is None else _fold_folder(run, fold)
     with console.status("quantising, judging and writing"), quiet_native():
         from export.bundle import write_bundle
         from export.graph import deployed_model
@@ -133,22 +117,25 @@ def export_run(
         )
 
 
-def _fold_facts(run: Path, folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        count = len([path for path in (run / "folds").glob("[0-9][0-9]") if path.is_dir()])
-        raise MMQError(f"{folder}: no such fold; the run has {count}, counted from 0.")
-    found = _read_json(folder / "metrics.json")
-    return {
-        key: found[key]
-        for key in ("exported_model", "train_subjects", "test_subjects", "decision")
-        if key in found
-    }
+def _fold_folder(run: Path, fold: int) -> Path:
+    return run / "folds" / f"{fold:02d}"
 
 
-def _require(run: Path, facts: dict[str, Any]) -> None:
+def _run_facts(run: Path, fold: int | None) -> dict[str, Any]:
+    """Return the run's `metrics.json`, with what differs in one fold."""
+    facts = _read_json(run / "metrics.json")
+    if fold is not None:
+        folder = _fold_folder(run, fold)
+        if not folder.is_dir():
+            count = len([path for path in (run / "folds").glob("[0-9][0-9]") if path.is_dir()])
+            raise MMQError(f"{folder}: no such fold; the run has {count}, counted from 0.")
+        found = _read_json(folder / "metrics.json")
+        keys = ("exported_model", "train_subjects", "validation_subjects", "test_subjects", "decision")
+        facts |= {key: found[key] for key in keys if key in found}
     for key in ("name", "data", "decision", "exported_model"):
         if key not in facts:
             raise MMQError(f"{run / 'metrics.json'}: expected the key {key!r}, found none; train again.")
+    return facts
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -246,45 +233,3 @@ def _show_gate(rows: Sequence[Any], max_drop: float, console: Console) -> None:
             f"{row.agreement:.1%}",
         )
     console.print(table)
-
-
-def write_size_results(path: Path, manifest: Any, run_facts: dict[str, Any]) -> None:
-    """Write bytes, arena, MACs and macro-F1 of float32 and int8 by the results contract."""
-    from mmq_tf import __version__
-    from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-
-    facts = manifest.model
-    numbers = {
-        "float32": {"bytes": facts.float32_bytes, "macs": facts.macs, "macro_f1": facts.float32_macro_f1},
-        "int8": {
-            "bytes": facts.int8_bytes,
-            "arena_bytes": facts.arena_bytes,
-            "macs": facts.macs,
-            "macro_f1": facts.int8_macro_f1,
-        },
-    }
-    method = f"mmqnet-{run_facts.get('model', {}).get('size', 'nano')}"
-    rows = tuple(
-        ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1)
-        for condition, values in numbers.items()
-        for metric, value in values.items()
-    )
-    results = ResultsFile(
-        name=path.stem,
-        command=shlex.join(["mmq-tf", *sys.argv[1:]]),
-        version=__version__,
-        data=manifest.data.name,
-        simulated=manifest.simulated,
-        split=f"validation subjects of {manifest.exported_model}",
-        normalisation=str(run_facts.get("normalisation", "as the run")),
-        seeds=(0,),
-        machine=machine_description(),
-        rows=rows,
-        notes=(
-            f"macro_f1 over {facts.judged_windows} validation windows: complete, with random cells "
-            "hidden, with whole "
-            f"modalities gone; float32 and int8 name the same class in {facts.agreement:.1%}.",
-            "arena_bytes: TFLite Micro with 64-bit pointers, an upper bound for a microcontroller.",
-        ),
-    )
-    write_results(path, results)

@@ -10,10 +10,12 @@ from rich.progress import Progress
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import DEFAULT_MODALITIES, RATE_HZ, Settings
 
+DEFAULT_SUBJECTS = 12
 
-@click.command()
+
+@click.command(name="simulate")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
-@click.option("--subjects", type=int, default=12, show_default=True, help="How many people.")
+@click.option("--subjects", type=int, default=DEFAULT_SUBJECTS, show_default=True, help="How many people.")
 @click.option("--minutes", type=float, default=15.0, show_default=True, help="Length of each recording.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
 @click.option(
@@ -24,7 +26,7 @@ from mmq_tf.datasets.simulator import DEFAULT_MODALITIES, RATE_HZ, Settings
 )
 @click.option("--clean", is_flag=True, help="No artefacts and no dropouts.")
 @click.option("--force", is_flag=True, help="Replace a simulated cohort that is there.")
-def simulate(
+def command(
     out: Path, subjects: int, minutes: float, seed: int, modalities: str, clean: bool, force: bool
 ) -> None:
     """Write a cohort of SIMULATED people: PPG, EDA, skin temperature, acceleration; rest and stress in turn.

@@ -16,6 +16,8 @@ import click
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording
 
+CHUNK_S = 1.0
+
 _EPILOG = """
 \b
 Examples
@@ -58,8 +60,8 @@ def command(
     abstention says why.
     """
     from firmware_bridge.device import Device
-    from firmware_bridge.sources.replay import Drop, select
-    from mmq_tf.cli._native_output import quiet_native
+    from firmware_bridge.sources.replay import Drop, check_replay, select
+    from mmq_tf.native_output import quiet_native
 
     if not math.isfinite(speed):
         raise MMQError(f"--speed: expected a finite number from 0, got {speed}.")
@@ -68,6 +70,7 @@ def command(
         device = Device.from_bundle(bundle, model)
     worn = read_recording(recording)
     signals = select(device.front_end, worn.signals)
+    check_replay(signals, CHUNK_S, wanted)
     show = _Json(device, worn) if as_json else _Text(device, worn)
     try:
         show.start()
@@ -103,7 +106,7 @@ def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[A
     from firmware_bridge.sources.replay import steps
 
     began = time.monotonic()
-    for now_s, chunks in steps(signals, 1.0, drops):
+    for now_s, chunks in steps(signals, CHUNK_S, drops):
         if speed > 0:
             time.sleep(max(0.0, began + now_s / speed - time.monotonic()))
         for modality, samples, time_s in chunks:
@@ -137,7 +140,7 @@ class _Text:
 
     def __init__(self, device: Any, recording: Recording) -> None:
         self.device, self.recording = device, recording
-        self.made = self.abstained = self.labelled = self.right = 0
+        self.made = self.abstained = self.labelled = self.right = self.waited = 0
         self.waiting = False
 
     def start(self) -> None:
@@ -159,28 +162,28 @@ class _Text:
     def decision(self, decision: Any, shown: bool) -> None:
         """Count one decision and print it; while the device only waits, one line says so for all."""
         label = self._label(decision)
-        self._count(decision, label)
         waiting = not decision.probabilities and str(decision.reason).startswith(("enrolling", "filling"))
+        self._count(decision, label, waiting)
         if (shown or waiting) and not (waiting and self.waiting):
             click.echo(self._line(decision, label))
         self.waiting = waiting
 
     def end(self) -> None:
         """Print the counts."""
-        click.echo(f"{self.made} decisions, {self.abstained} more abstained" + self._score())
+        waited = self.waited * self.device.front_end.token_s
+        score = f"; of {self.labelled} with a label {self.right} were right" if self.labelled else ""
+        click.echo(
+            f"{self.made} decisions, {self.abstained} abstentions after {waited:g} s of waiting{score}"
+        )
 
-    def _score(self) -> str:
-        if not self.labelled:
-            return ""
-        return f"; {self.right} of {self.labelled} labelled ones were right"
-
-    def _count(self, decision: Any, label: str | None) -> None:
-        if decision.abstained:
+    def _count(self, decision: Any, label: str | None, waiting: bool) -> None:
+        if waiting:
+            self.waited += self.device.decision.every_tokens
+        elif decision.abstained:
             self.abstained += 1
-            return
-        self.made += 1
-        if label is not None:
-            self.labelled += 1
+        else:
+            self.made += 1
+            self.labelled += label is not None
             self.right += label in decision.classes.values()
 
     def _label(self, decision: Any) -> str | None:

@@ -8,14 +8,26 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from mmq_tf.errors import MMQError
+from mmq_tf.run_folder import RUNS, newest_unfinished_run
+
+if TYPE_CHECKING:
+    from mmq_tf.datasets import Dataset
+    from mmq_tf.evaluation.results import ResultsFile
+    from mmq_tf.folds import FoldJob
+    from mmq_tf.runs import Run
+    from mmq_tf.windows import Stream
 
 DEFAULT_PRESET = "simulated"
 DEFAULT_COHORT = Path("cohort")
+GOLDEN_S = 120.0
 
 _EPILOG = """
 \b
@@ -31,16 +43,28 @@ Examples
 @click.command(name="train", epilog=_EPILOG)
 @click.argument("config", required=False)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the configuration.")
-@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Seed; repeat it for several.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the configuration."
+)
+@click.option(
+    "--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Seed; repeat it for several."
+)
 @click.option("--folds", type=click.IntRange(min=2), help="Number of folds of subjects.")
 @click.option("--loso", is_flag=True, help="Leave one subject out a fold.")
-@click.option("--final", is_flag=True, help="Then train on all subjects, for the folds' median epoch, to export that.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]")
+@click.option(
+    "--final", is_flag=True, help="Then train on all subjects, for the folds' median epoch, to export that."
+)
+@click.option(
+    "--jobs", "workers", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]"
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME-TIME]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
+)
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
-@click.option("--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside).")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into each fold's folder.")
 def command(
     config: str | None,
@@ -50,7 +74,7 @@ def command(
     folds: int | None,
     loso: bool,
     final: bool,
-    jobs: int | None,
+    workers: int | None,
     out: Path | None,
     resume: bool,
     force: bool,
@@ -59,24 +83,46 @@ def command(
 ) -> None:
     """Train MMQ-Net and every baseline on CONFIG: a preset's name or a TOML file.
 
-    Presets: simulated (the default), stress-predict, eegmat. Subjects are kept apart; epoch and calibration are
-    chosen on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
+    Presets: simulated (the default), stress-predict, eegmat. Subjects are kept apart; epoch and calibration
+    are chosen on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume
+    continues.
     """
     if loso and folds:
         raise click.UsageError("--loso and --folds exclude each other.")
+    if resume and (config or data or overrides or seeds or folds or loso or force):
+        raise click.UsageError(
+            "--resume goes on with a run as it was started: beside it only --out, --final, --jobs, --results "
+            "and --tensorboard may be given."
+        )
+    if results is not None and results.suffix != ".json":
+        raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     _one_thread_a_worker()
-    from mmq_tf.runs import Run  # imports the training backend, which reads the settings above
+    from mmq_tf.native_output import quiet_native
+
+    with quiet_native():
+        from mmq_tf.runs import Run  # loads the training backend, which reads the settings above
 
     console = Console()
     if resume:
-        run = Run.open(out or _newest_unfinished())
+        run = Run.open(out or newest_unfinished_run())
     else:
         changes = [*overrides]
         changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
         changes += [f"split.folds={folds}"] if folds else []
         changes += ['split.folds="loso"'] if loso else []
-        run = _new_run(config, data, changes, out, force, console)
-    train_run(run, console, final=final, workers=jobs or os.cpu_count() or 1, results=results, tensorboard=tensorboard)
+        run = _new_run(config, data, changes, out, console, final=final, force=force)
+    run, jobs = _begin(run, console, tensorboard=tensorboard)
+    try:
+        train_run(run, jobs, console, final=final or run.facts.final, workers=workers or os.cpu_count() or 1)
+    except KeyboardInterrupt:
+        raise click.Abort(
+            f"stopped; go on with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
+        ) from None
+    if results:
+        _publish(run, results, console)
+    console.print(
+        f"report: {run.folder / 'report.html'}\nnext: mmq-tf export {run.folder} --int8", highlight=False
+    )
 
 
 def _one_thread_a_worker() -> None:
@@ -85,89 +131,104 @@ def _one_thread_a_worker() -> None:
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
-def _newest_unfinished() -> Path:
-    from mmq_tf.errors import MMQError
-
-    runs = [path.parent for path in Path("runs").glob("*/run.json") if not (path.parent / "metrics.json").exists()]
-    if not runs:
-        raise MMQError("no unfinished run under runs/; name one with --out.")
-    return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
-
-
 def _new_run(
-    source: str | None, data: Path | None, changes: Sequence[str], out: Path | None, force: bool, console: Console
-):
+    source: str | None,
+    data: Path | None,
+    changes: Sequence[str],
+    out: Path | None,
+    console: Console,
+    *,
+    final: bool,
+    force: bool,
+) -> Run:
     from mmq_tf.config import load_config
     from mmq_tf.datasets import get_dataset
-    from mmq_tf.errors import MMQError
     from mmq_tf.runs import Run
 
     config = load_config(source or DEFAULT_PRESET, changes)
     dataset = get_dataset(config.data.dataset)
     if data is None and not dataset.simulated:
         raise MMQError(f"{dataset.title} needs its recordings: give their folder with --data DIR.")
+    if data is not None and not data.is_dir():
+        raise MMQError(f"--data {data} is not a folder.")
+    out = out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    command = shlex.join(["mmq-tf", *sys.argv[1:]])
+    run = Run.plan(out, config, command, data or DEFAULT_COHORT, final=final, force=force)
     if source is None:
         console.print(
-            "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict --data DIR "
-            "(or eegmat, or your own TOML file)."
+            "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
+            "--data DIR (or eegmat, or your own TOML file)."
         )
-    folder = data or _default_cohort(console)
-    if not folder.is_dir():
-        raise MMQError(f"--data {folder} is not a folder.")
-    out = out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return Run.create(out, config, shlex.join(["mmq-tf", *sys.argv[1:]]), folder, force=force)
+    if data is None:
+        _make_default_cohort(console)
+    return run
 
 
-def _default_cohort(console: Console) -> Path:
+def _make_default_cohort(console: Console) -> None:
+    from mmq_tf.cli.simulate import DEFAULT_SUBJECTS
     from mmq_tf.datasets.simulated import write_cohort
+    from mmq_tf.datasets.simulator import Settings
 
-    if not DEFAULT_COHORT.is_dir():
+    if not DEFAULT_COHORT.exists():
         console.print(f"Simulating a cohort in {DEFAULT_COHORT}/ (SIMULATED data).")
-        write_cohort(DEFAULT_COHORT)
-    return DEFAULT_COHORT
+        write_cohort(DEFAULT_COHORT, DEFAULT_SUBJECTS, Settings())
 
 
-def train_run(run, console: Console, *, final: bool, workers: int, results: Path | None, tensorboard: bool) -> None:
-    """Do everything a run still lacks: folds, the model to export, table and report."""
+def _begin(run: Run, console: Console, *, tensorboard: bool) -> tuple[Run, list[FoldJob]]:
+    """Load and check everything first, so that what cannot be trained leaves no run folder."""
     from mmq_tf.datasets import get_dataset
-    from mmq_tf.outcome import conclude, publish
-    from mmq_tf.runs import copy_first_fold, run_jobs, train_final, write_golden, write_metrics
+    from mmq_tf.runs import check_folds
 
     dataset = get_dataset(run.config.data.dataset)
     if dataset.simulated:
         console.print("[b]SIMULATED[/b] data: every number below is about a simulator, not about people.")
     streams = _load_streams(run, dataset, console)
     jobs = run.jobs(streams, tensorboard=tensorboard)
+    check_folds(jobs)
+    return run.begin(streams), jobs
+
+
+def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: bool, workers: int) -> None:
+    """Do everything a run still lacks: folds, the model to export, table and report."""
+    from mmq_tf.datasets import get_dataset
+    from mmq_tf.outcome import conclude
+    from mmq_tf.runs import copy_first_fold, train_final, write_golden, write_metrics
+    from mmq_tf.workers import run_jobs
+
     with _progress(console) as progress:
         total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
-        bars: dict[str, object] = {}
+        bars: dict[str, TaskID] = {}
 
         def on_epoch(name: str, epoch: int, metrics: dict[str, float]) -> None:
             if name not in bars:
                 bars[name] = progress.add_task(name, total=run.config.training.epochs, note="")
             note = f"loss {metrics['loss']:.3f}"
             note += f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
-            progress.update(bars[name], completed=epoch, note=note)  # pyright: ignore[reportArgumentType]
+            progress.update(bars[name], completed=epoch, note=note)
 
         def on_fold(name: str) -> None:
             progress.advance(total)
             if name in bars:
-                progress.remove_task(bars.pop(name))  # pyright: ignore[reportArgumentType]
+                progress.remove_task(bars.pop(name))
 
         run_jobs(jobs, workers, on_epoch, on_fold)
         facts = train_final(run, jobs, on_epoch) if final else copy_first_fold(run, jobs)
     golden = (facts["test_subjects"] or facts["train_subjects"])[0]
-    write_golden(run, dataset.load(run.data_folder, golden), 120.0)
-    table = conclude(run, jobs, streams)
+    write_golden(run, get_dataset(run.config.data.dataset).load(run.data_folder, golden), GOLDEN_S)
+    table = conclude(run, jobs)
     write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
     _show(table, console)
-    if results:
-        publish(results, table)
-        console.print(f"table: {results} and {results.with_suffix('.md')}")
-    console.print(f"report: {run.folder / 'report.html'}\nnext: mmq-tf export {run.folder} --int8")
 
 
-def _show(results, console: Console) -> None:
+def _publish(run: Run, path: Path, console: Console) -> None:
+    from mmq_tf.evaluation.results import read_results
+    from mmq_tf.outcome import publish
+
+    publish(path, read_results(run.folder / "results.json"))
+    console.print(f"table: {path} and {path.with_suffix('.md')}", highlight=False)
+
+
+def _show(results: ResultsFile, console: Console) -> None:
     for metric in ("auroc", "macro_f1"):
         stamp = "SIMULATED  " if results.simulated else ""
         table = Table(title=f"{stamp}{results.data}: {metric}, mean over subjects")
@@ -176,11 +237,13 @@ def _show(results, console: Console) -> None:
             table.add_column(condition, justify="right")
         for method in results.methods:
             rows = [results.row(method, condition, metric) for condition in results.conditions]
-            table.add_row(method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in rows))
+            table.add_row(
+                method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in rows)
+            )
         console.print(table)
 
 
-def _load_streams(run, dataset, console: Console):
+def _load_streams(run: Run, dataset: Dataset, console: Console) -> list[Stream]:
     from mmq_tf.streams import load_streams
 
     subjects = dataset.subjects(run.data_folder)

@@ -23,7 +23,7 @@ def command(bundle: Path, as_json: bool) -> None:
     Prints file size, arena, MACs, operations and agreement. Exit code 2, naming the file, where anything
     differs.
     """
-    from mmq_tf.cli._native_output import quiet_native
+    from mmq_tf.native_output import quiet_native
 
     console = Console()
     with console.status("verifying"), quiet_native():

@@ -60,7 +60,7 @@ def write_cohort(
     """
     if not 1 <= subjects <= MAX_SUBJECTS:
         raise MMQError(f"simulate: subjects must be 1 to {MAX_SUBJECTS}; got {subjects}.")
-    out = Path(out)
+    out = Path(out).resolve()
     _check_free(out, replace)
     temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:

@@ -66,8 +66,8 @@ def class_cross_entropy(logits, labels, *, smoothing: float = 0.0, weights=None)
     Parameters
     ----------
     logits : tensor ``[B, classes]``
-    labels : int tensor ``[B]``
-        -1 where unknown.
+    labels : int tensor ``[B]`` or float tensor ``[B, classes]``
+        Class numbers, -1 where unknown; or probabilities of the classes.
     smoothing : float
     weights : tensor ``[B]``, optional
         Weight of each window.
@@ -76,10 +76,15 @@ def class_cross_entropy(logits, labels, *, smoothing: float = 0.0, weights=None)
     -------
     scalar tensor, 0 where no label is known.
     """
-    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-    known = ops.cast(labels >= 0, logits.dtype)
     n_classes = logits.shape[-1]
-    target = ops.one_hot(ops.maximum(labels, 0), n_classes, dtype=logits.dtype)
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == 2 and labels.shape[-1] == n_classes:
+        target = ops.cast(labels, logits.dtype)
+        known = ops.ones_like(target[:, 0])
+    else:
+        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+        known = ops.cast(labels >= 0, logits.dtype)
+        target = ops.one_hot(ops.maximum(labels, 0), n_classes, dtype=logits.dtype)
     target = (1.0 - smoothing) * target + smoothing / n_classes
     entropy = -ops.sum(target * ops.log_softmax(logits, axis=-1), axis=-1)
     return weighted_mean(entropy, known if weights is None else known * ops.reshape(weights, (-1,)))

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from firmware_bridge.device import Decision, Device, decision_settings, enrolment_tokens
+from firmware_bridge.device import Decision, Device, enrolment_tokens
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import Quantisation
+from firmware_bridge.manifest import decision_settings
 from firmware_bridge.native import extract_tokens, normalise_tokens
 from firmware_bridge.runtime import TFLiteModel
 from firmware_bridge.sources.replay import Drop, replay

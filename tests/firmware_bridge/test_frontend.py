@@ -80,8 +80,9 @@ def test_digest_sees_the_features_and_not_the_statistics(wrist: FrontEnd) -> Non
         ({"modalities": {"eda": {"sampling_rate_hz": 4, "ratio": 1}}}, "ratio"),
         ({"modalities": {"eda": {"sampling_rate_hz": 4, "minimum": 90}}}, "maximum"),
         ({"modalities": {"acc": {"sampling_rate_hz": 32, "channels": ["x"]}}}, "3 channel"),
-        ({"modalities": {"ppg": {"sampling_rate_hz": 8}}}, "half the decimated rate"),
-        ({"modalities": {"ppg": {"sampling_rate_hz": 64, "decimate": 4}}}, "half the decimated rate"),
+        ({"modalities": {"ppg": {"sampling_rate_hz": 6}}}, "half the decimated rate"),
+        ({"modalities": {"ppg": {"sampling_rate_hz": 64, "decimate": 16}}}, "half the decimated rate"),
+        ({"modalities": {"ppg": {"sampling_rate_hz": 64, "decimate": 4}}}, "25 to 300 Hz"),
         ({"modalities": {"eeg": {"sampling_rate_hz": 128, "channels": ["Fz", "Fz"]}}}, "channels"),
         ({"modalities": {"eda": {"sampling_rate_hz": 4}}, "normalisation": {
             "mode": "population", "mean": [0], "std": [1]}}, "features"),

@@ -48,15 +48,15 @@ def make_windows(config, count=48, seed=0):
 
 def test_an_epoch_depends_on_seed_and_number_alone(config):
     windows = make_windows(config)
-    first, again = (EpochData(windows, config, 3).draw(5) for _ in range(2))
-    other = EpochData(windows, config, 3).draw(6)
+    first, again = (EpochData(windows, config, 2, 3).draw(5) for _ in range(2))
+    other = EpochData(windows, config, 2, 3).draw(6)
     for name in first[0]:
         np.testing.assert_array_equal(first[0][name], again[0][name])
     assert not np.array_equal(first[0]["features"], other[0]["features"])
 
 
 def test_an_epoch_shows_zeros_where_absent_and_marks_only_what_is_seen(config):
-    inputs, _ = EpochData(make_windows(config), config, 0).draw(0)
+    inputs, _ = EpochData(make_windows(config), config, 2, 0).draw(0)
     shown = presence_by_feature(inputs["presence"] > 0, config.front_end)
     assert (inputs["features"][~shown] == 0).all()
     assert (inputs["corrupted"] <= inputs["presence"]).all()

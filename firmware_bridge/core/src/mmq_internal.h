@@ -96,7 +96,6 @@ typedef struct {
     float *sorted2;
     /* eda, temp, acc */
     mmq_ring_t context;
-    double token_sum;
     float accumulators[16];
     float previous[4];
 } mmq_state_t;

@@ -5,6 +5,8 @@
 
 #define TOLERANCE 0.25f /* of the median interval */
 #define SLOWEST_S 2.0f
+#define FLOOR_S 1e-3f        /* keeps the logarithms of sdnn and rmssd finite */
+#define FLOOR_SHARE 1e-3f    /* of the median amplitude, the same for its deviation */
 
 void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
@@ -32,7 +34,10 @@ void mmq_pulse_sample(mmq_state_t *state, const float *frame) {
     const float y = mmq_cascade(spec->bank, state->bank, 2, frame[0]);
     mmq_beats_sample(&state->beats, spec, y);
     if (spec->kind != MMQ_PPG) return;
-    if (state->spectrum_phase == 0) mmq_ring_put(&state->spectrum, y);
+    if (state->spectrum_phase == 0) {
+        mmq_ring_put(&state->spectrum, y);
+        state->count++; /* in this token */
+    }
     state->spectrum_phase = state->spectrum_phase + 1u == spec->spectrum_decimate ? 0u : state->spectrum_phase + 1u;
 }
 
@@ -79,23 +84,28 @@ static void variability(const mmq_state_t *state, uint32_t first, float median, 
     sum /= (float)n;
     square = square / (float)n - sum * sum;
     out[0] = 60.0f * second / (median + sum);
-    out[1] = 1000.0f / second * sqrtf(square > 0.0f ? square : 0.0f);
+    out[1] = mmq_logf(sqrtf(square > 0.0f ? square : 0.0f) / second + FLOOR_S);
     if (pairs < 3) return;
-    out[2] = 1000.0f / second * sqrtf(steps / (float)pairs);
+    out[2] = mmq_logf(sqrtf(steps / (float)pairs) / second + FLOOR_S);
     out[3] = (float)long_steps / (float)pairs;
 }
 
 static void amplitudes(mmq_state_t *state, uint32_t first, float *out) {
     const mmq_beats_t *beats = &state->beats;
     const uint32_t n = beats->n_beats - first;
-    float median;
+    float median, sum = 0.0f, square = 0.0f;
     if (n < 3) return;
     for (uint32_t i = 0; i < n; i++) state->sorted[i] = beat_at(beats, first + i)->amplitude;
     median = mmq_median(state->sorted, n);
     if (!(median > 1e-9f)) return;
     out[4] = mmq_logf(median);
-    for (uint32_t i = 0; i < n; i++) state->sorted[i] = fabsf(state->sorted[i] - median);
-    out[5] = mmq_median(state->sorted, n) / median;
+    for (uint32_t i = 0; i < n; i++) sum += state->sorted[i] - median;
+    sum /= (float)n;
+    for (uint32_t i = 0; i < n; i++) {
+        const float rest = state->sorted[i] - median - sum;
+        square += rest * rest;
+    }
+    out[5] = mmq_logf(sqrtf(square / (float)n) + FLOOR_SHARE * median);
 }
 
 void mmq_pulse_features(mmq_state_t *state, float *out) {

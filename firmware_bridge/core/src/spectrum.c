@@ -1,7 +1,9 @@
-/* spectrum.c: skewness of the pulse wave and its rate from the spectrum of the whole context. */
+/* spectrum.c: skewness of the pulse wave in the token, its rate from the spectrum of the whole context. */
 #include "mmq_internal.h"
 
 #include <math.h>
+
+#define SHORTEST 8u /* samples for a skewness, about half a second */
 
 static float skewness_of(const float *x, uint32_t n) {
     float mean = 0.0f, second = 0.0f, third = 0.0f, deviation;
@@ -39,10 +41,12 @@ static void peak_of(const mmq_state_t *state, const float *power, float *rate, f
 void mmq_spectrum_features(mmq_state_t *state, float *skewness, float *rate, float *purity) {
     const mmq_modality_t *spec = state->spec;
     const uint32_t n = spec->spectrum_samples;
+    const uint32_t kept = state->spectrum.count, token = state->count < kept ? state->count : kept;
     *skewness = *rate = *purity = MMQ_NAN;
-    if (state->spectrum.count < n) return;
-    for (uint32_t i = 0; i < n; i++) state->work[i] = mmq_ring_get(&state->spectrum, i);
-    *skewness = skewness_of(state->work, n);
+    state->count = 0;
+    for (uint32_t i = 0; i < kept; i++) state->work[i] = mmq_ring_get(&state->spectrum, i);
+    if (token >= SHORTEST) *skewness = skewness_of(state->work + (kept - token), token);
+    if (kept < n) return;
     for (uint32_t i = 0; i < n; i++) state->work[i] *= spec->fft_window[i];
     for (uint32_t i = n; i < spec->fft_size; i++) state->work[i] = 0.0f;
     mmq_power_spectrum(state->work, state->work2, spec->fft_size, spec->twiddles);

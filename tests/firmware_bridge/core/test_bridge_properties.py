@@ -1,5 +1,6 @@
 """Properties of the bridge: chunking, independence of modalities, hostile samples."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd, Normalisation
 from firmware_bridge.native import Bridge, extract_tokens, normalise_tokens
 
@@ -120,3 +122,33 @@ def test_any_order_of_times_is_harmless(pushes: list[tuple[str, int, float]]) ->
             assert np.isfinite(token[0]).all()
     if bridge.ready:
         assert np.isfinite(bridge.window()[0]).all()
+
+
+@MANY
+@given(
+    rates=st.fixed_dictionaries(
+        {},
+        optional={
+            "eeg": st.sampled_from([100.0, 128.0, 250.0, 500.0, 512.0, 2048.0]) | st.floats(100, 2000),
+            "ecg": st.sampled_from([130.0, 250.0, 360.0, 1000.0]) | st.floats(60, 2000),
+            "ppg": st.sampled_from([25.0, 50.0, 51.2, 64.0, 100.0, 125.0]) | st.floats(20, 1000),
+            "eda": st.floats(1, 200),
+            "temp": st.floats(1, 100),
+            "acc": st.floats(10, 200),
+        },
+    ),
+    token_s=st.floats(1, 12),
+    context_s=st.floats(1, 60),
+)
+def test_the_core_accepts_every_valid_front_end(
+    made: SimpleNamespace, rates: dict[str, float], token_s: float, context_s: float
+) -> None:
+    parts = {name: {"sampling_rate_hz": rate, "context_s": context_s} for name, rate in rates.items()}
+    try:
+        front_end = FrontEnd.from_json(json.dumps({"modalities": parts, "token_s": token_s}))
+    except BridgeError:
+        return
+    signals = made.made_up(2.5 * token_s, rates)
+    stream = extract_tokens(front_end, signals)
+    assert len(stream.features) == 2
+    assert stream.presence.all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mmq_tf.baselines import BASELINES, shift_labels
+from mmq_tf.baselines import BASELINES
 from mmq_tf.errors import MMQError
 
 SLICES = {"ppg": slice(0, 2), "eda": slice(2, 4)}
@@ -136,24 +136,6 @@ def test_dropout_teaches_what_the_clean_trees_do_not_know():
         model = BASELINES[name]().fit(*training, SLICES)
         scores[name] = roc_auc_score(labels, model.predict_proba(features, gone)[:, 1])
     assert scores["boosted_dropout"] > scores["boosted"] + 0.2
-
-
-def test_shifted_labels_keep_shares_and_sessions():
-    labels = np.tile(np.repeat([0, 1], 20), 3)
-    session = np.repeat(["a", "b", "c"], 40)
-    start_s = np.random.default_rng(1).permutation(120).astype(float)
-    shifted = shift_labels(labels, session, start_s, np.random.default_rng(0))
-    for name in "abc":
-        here = session == name
-        assert (shifted[here] == 1).sum() == 20
-        assert (shifted[here] != labels[here]).any()
-        order = np.argsort(start_s[here])
-        before, after = labels[here][order], shifted[here][order]
-        assert any((np.roll(before, k) == after).all() for k in range(8, 33)), (
-            "rotated in time, by 20 to 80 %"
-        )
-    with pytest.raises(MMQError, match="expected equal lengths"):
-        shift_labels(labels, session[:5], start_s, np.random.default_rng(0))
 
 
 def test_wrong_use_is_said_in_one_sentence():

@@ -52,6 +52,20 @@ def test_the_ecg_in_mv_shows_a_heart(folder):
     assert 45 <= beats.size <= 110
 
 
+def test_a_header_that_says_uv_for_the_ecg_is_not_believed(folder, tmp_path, caplog):
+    for part in (1, 2):
+        data = bytearray((folder / f"Subject00_{part}.edf").read_bytes())
+        at = 256 + 96 * 22 + 8 * 20  # the unit of signal 20
+        assert data[at : at + 8] == b"mV      "
+        data[at : at + 8] = b"uV      "
+        (tmp_path / f"Subject00_{part}.edf").write_bytes(data)
+    with caplog.at_level(logging.WARNING):
+        changed = DATASET.load(tmp_path, "Subject00").signals["ecg"].samples
+    assert "taken as mV" in caplog.text
+    original = DATASET.load(folder, "Subject00").signals["ecg"].samples
+    np.testing.assert_allclose(changed, original, rtol=1e-5, atol=1e-6)
+
+
 def test_a_subject_with_one_file_is_left_out_and_named(tmp_path, caplog):
     for name in ("Subject00_1.edf", "Subject00_2.edf", "Subject01_1.edf"):
         (tmp_path / name).touch()

@@ -62,11 +62,14 @@ def test_r_waves_lie_where_the_truth_says(everything):
 def test_pulses_follow_the_beats(everything):
     recording, truth = everything
     ppg = recording.signals["ppg"].samples[0]
-    spectrum = np.abs(np.fft.rfft(ppg * np.hanning(ppg.size)))
-    frequency = np.fft.rfftfreq(ppg.size, 1 / 64)
-    band = (frequency > 0.7) & (frequency < 2.5)
-    peak_hz = frequency[band][spectrum[band].argmax()]
-    assert peak_hz == pytest.approx(len(truth.beats_s) / 480, rel=0.15)
+    sos = butter(2, [0.7, 4.0], "band", fs=64, output="sos")
+    peaks = find_peaks(sosfiltfilt(sos, ppg), distance=64 * 0.35)[0] / 64
+    beats = np.array(truth.beats_s)
+    beats = beats[(beats > 1) & (beats < 478)]
+    lags = peaks[np.searchsorted(peaks, beats + 0.1)] - beats
+    # pulse arrival and the rise of the wave: alike from beat to beat, but for movement
+    assert 0.25 < np.median(lags) < 0.5
+    assert np.mean(np.abs(lags - np.median(lags)) < 0.08) > 0.8
 
 
 def test_breathing_modulates_the_heart(everything):

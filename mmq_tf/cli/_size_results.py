@@ -1,0 +1,65 @@
+"""What `mmq-tf export --results` writes: size and score of float32 and int8 by the results contract."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from firmware_bridge.frontend import FrontEnd
+from firmware_bridge.manifest import Manifest
+from mmq_tf import __version__
+from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+
+
+def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: dict[str, Any]) -> None:
+    """Write bytes, arena, MACs and macro-F1 of float32 and int8 by the results contract."""
+    facts = manifest.model
+    subjects = {*manifest.train_subjects, *run_facts.get("validation_subjects", ()), *manifest.test_subjects}
+    numbers = {
+        "float32": {
+            "bytes": facts.float32_bytes,
+            "arena_bytes": facts.float32_arena_bytes,
+            "macs": facts.macs,
+            "macro_f1": facts.float32_macro_f1,
+        },
+        "int8": {
+            "bytes": facts.int8_bytes,
+            "arena_bytes": facts.arena_bytes,
+            "macs": facts.macs,
+            "macro_f1": facts.int8_macro_f1,
+        },
+    }
+    method = f"mmqnet-{run_facts.get('model', {}).get('size', 'nano')}"
+    rows = tuple(
+        ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1)
+        for condition, values in numbers.items()
+        for metric, value in values.items()
+    )
+    results = ResultsFile(
+        name=path.stem,
+        command=shlex.join(["mmq-tf", *sys.argv[1:]]),
+        version=__version__,
+        data=f"{manifest.data.title}, {len(subjects)} subjects",
+        simulated=manifest.simulated,
+        split=f"validation subjects of {manifest.exported_model}",
+        normalisation=_normalisation(bundle),
+        seeds=tuple(run_facts.get("seeds", ()))[:1],
+        machine=machine_description(),
+        rows=rows,
+        notes=(
+            f"macro_f1 over {facts.judged_windows} validation windows: complete, with random cells "
+            "hidden, with whole "
+            f"modalities gone; float32 and int8 name the same class in {facts.agreement:.1%}.",
+            "arena_bytes: TFLite Micro with 64-bit pointers, an upper bound for a microcontroller.",
+        ),
+    )
+    write_results(path, results)
+
+
+def _normalisation(bundle: Path) -> str:
+    given = FrontEnd.load(bundle / "frontend.json").normalisation
+    if given is None:
+        return "none"
+    return f"enrolment {given.enrolment_s:g} s" if given.mode == "enrolment" else given.mode

@@ -1,0 +1,47 @@
+"""Soft labels from trees that never saw the wearer: what a network learns beside the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from mmq_tf.baselines import Forest
+from mmq_tf.windows import WindowSet
+
+TREES = 100
+MAX_FOLDS = 5
+
+
+def out_of_fold_probabilities(
+    windows: WindowSet, slices: Mapping[str, slice], classes: int, seed: int
+) -> np.ndarray:
+    """Return float32 [N, classes]: each window judged by a forest of *other* training subjects.
+
+    A forest asked about subjects it was fitted on repeats their labels; asked about others, it says how much a
+    window looks like its label. Learning that beside the label is distillation (Hinton et al. 2015,
+    arXiv 1503.02531), here also from complete windows to windows with sensors hidden.
+
+    Parameters
+    ----------
+    windows
+        Training windows of at least two subjects; with one subject there is no other, and its own labels come back.
+    slices
+        The front end's feature slices by modality.
+    classes
+        Number of classes.
+    seed
+        Of the forests.
+    """
+    labels = windows.label.astype(np.int64)
+    folds = min(MAX_FOLDS, len(np.unique(windows.subject)))
+    if folds < 2:
+        return np.eye(classes, dtype=np.float32)[labels]
+    soft = np.empty((len(windows), classes), dtype=np.float32)
+    for fit, judge in GroupKFold(folds).split(labels, groups=windows.subject):
+        forest = Forest(TREES).fit(
+            windows.features[fit], windows.presence[fit], labels[fit], slices, seed, classes
+        )
+        soft[judge] = forest.predict_proba(windows.features[judge], windows.presence[judge])
+    return soft

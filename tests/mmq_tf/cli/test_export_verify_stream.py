@@ -1,0 +1,252 @@
+"""The commands as a user types them: what they print, what they leave, which code they exit with."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from export.errors import ExportError
+from firmware_bridge.errors import BridgeError
+from mmq_tf.cli.export import command as export_command
+from mmq_tf.cli.stream import command as stream_command
+from mmq_tf.cli.verify import command as verify_command
+from mmq_tf.datasets.folder import save_recording
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Recording, Signal, Trial
+
+SECONDS = 150.0
+
+
+def call(command, *arguments):
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=True)
+
+
+@pytest.fixture(scope="module")
+def e4(tiny, tmp_path_factory):
+    """The tiny signals as an E4 export."""
+    folder = tmp_path_factory.mktemp("e4") / "S77"
+    folder.mkdir()
+    scale = {"acc": 64}
+    for name, signal in tiny.signals(SECONDS).items():
+        file = {"ppg": "BVP", "eda": "EDA", "temp": "TEMP", "acc": "ACC"}[name]
+        columns = len(signal.samples)
+        rows = [
+            ",".join(["1600000000.000000"] * columns),
+            ",".join([f"{signal.sampling_rate_hz:.6f}"] * columns),
+        ]
+        rows += [",".join(f"{v:.4f}" for v in column) for column in signal.samples.T * scale.get(name, 1)]
+        (folder / f"{file}.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def simulated(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cohort") / "P001"
+    units = {"ppg": "a.u.", "eda": "uS", "temp": "degC", "acc": "g"}
+    signals = {
+        name: Signal(
+            name, s.samples, s.sampling_rate_hz, units[name], tuple("xyz"[: len(s.samples)]), float(s.start_s)
+        )
+        for name, s in tiny.signals(SECONDS).items()
+    }
+    trials = (Trial(0.0, 100.0, {"stress": "rest"}), Trial(100.0, 150.0, {"stress": "stress"}))
+    recording = Recording("P001", "1", signals, trials, source="simulated", simulated=True, digest="0" * 64)
+    save_recording(recording, folder)
+    return folder
+
+
+def test_stream_prints_a_line_a_decision_and_marks_what_is_simulated(tiny_bundle, e4):
+    result = call(stream_command, tiny_bundle, "--replay", e4, "--drop", "eda@100-120")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "SIMULATED (model)"
+    assert lines[1] == "tiny on S77: sensors ppg, eda, temp, acc"
+    assert "abstained: enrolling (55 s left)" in lines[2]
+    assert "abstained: filling the first window" not in lines[2]
+    decisions = [line for line in lines if "stress: rest" in line]
+    assert len(decisions) == 30 - 15
+    assert any("eda none" in line for line in decisions)
+    assert lines[-1].startswith("15 decisions") or "abstentions after 75 s of waiting" in lines[-1]
+
+
+def test_stream_json_is_one_object_a_line_for_every_token(tiny_bundle, simulated):
+    result = call(stream_command, tiny_bundle, "--replay", simulated, "--json")
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["time_s"] for row in rows] == [5.0 * k for k in range(1, 31)]
+    assert rows[0]["reason"] == "enrolling (55 s left)"
+    assert all(row["simulated"] for row in rows)
+    assert sum(rows[-1]["probabilities"]["stress"].values()) == pytest.approx(1)
+    assert rows[-1]["sensors"] == {"ppg": 1.0, "eda": 1.0, "temp": 1.0, "acc": 1.0}
+
+
+def test_stream_knows_the_labels_of_a_simulated_subject(tiny_bundle, simulated):
+    result = call(stream_command, tiny_bundle, "--replay", simulated, "--every", 5)
+    assert "SIMULATED (model and recording)" in result.stdout
+    assert "(label rest)" in result.stdout
+    assert "(label stress)" in result.stdout
+    assert "were right" in result.stdout
+
+
+def test_stream_goes_on_when_every_sensor_falls_off(tiny_bundle, simulated):
+    drops = [part for name in ("ppg", "eda", "temp", "acc") for part in ("--drop", f"{name}@90-130")]
+    result = call(stream_command, tiny_bundle, "--replay", simulated, "--json", *drops)
+    rows = {row["time_s"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert len(rows) == 30
+    assert rows[120.0]["reason"].startswith("too little present (0%")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        (["--drop", "ppg"], BridgeError, "ppg@60-120"),
+        (["--drop", "ppg@60-50"], BridgeError, "stop after the start"),
+        (["--drop", "ecg@60-70"], BridgeError, "has no ecg"),
+        (["--speed", "nan"], MMQError, "--speed"),
+        (["--speed", "inf"], MMQError, "--speed"),
+    ],
+)
+def test_stream_refuses_bad_options_before_it_prints(tiny_bundle, e4, options, kind, message):
+    result = call(stream_command, tiny_bundle, "--replay", e4, *options)
+    assert isinstance(result.exception, kind)
+    assert message in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_stream_names_what_is_not_there(tiny_bundle, e4, tmp_path):
+    for bundle, recording, kind in (
+        (tmp_path / "no", e4, BridgeError),
+        (tiny_bundle, tmp_path / "no", MMQError),
+        (tiny_bundle, tmp_path, MMQError),
+    ):
+        result = call(stream_command, bundle, "--replay", recording)
+        assert isinstance(result.exception, kind)
+        assert str(tmp_path) in str(result.exception)
+
+
+def test_verify_prints_numbers_and_exits_with_an_error_that_names_the_file(
+    tiny_bundle, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("export.sources.find_compiler", lambda: None)
+    result = call(verify_command, tiny_bundle)
+    assert result.exit_code == 0, result.output
+    assert "976" in result.stdout
+    assert "FULLY_CONNECTED" in result.stdout
+    assert "the bundle computes what it computed at export" in result.stdout
+    shutil.copytree(tiny_bundle, tmp_path / "b")
+    (tmp_path / "b/README.md").write_text("changed")
+    result = call(verify_command, tmp_path / "b", "--json")
+    assert isinstance(result.exception, ExportError)
+    assert f"{tmp_path}/b/README.md" in str(result.exception)
+    assert json.loads(result.stdout)["ok"] is False
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    """A run folder as `mmq-tf train` leaves it, with an untrained network that labels its own windows."""
+    import keras
+
+    from mmq_tf.model.mmqnet import MMQNet
+
+    folder = tmp_path_factory.mktemp("runs") / "watch"
+    (folder / "folds/00").mkdir(parents=True)
+    end = tiny.front_end()
+    sizes = {name: part.stop - part.start for name, part in end.feature_slices.items()}
+    keras.utils.set_random_seed(0)
+    net = MMQNet.from_size("nano", n_tokens=end.tokens, feature_sizes=sizes, tasks={"stress": 2})
+    found = tiny.windows(end, 40)
+    presence = found.presence.astype(np.float32)
+    logits = np.asarray(net({"features": found.features, "presence": presence})["stress"])
+    margin = logits[:, 1] - logits[:, 0]
+    signals = {
+        key: value
+        for name, s in tiny.signals().items()
+        for key, value in (
+            (f"{name}_samples", s.samples),
+            (f"{name}_rate", 1.0 * s.sampling_rate_hz),
+            (f"{name}_start", s.start_s),
+        )
+    }
+    for place in (folder, folder / "folds/00"):
+        net.save(place / "model.keras")
+        end.save(place / "frontend.json")
+        labels = (margin > np.median(margin)).astype(np.int8)[:, None]
+        np.savez(place / "validation.npz", features=found.features, presence=found.presence, labels=labels)
+    np.savez(folder / "golden.npz", **signals)
+    facts = {**tiny.FACTS, "decision": tiny.DECISION, "seeds": [0], "model": {"size": "nano"}}
+    (folder / "metrics.json").write_text(json.dumps(facts))
+    (folder / "folds/00/metrics.json").write_text(
+        json.dumps({"exported_model": "fold 0", "test_subjects": ["S09"]})
+    )
+    (folder / "report.html").write_text("<title>the run's report</title>")
+    return folder
+
+
+def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, tmp_path):
+    out, results = tmp_path / "bundle", tmp_path / "nano_int8.json"
+    options = ("--int8", "--fold", 0, "--out", out, "--max-drop", 100, "--results", results)
+    result = call(export_command, run, *options)
+    assert result.exit_code == 0, f"{result.output} {result.exception}"
+    assert "float against int8" in result.stdout
+    assert "modalities gone" in result.stdout
+    assert "SIMULATED" in result.stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["exported_model"] == "fold 0"
+    assert manifest["test_subjects"] == ["S09"]
+    assert manifest["model"]["int8_bytes"] <= 100_000
+    assert manifest["model"]["arena_bytes"] <= 32 * 1024
+    assert "the run's report" in (out / "report.html").read_text()
+    written = json.loads(results.read_text())
+    assert written["simulated"]
+    assert written["normalisation"] == "enrolment 60 s"
+    found = {(row["method"], row["condition"], row["metric"]) for row in written["rows"]}
+    metrics = ("bytes", "arena_bytes", "macs", "macro_f1")
+    assert found == {("mmqnet-nano", c, m) for c in ("float32", "int8") for m in metrics}
+    verified = call(verify_command, out)
+    assert verified.exit_code == 0, verified.output
+
+
+def test_export_takes_the_newest_run_when_none_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(export_command)
+    assert isinstance(result.exception, MMQError)
+    assert "no finished run under runs/" in str(result.exception)
+    shutil.copytree(run, tmp_path / "runs/older")
+    (tmp_path / "runs/older/model.keras").write_bytes(b"not a network")
+    result = call(export_command)
+    assert isinstance(result.exception, MMQError)
+    assert "runs/older/model.keras: cannot be loaded" in str(result.exception)
+    assert not (tmp_path / "bundles").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("metrics.json", b"{", "metrics.json: cannot be read as JSON"),
+        ("metrics.json", b"[]", "metrics.json: expected a JSON object"),
+        ("metrics.json", b"{}", "metrics.json: expected the key"),
+        ("metrics.json", None, "metrics.json: no such file"),
+        ("model.keras", None, "model.keras: no such file"),
+        ("frontend.json", b"{}", "frontend.json"),
+        ("validation.npz", b"PK", "validation.npz: cannot be read"),
+        ("validation.npz", None, "validation.npz: no such file"),
+        ("golden.npz", None, "--golden FOLDER"),
+    ],
+)
+def test_a_broken_run_is_named_and_nothing_is_written(run, tmp_path, name, content, message):
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    result = call(export_command, tmp_path / "run", "--out", tmp_path / "out")
+    assert isinstance(result.exception, MMQError | BridgeError | ExportError), result.exception
+    assert message in str(result.exception)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_fold_that_is_not_there_is_named(run, tmp_path):
+    result = call(export_command, run, "--fold", 7, "--out", tmp_path / "out")
+    assert "the run has 1, counted from 0" in str(result.exception)
