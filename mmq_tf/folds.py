@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
@@ -201,8 +200,3 @@ def write_model(folder: Path, model: MMQTraining, front_end: FrontEnd, gate: Win
             presence=gate.presence,
             labels=gate.label[:, None],
         )
-
-
-def load_network(folder: Path) -> keras.Model:
-    """Return the network a run or fold folder holds."""
-    return keras.saving.load_model(folder / "model.keras")

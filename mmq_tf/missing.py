@@ -51,7 +51,9 @@ def _keep_modalities(rng: np.random.Generator, rate: np.ndarray, tokens: int, mo
     return np.repeat(keep[:, None, :], tokens, axis=1)
 
 
-def _keep_outside_block(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+def _keep_outside_block(
+    rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int
+) -> np.ndarray:
     length = np.rint(rate * tokens).astype(int)[:, None]
     start = rng.integers(0, tokens - length + 1, size=(len(rate), modalities))
     index = np.arange(tokens)[None, :, None]

@@ -12,7 +12,9 @@ from mmq_tf.errors import MMQError
 from mmq_tf.windows import Stream
 
 
-def fit_normalisation(streams: Sequence[Stream], settings: NormalisationConfig, token_s: float) -> Normalisation:
+def fit_normalisation(
+    streams: Sequence[Stream], settings: NormalisationConfig, token_s: float
+) -> Normalisation:
     """Measure mean and standard deviation a feature over training subjects, each subject weighing the same.
 
     With mode `population` the deviation is over all people. With `enrolment` and `running` the device centres

@@ -172,8 +172,8 @@ def check_folds(jobs: Sequence[FoldJob]) -> None:
             if len(classes) < least:
                 raise MMQError(
                     f"fold {job.index}: its {side} subjects have labelled windows ({front_end.window_s:g} s, "
-                    f"after the enrolment) of {len(classes)} classes where {least} are needed; use fewer folds, "
-                    "more subjects, or a shorter front_end.tokens or normalisation.enrolment_s."
+                    f"after the enrolment) of {len(classes)} classes where {least} are needed; use fewer "
+                    "folds, more subjects, or a shorter front_end.tokens or normalisation.enrolment_s."
                 )
 
 

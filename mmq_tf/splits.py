@@ -45,8 +45,8 @@ def subject_folds(
     count = len(names) if folds == "loso" else folds
     if len(names) < count or len(names) - -(-len(names) // count) < 2:
         raise MMQError(
-            f"{len(names)} subjects cannot be split into {count} folds with validation subjects of their own; "
-            "use fewer folds or more subjects."
+            f"{len(names)} subjects cannot be split into {count} folds with validation subjects of their "
+            "own; use fewer folds or more subjects."
         )
     order = names if folds == "loso" else list(np.random.default_rng([seed, 0]).permutation(names))
     return [_fold(names, order[index::count], validation_share, seed, index) for index in range(count)]

@@ -17,7 +17,8 @@ from mmq_tf.recording import Trial
 class Corrupted:
     """The same recording with artefacts added before the front end.
 
-    `features` float32 [n, F], `presence` bool [n, M], and `corrupted` bool [n, M]: an artefact lies in that token.
+    `features` float32 [n, F], `presence` bool [n, M], and `corrupted` bool [n, M]: an artefact
+    lies in that token.
     """
 
     features: np.ndarray
@@ -39,7 +40,9 @@ class Stream:
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
-        return np.where(presence_by_feature(self.presence, self.front_end), self.features.astype(np.float64), np.nan)
+        return np.where(
+            presence_by_feature(self.presence, self.front_end), self.features.astype(np.float64), np.nan
+        )
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ def build_windows(
     parts = [part for part in parts if len(part)]
     if not parts:
         raise MMQError(
-            f"no labelled trial of {task!r} is as long as one window ({front_end.window_s:g} s) after the enrolment; "
-            "shorten front_end.tokens or normalisation.enrolment_s."
+            f"no labelled trial of {task!r} is as long as one window ({front_end.window_s:g} s) after the "
+            "enrolment; shorten front_end.tokens or normalisation.enrolment_s."
         )
     return _concatenate(parts)
 
@@ -123,14 +126,18 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
     table = table[keep]
     unknown = {label for label in labels if label is not None} - set(classes)
     if unknown:
-        raise MMQError(f"subject {stream.subject}: unknown {task} labels {sorted(unknown)}, expected {classes}.")
+        raise MMQError(
+            f"subject {stream.subject}: unknown {task} labels {sorted(unknown)}, expected {classes}."
+        )
     index = table[:, :1] + np.arange(front_end.tokens)
 
     def gather(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         return normalise_tokens(front_end, features, presence)[index]
 
     def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
-        return np.stack([read(v) for v in stream.variants]) if stream.variants else np.zeros((0, *empty), dtype)
+        return (
+            np.stack([read(v) for v in stream.variants]) if stream.variants else np.zeros((0, *empty), dtype)
+        )
 
     token_shape = (*index.shape, len(front_end.modality_names))
     return WindowSet(
@@ -153,7 +160,9 @@ def _concatenate(parts: Sequence[WindowSet]) -> WindowSet:
     names = WindowSet.__dataclass_fields__
     return WindowSet(
         **{
-            name: np.concatenate([getattr(part, name) for part in parts], axis=1 if name.startswith("variant") else 0)
+            name: np.concatenate(
+                [getattr(part, name) for part in parts], axis=1 if name.startswith("variant") else 0
+            )
             for name in names
         }
     )

@@ -88,7 +88,9 @@ class Forest(_FilledBaseline):
         self.trees = trees
 
     def _make(self, seed: int) -> RandomForestClassifier:
-        return RandomForestClassifier(n_estimators=self.trees, min_samples_leaf=2, n_jobs=1, random_state=seed)
+        return RandomForestClassifier(
+            n_estimators=self.trees, min_samples_leaf=2, n_jobs=1, random_state=seed
+        )
 
 
 class Boosted(_StatisticsBaseline):

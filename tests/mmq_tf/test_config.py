@@ -17,8 +17,15 @@ def test_presets_are_the_three_the_readme_names():
 
 
 def test_overrides_reach_into_sections():
-    config = load_config("simulated", ["training.epochs=3", "model.size=small", 'split.folds="loso"', "seeds=[1, 2]"])
-    assert (config.training.epochs, config.model.size, config.split.folds, config.seeds) == (3, "small", "loso", (1, 2))
+    config = load_config(
+        "simulated", ["training.epochs=3", "model.size=small", 'split.folds="loso"', "seeds=[1, 2]"]
+    )
+    assert (config.training.epochs, config.model.size, config.split.folds, config.seeds) == (
+        3,
+        "small",
+        "loso",
+        (1, 2),
+    )
 
 
 @pytest.mark.parametrize(

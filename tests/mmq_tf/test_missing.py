@@ -21,7 +21,9 @@ def test_training_keep_never_hides_whole_windows_by_modality(samples, tokens, mo
 
 def test_training_keep_hides_as_much_as_its_rate_says():
     keep = training_keep(np.random.default_rng(0), (20_000, 12, 4), max_rate=0.9, complete_share=0.0)
-    assert abs((1 - keep.mean()) - 0.45) < 0.03  # mean of U(0, 0.9), less what "one modality stays" gives back
+    assert (
+        abs((1 - keep.mean()) - 0.45) < 0.03
+    )  # mean of U(0, 0.9), less what "one modality stays" gives back
     hidden = 1 - keep.mean((1, 2))
     assert hidden.max() > 0.85
 

@@ -8,7 +8,10 @@ from mmq_tf.config import load_config
 from mmq_tf.datasets.simulator import Settings, simulate
 from mmq_tf.streams import cache_folder, stream_of, streams_digest, without_enrolment_artefacts
 
-SETTINGS = ["front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}", "artefacts.variants=1"]
+SETTINGS = [
+    "front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}",
+    "artefacts.variants=1",
+]
 
 
 @pytest.fixture(scope="module")

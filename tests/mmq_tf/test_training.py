@@ -7,7 +7,7 @@ from mmq_tf.windows import WindowSet, presence_by_feature
 
 SETTINGS = [
     "front_end.tokens=4",
-    'front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}',
+    "front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}",
     "training.epochs=4",
     "training.batch_size=16",
     "training.feature_noise=0.1",
@@ -22,7 +22,7 @@ def config():
 
 
 def make_windows(config, count=48, seed=0):
-    """Windows whose first feature tells the class; variant 0 has its eda tokens corrupted in half the steps."""
+    """Windows whose first feature tells the class; variant 0 has eda corrupted in half the steps."""
     rng = np.random.default_rng(seed)
     front_end = config.front_end
     shape = (count, front_end.tokens)

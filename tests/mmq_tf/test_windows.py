@@ -48,7 +48,10 @@ def test_windows_inside_the_enrolment_are_left_out():
 
 
 def test_build_windows_gathers_labels_and_normalised_tokens():
-    streams = [_stream("a", [_trial(0, 150, "rest"), _trial(150, 300, "stress")]), _stream("b", [_trial(0, 300, "rest")])]
+    streams = [
+        _stream("a", [_trial(0, 150, "rest"), _trial(150, 300, "stress")]),
+        _stream("b", [_trial(0, 300, "rest")]),
+    ]
     front_end = _fitted(streams)
     windows = build_windows(streams, front_end, "stress", CLASSES, 20.0)
     assert windows.features.shape == (len(windows), 4, front_end.n_features)
@@ -56,7 +59,10 @@ def test_build_windows_gathers_labels_and_normalised_tokens():
     assert set(windows.subject) == {"a", "b"}
     assert windows.label[windows.start_s >= 150].max() == 1
     norm = front_end.normalisation
-    expected = np.clip((streams[0].features[:4] - np.float32(norm.mean)) / np.float32(norm.std), -5, 5)
+    assert norm is not None
+    expected = np.clip(
+        (streams[0].features[:4] - np.array(norm.mean, np.float32)) / np.array(norm.std, np.float32), -5, 5
+    )
     np.testing.assert_allclose(windows.features[0], expected, atol=1e-5)
 
 

@@ -75,7 +75,7 @@ def _arousal(time: np.ndarray, trials: tuple[Trial, ...], rng: np.random.Generat
         level = effort * rng.uniform(0.65, 1.35) if stressed else rng.uniform(0.0, 0.25)
         effort *= 0.93 if stressed else 1.0  # habituation to repeated stressors
         goal[(time >= trial.start_s) & (time < trial.stop_s)] = level
-    # Onset within seconds, recovery within a minute or two (Linden et al., Ann Behav Med 19, 1997).
+    # Onset within seconds, recovery over a minute or so: orders of magnitude (Linden et al. 1997 review it).
     arousal = physiology.lagged(goal, STEP_S, 12.0, 40.0)
     return arousal + physiology.wandering(time.size, STEP_S, 60.0, 0.14, rng)
 

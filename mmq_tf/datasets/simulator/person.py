@@ -11,15 +11,15 @@ import numpy as np
 class Person:
     """One simulated person; a `*_reaction` is the change at an arousal of 1 (a full laboratory stressor).
 
-    Sources of the numbers
-    ----------------------
-    Heart rate 70 +- 9 bpm at rest, +8 to +15 bpm under mental stress: Kirschbaum et al., Neuropsychobiology
-    28, 1993; Allen et al., Neurosci Biobehav Rev 38, 2014. Breathing 15 per minute, +2 to +3: Grassmann et
-    al.,
-    Neural Plast 2016. RMSSD falls by a fifth to a third: Castaldo et al., Biomed Signal Process Control 18,
-    2015. SCRs 1 to 5 per minute at rest, several times that under stress, skin conductance 0.3 to 15 uS
-    over people: Boucsein, Electrodermal Activity, 2012. Finger temperature -0.5 to -1 degC: Vinkers et al.,
-    Stress 16, 2013. Pulse amplitude falls by a tenth to a third: Allen, Physiol Meas 28, 2007.
+    Where the numbers come from
+    ---------------------------
+    Chosen to have the direction and the order of magnitude that reviews and textbooks describe; none is
+    fitted to, or quoted from, one study. Heart rate about 70 bpm at rest and some 10 bpm more under mental
+    stress (the Trier Social Stress Test, Kirschbaum et al. 1993, is the usual stressor); breathing about 15
+    per minute and a few more; RMSSD lower by a fifth to a third (Castaldo et al. 2015 review it). SCRs a few
+    per minute at rest and several times that under stress, skin conductance from tenths of a uS to more
+    than 10 uS over people (Boucsein, Electrodermal Activity, 2012). Finger skin cooler by about a degree,
+    pulse amplitude smaller by a tenth to a third, as vessels narrow (Allen 2007 on the pulse wave).
     """
 
     heart_rate: float

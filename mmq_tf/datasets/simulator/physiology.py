@@ -11,7 +11,8 @@ from scipy.signal import fftconvolve, lfilter
 
 from mmq_tf.artefact_shapes import band_noise, bursts
 
-# McSharry et al., IEEE TBME 50(3), 2003, table I: angle (rad), height, width (rad) of P, Q, R, S, T.
+# Angle (rad), height, width (rad) of P, Q, R, S, T: the angles and widths of ECGSYN (McSharry et al., IEEE
+# TBME 50(3), 2003, table I), heights set so that R is 1.
 ECG_WAVES = (
     (-np.pi / 3, 0.12, 0.25),
     (-np.pi / 12, -0.10, 0.1),
@@ -19,9 +20,11 @@ ECG_WAVES = (
     (np.pi / 12, -0.20, 0.1),
     (np.pi / 2, 0.25, 0.4),
 )
-# Share of the beat, height, width: the systolic wave and its reflection (Elgendi, Curr Cardiol Rev 8, 2012).
+# Share of the beat, height, width: the systolic wave and its reflection, shaped by eye after the pulses that
+# Elgendi (Curr Cardiol Rev 8, 2012) describes.
 PPG_WAVES = ((0.22, 1.0, 0.085), (0.46, 0.38, 0.10))
-SCR_RISE_S, SCR_DECAY_S = 0.75, 2.5  # Bateman response, Benedek and Kaernbach, J Neurosci Methods 190, 2010
+# Bateman response (Benedek and Kaernbach, J Neurosci Methods 190, 2010), constants of a typical SCR's size.
+SCR_RISE_S, SCR_DECAY_S = 0.75, 2.5
 EEG_BANDS_HZ = {"delta": (1.0, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (14.0, 30.0)}
 
 

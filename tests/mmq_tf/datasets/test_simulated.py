@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mmq_tf.cli.datasets import datasets
-from mmq_tf.cli.simulate import simulate as command
+from mmq_tf.cli.datasets import command as datasets
+from mmq_tf.cli.simulate import command
 from mmq_tf.datasets import get_dataset, load_folder
 from mmq_tf.datasets.folder import save_recording
 from mmq_tf.datasets.simulated import ground_truth, write_cohort
