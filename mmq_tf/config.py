@@ -96,8 +96,8 @@ class SplitConfig(_Section):
 class TrainingConfig(_Section):
     """Optimiser, augmentation and stopping. The epoch is chosen on validation subjects.
 
-    `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what is
-    added to each token and to each whole window. `teacher_share` is how much of the label comes from
+    `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what
+    is added to each token and to each whole window. `teacher_share` is how much of the label comes from
     `mmq_tf.teacher`. The defaults were chosen on validation subjects of Stress-Predict.
     """
 
@@ -131,9 +131,13 @@ class RunConfig(_Section):
     def _fits_its_data(self) -> RunConfig:
         tasks = get_dataset(self.data.dataset).tasks
         if self.data.task not in tasks:
-            raise ValueError(f"data.task {self.data.task!r} is not a task of {self.data.dataset}: {sorted(tasks)}")
+            raise ValueError(
+                f"data.task {self.data.task!r} is not a task of {self.data.dataset}: {sorted(tasks)}"
+            )
         if self.front_end.normalisation or self.front_end.quantisation:
-            raise ValueError("front_end.normalisation and front_end.quantisation are measured, never configured")
+            raise ValueError(
+                "front_end.normalisation and front_end.quantisation are measured, never configured"
+            )
         if len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise ValueError("seeds must be different numbers from 0 upwards")
         return self
@@ -190,7 +194,9 @@ def describe_validation(error: ValidationError) -> str:
 
 def _read_source(source: str) -> tuple[str, str]:
     if source in preset_names():
-        return (resources.files("mmq_tf") / "presets" / f"{source}.toml").read_text("utf-8"), f"preset {source}"
+        return (resources.files("mmq_tf") / "presets" / f"{source}.toml").read_text(
+            "utf-8"
+        ), f"preset {source}"
     path = Path(source)
     try:
         return path.read_text("utf-8"), str(path)

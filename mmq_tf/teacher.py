@@ -19,14 +19,14 @@ def out_of_fold_probabilities(
 ) -> np.ndarray:
     """Return float32 [N, classes]: each window judged by a forest of *other* training subjects.
 
-    A forest asked about subjects it was fitted on repeats their labels; asked about others, it says how much a
-    window looks like its label. Learning that beside the label is distillation (Hinton et al. 2015,
+    A forest asked about subjects it was fitted on repeats their labels; asked about others, it says how much
+    a window looks like its label. Learning that beside the label is distillation (Hinton et al. 2015,
     arXiv 1503.02531), here also from complete windows to windows with sensors hidden.
 
     Parameters
     ----------
     windows
-        Training windows of at least two subjects; with one subject there is no other, and its own labels come back.
+        Training windows; with one subject there is no other, and its own labels come back.
     slices
         The front end's feature slices by modality.
     classes

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from scipy.special import softmax
 
 from mmq_tf.config import RunConfig
+from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import negative_log_likelihood
 from mmq_tf.evaluation.metrics import auroc
 from mmq_tf.files import written_whole
@@ -53,7 +55,7 @@ class EpochData:
         return -(-len(self.windows) // self.config.training.batch_size)
 
     def draw(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the inputs and soft labels [N, classes] of one epoch, whole and in the order they are to be shown."""
+        """Return the inputs and soft labels [N, classes] of one epoch, in the order to be shown."""
         rng = np.random.default_rng([self.seed, epoch])
         windows, missing = self.windows, self.config.missing
         order = rng.permutation(len(windows))
@@ -68,7 +70,9 @@ class EpochData:
             "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
             "presence": presence.astype(np.float32),
             "features_full": np.where(
-                presence_by_feature(windows.presence[order], self.config.front_end), windows.features[order] + wobble, 0
+                presence_by_feature(windows.presence[order], self.config.front_end),
+                windows.features[order] + wobble,
+                0,
             ).astype(np.float32),
             "presence_full": windows.presence[order].astype(np.float32),
             "corrupted": (corrupted & presence).astype(np.float32),
@@ -87,7 +91,7 @@ class EpochData:
     def _with_artefacts(
         self, rng: np.random.Generator, order: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return features, presence, corrupted in `order`, a share of the windows from their corrupted variants."""
+        """Return features, presence, corrupted in `order`, some windows from their corrupted variants."""
         windows = self.windows
         variants = len(windows.variant_features)
         chosen = rng.integers(-1, max(variants, 1), size=len(order))
@@ -121,9 +125,13 @@ def compile_network(model: MMQTraining, config: RunConfig, steps_per_epoch: int)
     """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
     settings = config.training
     schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate, settings.epochs * steps_per_epoch, alpha=0.05, warmup_target=None
+        settings.learning_rate, settings.epochs * steps_per_epoch, alpha=0.05
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(
+        schedule,  # pyright: ignore[reportArgumentType]  Keras' hint forgets schedules
+        weight_decay=settings.weight_decay,
+        clipnorm=1.0,
+    )
     model.compile(optimizer=optimizer)
 
 
@@ -151,14 +159,20 @@ def fit_network(
     views = None if validation is None else ValidationViews(validation, config)
     history, best = _restore(model, state_path)
     limit = epochs or config.training.epochs
-    callbacks = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)] if tensorboard else []
+    callbacks = [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
     for epoch in range(len(history.epochs), limit):
         if views is not None and epoch - history.best_epoch >= config.training.patience:
             break
         inputs, labels = data.draw(epoch)
         logs = model.fit(
-            inputs, labels, config.training.batch_size, shuffle=False, verbose=0,
-            initial_epoch=epoch, epochs=epoch + 1, callbacks=callbacks,
+            inputs,
+            labels,
+            config.training.batch_size,
+            shuffle=False,
+            verbose=0,  # pyright: ignore[reportArgumentType]  Keras' hint forgets numbers
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=callbacks,
         ).history
         metrics = {name: float(values[-1]) for name, values in logs.items()}
         if views is not None:
@@ -207,7 +221,8 @@ class ValidationViews:
 def predict_logits(net: MMQNet, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
     """Return logits [N, classes] by task for features [N, T, F] and bool presence [N, T, M]."""
     inputs = {"features": features.astype(np.float32), "presence": presence.astype(np.float32)}
-    return {task: np.asarray(logits) for task, logits in net.predict(inputs, batch_size=1024, verbose=0).items()}
+    logits = net.predict(inputs, batch_size=1024, verbose=0)  # pyright: ignore[reportArgumentType]
+    return {task: np.asarray(values) for task, values in logits.items()}
 
 
 def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Path) -> None:
@@ -215,17 +230,21 @@ def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Pa
     arrays |= {f"best_{i}": value for i, value in enumerate(best)}
     state = np.frombuffer(json.dumps(vars(history)).encode(), dtype=np.uint8)
     with written_whole(path) as temporary:
-        np.savez(temporary, state=state, **arrays)
+        np.savez(temporary, allow_pickle=False, **{"state": state, **arrays})  # pyright: ignore
 
 
 def _restore(model: MMQTraining, path: Path) -> tuple[History, list[np.ndarray]]:
     if not path.is_file():
         return History(), [np.array(value) for value in model.net.get_weights()]
-    with np.load(path, allow_pickle=False) as saved:
-        history = History(**json.loads(saved["state"].tobytes()))
-        for index, variable in enumerate(_variables(model)):
-            variable.assign(saved[f"value_{index}"])
-        return history, [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            history = History(**json.loads(saved["state"].tobytes()))
+            best = [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
+            for index, variable in enumerate(_variables(model)):
+                variable.assign(saved[f"value_{index}"])
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise MMQError(f"{path} is damaged ({error}); delete it, and this fold starts anew.") from error
+    return history, best
 
 
 def _variables(model: MMQTraining) -> list[keras.Variable]:
