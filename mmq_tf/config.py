@@ -98,7 +98,8 @@ class TrainingConfig(_Section):
 
     `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what
     is added to each token and to each whole window. `teacher_share` is how much of the label comes from
-    `mmq_tf.teacher`. The defaults were chosen on validation subjects of Stress-Predict.
+    `mmq_tf.teacher`. The defaults were chosen on Stress-Predict's
+    validation subjects pooled over folds, which is not nested: see results/log.md.
     """
 
     epochs: int = Field(default=40, ge=1)

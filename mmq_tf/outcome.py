@@ -17,6 +17,13 @@ from mmq_tf.files import write_text
 from mmq_tf.folds import MODEL_NAME, FoldJob
 from mmq_tf.runs import Run, read_fold
 
+RECIPE_NOTE = (
+    "Weights, epoch, temperature and normalisation are nested. The default training recipe, the presets and "
+    "the PPG pulse band are not: they were chosen on Stress-Predict's (for its preset: eegmat's) validation "
+    "subjects pooled over folds, who are test subjects in other folds. On those data sets results may be "
+    "flattered."
+)
+
 
 def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
     """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
@@ -55,7 +62,7 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
         seeds=config.seeds,
         machine=machine_description(),
         rows=tuple(results_from_predictions(predictions)),
-        notes=(f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.",),
+        notes=(f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.", RECIPE_NOTE),
     )
 
 
