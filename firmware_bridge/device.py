@@ -6,7 +6,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +42,9 @@ class Decision:
         Whether the probabilities are not to be acted on.
     reason : str or None
         Why it abstained.
+    absent : dict of str to tuple of str
+        Why the newest token lacks a modality, like ``{"ppg": ("flat",)}``: names of `Reason`; the modalities
+        it has are left out.
     """
 
     time_s: float
@@ -49,6 +52,7 @@ class Decision:
     sensors: dict[str, float]
     abstained: bool = False
     reason: str | None = None
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def classes(self) -> dict[str, str]:
@@ -107,11 +111,13 @@ class _Window:
     presence: deque[np.ndarray]
     tokens_seen: int = 0
     names: tuple[str, ...] = field(default=())
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def add(self, number: int, features: np.ndarray, presence: np.ndarray) -> None:
-        self.features.append(features)
-        self.presence.append(presence)
+    def add(self, number: int, token: tuple[np.ndarray, np.ndarray], why: dict[str, tuple[str, ...]]) -> None:
+        self.features.append(token[0])
+        self.presence.append(token[1])
         self.tokens_seen = number
+        self.absent = {name: names for name, names in why.items() if names}
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         return np.stack(self.features), np.stack(self.presence)
@@ -222,10 +228,10 @@ class Device:
             tokens.append(token)
         first = self._bridge.closed - len(tokens)  # after a long silence the core skips tokens
         decisions = []
-        for number, (features, presence) in enumerate(tokens, start=first + 1):
-            self._window.add(number, features, presence)
+        for number, token in enumerate(tokens, start=first + 1):
+            self._window.add(number, token, self._bridge.reasons(number - 1))
             if number % self.decision.every_tokens == 0:
-                decisions.append(self._decide())
+                decisions.append(replace(self._decide(), absent=self._window.absent))
         return decisions
 
     def _decide(self) -> Decision:

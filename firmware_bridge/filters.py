@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import signal
 
+from firmware_bridge.defaults import WAVE_MODALITIES
+
 if TYPE_CHECKING:
     from firmware_bridge.frontend import ModalityFrontEnd
 
 SPECTRUM_RATE_HZ = 16.0
 PULSE_LOW_HZ, PULSE_HIGH_HZ = 0.7, 3.5
+NOTCH_QUALITY = 30.0
 
 
 def anti_alias(decimate: int) -> np.ndarray:
@@ -31,16 +34,61 @@ def anti_alias(decimate: int) -> np.ndarray:
     """
     if decimate == 1:
         return np.zeros((0, 5), np.float32)
-    return _rows(signal.cheby1(8, 0.05, 0.8 / decimate, output="sos"))
+    sections: Any = signal.cheby1(8, 0.05, 0.8 / decimate, output="sos")
+    return np.ascontiguousarray(sections[:, [0, 1, 2, 4, 5]], dtype=np.float32)
+
+
+def notch(notch_hz: float, rate_hz: float) -> np.ndarray:
+    """One biquad that takes out the mains: `scipy.signal.iirnotch`, quality factor 30.
+
+    Parameters
+    ----------
+    notch_hz : float
+        Mains frequency; 0 for none.
+    rate_hz : float
+
+    Returns
+    -------
+    ndarray, shape (1, 5) or (0, 5)
+        float32 ``b0 b1 b2 a1 a2``. At 50 Hz it is 3 dB down over 1.7 Hz: a band up to 45 Hz keeps its power.
+    """
+    if notch_hz == 0:
+        return np.zeros((0, 5), np.float32)
+    b, a = signal.iirnotch(notch_hz, NOTCH_QUALITY, fs=rate_hz)
+    return np.concatenate([b, a[1:]])[None].astype(np.float32)
+
+
+def prefilter(name: str, modality: ModalityFrontEnd) -> np.ndarray:
+    """Biquads before decimation: the notch, then the anti-alias filter (resp is averaged instead).
+
+    Returns
+    -------
+    ndarray, shape (sections, 5)
+        float32 ``b0 b1 b2 a1 a2``; no rows for a modality whose samples are not filtered.
+    """
+    if name not in WAVE_MODALITIES:
+        return np.zeros((0, 5), np.float32)
+    rows = notch(modality.notch_hz, modality.sampling_rate_hz)
+    return rows if name == "resp" else np.concatenate([rows, anti_alias(modality.decimate)])
 
 
 def band_pass(low_hz: float, high_hz: float, rate_hz: float) -> np.ndarray:
-    """4th-order Butterworth band-pass as two biquads, float32 ``b0 b1 b2 a1 a2``, shape (2, 5)."""
-    return _rows(signal.butter(2, [low_hz, high_hz], "bandpass", fs=rate_hz, output="sos"))
+    """4th-order Butterworth band-pass in the bank's form, float32 ``g a1 a2 c1 c2``, shape (5,).
 
+    Two sections, each with zeros at z = 1 and z = -1 and one pair of poles, that of the lower radius first:
+    ``g * (1 - z^-2) / (1 + a1 z^-1 + a2 z^-2) * (1 - z^-2) / (1 + c1 z^-1 + c2 z^-2)``.
+    Source: `scipy.signal.butter`; one multiplication instead of six for the zeros.
 
-def _rows(sos: Any) -> np.ndarray:
-    return np.ascontiguousarray(np.asarray(sos)[:, [0, 1, 2, 4, 5]], dtype=np.float32)
+    Examples
+    --------
+    >>> band_pass(8.0, 14.0, 128.0).shape
+    (5,)
+    """
+    design: Any = signal.butter(2, [low_hz, high_hz], "bandpass", fs=rate_hz, output="zpk")
+    _, poles, gain = design
+    pairs = sorted((p for p in poles if p.imag > 0), key=abs)
+    sections = [number for p in pairs for number in (-2 * p.real, abs(p) ** 2)]
+    return np.array([gain, *sections], dtype=np.float32)
 
 
 def baseline_alpha(modality: ModalityFrontEnd) -> float:
@@ -102,6 +150,8 @@ class BeatPlan:
     fft_size: int
     low_bin: int
     high_bin: int
+    low_lag: int
+    high_lag: int
 
 
 def _odd(seconds: float, rate_hz: float) -> int:
@@ -112,7 +162,8 @@ def beat_plan(name: str, modality: ModalityFrontEnd) -> BeatPlan:
     """Choose the moving averages of Elgendi et al. 2013 and the pulse spectrum.
 
     ECG: 97 and 611 ms, offset 8 % (PLoS ONE 8(9):e73557); PPG: 111 and 667 ms, offset 2 % (8(10):e76585).
-    The spectrum covers the context at about 16 Hz; a pulse lies in 0.7 to 3.5 Hz (42 to 210 a minute).
+    The spectrum covers the context at about 16 Hz; a pulse lies in 0.7 to 3.5 Hz (42 to 210 a minute), which
+    are also the lags of the autocorrelation.
     """
     rate = modality.rate_hz
     short, long, offset = (0.097, 0.611, 0.08) if name == "ecg" else (0.111, 0.667, 0.02)
@@ -124,9 +175,11 @@ def beat_plan(name: str, modality: ModalityFrontEnd) -> BeatPlan:
         size *= 2
     samples = min(samples, size)
     low, high = int(round(PULSE_LOW_HZ * size / slow)), int(round(PULSE_HIGH_HZ * size / slow))
+    high_lag = max(1, min(int(round(slow / PULSE_LOW_HZ)), samples // 3))
     return BeatPlan(
         _odd(short, rate), _odd(long, rate), int(round(0.3 * rate)), offset,
         decimate, samples, size, max(3, low), min(high, size // 2 - 3),
+        max(1, min(int(round(slow / PULSE_HIGH_HZ)), high_lag)), high_lag,
     )  # fmt: skip
 
 

@@ -8,22 +8,35 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from firmware_bridge.defaults import (
-    MODALITY_DEFAULTS,
-    PER_CHANNEL_FEATURES,
-    PER_MODALITY_FEATURES,
-    SUPPORTED_MODALITIES,
-)
+from firmware_bridge.checks import check_modality
+from firmware_bridge.default_settings import modality_defaults
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.settings import Band, ModalityFrontEnd, Normalisation, Quantisation, Strict
+from firmware_bridge.features import modality_feature_names
+from firmware_bridge.settings import (
+    NEW_IN_VERSION_2,
+    Band,
+    ModalityFrontEnd,
+    Normalisation,
+    Quantisation,
+    SpatialFilter,
+    Strict,
+)
 
-__all__ = ["Band", "FrontEnd", "ModalityFrontEnd", "Normalisation", "Quantisation", "modality_feature_names"]
+__all__ = [
+    "Band",
+    "FrontEnd",
+    "ModalityFrontEnd",
+    "Normalisation",
+    "Quantisation",
+    "SpatialFilter",
+    "modality_feature_names",
+]
 
-FRONTEND_VERSION = 1
+FRONTEND_VERSION = 2
 MAX_FILE_BYTES = 4_000_000
 MAX_TOKENS = 512
 
@@ -34,7 +47,8 @@ class FrontEnd(Strict):
     Parameters
     ----------
     frontend_version : int
-        A changed formula is a new version.
+        A changed formula is a new version. A file of version 1 keeps its meaning and its digest: it gets none
+        of the rules and defaults that came with version 2.
     token_s : float
         Seconds a token covers.
     tokens : int
@@ -57,7 +71,7 @@ class FrontEnd(Strict):
     True
     """
 
-    frontend_version: Literal[1] = FRONTEND_VERSION
+    frontend_version: int = Field(default=FRONTEND_VERSION, strict=True, ge=1, le=FRONTEND_VERSION)
     token_s: float = Field(default=5.0, ge=0.5, le=60)
     tokens: int = Field(default=12, ge=1, le=MAX_TOKENS)
     modalities: dict[str, ModalityFrontEnd] = Field(min_length=1, max_length=16)
@@ -68,49 +82,30 @@ class FrontEnd(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping) or not isinstance(data.get("modalities"), Mapping):
+        if not isinstance(data, Mapping):
             return data
-        filled = {}
-        for name, given in data["modalities"].items():
-            if name not in SUPPORTED_MODALITIES:
-                raise ValueError(
-                    f"modality {name!r} is unknown, expected one of {', '.join(SUPPORTED_MODALITIES)}"
-                )
-            if isinstance(given, Mapping):
-                rate = given.get("sampling_rate_hz")
-                given = {**MODALITY_DEFAULTS[name](rate if isinstance(rate, (int, float)) else 0), **given}
-            filled[name] = given
+        version = data.get("frontend_version", FRONTEND_VERSION)
+        if isinstance(version, (int, float)) and version > FRONTEND_VERSION:
+            raise ValueError(
+                f"it was written by a newer mmq-tf (frontend_version {version}; this one reads up to "
+                f"{FRONTEND_VERSION}): update mmq-tf"
+            )
+        if not isinstance(data.get("modalities"), Mapping):
+            return data
+        version = version if isinstance(version, int) else FRONTEND_VERSION
+        filled = {name: _with_defaults(name, given, version) for name, given in data["modalities"].items()}
         return {**data, "modalities": filled}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name, modality in self.modalities.items():
-            self._check_modality(name, modality)
+            check_modality(name, modality, self.token_s, self.frontend_version)
         count = self.n_features
         if self.normalisation is not None and len(self.normalisation.mean) != count:
             raise ValueError(
                 f"normalisation has {len(self.normalisation.mean)} means, but there are {count} features"
             )
         return self
-
-    def _check_modality(self, name: str, modality: ModalityFrontEnd) -> None:
-        if name in PER_CHANNEL_FEATURES and not modality.bands:
-            raise ValueError(f"{name} needs at least one band")
-        if name in ("ecg", "ppg") and len(modality.bands) != 1:
-            raise ValueError(f"{name} needs exactly one band, the pulse band, got {len(modality.bands)}")
-        wanted = {"acc": 3}.get(name, 1)
-        if name not in PER_CHANNEL_FEATURES and len(modality.channels) != wanted:
-            raise ValueError(f"{name} needs {wanted} channel(s), got {len(modality.channels)}")
-        if modality.decimate > 1 and name not in ("eeg", "ecg", "ppg"):
-            raise ValueError(f"{name} cannot be decimated: set decimate to 1")
-        if self.token_s * modality.rate_hz < 4:
-            raise ValueError(f"{name} has under 4 samples a token of {self.token_s} s: lengthen token_s")
-        if name in ("ecg", "ppg") and not 25 <= modality.rate_hz <= 300:
-            raise ValueError(
-                f"{name} needs 25 to 300 Hz after decimation to find beats, got {modality.rate_hz:g} Hz"
-            )
-        if modality.context_s * modality.rate_hz > 40_000:
-            raise ValueError(f"{name} keeps over 40000 samples of context: shorten context_s or decimate")
 
     @classmethod
     def wearable(
@@ -184,13 +179,21 @@ class FrontEnd(Strict):
 
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation."""
-        content = self.model_dump(mode="json", exclude={"normalisation", "quantisation"})
+        content = self.model_dump(
+            mode="json", exclude=self._unknown() | {"normalisation": True, "quantisation": True}
+        )
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def to_json(self) -> str:
         """JSON text; floats keep every digit."""
-        return self.model_dump_json(indent=2) + "\n"
+        return self.model_dump_json(indent=2, exclude=self._unknown()) + "\n"
+
+    def _unknown(self) -> dict[str, Any]:
+        """Fields that this front end's version does not have, for pydantic to leave out."""
+        if self.frontend_version > 1:
+            return {}
+        return {"modalities": {name: set(NEW_IN_VERSION_2) for name in self.modalities}}
 
     @classmethod
     def from_json(cls, text: str, where: str = "front end") -> Self:
@@ -257,6 +260,15 @@ class FrontEnd(Strict):
         return self._build({**dict(self), "quantisation": quantisation}, "front end")
 
 
+def _with_defaults(name: str, given: Any, version: int) -> Any:
+    rate, unit = (
+        (given.get(key) for key in ("sampling_rate_hz", "unit")) if isinstance(given, Mapping) else (0, None)
+    )
+    rate = rate if isinstance(rate, (int, float)) and 0 < rate < 1e9 else 0.0
+    defaults = modality_defaults(name, rate, version, unit if isinstance(unit, str) else None)
+    return {**defaults, **given} if isinstance(given, Mapping) else given
+
+
 def _sentence(error: ValidationError) -> str:
     """Write the first complaint as one sentence: place, what is wrong, what came."""
     first = error.errors()[0]
@@ -265,15 +277,3 @@ def _sentence(error: ValidationError) -> str:
     came = first["input"]
     got = f", got {str(came)[:60]!r}" if isinstance(came, (str, int, float)) else ""
     return f"{place + ': ' if place else ''}{reason}{got}"
-
-
-def modality_feature_names(name: str, modality: ModalityFrontEnd) -> list[str]:
-    """List the feature names of one modality, in order."""
-    if name in PER_CHANNEL_FEATURES:
-        return [
-            f"{name}.{channel}.{kind}_{band.name}"
-            for channel in modality.channels
-            for kind in PER_CHANNEL_FEATURES[name]
-            for band in modality.bands
-        ]
-    return [f"{name}.{feature}" for feature in PER_MODALITY_FEATURES[name]]

@@ -10,21 +10,35 @@ from pathlib import Path
 from typing import NoReturn
 
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.tables import CSpec
+from firmware_bridge.tables import CModality, CSpec
 
 OK, LATE, NO_TOKEN, NOT_READY, ENROLLING = 0, 6, 7, 8, 9
+
+
+class CClock(ctypes.Structure):
+    """`mmq_clock_t`, field by field."""
+
+    _fields_ = [
+        ("ticks_per_s", ctypes.c_double),
+        ("total", ctypes.c_int64),
+        ("last", ctypes.c_uint32),
+        ("started", ctypes.c_uint32),
+    ]
+
+
 STATUS = (
     "ok",
     "a pointer is null",
     "the spec is bad",
     "the memory is too small",
     "no such modality",
-    "the time is not finite or beyond +-4e9 s",
+    "the time is not finite, beyond +-4e9 s or over a day ahead of all that came",
     "late samples were dropped",
     "no token is closed",
     "the window is not full yet",
     "the normaliser is still enrolling",
     "the front end has no quantisation",
+    "the spec is of a newer version than this core: update mmq-tf",
 )
 
 
@@ -63,6 +77,11 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_bridge_size.argtypes, core.mmq_bridge_size.restype = [spec], ctypes.c_size_t
     core.mmq_bridge_init.argtypes = [pointer, ctypes.c_size_t, spec, ctypes.POINTER(pointer)]
     core.mmq_bridge_push.argtypes = [pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_double]
+    core.mmq_bridge_lead_off.argtypes = [pointer, ctypes.c_uint32, ctypes.c_uint64]
+    core.mmq_bridge_reasons.argtypes = [pointer, ctypes.c_int64, pointer]
+    core.mmq_spatial.argtypes = [ctypes.POINTER(CModality), pointer, ctypes.c_uint32, pointer]
+    core.mmq_clock_s.argtypes = [ctypes.POINTER(CClock), ctypes.c_uint32]
+    core.mmq_clock_s.restype = ctypes.c_double
     core.mmq_bridge_advance.argtypes = [pointer, ctypes.c_double]
     core.mmq_bridge_token.argtypes = [pointer, pointer, pointer, ctypes.POINTER(ctypes.c_int64)]
     core.mmq_bridge_window.argtypes = [pointer, pointer, pointer]

@@ -10,14 +10,26 @@ from typing import Protocol
 
 import numpy as np
 
+from firmware_bridge.arrays import number_array, plain_number, sample_rows, whole_number
+from firmware_bridge.bridge import Bridge
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.library import ENROLLING, LATE, NO_TOKEN, OK, library, library_path, raise_status
+from firmware_bridge.library import OK, CClock, library, library_path, raise_status
 from firmware_bridge.tables import SpecTables
 
-__all__ = ["Bridge", "SignalLike", "TokenStream", "extract_tokens", "library_path", "normalise_tokens"]
+__all__ = [
+    "Bridge",
+    "CounterClock",
+    "SignalLike",
+    "TokenStream",
+    "apply_spatial",
+    "extract_tokens",
+    "library_path",
+    "normalise_tokens",
+]
 
 MAX_RECORDING_TOKENS = 10_000_000
+MAX_TICKS = 2**64
 
 
 class SignalLike(Protocol):
@@ -33,155 +45,14 @@ class SignalLike(Protocol):
 
 @dataclass(frozen=True)
 class TokenStream:
-    """Tokens of one recording: features float32 [n, F], presence bool [n, M]; absent slices hold zeros."""
+    """Tokens of one recording: features float32 [n, F], presence bool [n, M]; absent slices hold zeros.
+
+    `reasons`, uint16 [n, M], says in `Reason` bits why a modality is absent; 0 where it is present.
+    """
 
     features: np.ndarray
     presence: np.ndarray
-
-
-class Bridge:
-    """One C bridge: push samples, pop tokens, read windows.
-
-    Parameters
-    ----------
-    front_end : FrontEnd
-        With `normalisation` tokens and windows are normalised, without they are raw.
-
-    Raises
-    ------
-    BridgeError
-        When the core is not built or refuses the front end.
-    """
-
-    def __init__(self, front_end: FrontEnd) -> None:
-        self.front_end = front_end
-        self._core = library()
-        self._tables = SpecTables(front_end)
-        self._spec = ctypes.byref(self._tables.spec)
-        self.state_bytes = int(self._core.mmq_bridge_size(self._spec))
-        if self.state_bytes == 0:
-            raise BridgeError("front end: the C core refuses it: change the settings beyond its limits")
-        self._memory = (ctypes.c_uint64 * (self.state_bytes // 8 + 1))()
-        self._bridge = ctypes.c_void_p()
-        status = self._core.mmq_bridge_init(
-            self._memory, ctypes.sizeof(self._memory), self._spec, ctypes.byref(self._bridge)
-        )
-        if status != OK:
-            raise_status(status, "front end")
-        self._order = {name: i for i, name in enumerate(front_end.modality_names)}
-
-    def push(self, modality: str, samples: np.ndarray, time_s: float) -> bool:
-        """Hand over samples of one modality.
-
-        Parameters
-        ----------
-        modality : str
-            One of the front end's.
-        samples : ndarray, shape (channels, frames)
-            In the front end's unit; NaN marks a lost sample.
-        time_s : float
-            When the first frame was taken, seconds since the recording began.
-
-        Returns
-        -------
-        bool
-            False when some samples came too late and were dropped.
-
-        Raises
-        ------
-        BridgeError
-            On an unknown modality, a wrong shape or an impossible time.
-        """
-        if modality not in self._order:
-            raise BridgeError(f"modality: expected one of {', '.join(self._order)}, got {modality!r}")
-        try:
-            array = np.ascontiguousarray(samples, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise BridgeError(f"{modality}: samples must be numbers [channels, frames]: {error}") from error
-        channels = len(self.front_end.modalities[modality].channels)
-        if array.ndim != 2 or array.shape[0] != channels:
-            raise BridgeError(f"{modality}: expected samples [{channels}, frames], got shape {array.shape}")
-        status = self._core.mmq_bridge_push(
-            self._bridge, self._order[modality], array.ctypes.data, array.shape[1], float(time_s)
-        )
-        if status not in (OK, LATE):
-            raise_status(status, modality)
-        return status == OK
-
-    def advance(self, time_s: float) -> None:
-        """Say that it is `time_s` now and nothing older will come: closes the tokens that ended before."""
-        status = self._core.mmq_bridge_advance(self._bridge, float(time_s))
-        if status != OK:
-            raise_status(status, "time_s")
-
-    def pop_token(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Pop the oldest closed token: features float32 [F], presence bool [M]; None when there is none."""
-        features = np.zeros(self.front_end.n_features, np.float32)
-        presence = np.zeros(len(self._order), np.uint8)
-        status = self._core.mmq_bridge_token(self._bridge, features.ctypes.data, presence.ctypes.data, None)
-        return None if status == NO_TOKEN else (features, presence.astype(bool))
-
-    def beats(self, modality: str) -> np.ndarray:
-        """Return how many seconds before the newest sample each beat of the context was, oldest first.
-
-        Raises
-        ------
-        BridgeError
-            When the modality has no beats.
-        """
-        ages, count = np.zeros(400, np.float32), ctypes.c_uint32()
-        status = self._core.mmq_bridge_beats(
-            self._bridge, self._order.get(modality, 999), ages.ctypes.data, len(ages), ctypes.byref(count)
-        )
-        if status != OK:
-            raise_status(status, modality)
-        return ages[: count.value]
-
-    @property
-    def closed(self) -> int:
-        """Tokens closed so far; token k covers ``[k, k + 1) * token_s``."""
-        return int(self._core.mmq_bridge_closed(self._bridge))
-
-    @property
-    def ready(self) -> bool:
-        """Whether `window` has T tokens, none of them in the enrolment."""
-        return self._window(np.float32, self._core.mmq_bridge_window)[0] == OK
-
-    @property
-    def enrolling(self) -> bool:
-        """Whether the normaliser is still learning this wearer."""
-        return self._window(np.float32, self._core.mmq_bridge_window)[0] == ENROLLING
-
-    def _window(self, dtype: type, read: ctypes._NamedFuncPointer) -> tuple[int, np.ndarray, np.ndarray]:
-        features = np.zeros((self.front_end.tokens, self.front_end.n_features), dtype)
-        presence = np.zeros((self.front_end.tokens, len(self._order)), dtype)
-        return read(self._bridge, features.ctypes.data, presence.ctypes.data), features, presence
-
-    def window(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the last T tokens: features float32 [T, F], presence float32 [T, M] (0 or 1).
-
-        Raises
-        ------
-        BridgeError
-            While the window is not full or the normaliser enrols.
-        """
-        status, features, presence = self._window(np.float32, self._core.mmq_bridge_window)
-        if status != OK:
-            raise_status(status, "window")
-        return features, presence
-
-    def window_i8(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same window quantised: int8 [T, F] and int8 [T, M] (127 or -128).
-
-        Raises
-        ------
-        BridgeError
-            As `window`, or when the front end has no quantisation.
-        """
-        status, features, presence = self._window(np.int8, self._core.mmq_bridge_window_i8)
-        if status != OK:
-            raise_status(status, "window_i8")
-        return features, presence
+    reasons: np.ndarray
 
 
 def extract_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> TokenStream:
@@ -214,22 +85,34 @@ def extract_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> To
         raise BridgeError(
             f"recording: expected at most {MAX_RECORDING_TOKENS} tokens, got {n}: check start_s"
         )
-    features = np.zeros((n, front_end.n_features), np.float32)
-    presence = np.zeros((n, len(front_end.modalities)), bool)
+    tokens = _empty(front_end, n)
     done = 0
     for k in range(n):
         for name, signal in used.items():
             _push_until(bridge, name, signal, k * front_end.token_s, (k + 1) * front_end.token_s)
         bridge.advance((k + 1) * front_end.token_s)
-        while done < n and (token := bridge.pop_token()) is not None:
-            features[done], presence[done] = token
-            done += 1
+        done = _pop_all(bridge, tokens, done)
     if done < n:  # the last token may wait out the grace
         bridge.advance(n * front_end.token_s + front_end.grace_s + 1e-3)
-        while done < n and (token := bridge.pop_token()) is not None:
-            features[done], presence[done] = token
-            done += 1
-    return TokenStream(features, presence)
+        _pop_all(bridge, tokens, done)
+    return tokens
+
+
+def _empty(front_end: FrontEnd, n: int) -> TokenStream:
+    modalities = len(front_end.modalities)
+    return TokenStream(
+        np.zeros((n, front_end.n_features), np.float32),
+        np.zeros((n, modalities), bool),
+        np.zeros((n, modalities), np.uint16),
+    )
+
+
+def _pop_all(bridge: Bridge, tokens: TokenStream, done: int) -> int:
+    while done < len(tokens.features) and (token := bridge.pop_token()) is not None:
+        tokens.features[done], tokens.presence[done] = token
+        tokens.reasons[done] = bridge.reason_bits(done)
+        done += 1
+    return done
 
 
 def _push_until(bridge: Bridge, name: str, signal: SignalLike, from_s: float, to_s: float) -> None:
@@ -241,15 +124,16 @@ def _push_until(bridge: Bridge, name: str, signal: SignalLike, from_s: float, to
 
 def _check_signal(front_end: FrontEnd, name: str, signal: SignalLike) -> None:
     modality = front_end.modalities[name]
-    shape = np.shape(signal.samples)
-    if len(shape) != 2 or shape[0] != len(modality.channels):
+    shape = np.shape(signal.samples) if isinstance(signal.samples, np.ndarray) else type(signal.samples)
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != len(modality.channels):
         raise BridgeError(f"{name}: expected samples [{len(modality.channels)}, n], got shape {shape}")
-    if not math.isclose(signal.sampling_rate_hz, modality.sampling_rate_hz, rel_tol=1e-6):
+    rate = plain_number(f"{name} sampling_rate_hz", signal.sampling_rate_hz)
+    if not math.isclose(rate, modality.sampling_rate_hz, rel_tol=1e-6):
         raise BridgeError(
             f"{name}: expected {modality.sampling_rate_hz:g} Hz as in the front end, got "
-            f"{signal.sampling_rate_hz:g} Hz: use a front end with this rate"
+            f"{rate:g} Hz: use a front end with this rate"
         )
-    if not math.isfinite(signal.start_s):
+    if not math.isfinite(plain_number(f"{name} start_s", signal.start_s)):
         raise BridgeError(f"{name}: start_s must be finite, got {signal.start_s}")
 
 
@@ -276,14 +160,17 @@ def normalise_tokens(front_end: FrontEnd, features: np.ndarray, presence: np.nda
     """
     if front_end.normalisation is None:
         raise BridgeError("front end: it has no normalisation: fill it with FrontEnd.with_normalisation")
-    wanted = (len(features), front_end.n_features), (len(features), len(front_end.modalities))
-    if np.shape(features) != wanted[0] or np.shape(presence) != wanted[1]:
+    given = number_array("features", features, "[n, F]"), number_array("presence", presence, "[n, M]")
+    count = len(given[0]) if given[0].ndim else 0
+    wanted = (count, front_end.n_features), (count, len(front_end.modalities))
+    if given[0].shape != wanted[0] or given[1].shape != wanted[1]:
         raise BridgeError(
-            f"tokens: expected features {wanted[0]} and presence {wanted[1]}, got {np.shape(features)} "
-            f"and {np.shape(presence)}"
+            f"tokens: expected features {wanted[0]} and presence {wanted[1]}, got {given[0].shape} "
+            f"and {given[1].shape}"
         )
-    values = np.array(features, dtype=np.float32, order="C")
-    present = np.ascontiguousarray(presence, dtype=np.uint8)
+    with np.errstate(over="ignore"):
+        values = np.array(given[0], dtype=np.float32, order="C")
+    present = np.ascontiguousarray(given[1] != 0, dtype=np.uint8)
     tables = SpecTables(front_end)
     scratch = np.zeros(3 * front_end.n_features, np.float32)
     status = library().mmq_normalise_stream(
@@ -292,3 +179,68 @@ def normalise_tokens(front_end: FrontEnd, features: np.ndarray, presence: np.nda
     if status != OK:
         raise_status(status, "normalise_tokens")
     return values
+
+
+def apply_spatial(front_end: FrontEnd, modality: str, samples: np.ndarray) -> np.ndarray:
+    """Apply a modality's spatial matrix with the core's own code, bit for bit as on the device.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+    modality : str
+        One of the front end's; without a matrix the samples come back as they are.
+    samples : ndarray, shape (channels, frames)
+
+    Returns
+    -------
+    ndarray, shape (outputs, frames)
+        float32, in the unit of `samples`.
+
+    Raises
+    ------
+    BridgeError
+        When the front end has no such modality or the shape is wrong.
+    """
+    names = front_end.modality_names
+    if modality not in names:
+        raise BridgeError(f"modality: expected one of {', '.join(names)}, got {modality!r}")
+    array = sample_rows(modality, samples, len(front_end.modalities[modality].channels))
+    tables = SpecTables(front_end)
+    spec = tables.spec.modalities[names.index(modality)]
+    out = np.zeros((spec.outputs, array.shape[1]), np.float32)
+    status = library().mmq_spatial(ctypes.byref(spec), array.ctypes.data, array.shape[1], out.ctypes.data)
+    if status != OK:
+        raise_status(status, modality)
+    return out
+
+
+class CounterClock:
+    """Seconds from a sensor's 32-bit tick counter that wraps around (`mmq_clock_s`).
+
+    Parameters
+    ----------
+    ticks_per_s : float
+
+    Raises
+    ------
+    BridgeError
+        When the rate is not above 0.
+
+    Examples
+    --------
+    ::
+
+        clock = CounterClock(32768.0)
+        bridge.push("ppg", samples, clock.seconds(ticks))
+    """
+
+    def __init__(self, ticks_per_s: float) -> None:
+        rate = plain_number("ticks_per_s", ticks_per_s)
+        if not (math.isfinite(rate) and rate > 0):
+            raise BridgeError(f"ticks_per_s: expected a number above 0, got {rate}")
+        self._clock = CClock(ticks_per_s=rate)
+
+    def seconds(self, ticks: int) -> float:
+        """Return the seconds since the first call; steps of up to 2^31 ticks count as forwards."""
+        count = whole_number("ticks", ticks, -MAX_TICKS, MAX_TICKS)
+        return float(library().mmq_clock_s(ctypes.byref(self._clock), count & 0xFFFFFFFF))

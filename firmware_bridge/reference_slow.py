@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_bridge.defaults import PER_MODALITY_FEATURES
+from firmware_bridge.defaults import OUTPUT_FEATURES
 
 SCR_US = 0.01
 FLOOR_US = 1e-4
@@ -71,7 +71,7 @@ def eda_features(token: np.ndarray, context: np.ndarray, rate_hz: float) -> dict
     >>> round(f["tonic"], 6), abs(round(f["slope"], 6)), f["scr_count"], round(f["phasic_deviation"], 4)
     (1.0, 0.0, 0.0, -9.2103)
     """
-    out = dict.fromkeys(PER_MODALITY_FEATURES["eda"], float("nan"))
+    out = dict.fromkeys(OUTPUT_FEATURES["eda"], float("nan"))
     if len(token) == 0:
         return out
     mean = float(np.mean(token, dtype=np.float64))
@@ -100,7 +100,7 @@ def temp_features(token: np.ndarray, context: np.ndarray, rate_hz: float) -> dic
     >>> f["level"], round(f["slope"], 9), round(f["deviation"], 4)
     (33.0, 1.0, -6.9078)
     """
-    out = dict.fromkeys(PER_MODALITY_FEATURES["temp"], float("nan"))
+    out = dict.fromkeys(OUTPUT_FEATURES["temp"], float("nan"))
     if len(token) == 0:
         return out
     out["level"] = float(np.mean(token, dtype=np.float64))
@@ -139,7 +139,7 @@ def acc_features(
     >>> round(f["magnitude_deviation"], 4)
     -6.9078
     """
-    out = dict.fromkeys(PER_MODALITY_FEATURES["acc"], float("nan"))
+    out = dict.fromkeys(OUTPUT_FEATURES["acc"], float("nan"))
     if token.shape[1] == 0:
         return out
     token = np.asarray(token, dtype=np.float64)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firmware_bridge import filters, reference, reference_slow
+from firmware_bridge import filters, reference, reference_breath, reference_pulse, reference_slow
+from firmware_bridge.defaults import OUTPUT_FEATURES
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd, Normalisation, modality_feature_names
+from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd, Normalisation
+from firmware_bridge.reference_filters import averaged, band_passed
+from firmware_bridge.reference_path import Stretch, edges, stretches
 
 if TYPE_CHECKING:
     from firmware_bridge.native import SignalLike
@@ -41,72 +44,73 @@ def reference_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> 
         if source is None or source.start_s != 0 or not np.isfinite(source.samples).all():
             raise BridgeError(f"{name}: the reference needs a signal from second 0 without lost samples")
         samples = np.asarray(source.samples, dtype=np.float64)
-        make = {"eeg": _eeg, "ecg": _pulse, "ppg": _pulse, "acc": _acc}.get(name, _slow)
-        parts.append(make(name, modality, samples, front_end.token_s))
+        parts.append(_MAKE[name](name, modality, samples, front_end.token_s))
     return np.concatenate([part[: min(map(len, parts))] for part in parts], axis=1)
 
 
-def edges(n: int, rate_hz: float, token_s: float) -> list[tuple[int, int]]:
-    """First sample and one past the last of each whole token."""
-    count = int(n / rate_hz / token_s + 1e-6)
-    places = [int(np.ceil(k * token_s * rate_hz - 0.0625)) for k in range(count + 1)]
-    return list(zip(places[:-1], places[1:], strict=True))
+def _whole(name: str, modality: ModalityFrontEnd, samples: np.ndarray) -> list[Stretch]:
+    """One stretch an output: nothing is lost."""
+    found = stretches(name, modality, samples)
+    if any(len(parts) != 1 for parts in found):
+        raise BridgeError(f"{name}: the reference needs every sample inside minimum and maximum")
+    return [parts[0] for parts in found]
 
 
-def decimated(modality: ModalityFrontEnd, samples: np.ndarray) -> np.ndarray:
-    """Baseline removed, anti-alias filtered and decimated samples, shape (channels, n)."""
-    alpha, rows = filters.baseline_alpha(modality), filters.anti_alias(modality.decimate)
-    clean = np.stack([reference.remove_baseline(x, alpha) for x in samples])
-    return reference.filtered(rows, clean)[:, :: modality.decimate]
-
-
-def _decimated_edges(modality: ModalityFrontEnd, n: int, token_s: float) -> list[tuple[int, int]]:
-    step = modality.decimate
-    return [(-(-a // step), -(-b // step)) for a, b in edges(n, modality.sampling_rate_hz, token_s)]
-
-
-def _eeg(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
-    clean, plan = decimated(modality, samples), filters.segment_plan(modality, token_s)
+def _bank(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
+    plan = filters.segment_plan(modality, token_s)
     passes = [filters.band_pass(b.low_hz, b.high_hz, modality.rate_hz) for b in modality.bands]
-    banks = [reference.filtered(rows, clean) for rows in passes]
-    rows = []
-    for a, b in _decimated_edges(modality, samples.shape[1], token_s):
-        row: list[float] = []
-        for channel in range(len(clean)):
-            row += [reference.differential_entropy(bank[channel, a:b]) for bank in banks]
-            row += list(
-                reference.log_power_density(clean[channel, a:b], modality.rate_hz, plan.bins, plan.size)
-            )
-        rows.append(row)
+    rows = [[] for _ in edges(samples.shape[1], modality.sampling_rate_hz, token_s)]
+    for stretch in _whole(name, modality, samples):
+        banks = [Stretch(stretch.places, band_passed(row, stretch.samples)) for row in passes]
+        for row, (a, b) in zip(
+            rows, edges(samples.shape[1], modality.sampling_rate_hz, token_s), strict=True
+        ):
+            token = stretch.between(a, b)
+            row += [reference.differential_entropy(bank.between(a, b)) for bank in banks]
+            row += list(reference.log_power_density(token, modality.rate_hz, plan.bins, plan.size))
+            if name == "emg":
+                row += [
+                    reference.log_rms(token),
+                    reference.mean_frequency(token, modality.rate_hz, plan.size),
+                ]
     return np.array(rows).reshape(len(rows), -1)
 
 
 def pulse_beats(
-    name: str, modality: ModalityFrontEnd, samples: np.ndarray
-) -> tuple[np.ndarray, reference.Beats]:
-    """Band-passed pulse signal at the decimated rate, and all its beats."""
+    name: str, modality: ModalityFrontEnd, samples: np.ndarray, channel: int = 0
+) -> tuple[Stretch, reference_pulse.Beats]:
+    """Band-passed pulse signal of one channel at the decimated rate, and all its beats."""
     band, plan = modality.bands[0], filters.beat_plan(name, modality)
-    rows = filters.band_pass(band.low_hz, band.high_hz, modality.rate_hz)
-    wave = reference.filtered(rows, decimated(modality, samples)[0])
-    found = reference.find_beats(
+    stretch = _whole(name, modality, samples)[channel]
+    wave = band_passed(filters.band_pass(band.low_hz, band.high_hz, modality.rate_hz), stretch.samples)
+    found = reference_pulse.find_beats(
         wave, plan.peak_window, plan.beat_window, plan.refractory, plan.offset, rectify=name == "ppg"
     )
-    return wave, found
+    return Stretch(stretch.places, wave), found
 
 
 def _pulse(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
-    wave, found = pulse_beats(name, modality, samples)
+    tokens = edges(samples.shape[1], modality.sampling_rate_hz, token_s)
+    parts = [_pulse_rows(name, modality, samples, channel, tokens) for channel in range(len(samples))]
+    return np.concatenate(parts, axis=1)
+
+
+def _pulse_rows(
+    name: str, modality: ModalityFrontEnd, samples: np.ndarray, channel: int, tokens: list[tuple[int, int]]
+) -> np.ndarray:
+    stretch, found = pulse_beats(name, modality, samples, channel)
     plan, rate = filters.beat_plan(name, modality), modality.rate_hz
     context, half = max(2, filters.frames(modality.context_s, rate)), plan.beat_window // 2
     rows = []
-    for start, end in _decimated_edges(modality, samples.shape[1], token_s):
-        known = (found.known_at + half < end) & (end - np.round(found.places) <= context)
-        values = reference.heart_rate_variability(found.intervals[known] / rate, context / rate)
-        level, variation = reference.pulse_amplitude(found.amplitudes[known])
+    for first, stop in tokens:
+        start, end = (int(np.searchsorted(stretch.places, place)) for place in (first, stop))
+        known = (found.known_at + half < end) & (end - found.samples <= context)
+        values = reference_pulse.heart_rate_variability(found.intervals[known] / rate, context / rate)
+        level, variation = reference_pulse.pulse_amplitude(found.amplitudes[known])
         values |= {"amplitude": level, "amplitude_variation": variation}
         if name == "ppg":
-            values |= _spectrum(wave[:end], start, plan, rate)
-        rows.append([values[key.split(".")[-1]] for key in modality_feature_names(name, modality)])
+            values |= _spectrum(stretch.samples[:end], start, plan, rate)
+        rows.append([values[key] for key in OUTPUT_FEATURES[name]])
     return np.array(rows)
 
 
@@ -114,10 +118,10 @@ def _spectrum(wave: np.ndarray, start: int, plan: filters.BeatPlan, rate_hz: flo
     step = plan.spectrum_decimate
     out: dict[str, float] = dict.fromkeys(("spectral_rate", "spectral_purity"), float("nan"))
     token, slow = wave[-(-start // step) * step :: step], wave[::step][-plan.spectrum_samples :]
-    enough = len(token) >= reference.SHORTEST_SKEWNESS
-    out["skewness"] = reference.skewness(token) if enough else float("nan")
+    enough = len(token) >= reference_pulse.SHORTEST_SKEWNESS
+    out["skewness"] = reference_pulse.skewness(token) if enough else float("nan")
     if len(slow) == plan.spectrum_samples:
-        out["spectral_rate"], out["spectral_purity"] = reference.spectral_pulse(
+        out["spectral_rate"], out["spectral_purity"] = reference_pulse.spectral_pulse(
             slow, rate_hz / step, plan.fft_size, plan.low_bin, plan.high_bin
         )
     return out
@@ -125,24 +129,51 @@ def _spectrum(wave: np.ndarray, start: int, plan: filters.BeatPlan, rate_hz: flo
 
 def _slow(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
     make = reference_slow.eda_features if name == "eda" else reference_slow.temp_features
-    x, context = samples[0], max(2, filters.frames(modality.context_s, modality.rate_hz))
-    return np.array(
-        [
-            list(make(x[a:b], x[max(0, b - context) : b], modality.sampling_rate_hz).values())
-            for a, b in edges(len(x), modality.sampling_rate_hz, token_s)
-        ]
-    )
+    means, context = averaged(samples, modality.decimate), _context(modality)
+    tokens = edges(samples.shape[1], modality.sampling_rate_hz, token_s)
+    rows = []
+    for a, b in [(first // modality.decimate, stop // modality.decimate) for first, stop in tokens]:
+        features = [make(x[a:b], x[max(0, b - context) : b], modality.rate_hz) for x in means]
+        rows.append([value for values in features for value in values.values()])
+    return np.array(rows)
+
+
+def _context(modality: ModalityFrontEnd) -> int:
+    return max(2, filters.frames(modality.context_s, modality.rate_hz))
+
+
+def _resp(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
+    band, tokens = modality.bands[0], edges(samples.shape[1], modality.sampling_rate_hz, token_s)
+    row = filters.band_pass(band.low_hz, band.high_hz, modality.rate_hz)
+    waves = [band_passed(row, stretch.samples) for stretch in _whole(name, modality, samples)]
+    rows = []
+    for stop in [stop // modality.decimate for _, stop in tokens]:
+        contexts = [wave[max(0, stop - _context(modality)) : stop] for wave in waves]
+        features = [reference_breath.resp_features(y, modality.rate_hz) for y in contexts]
+        rows.append([value for values in features for value in values.values()])
+    return np.array(rows)
 
 
 def _acc(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
+    tokens = edges(samples.shape[1], modality.sampling_rate_hz, token_s)
+    sensors = [samples[i : i + 3] for i in range(0, len(samples), 3)]
+    return np.concatenate([_acc_rows(x, modality.sampling_rate_hz, tokens) for x in sensors], axis=1)
+
+
+def _acc_rows(x: np.ndarray, rate_hz: float, tokens: list[tuple[int, int]]) -> np.ndarray:
     rows, tilt = [], None
-    for a, b in edges(samples.shape[1], modality.sampling_rate_hz, token_s):
-        before = samples[:, a - 1] if a else None
-        values = reference_slow.acc_features(samples[:, a:b], before, tilt, modality.sampling_rate_hz)
+    for a, b in tokens:
+        values = reference_slow.acc_features(x[:, a:b], x[:, a - 1] if a else None, tilt, rate_hz)
         tilt = np.array([values[f"tilt_{axis}"] for axis in "xyz"])
         tilt = None if np.isnan(tilt).any() else tilt
         rows.append(list(values.values()))
     return np.array(rows)
+
+
+_MAKE = {
+    "eeg": _bank, "eog": _bank, "emg": _bank, "ecg": _pulse, "ppg": _pulse, "eda": _slow, "temp": _slow,
+    "acc": _acc, "resp": _resp,
+}  # fmt: skip
 
 
 def normalise(

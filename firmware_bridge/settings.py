@@ -8,6 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_CHANNELS = 64
 MAX_BANDS = 8
+MAX_WEIGHT = 1e6
+
+NEW_IN_VERSION_2 = (
+    "notch_hz",
+    "spatial",
+    "max_step_per_s",
+    "max_bad_share",
+    "min_deviation",
+    "max_deviation",
+    "min_kurtosis",
+    "min_band_share",
+    "min_regularity",
+    "min_skewness",
+)
+"""Fields of `ModalityFrontEnd` that a version-1 file does not have."""
 
 
 class Strict(BaseModel):
@@ -40,10 +55,61 @@ class Band(Strict):
         return self
 
 
+def _check_names(what: str, names: tuple[str, ...]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"{what}s must differ, got {names}")
+    for name in names:
+        if not name or len(name) > 32 or "." in name or not name.isprintable():
+            raise ValueError(f"{what} name {name!r} must be 1 to 32 printable characters without a dot")
+
+
+class SpatialFilter(Strict):
+    """One fixed matrix over the channels: ``outputs = matrix @ channels`` at each sample (eeg).
+
+    Re-referencing, EOG regression, the cleaning matrix of an ICA and the interpolation of bad channels all
+    have this form; `mmq_tf.cleaning` fits it off-line, the core applies it after decimation.
+
+    Attributes
+    ----------
+    method : str
+        How it was fitted, for people.
+    outputs : tuple of str
+        Names of the rows, which replace the channels' in the features' names.
+    matrix : tuple of tuple of float
+        One row an output, one weight a channel, no unit.
+
+    Examples
+    --------
+    >>> SpatialFilter(method="difference", outputs=("F3-F4",), matrix=((1.0, -1.0),)).outputs
+    ('F3-F4',)
+    """
+
+    method: str = Field(min_length=1, max_length=200)
+    outputs: tuple[str, ...] = Field(min_length=1, max_length=MAX_CHANNELS)
+    matrix: tuple[tuple[float, ...], ...] = Field(min_length=1, max_length=MAX_CHANNELS)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_names("output", self.outputs)
+        if len(self.matrix) != len(self.outputs):
+            raise ValueError(
+                f"matrix must have one row an output ({len(self.outputs)}), got {len(self.matrix)} rows"
+            )
+        for name, row in zip(self.outputs, self.matrix, strict=True):
+            if len(row) != len(self.matrix[0]):
+                raise ValueError(f"matrix rows must be equally long, got {len(row)} weights for {name!r}")
+            if not any(row):
+                raise ValueError(f"matrix row of output {name!r} must not be all zeros: leave the output out")
+            if any(abs(weight) > MAX_WEIGHT for weight in row):
+                raise ValueError(f"matrix row of output {name!r} must stay within +-{MAX_WEIGHT:g}")
+        return self
+
+
 class ModalityFrontEnd(Strict):
     """How one modality's samples are cleaned, judged and turned into features.
 
-    Every field but the rate has a default for each modality; `firmware_bridge.defaults` names its source.
+    Every field but the rate has a default for each modality; `firmware_bridge.default_settings` names its
+    source. A rule whose limit is 0 is off.
 
     Attributes
     ----------
@@ -52,15 +118,16 @@ class ModalityFrontEnd(Strict):
     unit : str
         Unit the thresholds below are in.
     channels : tuple of str
-        Channel names in the order of the sample rows.
+        Channel names in the order of the sample rows; acc: three a sensor.
     decimate : int
-        Keep one of so many samples, after an anti-alias filter (eeg, ecg, ppg).
+        Keep one of so many samples, after an anti-alias filter (eeg, eog, emg, ecg, ppg) or as their mean
+        (eda, temp, resp).
     baseline_s : float
         Time constant of the running baseline that is subtracted; 0 subtracts only the first sample.
     bands : tuple of Band
-        eeg: the filter bank; ecg and ppg: exactly one, the pulse band.
+        eeg, eog, emg: the filter bank; ecg and ppg: exactly one, the pulse band; resp: one, the breath band.
     context_s : float
-        How far back ecg, ppg, eda, temp features look, in s, from the end of their token.
+        How far back ecg, ppg, eda, temp, resp features look, in s, from the end of their token.
     minimum, maximum : float
         A sample outside is lost, as if it were NaN.
     rail_low, rail_high : float
@@ -70,7 +137,26 @@ class ModalityFrontEnd(Strict):
     max_flat_s : float
         A token that touches a longer run of equal samples is absent; 0 switches the rule off.
     hold_s : float
-        Losses up to this long repeat the last sample; longer ones restart the filters.
+        Losses up to this long repeat the last sample; longer ones restart the channel's filters.
+    notch_hz : 0, 50 or 60
+        Mains frequency that a notch takes out before anything else; 0 for none.
+    spatial : SpatialFilter, optional
+        eeg: a matrix over the channels, after decimation.
+    max_step_per_s : float
+        A token with a step between neighbouring samples beyond this, in unit/s, is absent.
+    max_bad_share : float
+        With a greater share of bad outputs the token is absent; with fewer only their features are lost.
+    min_deviation, max_deviation : float
+        Standard deviation of a token's decimated samples without baseline, in the unit, below which nothing
+        is attached and above which it is all artefact (eeg, eog, emg, ecg, ppg, resp).
+    min_kurtosis : float
+        Fourth moment over squared variance in the pulse band (ecg; 3 for Gaussian noise, 1.5 for a sine).
+    min_band_share : float
+        Variance in the pulse or breath band over that of the same samples (ecg, ppg, resp).
+    min_regularity : float
+        Greatest autocorrelation of the band-passed pulse wave at lags of 42 to 210 beats a minute (ppg).
+    min_skewness : float, optional
+        Skewness of the token's band-passed pulse wave (ppg); None switches the rule off.
     """
 
     sampling_rate_hz: float = Field(gt=0, le=4000)
@@ -88,6 +174,16 @@ class ModalityFrontEnd(Strict):
     max_lost_share: float = Field(default=0.25, ge=0, le=1)
     max_flat_s: float = Field(default=0.0, ge=0, le=3600)
     hold_s: float = Field(default=0.0, ge=0, le=1)
+    notch_hz: Literal[0, 50, 60] = 0
+    spatial: SpatialFilter | None = None
+    max_step_per_s: float = Field(default=0.0, ge=0, le=1e12)
+    max_bad_share: float = Field(default=0.0, ge=0, lt=1)
+    min_deviation: float = Field(default=0.0, ge=0, le=1e9)
+    max_deviation: float = Field(default=0.0, ge=0, le=1e9)
+    min_kurtosis: float = Field(default=0.0, ge=0, le=1000)
+    min_band_share: float = Field(default=0.0, ge=0, lt=1)
+    min_regularity: float = Field(default=0.0, ge=0, lt=1)
+    min_skewness: float | None = Field(default=None, ge=-100, le=100)
 
     @property
     def rate_hz(self) -> float:
@@ -100,11 +196,24 @@ class ModalityFrontEnd(Strict):
             raise ValueError(f"maximum must exceed minimum {self.minimum}, got {self.maximum}")
         if not self.rail_low < self.rail_high:
             raise ValueError(f"rail_high must exceed rail_low {self.rail_low}, got {self.rail_high}")
-        if len(set(self.channels)) != len(self.channels):
-            raise ValueError(f"channels must differ, got {self.channels}")
-        for name in self.channels:
-            if not name or len(name) > 32 or "." in name or not name.isprintable():
-                raise ValueError(f"channel name {name!r} must be 1 to 32 printable characters without a dot")
+        _check_names("channel", self.channels)
+        self._check_bands()
+        if self.notch_hz and self.sampling_rate_hz <= 2.2 * self.notch_hz:
+            raise ValueError(
+                f"notch_hz {self.notch_hz} needs a rate above {2.2 * self.notch_hz:g} Hz: set it to 0"
+            )
+        if self.max_deviation and self.max_deviation <= self.min_deviation:
+            raise ValueError(
+                f"max_deviation must exceed min_deviation {self.min_deviation}, got {self.max_deviation}"
+            )
+        if self.spatial is not None and len(self.spatial.matrix[0]) != len(self.channels):
+            raise ValueError(
+                f"spatial.matrix rows must have one weight a channel ({len(self.channels)}), got "
+                f"{len(self.spatial.matrix[0])}"
+            )
+        return self
+
+    def _check_bands(self) -> None:
         for band in self.bands:
             if band.high_hz >= 0.5 * self.rate_hz:
                 raise ValueError(
@@ -113,7 +222,6 @@ class ModalityFrontEnd(Strict):
                 )
         if len({b.name for b in self.bands}) != len(self.bands):
             raise ValueError("bands must have different names")
-        return self
 
 
 class Normalisation(Strict):

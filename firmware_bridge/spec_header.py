@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.native import Bridge
-from firmware_bridge.tables import TABLE_FIELDS, modality_values, spec_values
+from firmware_bridge.tables import KINDS, TABLE_FIELDS, CModality, CSpec, modality_values, spec_values
 
 
 def _number(value: Any) -> str:
@@ -32,8 +33,11 @@ def _array(name: str, values: np.ndarray) -> str:
     return f"static const {kind} {name}[{values.size}] = {{\n    " + ",\n    ".join(rows) + "\n};\n"
 
 
-def _struct(values: dict[str, Any], indent: str) -> str:
-    return "".join(f"{indent}.{key} = {value},\n" for key, value in values.items())
+def _struct(values: dict[str, Any], kind: type[ctypes.Structure], indent: str) -> str:
+    """Write every field in the struct's own order: C++ takes no other, and warns of what is left out."""
+    fields = {field[0]: field[1] for field in kind._fields_}
+    empty = {name: "0" if issubclass(of, ctypes._SimpleCData) else "NULL" for name, of in fields.items()}
+    return "".join(f"{indent}.{name} = {values.get(name, empty[name])},\n" for name in fields)
 
 
 def _modality_text(name: str, values: dict[str, Any]) -> tuple[str, str]:
@@ -45,7 +49,7 @@ def _modality_text(name: str, values: dict[str, Any]) -> tuple[str, str]:
         elif value.size:
             tables += _array(f"mmq_{name}_{key}", value)
             fields[key] = f"mmq_{name}_{key}"
-    return tables, "    { /* " + name + " */\n" + _struct(fields, "        ") + "    },\n"
+    return tables, "    { /* " + name + " */\n" + _struct(fields, CModality, "        ") + "    },\n"
 
 
 def spec_header(front_end: FrontEnd) -> str:
@@ -61,7 +65,8 @@ def spec_header(front_end: FrontEnd) -> str:
     str
         C99 text that defines ``mmq_spec``, an enum of modality numbers such as ``MMQ_SPEC_PPG``, the sizes
         ``MMQ_SPEC_TOKENS``, ``MMQ_SPEC_FEATURES``, ``MMQ_SPEC_MODALITIES`` and ``MMQ_SPEC_BYTES`` (memory the
-        bridge needs with 64-bit pointers, so never too small). Include it in one C file.
+        bridge needs with 64-bit pointers, so never too small), and ``MMQ_SPEC_KINDS`` for a core built
+        without the other kinds. Include it in one C or C++ file.
 
     Raises
     ------
@@ -80,17 +85,19 @@ def spec_header(front_end: FrontEnd) -> str:
         elif value is not None:
             spec[key] = _number(value)
     spec["modalities"] = "mmq_spec_modalities"
+    kinds = sum({1 << KINDS[name] for name in front_end.modalities})
     names = ",\n".join(
         f"    MMQ_SPEC_{name.upper()} = {i}" for i, name in enumerate(front_end.modality_names)
     )
     return (
         f"/* mmq_spec.h: written from a front end with digest\n * {front_end.digest()}.\n"
-        " * Do not edit: change the front end and write it again. Include it in one C file. */\n"
+        " * Do not edit: change the front end and write it again. Include it in one C or C++ file. */\n"
         '#ifndef MMQ_SPEC_H\n#define MMQ_SPEC_H\n\n#include "mmq_bridge.h"\n\n'
         f"#define MMQ_SPEC_TOKENS {front_end.tokens}\n#define MMQ_SPEC_FEATURES {front_end.n_features}\n"
         f"#define MMQ_SPEC_MODALITIES {len(front_end.modalities)}\n"
-        f"#define MMQ_SPEC_BYTES {Bridge(front_end).state_bytes}\n\n"
+        f"#define MMQ_SPEC_BYTES {Bridge(front_end).state_bytes}\n"
+        f"#define MMQ_SPEC_KINDS {kinds:#x}u /* bit k: mmq_kind_t k is used */\n\n"
         f"enum {{\n{names}\n}};\n\n{tables}\n"
         f"static const mmq_modality_t mmq_spec_modalities[{len(front_end.modalities)}] = {{\n{structs}}};\n\n"
-        f"static const mmq_spec_t mmq_spec = {{\n{_struct(spec, '    ')}}};\n\n#endif\n"
+        f"static const mmq_spec_t mmq_spec = {{\n{_struct(spec, CSpec, '    ')}}};\n\n#endif\n"
     )

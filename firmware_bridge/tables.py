@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge import filters
-from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd, modality_feature_names
+from firmware_bridge.checks import MAX_CONTEXT
+from firmware_bridge.defaults import BANK_MODALITIES, SUPPORTED_MODALITIES, WAVE_MODALITIES
+from firmware_bridge.features import modality_feature_names, output_names
+from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd
 
-KINDS = {"eeg": 0, "ecg": 1, "ppg": 2, "eda": 3, "temp": 4, "acc": 5}
+KINDS = {name: kind for kind, name in enumerate(SUPPORTED_MODALITIES)}
 NORMALISERS = {None: 0, "population": 1, "enrolment": 2, "running": 3}
-TABLE_FIELDS = ("anti_alias", "bank", "fft_window", "twiddles", "band_bins")
+TABLE_FIELDS = ("prefilter", "bank", "fft_window", "twiddles", "band_bins", "spatial")
+LOWEST_SKEWNESS = -float(np.finfo(np.float32).max)
+"""Stands for minus infinity, which C99 cannot write: no skewness is lower."""
+COPIED = (
+    "minimum", "maximum", "rail_low", "rail_high", "max_saturated_share", "max_lost_share", "max_bad_share",
+    "min_deviation", "max_deviation", "min_kurtosis", "min_band_share", "min_regularity",
+)  # fmt: skip
+"""Settings that the core takes as they are."""
 
 _U32, _F32 = ctypes.c_uint32, ctypes.c_float
 _FLOATS = ctypes.POINTER(ctypes.c_float)
@@ -23,16 +33,19 @@ class CModality(ctypes.Structure):
 
     _fields_ = [
         *((name, _U32) for name in (
-            "kind", "channels", "features", "decimate", "bands", "anti_alias_sections", "hold_frames",
-            "flat_frames", "context", "fft_size", "spectrum_decimate", "spectrum_samples", "spectrum_low",
-            "spectrum_high", "peak_window", "beat_window", "refractory",
+            "kind", "channels", "outputs", "features", "decimate", "bands", "prefilter_sections",
+            "hold_frames", "flat_frames", "context", "fft_size", "spectrum_decimate", "spectrum_samples",
+            "spectrum_low", "spectrum_high", "peak_window", "beat_window", "refractory", "lag_low",
+            "lag_high",
         )),
         *((name, _F32) for name in (
             "rate_hz", "baseline_alpha", "minimum", "maximum", "rail_low", "rail_high", "max_saturated_share",
-            "max_lost_share", "beat_offset", "psd_scale",
+            "max_lost_share", "max_bad_share", "max_step", "min_deviation", "max_deviation", "min_kurtosis",
+            "min_band_share", "min_regularity", "min_skewness", "beat_offset", "psd_scale",
         )),
-        *((name, _FLOATS) for name in ("anti_alias", "bank", "fft_window", "twiddles")),
+        *((name, _FLOATS) for name in ("prefilter", "bank", "fft_window", "twiddles")),
         ("band_bins", ctypes.POINTER(ctypes.c_uint16)),
+        ("spatial", _FLOATS),
     ]  # fmt: skip
 
 
@@ -66,26 +79,30 @@ def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> di
     values: dict[str, Any] = {
         "kind": KINDS[name],
         "channels": len(modality.channels),
+        "outputs": len(output_names(name, modality)),
         "features": len(modality_feature_names(name, modality)),
         "decimate": modality.decimate,
         "bands": len(modality.bands),
         "hold_frames": filters.frames(modality.hold_s, modality.sampling_rate_hz),
         "flat_frames": filters.frames(modality.max_flat_s, modality.sampling_rate_hz),
-        "context": max(2, filters.frames(modality.context_s, modality.rate_hz)),
+        "context": min(MAX_CONTEXT, max(2, filters.frames(modality.context_s, modality.rate_hz))),
         "rate_hz": modality.sampling_rate_hz,
         "baseline_alpha": filters.baseline_alpha(modality),
+        "max_step": modality.max_step_per_s / modality.sampling_rate_hz,
+        "min_skewness": LOWEST_SKEWNESS if modality.min_skewness is None else modality.min_skewness,
         "psd_scale": 0.0,
         "beat_offset": 0.0,
     }
-    for key in ("minimum", "maximum", "rail_low", "rail_high", "max_saturated_share", "max_lost_share"):
-        values[key] = getattr(modality, key)
-    if name in ("eeg", "ecg", "ppg"):
-        values["anti_alias"] = filters.anti_alias(modality.decimate)
-        values["anti_alias_sections"] = len(values["anti_alias"])
+    values |= {key: getattr(modality, key) for key in COPIED}
+    if name in WAVE_MODALITIES:
+        values["prefilter"] = filters.prefilter(name, modality)
+        values["prefilter_sections"] = len(values["prefilter"])
         values["bank"] = np.stack(
             [filters.band_pass(b.low_hz, b.high_hz, modality.rate_hz) for b in modality.bands]
         )
-    if name == "eeg":
+    if modality.spatial is not None:
+        values["spatial"] = np.array(modality.spatial.matrix, np.float32)
+    if name in BANK_MODALITIES:
         values |= _segment_values(modality, token_s)
     elif name in ("ecg", "ppg"):
         values |= _beat_values(name, modality)
@@ -120,6 +137,8 @@ def _beat_values(name: str, modality: ModalityFrontEnd) -> dict[str, Any]:
             "spectrum_samples": plan.spectrum_samples,
             "spectrum_low": plan.low_bin,
             "spectrum_high": plan.high_bin,
+            "lag_low": plan.low_lag,
+            "lag_high": plan.high_lag,
         }
     return values
 

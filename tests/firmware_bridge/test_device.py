@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,17 @@ def test_a_dropped_sensor_is_named_and_the_device_goes_on(decisions, tiny_bundle
     assert by_time[120.0].probabilities
     assert by_time[110.0].sensors["eda"] == 0.5
     assert by_time[95.0] == next(d for d in decisions if d.time_s == 95.0)
+
+
+def test_a_decision_says_why_a_sensor_is_absent(tiny_bundle, worn):
+    signals = {name: replace(signal, samples=signal.samples.copy()) for name, signal in worn.items()}
+    rate = signals["eda"].sampling_rate_hz
+    signals["eda"].samples[:, int(101 * rate) : int(104 * rate)] = 1000.0
+    decisions = run(Device.from_bundle(tiny_bundle), signals, [Drop("temp", 110, 120)])
+    absent = {d.time_s: d.absent for d in decisions}
+    assert absent[100.0] == absent[110.0] == {}
+    assert absent[105.0] == {"eda": ("range",)}
+    assert absent[115.0] == {"temp": ("lost",)}
 
 
 def test_too_little_present_abstains_without_running_the_model(tiny_bundle, worn):

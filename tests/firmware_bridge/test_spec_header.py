@@ -60,6 +60,28 @@ def chunks(front_end: FrontEnd, seconds: int, seed: int) -> list[tuple[str, np.n
     return out
 
 
+def every_modality() -> FrontEnd:
+    """All nine kinds, several channels, a notch and a spatial matrix."""
+    matrix = ((1.0, -0.5, -0.5), (-0.25, 1.0, 0.1), (0.0, 1 / 3, -1 / 7))
+    parts = {
+        "ppg": {"sampling_rate_hz": 64, "channels": ("red", "green"), "min_skewness": -2.5},
+        "eda": {"sampling_rate_hz": 64},
+        "temp": {"sampling_rate_hz": 4},
+        "acc": {"sampling_rate_hz": 32, "channels": ("ax", "ay", "az", "bx", "by", "bz")},
+        "eeg": {
+            "sampling_rate_hz": 256,
+            "channels": ("F3", "Fz", "F4"),
+            "notch_hz": 50,
+            "spatial": {"method": "made up", "outputs": ("a", "b", "c"), "matrix": matrix},
+        },
+        "ecg": {"sampling_rate_hz": 250, "notch_hz": 60},
+        "eog": {"sampling_rate_hz": 128, "channels": tuple(f"c{i}" for i in range(9))},
+        "emg": {"sampling_rate_hz": 1000, "channels": ("zyg", "cor")},
+        "resp": {"sampling_rate_hz": 50},
+    }
+    return FrontEnd.model_validate({"modalities": parts, "tokens": 3})
+
+
 @pytest.fixture(scope="module")
 def core_objects(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The core compiled once, or a skip without a compiler."""
@@ -74,9 +96,7 @@ def core_objects(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["population", "enrolment", "running"])
 def test_c_program_gives_the_bits_of_ctypes(tmp_path: Path, core_objects: list[str], mode: str) -> None:
-    front_end = FrontEnd.wearable(
-        {"ppg": 64, "eda": 4, "temp": 4, "acc": 32, "eeg": 256, "ecg": 250}, tokens=3
-    )
+    front_end = every_modality()
     rng = np.random.default_rng(1)
     count = front_end.n_features
     front_end = front_end.with_normalisation(
@@ -125,3 +145,12 @@ def test_header_names_every_modality_and_size() -> None:
     assert f"#define MMQ_SPEC_FEATURES {front_end.n_features}\n" in text
     assert front_end.digest() in text
     assert spec_header(front_end) == text
+
+
+def test_a_rule_that_is_off_is_a_number_c_can_write() -> None:
+    text = spec_header(FrontEnd.wearable({"ppg": 64}))
+    assert ".min_skewness = -3.40282347e+38f," in text
+    assert "inf" not in text.lower()
+    assert ".min_skewness = -0.5f," in spec_header(
+        FrontEnd.model_validate({"modalities": {"ppg": {"sampling_rate_hz": 64, "min_skewness": -0.5}}})
+    )

@@ -20,13 +20,14 @@
 extern "C" {
 #endif
 
-#define MMQ_FRONTEND_VERSION 1u
+#define MMQ_FRONTEND_VERSION 2u /* version 1 still runs: what it does not know is 0, and 0 switches a rule off */
 #define MMQ_MAX_MODALITIES 16u
 #define MMQ_MAX_CHANNELS 64u
 #define MMQ_MAX_BANDS 8u
 #define MMQ_MAX_TOKENS 512u
 #define MMQ_MAX_CONTEXT 40000u
 #define MMQ_MAX_FFT 1024u
+#define MMQ_MAX_JUMP_S 86400.0 /* a push further ahead of all that was seen is an error, not a gap */
 
 /* What a function returns. Nothing asserts. */
 typedef enum {
@@ -40,10 +41,29 @@ typedef enum {
     MMQ_NO_TOKEN,     /* no closed token waits to be popped */
     MMQ_NOT_READY,    /* fewer tokens than a window needs */
     MMQ_ENROLLING,    /* the normaliser is still learning this wearer */
-    MMQ_NOT_QUANTISED /* the spec has no quantisation */
+    MMQ_NOT_QUANTISED, /* the spec has no quantisation */
+    MMQ_NEWER_SPEC    /* the spec is of a newer version than MMQ_FRONTEND_VERSION: update the core */
 } mmq_status_t;
 
-typedef enum { MMQ_EEG = 0, MMQ_ECG, MMQ_PPG, MMQ_EDA, MMQ_TEMP, MMQ_ACC, MMQ_KINDS } mmq_kind_t;
+typedef enum {
+    MMQ_EEG = 0, MMQ_ECG, MMQ_PPG, MMQ_EDA, MMQ_TEMP, MMQ_ACC, MMQ_EOG, MMQ_EMG, MMQ_RESP, MMQ_KINDS
+} mmq_kind_t;
+
+/* Why a token is absent: the bits mmq_bridge_reasons() gives. 0 = present. */
+enum {
+    MMQ_WHY_LOST = 1,         /* too many samples NaN, infinite, in a gap or late; also: nothing came */
+    MMQ_WHY_RANGE = 2,        /* too many samples outside minimum..maximum */
+    MMQ_WHY_LEAD_OFF = 4,     /* too many samples while the driver said the lead is off */
+    MMQ_WHY_SATURATED = 8,    /* too many samples at a rail */
+    MMQ_WHY_FLAT = 16,        /* a run of equal samples */
+    MMQ_WHY_STEP = 32,        /* a step between neighbours beyond max_step */
+    MMQ_WHY_WEAK = 64,        /* standard deviation under min_deviation: nothing is attached */
+    MMQ_WHY_STRONG = 128,     /* standard deviation over max_deviation */
+    MMQ_WHY_KURTOSIS = 256,   /* ecg: kurtosis of the pulse band under min_kurtosis: no QRS stands out */
+    MMQ_WHY_BAND = 512,       /* share of the power in the pulse or breath band under min_band_share */
+    MMQ_WHY_IRREGULAR = 1024, /* no pulse repeats: autocorrelation under min_regularity */
+    MMQ_WHY_SKEWED = 2048     /* skewness of the pulse wave under min_skewness */
+};
 
 typedef enum {
     MMQ_RAW = 0,      /* features as measured, NaN where one could not be measured */
@@ -52,18 +72,19 @@ typedef enum {
     MMQ_RUNNING       /* statistics of all tokens so far, shrunk towards the population */
 } mmq_normaliser_t;
 
-/* One modality. Tables belong to the caller and must outlive the bridge. */
+/* One modality. Tables belong to the caller and must outlive the bridge. A rule whose limit is 0 is off. */
 typedef struct {
     uint32_t kind;                /* mmq_kind_t */
     uint32_t channels;            /* rows of samples */
-    uint32_t features;            /* features of one token */
-    uint32_t decimate;            /* keep one of so many samples */
+    uint32_t outputs;             /* signals after the spatial matrix; = channels without one (acc: sensors) */
+    uint32_t features;            /* features of one token, all outputs together */
+    uint32_t decimate;            /* keep one of so many samples (eda, temp, resp: their mean) */
     uint32_t bands;               /* band filters, two biquads each */
-    uint32_t anti_alias_sections; /* biquads before decimation */
+    uint32_t prefilter_sections;  /* biquads before decimation: notch, anti-alias */
     uint32_t hold_frames;         /* losses up to this long repeat the last sample */
-    uint32_t flat_frames;         /* a longer run of equal samples is flat; 0 = rule off */
+    uint32_t flat_frames;         /* a longer run of equal samples is flat */
     uint32_t context;             /* decimated samples that context features look back over */
-    uint32_t fft_size;            /* power of two: eeg segment, ppg spectrum; 0 = none */
+    uint32_t fft_size;            /* power of two: eeg, eog, emg segment, ppg spectrum; 0 = none */
     uint32_t spectrum_decimate;   /* ppg: further decimation before the spectrum */
     uint32_t spectrum_samples;    /* ppg: samples in the spectrum, <= fft_size */
     uint32_t spectrum_low;        /* ppg: first and last bin in which a pulse may lie */
@@ -71,23 +92,30 @@ typedef struct {
     uint32_t peak_window;         /* ecg, ppg: odd lengths of the two moving averages, in decimated samples */
     uint32_t beat_window;
     uint32_t refractory;          /* ecg, ppg: no second beat within, in decimated samples */
+    uint32_t lag_low, lag_high;   /* ppg: lags of the autocorrelation, in samples of the spectrum's rate */
     float rate_hz;                /* as samples arrive */
     float baseline_alpha;         /* share of the difference the running baseline takes up a sample */
     float minimum, maximum;       /* a sample outside is lost */
     float rail_low, rail_high;    /* a sample at or beyond is saturated */
     float max_saturated_share, max_lost_share;
+    float max_bad_share;          /* of channels: with more bad ones the token is absent */
+    float max_step;               /* unit between neighbouring samples */
+    float min_deviation, max_deviation;
+    float min_kurtosis, min_band_share, min_regularity;
+    float min_skewness;           /* -infinity switches it off */
     float beat_offset;            /* ecg, ppg: threshold above the long average, in shares of the mean */
-    float psd_scale;              /* eeg: from |X|^2 to unit^2/Hz */
-    const float *anti_alias;      /* [anti_alias_sections][5]: b0 b1 b2 a1 a2 */
-    const float *bank;            /* [bands][2][5] */
-    const float *fft_window;      /* eeg [fft_size], ppg [spectrum_samples] */
+    float psd_scale;              /* eeg, eog, emg: from |X|^2 to unit^2/Hz */
+    const float *prefilter;       /* [prefilter_sections][5]: b0 b1 b2 a1 a2 */
+    const float *bank;            /* [bands][5]: gain, a1 a2 of the first, a1 a2 of the second section */
+    const float *fft_window;      /* eeg, eog, emg [fft_size], ppg [spectrum_samples] */
     const float *twiddles;        /* [fft_size / 2][2]: cos, sin of 2 pi k / fft_size */
-    const uint16_t *band_bins;    /* eeg [bands][2]: first bin, one past the last */
+    const uint16_t *band_bins;    /* eeg, eog, emg [bands][2]: first bin, one past the last */
+    const float *spatial;         /* eeg [outputs][channels], or NULL */
 } mmq_modality_t;
 
 /* The whole front end, generated from frontend.json. */
 typedef struct {
-    uint32_t version;          /* MMQ_FRONTEND_VERSION */
+    uint32_t version;          /* 1 to MMQ_FRONTEND_VERSION */
     uint32_t tokens;           /* T: tokens in a window */
     uint32_t n_modalities;     /* M */
     uint32_t n_features;       /* F: sum over modalities */
@@ -109,7 +137,7 @@ typedef struct mmq_bridge mmq_bridge_t;
 size_t mmq_bridge_size(const mmq_spec_t *spec);
 
 /* Prepare a bridge inside `mem` (any alignment, at least mmq_bridge_size() bytes, kept by the caller).
- * Errors: MMQ_NULL, MMQ_BAD_SPEC, MMQ_TOO_SMALL. On error *bridge is NULL. */
+ * Errors: MMQ_NULL, MMQ_NEWER_SPEC, MMQ_BAD_SPEC, MMQ_TOO_SMALL. On error *bridge is NULL. */
 mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq_bridge_t **bridge);
 
 /* Hand over `frames` samples of one modality.
@@ -117,9 +145,14 @@ mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq
  *   time_s   when the first frame was taken, seconds since the recording began; a jump over 1.5 sample
  *            periods is a gap, a step back drops what was already given
  * Tokens close when every modality reached their end, or one is beyond it by grace_s.
- * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (nothing is changed); MMQ_LATE (late samples dropped). */
+ * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (also over MMQ_MAX_JUMP_S ahead; nothing is changed);
+ * MMQ_LATE (late samples dropped). */
 mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t frames,
                              double time_s);
+
+/* What the front-end chip says of its leads, for the samples pushed from now on: bit c of `off` set = channel c is
+ * not connected, its samples are lost. Errors: MMQ_NULL, MMQ_BAD_MODALITY. */
+mmq_status_t mmq_bridge_lead_off(mmq_bridge_t *bridge, uint32_t modality, uint64_t off);
 
 /* Say that it is `time_s` now and that nothing older will come: closes every token that ended before.
  * Errors: MMQ_NULL, MMQ_BAD_TIME. */
@@ -138,8 +171,28 @@ mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, floa
  * Errors: as above, MMQ_NOT_QUANTISED. */
 mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence);
 
-/* The beats an ecg or ppg modality found in its context: `ages` [capacity] takes, oldest first, how many seconds
- * before its newest sample each beat was; *count how many there are (only `capacity` are written).
+/* Why the modalities of closed token `number` are absent: reasons [M], MMQ_WHY_* bits, 0 where present. The last
+ * T + 4 closed tokens can be asked. Errors: MMQ_NULL, MMQ_NO_TOKEN. */
+mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint16_t *reasons);
+
+/* The spatial matrix of a modality on some frames: out [outputs][frames] = matrix x samples [channels][frames];
+ * a copy without a matrix. The bridge does the same to every frame. Errors: MMQ_NULL. */
+mmq_status_t mmq_spatial(const mmq_modality_t *modality, const float *samples, uint32_t frames, float *out);
+
+/* Seconds from a counter that wraps around: keep one clock a counter. */
+typedef struct {
+    double ticks_per_s;
+    int64_t total; /* ticks since the first call */
+    uint32_t last;
+    uint32_t started;
+} mmq_clock_t;
+
+/* Seconds since the first call. A step of the 32-bit counter of up to 2^31 counts as forwards, also over its
+ * wrap-around, a longer one as backwards. `clock` starts as {ticks_per_s, 0, 0, 0}; 0 when it is NULL. */
+double mmq_clock_s(mmq_clock_t *clock, uint32_t ticks);
+
+/* The beats an ecg or ppg modality found in its context (first channel): `ages` [capacity] takes, oldest first, how
+ * many seconds before its newest sample each beat was; *count how many there are (only `capacity` are written).
  * Errors: MMQ_NULL, MMQ_BAD_MODALITY (also when it has no beats). */
 mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, float *ages, uint32_t capacity,
                               uint32_t *count);

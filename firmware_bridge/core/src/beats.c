@@ -1,14 +1,14 @@
 /* beats.c: heart beats by two moving averages of the band-passed signal's energy
  * (Elgendi et al. 2013, PLoS ONE 8(9):e73557 for ECG, 8(10):e76585 for PPG), one sample at a time. */
-#include "mmq_internal.h"
+#include "kinds.h"
 
 #include <math.h>
 
 #define MEAN_SHARE 0.002f
 
 void mmq_beats_restart(mmq_beats_t *beats) {
-    beats->signal.count = 0;
-    beats->signal.next = 0;
+    mmq_ring_clear(&beats->signal);
+    beats->signal.at[beats->signal.capacity] = 0.0f; /* see long_sum() */
     beats->mean_energy = 0.0f;
     beats->in_block = 0;
     beats->after_pending = 0;
@@ -19,24 +19,47 @@ void mmq_beats_restart(mmq_beats_t *beats) {
     beats->next_beat = 0;
 }
 
+/* Only the systolic half of a pulse wave counts. */
 static float energy(const mmq_modality_t *spec, float y) {
-    return spec->kind == MMQ_PPG && y < 0.0f ? 0.0f : y * y;
+    return y < 0.0f && spec->kind == MMQ_PPG ? 0.0f : y * y;
 }
 
-static float average(const mmq_beats_t *beats, const mmq_modality_t *spec, uint32_t from, uint32_t n) {
+/* Energy of the whole ring, just after a sample went in, with two additions a sample: a running sum of the lap that
+ * is under way (sums[0]), and of the lap before what is left of it (sums[i]: places i to the end), which is added up
+ * backwards at the end of each lap. Nothing is ever subtracted, so an artefact leaves no rounding error behind. */
+static float long_sum(mmq_beats_t *beats, const mmq_modality_t *spec, float newest) {
+    mmq_ring_t *ring = &beats->signal;
+    float *sums = ring->at + ring->capacity, whole = sums[0] + newest, left = 0.0f;
+    if (ring->next) {
+        sums[0] = whole;
+        return whole + sums[ring->next];
+    }
+    for (uint32_t i = ring->capacity - 1u; i > 0; i--) {
+        left += energy(spec, ring->at[i]);
+        sums[i] = left;
+    }
+    sums[0] = 0.0f;
+    return whole;
+}
+
+/* Energy of `n` samples of the full ring from the `from`-th on, 0 being the oldest. */
+static float short_sum(const mmq_beats_t *beats, const mmq_modality_t *spec, uint32_t from, uint32_t n) {
+    const mmq_ring_t *ring = &beats->signal;
+    const float *end = ring->at + ring->capacity, *y = ring->at + ring->next + from;
     float sum = 0.0f;
-    for (uint32_t i = 0; i < n; i++) sum += energy(spec, mmq_ring_get(&beats->signal, from + i));
-    return sum / (float)n;
+    if (y >= end) y -= ring->capacity;
+    while (n--) {
+        sum += energy(spec, *y);
+        if (++y == end) y = ring->at;
+    }
+    return sum;
 }
 
 static void add_beat(mmq_beats_t *beats, const mmq_modality_t *spec) {
-    const float curve = beats->best_before - 2.0f * beats->best_energy + beats->best_after;
-    const mmq_beat_t *last = beats->beats + (beats->next_beat + MMQ_MAX_BEATS - 1u) % MMQ_MAX_BEATS;
+    const mmq_beat_t *last = beats->beats + (beats->next_beat ? beats->next_beat : beats->capacity) - 1u;
     mmq_beat_t beat;
     beat.sample = beats->best_sample;
-    beat.fraction = curve < 0.0f ? 0.5f * (beats->best_before - beats->best_after) / curve : 0.0f;
-    if (beat.fraction > 0.5f) beat.fraction = 0.5f;
-    if (beat.fraction < -0.5f) beat.fraction = -0.5f;
+    beat.fraction = mmq_vertex(beats->best_before, beats->best_energy, beats->best_after);
     beat.interval = 0.0f;
     beat.amplitude = spec->kind == MMQ_PPG ? beats->best_value - beats->lowest : sqrtf(beats->best_energy);
     if (beats->have_beat) {
@@ -44,8 +67,8 @@ static void add_beat(mmq_beats_t *beats, const mmq_modality_t *spec) {
         beat.interval = (float)(beat.sample - last->sample) + (beat.fraction - last->fraction);
     }
     beats->beats[beats->next_beat] = beat;
-    beats->next_beat = (beats->next_beat + 1u) % MMQ_MAX_BEATS;
-    if (beats->n_beats < MMQ_MAX_BEATS) beats->n_beats++;
+    beats->next_beat = beats->next_beat + 1u == beats->capacity ? 0u : beats->next_beat + 1u;
+    if (beats->n_beats < beats->capacity) beats->n_beats++;
     beats->have_beat = 1;
     beats->lowest = beats->best_value;
 }
@@ -71,25 +94,29 @@ static void block_sample(mmq_beats_t *beats, uint32_t sample, float e, float y) 
     beats->block_length++;
 }
 
+static void end_block(mmq_beats_t *beats, const mmq_modality_t *spec, float e) {
+    if (beats->after_pending) beats->best_after = e;
+    beats->after_pending = 0;
+    beats->in_block = 0;
+    if (beats->block_length >= spec->peak_window) add_beat(beats, spec);
+}
+
 void mmq_beats_sample(mmq_beats_t *beats, const mmq_modality_t *spec, float y) {
     const uint32_t half = spec->beat_window / 2u, half_peak = spec->peak_window / 2u;
     float long_mean, short_mean, e, centre;
     mmq_ring_put(&beats->signal, y);
     beats->counter++;
+    long_mean = long_sum(beats, spec, energy(spec, y)) / (float)spec->beat_window;
     if (beats->signal.count < spec->beat_window) return;
+    short_mean = short_sum(beats, spec, half - half_peak, spec->peak_window) / (float)spec->peak_window;
     centre = mmq_ring_get(&beats->signal, half);
     e = energy(spec, centre);
-    long_mean = average(beats, spec, 0, spec->beat_window);
-    short_mean = average(beats, spec, half - half_peak, spec->peak_window);
     beats->mean_energy += MEAN_SHARE * (long_mean - beats->mean_energy);
     if (centre < beats->lowest) beats->lowest = centre;
     if (short_mean > long_mean + spec->beat_offset * beats->mean_energy) {
         block_sample(beats, beats->counter - 1u - half, e, centre);
     } else if (beats->in_block) {
-        if (beats->after_pending) beats->best_after = e;
-        beats->after_pending = 0;
-        beats->in_block = 0;
-        if (beats->block_length >= spec->peak_window) add_beat(beats, spec);
+        end_block(beats, spec, e);
     }
     beats->previous_energy = e;
 }

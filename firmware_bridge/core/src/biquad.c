@@ -1,14 +1,11 @@
-/* biquad.c: second-order sections in transposed direct form II. */
+/* biquad.c: one band of a filter bank, one sample at a time: two sections, each with zeros at +1 and -1. */
 #include "mmq_internal.h"
 
-float mmq_biquad(const float *c, float *state, float x) {
-    const float y = c[0] * x + state[0];
-    state[0] = c[1] * x - c[3] * y + state[1];
-    state[1] = c[2] * x - c[4] * y;
+float mmq_band(const float *c, float *s, float x) {
+    const float u = c[0] * x, v = u - s[0], y = v - s[2];
+    s[0] = s[1] + c[1] * v;
+    s[1] = u + c[2] * v;
+    s[2] = s[3] + c[3] * y;
+    s[3] = v + c[4] * y;
     return y;
-}
-
-float mmq_cascade(const float *coefficients, float *state, uint32_t sections, float x) {
-    for (uint32_t i = 0; i < sections; i++) x = mmq_biquad(coefficients + 5u * i, state + 2u * i, x);
-    return x;
 }

@@ -5,7 +5,26 @@
 #include "mmq_bridge.h"
 
 #define MMQ_NAN mmq_nan()
-#define MMQ_MAX_BEATS 400u /* 120 s at 200 beats a minute */
+
+/* Kinds a build can run: bit k for mmq_kind_t k. With fewer, the linker leaves the others' code out (--gc-sections),
+ * and a spec that needs them is refused. */
+#ifndef MMQ_KINDS_BUILT
+#define MMQ_KINDS_BUILT 0xffffffffu
+#endif
+#define MMQ_HAS(kind) ((MMQ_KINDS_BUILT >> (kind)) & 1u)
+#define MMQ_HAS_BANK (MMQ_HAS(MMQ_EEG) | MMQ_HAS(MMQ_EOG) | MMQ_HAS(MMQ_EMG))
+#define MMQ_HAS_PULSE (MMQ_HAS(MMQ_ECG) | MMQ_HAS(MMQ_PPG))
+#define MMQ_HAS_SLOW (MMQ_HAS(MMQ_EDA) | MMQ_HAS(MMQ_TEMP))
+#define MMQ_BLOCK 32u /* frames that go through the filters at once */
+
+/* Channels a vector of the filter bank holds: the bits are the same with any number of lanes. */
+#ifndef MMQ_LANES
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__GNUC__)
+#define MMQ_LANES 8u
+#else
+#define MMQ_LANES 1u
+#endif
+#endif
 
 /* arena.c: hand out pieces of the caller's memory; with base NULL it only counts. */
 typedef struct {
@@ -19,36 +38,88 @@ float mmq_nan(void);
 int mmq_is_finite(float x);
 float mmq_logf(float x); /* natural logarithm; x <= 0 gives that of the smallest normal number */
 
-/* biquad.c: transposed direct form II */
-float mmq_biquad(const float *coefficients, float *state, float x);
-float mmq_cascade(const float *coefficients, float *state, uint32_t sections, float x);
+/* biquad.c */
+float mmq_band(const float *coefficients, float *state, float x); /* one band, 4 states */
 
-/* fft.c: in place, n real numbers -> n/2+1 powers |X_k|^2 (the first n/2+1 places of x) */
-void mmq_power_spectrum(float *x, float *scratch, uint32_t n, const float *twiddles);
+/* fft.c: in place, n real numbers -> n/2+1 powers |X_k|^2 (the first n/2+1 places; x holds n + 2 numbers) */
+void mmq_power_spectrum(float *x, uint32_t n, const float *twiddles);
+
+/* lanes1.c, lanes8.c: the same operations (lanes.h) on one channel, and on eight side by side: x[sample][lane].
+ * The bits of a channel are the same in both. */
+/* Baseline, prefilter and decimation of n frames from rows of samples; returns how many samples are left in x. */
+#define MMQ_CONDITION(name)                                                                                      \
+    uint32_t name(const mmq_modality_t *spec, const float *rows, uint32_t stride, uint32_t n, uint32_t phase,    \
+                  float *baseline, float *prefilter, float *x)
+/* Runs the bank over x; sums [bands + 1][2] take up each band's squares, and sum and squares of x itself. */
+#define MMQ_BANK_FILTER(name) \
+    void name(const mmq_modality_t *spec, const float *x, uint32_t n, float *states, float *sums)
+/* Powers of the windowed segment in every second place of work: k of lane l at (2 * k * lanes + l). */
+#define MMQ_SEGMENT_POWER(name) void name(const mmq_modality_t *spec, const float *segment, float *work)
+MMQ_CONDITION(mmq_condition_1);
+MMQ_CONDITION(mmq_condition_8);
+MMQ_BANK_FILTER(mmq_bank_filter_1);
+MMQ_BANK_FILTER(mmq_bank_filter_8);
+MMQ_SEGMENT_POWER(mmq_segment_power_1);
+MMQ_SEGMENT_POWER(mmq_segment_power_8);
+#if MMQ_LANES == 8
+#define MMQ_BY_WIDTH(width, function, ...) ((width) == 8u ? function##_8(__VA_ARGS__) : function##_1(__VA_ARGS__))
+#else
+#define MMQ_BY_WIDTH(width, function, ...) function##_1(__VA_ARGS__)
+#endif
+void mmq_transform(float *z, uint32_t n, const float *twiddles); /* lanes1.c: powers in every second place */
 
 /* sort.c */
 void mmq_sort(float *x, uint32_t n);
 float mmq_median(float *x, uint32_t n); /* sorts x; n > 0 */
 
-/* A ring of floats. */
+/* ring.c: a ring of floats. */
 typedef struct {
     float *at;
     uint32_t capacity, count, next;
 } mmq_ring_t;
+void mmq_ring_layout(mmq_ring_t *ring, mmq_arena_t *arena, uint32_t capacity);
+void mmq_ring_clear(mmq_ring_t *ring);
 void mmq_ring_put(mmq_ring_t *ring, float x);
 float mmq_ring_get(const mmq_ring_t *ring, uint32_t i); /* i = 0 is the oldest */
-float mmq_ring_slope(const mmq_ring_t *ring);           /* least squares, per sample; count >= 2 */
 float mmq_ring_mean(const mmq_ring_t *ring);
-float mmq_ring_deviation(const mmq_ring_t *ring);       /* population standard deviation */
+float mmq_ring_slope(const mmq_ring_t *ring);     /* least squares, per sample; count >= 2 */
+float mmq_ring_deviation(const mmq_ring_t *ring); /* population standard deviation of what the slope leaves */
+
+/* moments.c: of the samples of one token, for the quality rules. Samples have their baseline removed. */
+typedef struct {
+    uint32_t n;
+    float sum, square, cube, fourth;
+} mmq_moments_t;
+void mmq_moments_add(mmq_moments_t *moments, float x);
+float mmq_moments_variance(const mmq_moments_t *moments); /* population; >= 0; 0 when empty */
+float mmq_moments_kurtosis(const mmq_moments_t *moments); /* fourth moment / variance^2; 3 when flat or empty */
+
+/* What a channel's samples were like since the token began. */
+typedef struct {
+    float last;
+    uint32_t flat_run, lost_run;                /* up to now, across tokens */
+    uint32_t good, saturated, ranged, lead_off; /* in this token */
+    uint8_t have_last, broken, fresh;           /* broken: the filters wait for a good sample and start anew */
+    uint8_t flat, step;                         /* seen in this token */
+} mmq_channel_t;
+
+/* bank.c: eeg, eog, emg. In groups of MMQ_LANES outputs, lane by lane, then single ones: see mmq_group(). */
+typedef struct {
+    float *states;  /* [outputs][bands][4] */
+    float *sums;    /* [outputs][bands + 1][2]: see bank.c, sum of squares; the last row is the unfiltered signal */
+    float *power;   /* [outputs][bands + 2]: of all segments; emg: then the whole power, and it times the bin */
+    float *segment; /* [outputs][fft_size] newest samples */
+    uint32_t count, segments, filled; /* in this token */
+} mmq_bank_t;
 
 typedef struct {
-    uint32_t sample;  /* counter of the decimated sample at the peak */
-    float fraction;   /* peak's offset from it, in samples, -0.5 to 0.5 */
-    float interval;   /* to the beat before, in samples; 0 when unknown */
-    float amplitude;  /* ppg: peak minus the lowest value since the beat before; ecg: |peak| */
+    uint32_t sample; /* counter of the decimated sample at the peak */
+    float fraction;  /* peak's offset from it, in samples, -0.5 to 0.5 */
+    float interval;  /* to the beat before, in samples; 0 when unknown */
+    float amplitude; /* ppg: peak minus the lowest value since the beat before; ecg: |peak| */
 } mmq_beat_t;
 
-/* Beats by two moving averages. */
+/* beats.c: beats by two moving averages. */
 typedef struct {
     mmq_ring_t signal;   /* band-passed, beat_window long */
     uint32_t counter;    /* decimated samples so far */
@@ -58,100 +129,179 @@ typedef struct {
     uint32_t best_sample, after_pending;
     float previous_energy, lowest;
     uint32_t have_beat;
-    mmq_beat_t *beats;   /* ring of MMQ_MAX_BEATS */
-    uint32_t n_beats, next_beat;
+    mmq_beat_t *beats;   /* ring of `capacity` */
+    uint32_t capacity, n_beats, next_beat;
 } mmq_beats_t;
+
+/* pulse.c: one output of ecg or ppg. */
+typedef struct {
+    mmq_beats_t beats;
+    mmq_ring_t spectrum;          /* ppg: the context at the spectrum's rate */
+    uint32_t spectrum_phase, slow; /* `slow`: samples of this token in the spectrum ring */
+    float bank[4];
+    mmq_moments_t whole, band;    /* of this token: before and after the band filter */
+} mmq_pulse_t;
+
+/* slow.c: one output of eda or temp. */
+typedef struct {
+    mmq_ring_t context;
+    float sum, first;   /* of this token: first sample, sum of differences from it */
+    uint32_t count;
+    float mean;         /* decimation: sum so far of the samples of one mean */
+    uint32_t mean_count;
+} mmq_slow_t;
+
+/* breath.c: one output of resp. */
+typedef struct {
+    mmq_ring_t context; /* band-passed, at the decimated rate */
+    float bank[4];
+    float mean;
+    uint32_t mean_count;
+    mmq_moments_t whole, band;
+} mmq_breath_t;
+
+/* motion.c: one accelerometer. */
+typedef struct {
+    float sums[3], first, sum, square; /* magnitude less the token's first */
+    float step_square, steps, active;
+    float tilt[3], previous[3];
+    uint32_t count;
+    uint8_t have_tilt, have_previous;
+} mmq_motion_t;
+
+/* Working memory all modalities share; nothing in it outlives a call. */
+typedef struct {
+    float *wave;  /* [channels][MMQ_BLOCK], in groups */
+    float *mixed; /* [outputs][MMQ_BLOCK], in groups, where a modality has a spatial matrix */
+    float *work;  /* (fft_size + 2) * lanes */
+    float *sorted; /* beats of a context */
+    float *held;  /* [channels] */
+    float *out;   /* [features of one modality] */
+    uint16_t *reasons;  /* [channels] */
+    uint16_t *verdicts; /* [outputs] */
+} mmq_scratch_t;
 
 /* State of one modality. */
 typedef struct {
     const mmq_modality_t *spec;
+    const mmq_scratch_t *scratch;
     uint32_t index, feature_start;
-    /* time */
-    double next_s;     /* when the next frame is due */
-    int64_t token;     /* token that frame belongs to */
-    uint32_t started;
-    /* quality */
-    uint32_t good, saturated, flat, lost_run, broken, have_last;
-    float *last;       /* [channels] */
-    uint32_t *flat_run;/* [channels] */
-    /* filters */
-    uint32_t fresh, phase;
-    float *baseline;   /* [channels] */
-    float *anti_alias; /* [channels][sections][2] */
-    float *bank;       /* [channels][bands][2][2] */
-    float *frame;      /* [channels] scratch */
-    float *out;        /* [features] scratch */
-    /* eeg */
-    float *sum, *square; /* [channels][bands] */
-    uint32_t count, segments;
-    float *segment;    /* [channels][fft_size] newest samples */
-    uint32_t filled;
-    float *power;      /* [channels][bands] */
-    float *work, *work2; /* [fft_size] */
-    /* ecg, ppg */
-    mmq_beats_t beats;
-    mmq_ring_t spectrum;
-    uint32_t spectrum_phase;
-    float *sorted;     /* [MMQ_MAX_BEATS] */
-    float *sorted2;
-    /* eda, temp, acc */
-    mmq_ring_t context;
-    float accumulators[16];
-    float previous[4];
+    int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
+    int64_t next_ns; /* when the next frame is due */
+    int64_t end_ns;  /* of the open token */
+    int64_t token;  /* token that frame belongs to */
+    uint64_t lead_off;
+    uint32_t started, phase, safe_bits;
+    uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
+    mmq_channel_t *channels;
+    float *baseline;  /* [channels][2]: running baseline less the first sample, first sample */
+    float *prefilter; /* [channels][prefilter_sections][2] */
+    mmq_bank_t bank;
+    mmq_pulse_t *pulses;   /* [outputs], one of these by kind */
+    mmq_slow_t *slow;
+    mmq_breath_t *breaths;
+    mmq_motion_t *motions;
 } mmq_state_t;
 
 struct mmq_bridge {
     const mmq_spec_t *spec;
     mmq_state_t *states;
+    mmq_scratch_t scratch;
     uint32_t capacity;  /* tokens in the ring */
     uint32_t kept;      /* closed tokens that stay readable */
     float *features;    /* [capacity][F] */
-    uint8_t *presence;  /* [capacity][M] */
+    uint16_t *reasons;  /* [capacity][M] */
     int64_t closed, popped;
-    float *count, *mean, *square; /* [F] running statistics */
+    int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
+    float *count, *mean, *square; /* [F] running statistics, NULL unless the normaliser learns */
 };
 
+/* spec.c */
+int mmq_spec_is_good(const mmq_spec_t *spec);
+
 /* modality.c: one state through its life */
+int mmq_is_bank(const mmq_modality_t *spec); /* eeg, eog, emg */
+int mmq_is_wave(const mmq_modality_t *spec); /* those, ecg, ppg, resp: baseline removed, filtered */
+
 void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_state_restart(mmq_state_t *state);
-void mmq_state_frame(mmq_state_t *state, const float *frame);
-void mmq_state_features(mmq_state_t *state, float *out);
+void mmq_state_restart(mmq_state_t *state);                          /* everything, after a gap */
+void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel); /* one channel came back */
+void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n); /* n <= MMQ_BLOCK */
+uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *features); /* token's end: why absent, features */
+
+/* Where signal i of `signals` lies in a block: the first of its group, and how many lanes the group has. */
+static inline uint32_t mmq_group(const mmq_modality_t *spec, uint32_t signals, uint32_t i, uint32_t *first) {
+    const int wide = MMQ_LANES > 1u && i < signals - signals % MMQ_LANES && mmq_is_bank(spec);
+    *first = wide ? i - i % MMQ_LANES : i;
+    return wide ? MMQ_LANES : 1u;
+}
+
+void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena);
+void mmq_state_restart(mmq_state_t *state);                          /* everything, after a gap */
+void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel); /* one channel came back */
+void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n); /* n <= MMQ_BLOCK */
+uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *features); /* token's end: why absent, features */
+
+/* Where signal i of `signals` lies in a block: the first of its group, and how many lanes the group has. */
+uint32_t mmq_group(const mmq_modality_t *spec, uint32_t signals, uint32_t i, uint32_t *first);
+
+/* spatial.c */
+void mmq_mix(mmq_state_t *state, uint32_t n); /* scratch wave -> mixed */
 
 /* quality.c */
-void mmq_quality_frame(mmq_state_t *state, const float *samples, uint32_t stride);
-void mmq_quality_lost(mmq_state_t *state, double frames);
-int mmq_quality_present(const mmq_state_t *state, float token_s);
+uint32_t mmq_quality_safe(const mmq_modality_t *spec); /* bits of a magnitude that surely keeps range and rails */
+void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);
+void mmq_quality_lost(mmq_state_t *state, int64_t frames);
+uint16_t mmq_quality_channel(const mmq_state_t *state, uint32_t channel, float token_s); /* MMQ_WHY_* */
 void mmq_quality_next_token(mmq_state_t *state);
 
-/* per kind */
-void mmq_eeg_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_eeg_restart(mmq_state_t *state);
-void mmq_eeg_sample(mmq_state_t *state, const float *frame);
-void mmq_eeg_features(mmq_state_t *state, float *out);
+/* Each kind, one output at a time: `x` are `n` decimated samples without baseline (slow, motion: as they
+ * came, motion three rows `stride` apart; breath: not decimated). `_quality` judges the open token, `_features` also
+ * prepares the next one. */
+void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena);
+void mmq_bank_restart(mmq_state_t *state);
+void mmq_bank_restart_output(mmq_state_t *state, uint32_t output);
+void mmq_bank_block(mmq_state_t *state, const float *x, uint32_t n); /* all outputs: x [outputs][MMQ_BLOCK] */
+uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output);
+void mmq_bank_features(mmq_state_t *state, float *out); /* all outputs */
+
 void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_pulse_restart(mmq_state_t *state);
-void mmq_pulse_sample(mmq_state_t *state, const float *frame);
-void mmq_pulse_features(mmq_state_t *state, float *out);
-void mmq_eda_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_eda_restart(mmq_state_t *state);
-void mmq_eda_sample(mmq_state_t *state, const float *frame);
-void mmq_eda_features(mmq_state_t *state, float *out);
-void mmq_temp_features(mmq_state_t *state, float *out);
-void mmq_acc_restart(mmq_state_t *state);
-void mmq_acc_sample(mmq_state_t *state, const float *frame);
-void mmq_acc_features(mmq_state_t *state, float *out);
+void mmq_pulse_restart(mmq_state_t *state, uint32_t output);
+void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
+uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output);
+void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out);
+
+void mmq_slow_layout(mmq_state_t *state, mmq_arena_t *arena);
+void mmq_slow_restart(mmq_state_t *state, uint32_t output);
+void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
+void mmq_eda_features(mmq_state_t *state, uint32_t output, float *out);
+void mmq_temp_features(mmq_state_t *state, uint32_t output, float *out);
+
+void mmq_breath_layout(mmq_state_t *state, mmq_arena_t *arena);
+void mmq_breath_restart(mmq_state_t *state, uint32_t output);
+void mmq_breath_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
+uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output);
+void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out);
+
+void mmq_motion_layout(mmq_state_t *state, mmq_arena_t *arena);
+void mmq_motion_restart(mmq_state_t *state, uint32_t output);
+void mmq_motion_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
+void mmq_motion_features(mmq_state_t *state, uint32_t output, float *out);
 
 /* beats.c, spectrum.c */
 void mmq_beats_restart(mmq_beats_t *beats);
 void mmq_beats_sample(mmq_beats_t *beats, const mmq_modality_t *spec, float y);
-void mmq_spectrum_features(mmq_state_t *state, float *skewness, float *rate, float *purity);
+float mmq_spectrum_skewness(const mmq_pulse_t *pulse, float *work); /* of this token; NaN when too short */
+float mmq_spectrum_regularity(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work); /* NaN: too short */
+void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *rate, float *purity);
 
 /* normalise.c */
-void mmq_normalise(mmq_bridge_t *bridge, int64_t token, float *features, const uint8_t *presence);
+void mmq_normalise(mmq_bridge_t *bridge, int64_t token, float *features, const uint16_t *reasons);
 
 /* tokens.c */
+void mmq_tokens_clear(mmq_bridge_t *bridge);
 void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state);
 void mmq_tokens_close(mmq_bridge_t *bridge, int64_t until);
-void mmq_tokens_settle(mmq_bridge_t *bridge, double now_s);
+void mmq_tokens_settle(mmq_bridge_t *bridge, int64_t now_ns);
 
 #endif

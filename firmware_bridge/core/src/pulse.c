@@ -1,5 +1,5 @@
 /* pulse.c: heart rate, its variability, pulse amplitude and signal quality over the context (ecg, ppg). */
-#include "mmq_internal.h"
+#include "kinds.h"
 
 #include <math.h>
 
@@ -10,133 +10,159 @@
 
 void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
-    state->beats.signal.at = mmq_arena_take(arena, spec->beat_window, sizeof(float));
-    state->beats.signal.capacity = spec->beat_window;
-    state->beats.beats = mmq_arena_take(arena, MMQ_MAX_BEATS, sizeof(mmq_beat_t));
-    state->sorted = mmq_arena_take(arena, MMQ_MAX_BEATS, sizeof(float));
-    state->sorted2 = mmq_arena_take(arena, MMQ_MAX_BEATS, sizeof(float));
-    if (spec->kind != MMQ_PPG) return;
-    state->spectrum.at = mmq_arena_take(arena, spec->spectrum_samples, sizeof(float));
-    state->spectrum.capacity = spec->spectrum_samples;
-    state->work = mmq_arena_take(arena, spec->fft_size, sizeof(float));
-    state->work2 = mmq_arena_take(arena, spec->fft_size, sizeof(float));
-}
-
-void mmq_pulse_restart(mmq_state_t *state) {
-    mmq_beats_restart(&state->beats);
-    state->spectrum.count = 0;
-    state->spectrum.next = 0;
-    state->spectrum_phase = 0;
-}
-
-void mmq_pulse_sample(mmq_state_t *state, const float *frame) {
-    const mmq_modality_t *spec = state->spec;
-    const float y = mmq_cascade(spec->bank, state->bank, 2, frame[0]);
-    mmq_beats_sample(&state->beats, spec, y);
-    if (spec->kind != MMQ_PPG) return;
-    if (state->spectrum_phase == 0) {
-        mmq_ring_put(&state->spectrum, y);
-        state->count++; /* in this token */
+    state->pulses = mmq_arena_take(arena, spec->outputs, sizeof *state->pulses);
+    for (uint32_t i = 0; i < spec->outputs; i++) {
+        mmq_pulse_t *pulse = state->pulses ? state->pulses + i : NULL;
+        const uint32_t capacity = spec->context / spec->refractory + 2u;
+        mmq_beat_t *beats;
+        mmq_ring_layout(pulse ? &pulse->beats.signal : NULL, arena, 2u * spec->beat_window);
+        beats = mmq_arena_take(arena, capacity, sizeof *beats);
+        if (spec->kind == MMQ_PPG) mmq_ring_layout(pulse ? &pulse->spectrum : NULL, arena, spec->spectrum_samples);
+        if (!pulse) continue; /* only counting */
+        pulse->beats.signal.capacity = spec->beat_window; /* the rest: sums of energy, see beats.c */
+        pulse->beats.beats = beats;
+        pulse->beats.capacity = capacity;
     }
-    state->spectrum_phase = state->spectrum_phase + 1u == spec->spectrum_decimate ? 0u : state->spectrum_phase + 1u;
+}
+
+static void next_token(mmq_pulse_t *pulse) {
+    static const mmq_moments_t none = {0};
+    pulse->whole = none;
+    pulse->band = none;
+    pulse->slow = 0;
+}
+
+void mmq_pulse_restart(mmq_state_t *state, uint32_t output) {
+    mmq_pulse_t *pulse = state->pulses + output;
+    mmq_beats_restart(&pulse->beats);
+    mmq_ring_clear(&pulse->spectrum);
+    pulse->spectrum_phase = 0;
+    for (int i = 0; i < 4; i++) pulse->bank[i] = 0.0f;
+    next_token(pulse);
+}
+
+void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n) {
+    const mmq_modality_t *spec = state->spec;
+    mmq_pulse_t *pulse = state->pulses + output;
+    for (uint32_t i = 0; i < n; i++) {
+        const float y = mmq_band(spec->bank, pulse->bank, x[i]);
+        mmq_moments_add(&pulse->whole, x[i]);
+        mmq_moments_add(&pulse->band, y);
+        mmq_beats_sample(&pulse->beats, spec, y);
+        if (spec->kind != MMQ_PPG) continue;
+        if (pulse->spectrum_phase == 0) {
+            mmq_ring_put(&pulse->spectrum, y);
+            pulse->slow++;
+        }
+        pulse->spectrum_phase = pulse->spectrum_phase + 1u == spec->spectrum_decimate ? 0u : pulse->spectrum_phase + 1u;
+    }
+}
+
+/* The wave's own rules need no more samples than mmq_spectrum_*() ask for: NaN, so false, when there are fewer. */
+uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output) {
+    const mmq_modality_t *spec = state->spec;
+    const mmq_pulse_t *pulse = state->pulses + output;
+    float *work = state->scratch->work;
+    uint32_t why = mmq_moments_reasons(spec, &pulse->whole, &pulse->band);
+    if (spec->kind != MMQ_PPG) return (uint16_t)why;
+    if (spec->min_regularity > 0.0f && mmq_spectrum_regularity(spec, pulse, work) < spec->min_regularity) {
+        why |= MMQ_WHY_IRREGULAR;
+    }
+    if (mmq_spectrum_skewness(pulse, work) < spec->min_skewness) why |= MMQ_WHY_SKEWED;
+    return (uint16_t)why;
+}
+
+/* i = 0 is the oldest kept. */
+static const mmq_beat_t *beat_at(const mmq_beats_t *beats, uint32_t i) {
+    const uint32_t place = beats->next_beat + (beats->capacity - beats->n_beats) + i;
+    return beats->beats + (place < beats->capacity ? place : place - beats->capacity);
 }
 
 /* Oldest beat of the context, as an offset from the oldest kept. */
 static uint32_t first_in_context(const mmq_beats_t *beats, uint32_t context) {
     uint32_t first = beats->n_beats;
-    while (first > 0) {
-        const uint32_t place = (beats->next_beat + MMQ_MAX_BEATS - beats->n_beats + first - 1u) % MMQ_MAX_BEATS;
-        if (beats->counter - beats->beats[place].sample > context) break;
-        first--;
-    }
+    while (first > 0 && beats->counter - beat_at(beats, first - 1u)->sample <= context) first--;
     return first;
 }
 
-static const mmq_beat_t *beat_at(const mmq_beats_t *beats, uint32_t i) {
-    return beats->beats + (beats->next_beat + MMQ_MAX_BEATS - beats->n_beats + i) % MMQ_MAX_BEATS;
-}
-
-static void variability(const mmq_state_t *state, uint32_t first, float median, float *out) {
-    const mmq_beats_t *beats = &state->beats;
+static void variability(const mmq_state_t *state, const mmq_beats_t *beats, uint32_t first, float median, float *out) {
     const float second = state->spec->rate_hz / (float)state->spec->decimate;
-    float sum = 0.0f, square = 0.0f, steps = 0.0f, previous = 0.0f, time = 0.0f;
-    uint32_t n = 0, pairs = 0, long_steps = 0;
+    mmq_spread_t good = {0};
+    float steps = 0.0f, previous = 0.0f;
+    uint32_t pairs = 0, long_steps = 0;
     for (uint32_t i = first; i < beats->n_beats; i++) {
-        const float interval = beat_at(beats, i)->interval;
-        if (!(fabsf(interval - median) <= TOLERANCE * median)) {
-            previous = 0.0f;
-            continue;
-        }
-        n++;
-        time += interval;
-        sum += interval - median;
-        square += (interval - median) * (interval - median);
-        if (previous > 0.0f) {
-            const float step = interval - previous;
+        const float interval = beat_at(beats, i)->interval, step = interval - previous;
+        const int accepted = fabsf(interval - median) <= TOLERANCE * median;
+        if (accepted) mmq_spread_add(&good, interval);
+        if (accepted && previous > 0.0f) {
             pairs++;
             steps += step * step;
             if (fabsf(step) > 0.05f * second) long_steps++;
         }
-        previous = interval;
+        previous = accepted ? interval : 0.0f;
     }
-    out[6] = time / (float)state->spec->context;
-    if (n < 3) return;
-    sum /= (float)n;
-    square = square / (float)n - sum * sum;
-    out[0] = 60.0f * second / (median + sum);
-    out[1] = mmq_logf(sqrtf(square > 0.0f ? square : 0.0f) / second + FLOOR_S);
+    if (good.n < 1.0f) return;
+    out[6] = good.n * mmq_spread_mean(&good) / (float)state->spec->context;
+    if (good.n < 3.0f) return;
+    out[0] = 60.0f * second / mmq_spread_mean(&good);
+    out[1] = mmq_logf(mmq_spread_deviation(&good) / second + FLOOR_S);
     if (pairs < 3) return;
     out[2] = mmq_logf(sqrtf(steps / (float)pairs) / second + FLOOR_S);
     out[3] = (float)long_steps / (float)pairs;
 }
 
-static void amplitudes(mmq_state_t *state, uint32_t first, float *out) {
-    const mmq_beats_t *beats = &state->beats;
+static void amplitudes(const mmq_beats_t *beats, uint32_t first, float *sorted, float *out) {
     const uint32_t n = beats->n_beats - first;
-    float median, sum = 0.0f, square = 0.0f;
+    mmq_spread_t all = {0};
+    float median;
     if (n < 3) return;
-    for (uint32_t i = 0; i < n; i++) state->sorted[i] = beat_at(beats, first + i)->amplitude;
-    median = mmq_median(state->sorted, n);
+    for (uint32_t i = 0; i < n; i++) {
+        sorted[i] = beat_at(beats, first + i)->amplitude;
+        mmq_spread_add(&all, sorted[i]);
+    }
+    median = mmq_median(sorted, n);
     if (!(median > 1e-9f)) return;
     out[4] = mmq_logf(median);
-    for (uint32_t i = 0; i < n; i++) sum += state->sorted[i] - median;
-    sum /= (float)n;
-    for (uint32_t i = 0; i < n; i++) {
-        const float rest = state->sorted[i] - median - sum;
-        square += rest * rest;
-    }
-    out[5] = mmq_logf(sqrtf(square / (float)n) + FLOOR_SHARE * median);
+    out[5] = mmq_logf(mmq_spread_deviation(&all) + FLOOR_SHARE * median);
 }
 
-void mmq_pulse_features(mmq_state_t *state, float *out) {
-    const mmq_beats_t *beats = &state->beats;
+void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out) {
+    mmq_pulse_t *pulse = state->pulses + output;
+    const mmq_beats_t *beats = &pulse->beats;
     const float second = state->spec->rate_hz / (float)state->spec->decimate;
     const uint32_t first = first_in_context(beats, state->spec->context);
+    float *sorted = state->scratch->sorted;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < 7; i++) out[i] = MMQ_NAN;
+    for (uint32_t i = 0; i < 6; i++) out[i] = MMQ_NAN;
     for (uint32_t i = first; i < beats->n_beats; i++) {
         const float interval = beat_at(beats, i)->interval;
-        if (interval > 0.0f && interval < SLOWEST_S * second) state->sorted[n++] = interval;
+        if (interval > 0.0f && interval < SLOWEST_S * second) sorted[n++] = interval;
     }
     out[6] = 0.0f;
-    if (n >= 3) variability(state, first, mmq_median(state->sorted, n), out);
-    amplitudes(state, first, out);
-    if (state->spec->kind == MMQ_PPG) mmq_spectrum_features(state, out + 7, out + 8, out + 9);
+    if (n >= 3) variability(state, beats, first, mmq_median(sorted, n), out);
+    amplitudes(beats, first, sorted, out);
+    if (state->spec->kind == MMQ_PPG) {
+        out[7] = mmq_spectrum_skewness(pulse, state->scratch->work);
+        mmq_spectrum_peak(state->spec, pulse, state->scratch->work, out + 8, out + 9);
+    }
+    next_token(pulse);
 }
 
 mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, float *ages, uint32_t capacity,
                               uint32_t *count) {
     const mmq_state_t *state;
+    const mmq_beats_t *beats;
     uint32_t first;
     if (!bridge || !ages || !count) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
     state = bridge->states + modality;
     if (state->spec->kind != MMQ_ECG && state->spec->kind != MMQ_PPG) return MMQ_BAD_MODALITY;
-    first = first_in_context(&state->beats, state->spec->context);
-    *count = state->beats.n_beats - first;
+    beats = &state->pulses->beats;
+    first = first_in_context(beats, state->spec->context);
+    *count = beats->n_beats - first;
     for (uint32_t i = 0; i < *count && i < capacity; i++) {
-        const mmq_beat_t *beat = beat_at(&state->beats, first + i);
-        const float samples = (float)(state->beats.counter - 1u - beat->sample) - beat->fraction;
+        const mmq_beat_t *beat = beat_at(beats, first + i);
+        const float samples = (float)(beats->counter - 1u - beat->sample) - beat->fraction;
         ages[i] = samples * (float)state->spec->decimate / state->spec->rate_hz;
     }
     return MMQ_OK;

@@ -1,54 +1,96 @@
-/* spectrum.c: skewness of the pulse wave in the token, its rate from the spectrum of the whole context. */
-#include "mmq_internal.h"
+/* spectrum.c: the pulse wave at about 16 Hz: skewness and regularity of the token, rate from the spectrum of the
+ * whole context. Each works in the shared memory `work`, fft_size + 2 floats. */
+#include "kinds.h"
 
 #include <math.h>
 
 #define SHORTEST 8u /* samples for a skewness, about half a second */
+#define LAGS 3u     /* a regularity is judged over at least so many of the longest periods */
 
-static float skewness_of(const float *x, uint32_t n) {
-    float mean = 0.0f, second = 0.0f, third = 0.0f, deviation;
+static void newest(const mmq_ring_t *ring, uint32_t n, float *x) {
+    for (uint32_t i = 0; i < n; i++) x[i] = mmq_ring_get(ring, ring->count - n + i);
+}
+
+/* Of the token, since the last restart, as far as the ring reaches. */
+static uint32_t samples_of_token(const mmq_pulse_t *pulse) {
+    return pulse->slow < pulse->spectrum.count ? pulse->slow : pulse->spectrum.count;
+}
+
+/* The same without their mean; returns their deviation. */
+static float centred(const mmq_ring_t *ring, uint32_t n, float *x) {
+    float mean = 0.0f, square = 0.0f;
+    newest(ring, n, x);
     for (uint32_t i = 0; i < n; i++) mean += x[i];
     mean /= (float)n;
-    for (uint32_t i = 0; i < n; i++) second += (x[i] - mean) * (x[i] - mean);
-    deviation = sqrtf(second / (float)n);
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] -= mean;
+        square += x[i] * x[i];
+    }
+    return sqrtf(square / (float)n);
+}
+
+float mmq_spectrum_skewness(const mmq_pulse_t *pulse, float *work) {
+    const uint32_t n = samples_of_token(pulse);
+    float deviation, third = 0.0f;
+    if (n < SHORTEST) return MMQ_NAN;
+    deviation = centred(&pulse->spectrum, n, work);
     if (!(deviation > 1e-12f)) return MMQ_NAN;
     for (uint32_t i = 0; i < n; i++) {
-        const float z = (x[i] - mean) / deviation;
+        const float z = work[i] / deviation;
         third += z * z * z;
     }
     return third / (float)n;
 }
 
-static void peak_of(const mmq_state_t *state, const float *power, float *rate, float *purity) {
-    const mmq_modality_t *spec = state->spec;
+/* Largest autocorrelation at a lag a pulse may have; 0 when nothing moves. From the longest lag to the shortest: so
+ * the energies of the two parts only grow, and each takes one addition a lag. */
+float mmq_spectrum_regularity(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work) {
+    const uint32_t token = samples_of_token(pulse), least = LAGS * spec->lag_high, n = token > least ? token : least;
+    float head = 0.0f, tail = 0.0f, best = -1.0f;
+    if (n < SHORTEST || n <= spec->lag_high || pulse->spectrum.count < n) return MMQ_NAN;
+    if (!(centred(&pulse->spectrum, n, work) > 1e-12f)) return 0.0f;
+    for (uint32_t i = spec->lag_high + 1u; i < n; i++) {
+        head += work[i - spec->lag_high - 1u] * work[i - spec->lag_high - 1u];
+        tail += work[i] * work[i];
+    }
+    for (uint32_t lag = spec->lag_high; lag > 0 && lag >= spec->lag_low; lag--) {
+        float sum = 0.0f, r;
+        head += work[n - lag - 1u] * work[n - lag - 1u];
+        tail += work[lag] * work[lag];
+        for (uint32_t i = lag; i < n; i++) sum += work[i - lag] * work[i];
+        r = sum / (sqrtf(head) * sqrtf(tail));
+        if (r > best) best = r;
+    }
+    return best;
+}
+
+float mmq_vertex(float before, float middle, float after) {
+    const float curve = before - 2.0f * middle + after;
+    const float shift = curve < 0.0f ? 0.5f * (before - after) / curve : 0.0f;
+    return shift > 0.5f ? 0.5f : shift < -0.5f ? -0.5f : shift;
+}
+
+static void peak_of(const mmq_modality_t *spec, const float *power, float *rate, float *purity) {
     uint32_t best = spec->spectrum_low;
-    float total = 0.0f, near = 0.0f, curve, shift = 0.0f;
+    float total = 0.0f, near = 0.0f;
     for (uint32_t k = spec->spectrum_low; k <= spec->spectrum_high; k++) {
         total += power[k];
         if (power[k] > power[best]) best = k;
     }
     if (!(total > 0.0f)) return;
     for (uint32_t k = best - 3u; k <= best + 3u; k++) near += power[k];
-    curve = power[best - 1u] - 2.0f * power[best] + power[best + 1u];
-    if (curve < 0.0f) shift = 0.5f * (power[best - 1u] - power[best + 1u]) / curve;
-    if (shift > 0.5f) shift = 0.5f;
-    if (shift < -0.5f) shift = -0.5f;
-    *rate = ((float)best + shift) * 60.0f * spec->rate_hz /
+    *rate = ((float)best + mmq_vertex(power[best - 1u], power[best], power[best + 1u])) * 60.0f * spec->rate_hz /
             (float)(spec->decimate * spec->spectrum_decimate * spec->fft_size);
     *purity = near / total;
 }
 
-void mmq_spectrum_features(mmq_state_t *state, float *skewness, float *rate, float *purity) {
-    const mmq_modality_t *spec = state->spec;
+void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *rate, float *purity) {
     const uint32_t n = spec->spectrum_samples;
-    const uint32_t kept = state->spectrum.count, token = state->count < kept ? state->count : kept;
-    *skewness = *rate = *purity = MMQ_NAN;
-    state->count = 0;
-    for (uint32_t i = 0; i < kept; i++) state->work[i] = mmq_ring_get(&state->spectrum, i);
-    if (token >= SHORTEST) *skewness = skewness_of(state->work + (kept - token), token);
-    if (kept < n) return;
-    for (uint32_t i = 0; i < n; i++) state->work[i] *= spec->fft_window[i];
-    for (uint32_t i = n; i < spec->fft_size; i++) state->work[i] = 0.0f;
-    mmq_power_spectrum(state->work, state->work2, spec->fft_size, spec->twiddles);
-    peak_of(state, state->work, rate, purity);
+    *rate = *purity = MMQ_NAN;
+    if (pulse->spectrum.count < n) return;
+    newest(&pulse->spectrum, n, work);
+    for (uint32_t i = 0; i < n; i++) work[i] *= spec->fft_window[i];
+    for (uint32_t i = n; i < spec->fft_size; i++) work[i] = 0.0f;
+    mmq_power_spectrum(work, spec->fft_size, spec->twiddles);
+    peak_of(spec, work, rate, purity);
 }

@@ -1,4 +1,4 @@
-"""The bridge's behaviour: tokens, presence, time, windows, errors."""
+"""The bridge's behaviour: tokens, windows, normalising, errors."""
 
 import ctypes
 from types import SimpleNamespace
@@ -8,12 +8,12 @@ import pytest
 
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd, Normalisation, Quantisation
-from firmware_bridge.library import OK, library
+from firmware_bridge.library import NO_TOKEN, OK, library
 from firmware_bridge.native import Bridge, extract_tokens, normalise_tokens
 from firmware_bridge.reference_stream import normalise
 from firmware_bridge.tables import SpecTables
 
-NULL, BAD_SPEC, TOO_SMALL, BAD_MODALITY, BAD_TIME = 1, 2, 3, 4, 5
+NULL, TOO_SMALL, BAD_MODALITY, BAD_TIME = 1, 3, 4, 5
 
 
 def eda_front_end(**settings: float) -> FrontEnd:
@@ -25,12 +25,6 @@ def statistics(front_end: FrontEnd, mode: str = "population", **settings: float)
     count = front_end.n_features
     mean, std = tuple(rng.standard_normal(count)), tuple(rng.uniform(0.5, 2, count))
     return front_end.with_normalisation(Normalisation(mode=mode, mean=mean, std=std, **settings))  # type: ignore
-
-
-def presence_of(made: SimpleNamespace, name: str, rate: float, change, seconds: float = 40) -> np.ndarray:  # noqa: ANN001
-    signals = made.made_up(seconds, {name: rate})
-    change(signals[name].samples)
-    return extract_tokens(FrontEnd.wearable({name: rate}), signals).presence[:, 0]
 
 
 def test_tokens_cover_the_recording(made: SimpleNamespace) -> None:
@@ -53,118 +47,6 @@ def test_a_missing_or_late_sensor_is_absent(made: SimpleNamespace) -> None:
     assert stream.presence[:, 2].tolist() == [True] * 6 + [False] * 8
     for m, part in enumerate(front_end.feature_slices.values()):
         assert not stream.features[~stream.presence[:, m], part].any()
-
-
-@pytest.mark.parametrize(
-    ("name", "rate"), [("ppg", 64), ("eda", 4), ("temp", 4), ("acc", 32), ("ecg", 250), ("eeg", 128)]
-)
-def test_nan_and_out_of_range_make_a_token_absent(made: SimpleNamespace, name: str, rate: int) -> None:
-    for value in (np.nan, np.inf, -1e30):
-
-        def spoil(x: np.ndarray, value: float = value) -> None:
-            x[0, 10 * rate : 12 * rate] = value  # 40 % of token 2
-            x[-1, 20 * rate : 20 * rate + rate // 2] = value  # 10 % of token 4: tolerated
-
-        assert presence_of(made, name, rate, spoil).tolist() == [
-            True,
-            True,
-            False,
-            True,
-            True,
-            True,
-            True,
-            True,
-        ]
-
-
-def test_flat_and_saturated_tokens_are_absent(made: SimpleNamespace) -> None:
-    def flat(x: np.ndarray) -> None:
-        x[0, 64 * 11 : 64 * 13] = 3.0
-
-    def saturated(x: np.ndarray) -> None:
-        x[1, 32 * 10 : 32 * 12] = 15.95
-
-    assert presence_of(made, "ppg", 64, flat).tolist() == [True, True, False] + [True] * 5
-    assert presence_of(made, "acc", 32, saturated).tolist() == [True, True, False] + [True] * 5
-
-
-def test_filters_restart_cleanly_after_a_loss(made: SimpleNamespace) -> None:
-    """What follows a long loss equals a recording that begins there."""
-    signals = made.made_up(60, {"eeg": 128.0})
-    whole = signals["eeg"].samples.copy()
-    signals["eeg"].samples[:, 128 * 20 : 128 * 30] = np.nan
-    broken = extract_tokens(FrontEnd.wearable({"eeg": 128}), signals)
-    after = {"eeg": made.Plain(whole[:, 128 * 30 :], 128.0)}
-    fresh = extract_tokens(FrontEnd.wearable({"eeg": 128}), after)
-    np.testing.assert_array_equal(broken.features[6:], fresh.features)
-    assert broken.presence[:, 0].tolist() == [True] * 4 + [False] * 2 + [True] * 6
-
-
-def test_a_gap_in_time_equals_nan_samples(made: SimpleNamespace) -> None:
-    front_end = FrontEnd.wearable({"ppg": 64})
-    samples = made.made_up(60, {"ppg": 64.0})["ppg"].samples
-    gap, nan = Bridge(front_end), Bridge(front_end)
-    holed = samples.copy()
-    holed[:, 64 * 21 : 64 * 28] = np.nan
-    nan.push("ppg", holed, 0.0)
-    gap.push("ppg", samples[:, : 64 * 21], 0.0)
-    gap.push("ppg", samples[:, 64 * 28 :], 28.0)
-    for _ in range(12):
-        one, other = gap.pop_token(), nan.pop_token()
-        assert one is not None
-        assert other is not None
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[1], other[1])
-
-
-def test_repeated_and_backward_samples_are_dropped(made: SimpleNamespace) -> None:
-    front_end = eda_front_end()
-    samples = made.made_up(60, {"eda": 4.0})["eda"].samples
-    plain, doubled = Bridge(front_end), Bridge(front_end)
-    assert plain.push("eda", samples, 0.0)
-    assert doubled.push("eda", samples[:, :120], 0.0)
-    assert not doubled.push("eda", samples[:, 40:80], 10.0)
-    assert not doubled.push("eda", samples[:, 100:180], 25.0)
-    assert not doubled.push("eda", samples[:, 3:9], -1e6)
-    assert doubled.push("eda", samples[:, 180:], 45.0)
-    np.testing.assert_array_equal(plain.window()[0], doubled.window()[0])
-
-
-def test_a_silent_sensor_is_waited_for_only_through_the_grace(made: SimpleNamespace) -> None:
-    front_end = FrontEnd.wearable({"eda": 4, "temp": 4}, grace_s=2.0)
-    signals = made.made_up(20, {"eda": 4.0, "temp": 4.0})
-    bridge = Bridge(front_end)
-    bridge.push("eda", signals["eda"].samples[:, :24], 0.0)  # to 6 s
-    assert bridge.pop_token() is None
-    bridge.push("eda", signals["eda"].samples[:, 24:29], 6.0)  # to 7.25 s
-    token = bridge.pop_token()
-    assert token is not None
-    assert token[1].tolist() == [True, False]
-    assert not bridge.push("temp", signals["temp"].samples[:, :40], 0.0)  # 5 s of it too late
-    bridge.push("eda", signals["eda"].samples[:, 29:40], 7.25)
-    token = bridge.pop_token()
-    assert token is not None
-    assert token[1].tolist() == [True, True]
-
-
-def test_advance_closes_tokens_when_every_sensor_is_silent() -> None:
-    bridge = Bridge(eda_front_end())
-    bridge.advance(17.1)
-    assert bridge.closed == 3
-    assert bridge.ready
-    assert not bridge.window()[1].any()
-
-
-@pytest.mark.parametrize("time_s", [1e6, 3.9e9])
-def test_a_jump_far_ahead_is_quick_and_absent(made: SimpleNamespace, time_s: float) -> None:
-    bridge = Bridge(statistics(FrontEnd.wearable(made.WRIST), "running"))
-    for name, signal in made.made_up(20, made.WRIST).items():
-        bridge.push(name, signal.samples[:, : int(5 * signal.sampling_rate_hz)], 0.0)
-    bridge.push("eda", np.ones((1, 400), np.float32), time_s)
-    assert bridge.closed >= int(time_s / 5)
-    features, presence = bridge.window()
-    assert np.isfinite(features).all()
-    assert presence[-1].tolist() == [0, 1, 0, 0]
 
 
 def test_window_readiness_and_enrolment(made: SimpleNamespace) -> None:
@@ -270,6 +152,13 @@ def test_the_c_functions_refuse_null_and_small_memory() -> None:
     assert core.mmq_bridge_push(bridge, 2, samples, 4, 0.0) == BAD_MODALITY
     assert core.mmq_bridge_push(bridge, 0, samples, 4, float("inf")) == BAD_TIME
     assert core.mmq_bridge_push(bridge, 0, samples, 0, 0.0) == OK
+    assert core.mmq_bridge_lead_off(None, 0, 1) == NULL
+    assert core.mmq_bridge_lead_off(bridge, 2, 1) == BAD_MODALITY
+    assert core.mmq_bridge_reasons(None, 0, samples) == NULL
+    assert core.mmq_bridge_reasons(bridge, 0, None) == NULL
+    assert core.mmq_bridge_reasons(bridge, 0, samples) == NO_TOKEN
+    assert core.mmq_spatial(None, samples, 1, samples) == NULL
+    assert core.mmq_clock_s(None, 5) == 0
     assert core.mmq_bridge_advance(None, 0.0) == NULL
     assert core.mmq_bridge_token(bridge, None, None, None) == NULL
     assert core.mmq_bridge_window(None, samples, samples) == NULL
@@ -296,7 +185,8 @@ def test_a_spec_that_contradicts_itself_is_refused(field: str, value: float) -> 
     [
         ("kind", 17), ("channels", 0), ("channels", 65), ("fft_size", 100), ("fft_size", 1 << 20),
         ("bands", 9), ("decimate", 0), ("features", 3), ("rate_hz", float("nan")), ("minimum", -1e30),
-        ("anti_alias_sections", 99),
+        ("prefilter_sections", 99), ("outputs", 2), ("outputs", 0), ("max_step", float("nan")),
+        ("max_bad_share", -1.0),
         ("hold_frames", 1 << 30), ("psd_scale", float("nan")), ("baseline_alpha", 2.0),
     ],
 )  # fmt: skip

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.defaults import SUPPORTED_MODALITIES
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd, Normalisation
 from firmware_bridge.native import Bridge, extract_tokens, normalise_tokens
+from firmware_bridge.reasons import Reason
 
+SAMPLES = int(sum(reason for reason in Reason if reason < Reason.WEAK))
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -51,8 +54,8 @@ def test_chunking_does_not_change_tokens(
 
 @FEW
 @given(
-    others=st.sets(st.sampled_from(["eeg", "ecg", "ppg", "eda", "temp", "acc"])),
-    kept=st.sampled_from(["ecg", "ppg", "acc", "eda"]),
+    others=st.sets(st.sampled_from(SUPPORTED_MODALITIES)),
+    kept=st.sampled_from(["ecg", "ppg", "acc", "eda", "emg", "resp"]),
 )
 def test_features_do_not_depend_on_other_modalities(
     made: SimpleNamespace, recording: dict, others: set[str], kept: str
@@ -69,16 +72,18 @@ def test_features_do_not_depend_on_other_modalities(
 
 @MANY
 @given(
-    name=st.sampled_from(["eeg", "ecg", "ppg", "eda", "temp", "acc"]),
+    name=st.sampled_from(SUPPORTED_MODALITIES),
+    channels=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["bytes", "huge", "tiny", "steps", "mixed"]),
     mode=st.sampled_from(["population", "enrolment", "running"]),
 )
 def test_random_bytes_never_give_a_non_finite_feature(
-    made: SimpleNamespace, name: str, seed: int, kind: str, mode: str
+    made: SimpleNamespace, name: str, channels: int, seed: int, kind: str, mode: str
 ) -> None:
     rng, rate = np.random.default_rng(seed), made.ALL[name]
-    front_end = unit_statistics(FrontEnd.wearable({name: rate}), mode)
+    count = {name: channels * 3 if name == "acc" else channels}
+    front_end = unit_statistics(FrontEnd.wearable({name: rate}, made.numbered(count)), mode)
     shape = (len(front_end.modalities[name].channels), int(40 * rate))
     modality = front_end.modalities[name]
     noise = rng.bytes(4 * shape[0] * shape[1])
@@ -92,7 +97,7 @@ def test_random_bytes_never_give_a_non_finite_feature(
             rng.uniform(modality.minimum, modality.maximum, shape[:1] + (40,)), int(rate), axis=1
         )
     elif kind == "mixed":
-        plain = made.made_up(40, {name: rate}, seed=1)[name].samples
+        plain = made.made_up(40, {name: rate}, seed=1, channels=count)[name].samples
         samples = np.where(rng.random(shape) < 0.05, samples, plain)
     stream = extract_tokens(front_end, {name: made.Plain(samples.astype(np.float32), rate)})
     assert not np.isinf(stream.features).any()
@@ -112,10 +117,16 @@ def test_random_bytes_never_give_a_non_finite_feature(
 )
 def test_any_order_of_times_is_harmless(pushes: list[tuple[str, int, float]]) -> None:
     front_end = unit_statistics(FrontEnd.wearable({"ppg": 64, "eda": 4, "acc": 32}, tokens=4), "running")
-    bridge, last = Bridge(front_end), 0
+    bridge, last, seen_s = Bridge(front_end), 0, 0.0
     for name, frames, time_s in pushes:
-        rng = np.random.default_rng(frames)
-        bridge.push(name, rng.random((len(front_end.modalities[name].channels), frames)), time_s)
+        samples = np.random.default_rng(frames).random((len(front_end.modalities[name].channels), frames))
+        if time_s > seen_s + 86_400.001:
+            with pytest.raises(BridgeError, match="over a day ahead"):
+                bridge.push(name, samples, time_s)
+        elif time_s < seen_s + 86_399.999:
+            bridge.push(name, samples, time_s)
+            if frames:
+                seen_s = max(seen_s, time_s + frames / front_end.modalities[name].sampling_rate_hz)
         assert bridge.closed >= last
         last = bridge.closed
         while (token := bridge.pop_token()) is not None:
@@ -135,6 +146,9 @@ def test_any_order_of_times_is_harmless(pushes: list[tuple[str, int, float]]) ->
             "eda": st.floats(1, 200),
             "temp": st.floats(1, 100),
             "acc": st.floats(10, 200),
+            "eog": st.floats(100, 1000),
+            "emg": st.sampled_from([250.0, 1000.0, 2000.0]) | st.floats(100, 4000),
+            "resp": st.sampled_from([10.0, 25.0, 32.0, 250.0]) | st.floats(4, 1000),
         },
     ),
     token_s=st.floats(1, 12),
@@ -151,4 +165,5 @@ def test_the_core_accepts_every_valid_front_end(
     signals = made.made_up(2.5 * token_s, rates)
     stream = extract_tokens(front_end, signals)
     assert len(stream.features) == 2
-    assert stream.presence.all()
+    # Of a token of one second the shape of a wave cannot be told: only what every sample shows.
+    assert not (stream.reasons & SAMPLES).any()

@@ -1,0 +1,100 @@
+/* breath.c: rate and depth of breathing and how both vary, from the extrema of the band-passed context (resp).
+ * Extrema by hysteresis, like the adaptive threshold of Khodadad et al. 2018 (Physiol. Meas. 39(9):094001). */
+#include "kinds.h"
+
+#define FEATURES 4u
+#define HYSTERESIS 0.5f   /* of the context's standard deviation */
+#define SETTLED_S 10.0f   /* a period of the slowest breath: before, the band filter has not seen one */
+#define FLOOR_S 1e-3f
+#define FLOOR_SHARE 1e-3f /* of the mean depth */
+
+void mmq_breath_layout(mmq_state_t *state, mmq_arena_t *arena) {
+    const mmq_modality_t *spec = state->spec;
+    state->breaths = mmq_arena_take(arena, spec->outputs, sizeof *state->breaths);
+    for (uint32_t i = 0; i < spec->outputs; i++) {
+        mmq_ring_layout(state->breaths ? &state->breaths[i].context : NULL, arena, spec->context);
+    }
+}
+
+void mmq_breath_restart(mmq_state_t *state, uint32_t output) {
+    static const mmq_breath_t fresh = {0};
+    mmq_breath_t *breath = state->breaths + output;
+    const mmq_ring_t ring = {breath->context.at, breath->context.capacity, 0, 0};
+    *breath = fresh;
+    breath->context = ring;
+}
+
+void mmq_breath_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n) {
+    const mmq_modality_t *spec = state->spec;
+    mmq_breath_t *breath = state->breaths + output;
+    for (uint32_t i = 0; i < n; i++) {
+        float mean, y;
+        breath->mean += x[i];
+        if (++breath->mean_count < spec->decimate) continue;
+        mean = breath->mean / (float)spec->decimate;
+        breath->mean = 0.0f;
+        breath->mean_count = 0;
+        y = mmq_band(spec->bank, breath->bank, mean);
+        mmq_moments_add(&breath->whole, mean);
+        mmq_moments_add(&breath->band, y);
+        mmq_ring_put(&breath->context, y);
+    }
+}
+
+uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output) {
+    const mmq_breath_t *breath = state->breaths + output;
+    const float rate = state->spec->rate_hz / (float)state->spec->decimate;
+    const uint32_t why = mmq_moments_reasons(state->spec, &breath->whole, &breath->band);
+    return (uint16_t)((float)breath->context.count < SETTLED_S * rate ? why & ~(uint32_t)MMQ_WHY_BAND : why);
+}
+
+/* Walk the context: a maximum counts once y fell by `step` below it, a minimum once y rose by `step` above it,
+ * in turns; the first may be either. Each maximum after the first ends a breath. */
+static void breaths_of(const mmq_ring_t *ring, float step, mmq_spread_t *periods, mmq_spread_t *depths) {
+    float high = mmq_ring_get(ring, 0), low = high, trough = 0.0f;
+    uint32_t high_at = 0, peak_at = 0, peaks = 0;
+    int seek_high = 1, seek_low = 1;
+    for (uint32_t i = 1; i < ring->count; i++) {
+        const float y = mmq_ring_get(ring, i);
+        if (y > high) {
+            high = y;
+            high_at = i;
+        }
+        if (y < low) low = y;
+        if (seek_high && y <= high - step) {
+            if (peaks++) {
+                mmq_spread_add(periods, (float)(high_at - peak_at));
+                mmq_spread_add(depths, high - trough);
+            }
+            peak_at = high_at;
+            low = y;
+            seek_high = 0;
+            seek_low = 1;
+        } else if (seek_low && y >= low + step) {
+            trough = low;
+            high = y;
+            high_at = i;
+            seek_high = 1;
+            seek_low = 0;
+        }
+    }
+}
+
+void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out) {
+    static const mmq_moments_t none = {0};
+    const float rate = state->spec->rate_hz / (float)state->spec->decimate;
+    mmq_breath_t *breath = state->breaths + output;
+    mmq_spread_t all = {0}, periods = {0}, depths = {0};
+    float step;
+    breath->whole = breath->band = none;
+    for (uint32_t i = 0; i < FEATURES; i++) out[i] = MMQ_NAN;
+    for (uint32_t i = 0; i < breath->context.count; i++) mmq_spread_add(&all, mmq_ring_get(&breath->context, i));
+    if (all.n == 0.0f || !((step = HYSTERESIS * mmq_spread_deviation(&all)) > 0.0f)) return;
+    breaths_of(&breath->context, step, &periods, &depths);
+    if (periods.n < 2.0f) return;
+    out[0] = 60.0f * rate / mmq_spread_mean(&periods);
+    out[1] = mmq_logf(mmq_spread_mean(&depths));
+    if (periods.n < 3.0f) return;
+    out[2] = mmq_logf(mmq_spread_deviation(&periods) / rate + FLOOR_S);
+    out[3] = mmq_logf(mmq_spread_deviation(&depths) + FLOOR_SHARE * mmq_spread_mean(&depths));
+}

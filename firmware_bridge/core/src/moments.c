@@ -1,0 +1,60 @@
+/* moments.c: variance and kurtosis of one token from running power sums, the rules on them; mean and deviation. */
+#include "kinds.h"
+
+#include <math.h>
+
+#define ENOUGH 16u /* samples the rules need at least */
+
+void mmq_moments_add(mmq_moments_t *moments, float x) {
+    const float square = x * x;
+    moments->n++;
+    moments->sum += x;
+    moments->square += square;
+    moments->cube += square * x;
+    moments->fourth += square * square;
+}
+
+float mmq_moments_variance(const mmq_moments_t *moments) {
+    const float n = (float)moments->n, mean = moments->n ? moments->sum / n : 0.0f;
+    const float variance = moments->n ? moments->square / n - mean * mean : 0.0f;
+    return variance > 0.0f ? variance : 0.0f;
+}
+
+/* Power sums about 0, not about the mean: the samples' baseline is gone, so the mean is small beside the deviation. */
+float mmq_moments_kurtosis(const mmq_moments_t *moments) {
+    const float n = (float)moments->n, variance = mmq_moments_variance(moments);
+    float mean, fourth;
+    if (!(variance > 0.0f)) return 3.0f;
+    mean = moments->sum / n;
+    fourth = moments->fourth / n - 4.0f * mean * (moments->cube / n);
+    fourth += mean * mean * (6.0f * (moments->square / n) - 3.0f * mean * mean);
+    fourth = fourth / variance / variance; /* one after the other: variance^2 may underflow */
+    return fourth < 1.0f ? 1.0f : fourth;  /* none is smaller: rounding beside a large mean */
+}
+
+/* What is not a number is not judged, and a limit of 0 is never crossed: every comparison is false then. */
+uint16_t mmq_moments_reasons(const mmq_modality_t *spec, const mmq_moments_t *whole, const mmq_moments_t *band) {
+    const float variance = mmq_moments_variance(whole), deviation = sqrtf(variance);
+    uint32_t why = 0;
+    if (whole->n < ENOUGH) return 0;
+    if (deviation < spec->min_deviation) why |= MMQ_WHY_WEAK;
+    if (spec->max_deviation > 0.0f && deviation > spec->max_deviation) why |= MMQ_WHY_STRONG;
+    if (mmq_moments_kurtosis(band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
+    if (mmq_moments_variance(band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
+    return (uint16_t)why;
+}
+
+void mmq_spread_add(mmq_spread_t *spread, float x) {
+    if (spread->n == 0.0f) spread->first = x;
+    x -= spread->first;
+    spread->n += 1.0f;
+    spread->sum += x;
+    spread->square += x * x;
+}
+
+float mmq_spread_mean(const mmq_spread_t *spread) { return spread->first + spread->sum / spread->n; }
+
+float mmq_spread_deviation(const mmq_spread_t *spread) {
+    const float mean = spread->sum / spread->n, variance = spread->square / spread->n - mean * mean;
+    return variance > 0.0f ? sqrtf(variance) : 0.0f;
+}
