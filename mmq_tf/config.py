@@ -163,11 +163,14 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         A name from `preset_names`, or the path of a TOML file.
     overrides
         Dotted keys and TOML values, for example ``training.epochs=5`` or ``model.size="small"``.
+        ``front_end=FILE.json`` takes the whole front end from a file, as `mmq-tf clean` writes it.
 
     Raises
     ------
     MMQError
         If there is no such preset or file, it is not TOML, or a key or value is not allowed.
+    BridgeError
+        If the file of a front end cannot be read.
     """
     text, where = _read_source(str(source))
     try:
@@ -176,6 +179,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise MMQError(f"{where} is not valid TOML: {error}.") from error
     for override in overrides:
         _apply_override(values, override)
+    if isinstance(values.get("front_end"), str):
+        values["front_end"] = FrontEnd.load(values["front_end"])
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
-COMMANDS = ("simulate", "datasets", "train", "export", "verify", "stream")
+COMMANDS = ("simulate", "datasets", "clean", "train", "export", "verify", "stream", "bench")
 
 
 class _LazyGroup(click.Group):

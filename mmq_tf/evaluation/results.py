@@ -237,12 +237,16 @@ def format_cell(row: ResultRow | None) -> str:
     '0.800 [0.750, 0.851]'
     >>> format_cell(ResultRow(method="nano", condition="int8", metric="bytes", mean=91234, n=1))
     '91,234'
+    >>> format_cell(ResultRow(method="core", condition="ica", metric="max_abs_error_uv", mean=2.4e-5, n=1))
+    '2.4e-05'
     """
     if row is None or row.mean is None:
         return "–"
     if row.metric in COUNTS:
         return f"{row.mean:,.0f}"
     digits = 1 if row.metric.endswith("_us") else 3
+    if 0 < abs(row.mean) < 0.5 * 10.0**-digits:
+        return f"{row.mean:.1e}"
     interval = (
         "" if row.low is None or row.high is None else f" [{row.low:.{digits}f}, {row.high:.{digits}f}]"
     )

@@ -1,0 +1,112 @@
+"""`mmq-tf bench`: what the C core costs on a microcontroller, counted and held against its budgets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from firmware_bridge.targets.budgets import Verdict
+    from firmware_bridge.targets.cost import ScenarioCost
+    from firmware_bridge.targets.flash import Flash
+
+
+@click.group(name="bench")
+def command() -> None:
+    """Measure what the parts of mmq-tf cost."""
+
+
+@command.command(name="core")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md)."
+)
+@click.option(
+    "--build", type=click.Path(path_type=Path), default=Path("build/bench"), help="Folder to build in."
+)
+@click.option("--install", is_flag=True, help="Install missing tools with apt, as root.")
+def core(results: Path | None, build: Path, install: bool) -> None:
+    """Count the C core's instructions, flash, stack and memory on a Cortex-M4F, in QEMU.
+
+    SIMULATED signals; counts are the same on every machine, they are not times. Exit code 1 when a budget
+    is exceeded.
+    """
+    from firmware_bridge.targets.budgets import HELD_AT, LEVELS, judge
+    from firmware_bridge.targets.cost import measure_cost
+    from firmware_bridge.targets.flash import measure_flash
+    from firmware_bridge.targets.scenarios import all_scenarios
+    from firmware_bridge.targets.table import M4F
+    from firmware_bridge.targets.tools import require
+
+    if results is not None and results.suffix != ".json":
+        raise MMQError(f"{results}: a results file's name should end in .json.")
+    console = Console()
+    require([M4F], install)
+    with console.status("building for a Cortex-M4F and counting"):
+        scenarios = all_scenarios()
+        costs = {level: measure_cost(scenarios, level, build) for level in LEVELS}
+        flashes = {level: measure_flash(level, build) for level in LEVELS}
+    verdicts = judge(costs, flashes)
+    console.print(_cost_table(costs, HELD_AT))
+    console.print(_flash_table(flashes))
+    console.print(_budget_table(verdicts, HELD_AT))
+    if results:
+        from mmq_tf.cli._core_results import write_core_results
+
+        write_core_results(results, costs, flashes, verdicts)
+        console.print(f"table: {results} and {results.with_suffix('.md')}")
+    exceeded = [verdict.budget.what for verdict in verdicts if not verdict.kept]
+    if exceeded:
+        click.echo(f"over budget: {'; '.join(exceeded)}", err=True)
+        sys.exit(1)
+
+
+def _cost_table(costs: dict[str, list[ScenarioCost]], level: str) -> Table:
+    other = next((name for name in costs if name != level), level)
+    table = Table(title=f"Instructions on a Cortex-M4F, {level}  SIMULATED signals")
+    table.add_column("front end")
+    for name in (
+        "token s", "a token", "its samples", "its features", "longest push", "a second", f"a token, {other}",
+        "int8 window", "state B", "64-bit B", "stack B",
+    ):  # fmt: skip
+        table.add_column(name, justify="right")
+    for cost, beside in zip(costs[level], costs[other], strict=True):
+        counts = (cost.per_token, cost.samples, cost.features, cost.longest_push, cost.per_second)
+        sizes = (cost.state_bytes, cost.host_state_bytes, cost.stack_bytes)
+        numbers = (*counts, beside.per_token, cost.window, *sizes)
+        token_s = f"{cost.scenario.vector.front_end.token_s:g}"
+        table.add_row(cost.scenario.title, token_s, *(f"{number:,.0f}" for number in numbers))
+    again = max(abs(cost.repeat_ticks) for measured in costs.values() for cost in measured)
+    table.caption = (
+        "features: the push that ends a token (wrist set: of the last sensor only). Counted twice: "
+        f"{again} ticks of 0.625 instructions apart."
+    )
+    return table
+
+
+def _flash_table(flashes: dict[str, Flash]) -> Table:
+    table = Table(title="Bytes on a Cortex-M4F (arm-none-eabi-size, all nine modalities)")
+    libraries = list(dict.fromkeys(name for flash in flashes.values() for name in flash.libraries))
+    for name in ("level", "code and constants", "static RAM", *(f"drawn in of {lib}" for lib in libraries)):
+        table.add_column(name, justify="right")
+    for level, flash in flashes.items():
+        numbers = (flash.text, flash.data + flash.bss, *(flash.libraries.get(lib, 0) for lib in libraries))
+        table.add_row(level, *(f"{number:,}" for number in numbers))
+    return table
+
+
+def _budget_table(verdicts: list[Verdict], level: str) -> Table:
+    table = Table(title=f"Budgets, held at {level}")
+    for name in ("", "unit", *verdicts[0].measured, "budget", ""):
+        table.add_column(name)
+    for verdict in verdicts:
+        measured = [f"{number:,.0f}" for number in verdict.measured.values()]
+        state = "[green]kept[/]" if verdict.kept else "[bold red]exceeded[/]"
+        table.add_row(verdict.budget.what, verdict.budget.unit, *measured, f"{verdict.budget.limit:,}", state)
+    return table
