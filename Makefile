@@ -1,9 +1,10 @@
-# Two commands: `make demo` shows the whole job on a simulated cohort, `make test` checks everything.
+# `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
+# core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
 PYTHON ?= python3
 BIN := .venv/bin
 CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 
-.PHONY: demo test install clean
+.PHONY: demo test targets fuzz install clean
 
 install: .venv/.installed
 
@@ -33,6 +34,13 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+targets: install
+	@$(BIN)/python -m firmware_bridge.targets --install
+	@$(BIN)/mmq-tf bench core
+
+fuzz: install
+	@$(BIN)/python -m firmware_bridge.fuzz --install --seconds $(or $(FUZZ_S),30)
 
 clean:
 	rm -rf .venv build demo

@@ -1,0 +1,150 @@
+/* replay.c: see replay.h. Portable C99; the same file on every target. */
+#include "replay.h"
+
+#include <string.h>
+
+#include "vectors.h" /* sizes that fit every vector */
+
+#define FNV_START 14695981039346656037u
+#define FNV_PRIME 1099511628211u
+
+typedef struct {
+    const mmq_spec_t *spec;
+    mmq_bridge_t *bridge;
+    replay_result_t *result;
+    int raw;
+} replay_t;
+
+static uint64_t memory[REPLAY_STATE_BYTES / 8 + 1];
+static float samples[REPLAY_SAMPLES], features[REPLAY_FEATURES];
+static uint8_t presence[MMQ_MAX_MODALITIES];
+static uint16_t reasons[MMQ_MAX_MODALITIES];
+static int8_t window[REPLAY_WINDOW], window_presence[REPLAY_WINDOW_PRESENCE];
+
+static void hash(uint64_t *state, uint64_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; i++) {
+        *state ^= (value >> (8u * i)) & 0xffu;
+        *state *= FNV_PRIME;
+    }
+}
+
+static void hash_floats(uint64_t *state, const float *values, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        hash(state, bits, 4);
+    }
+}
+
+static void hash_window(replay_t *run) {
+    const size_t f = (size_t)run->spec->tokens * run->spec->n_features;
+    const size_t m = (size_t)run->spec->tokens * run->spec->n_modalities;
+    if (mmq_bridge_window_i8(run->bridge, window, window_presence) != MMQ_OK) return; /* not full, or enrolling */
+    for (size_t i = 0; i < f; i++) hash(&run->result->int8, (uint8_t)window[i], 1);
+    for (size_t i = 0; i < m; i++) hash(&run->result->int8, (uint8_t)window_presence[i], 1);
+    run->result->windows++;
+}
+
+static void drain(replay_t *run) {
+    const uint32_t m = run->spec->n_modalities;
+    replay_result_t *result = run->result;
+    int64_t number;
+    int any = 0;
+    while (mmq_bridge_token(run->bridge, features, presence, &number) == MMQ_OK) {
+        any = 1;
+        hash_floats(run->raw ? &result->raw : &result->features, features, run->spec->n_features);
+        if (run->raw) continue;
+        result->tokens++;
+        hash(&result->presence, (uint64_t)number, 8);
+        for (uint32_t i = 0; i < m; i++) hash(&result->presence, presence[i], 1);
+        if (mmq_bridge_reasons(run->bridge, number, reasons) != MMQ_OK) continue;
+        for (uint32_t i = 0; i < m; i++) hash(&result->presence, reasons[i], 2);
+    }
+    if (any && !run->raw) hash_window(run);
+}
+
+/* One operation, its head already read. */
+static const char *operate(replay_t *run, const unsigned char *head, replay_read_t read, void *stream) {
+    uint32_t what, frames, modality;
+    uint64_t mask;
+    double time_s;
+    mmq_status_t status;
+    memcpy(&what, head, 4);
+    memcpy(&frames, head + 4, 4);
+    memcpy(&mask, head + 8, 8);
+    memcpy(&time_s, head + 8, 8);
+    modality = what & 0xffffffu;
+    if (modality >= run->spec->n_modalities) return "the script names a modality the spec does not have";
+    if (what >> 24 == REPLAY_LEAD_OFF) {
+        status = mmq_bridge_lead_off(run->bridge, modality, mask);
+    } else if (what >> 24 == REPLAY_ADVANCE) {
+        status = mmq_bridge_advance(run->bridge, time_s);
+    } else {
+        const size_t n = (size_t)run->spec->modalities[modality].channels * frames;
+        if (n > REPLAY_SAMPLES) return "a push is longer than REPLAY_SAMPLES";
+        if (read(stream, samples, n * sizeof *samples) != n * sizeof *samples) return "the script is cut short";
+        status = mmq_bridge_push(run->bridge, modality, samples, frames, time_s);
+    }
+    if (!run->raw) hash(&run->result->presence, (uint64_t)status, 1);
+    drain(run);
+    return NULL;
+}
+
+static const char *once(replay_t *run, replay_read_t read, void *stream) {
+    unsigned char head[16];
+    const char *problem = NULL;
+    const mmq_status_t status = mmq_bridge_init(memory, sizeof memory, run->spec, &run->bridge);
+    if (status == MMQ_TOO_SMALL) return "the memory is too small";
+    if (status != MMQ_OK) return "the core refuses the spec";
+    while (!problem && read(stream, head, sizeof head) == sizeof head) problem = operate(run, head, read, stream);
+    return problem;
+}
+
+const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(void *stream), void *stream,
+                   replay_result_t *result) {
+    mmq_spec_t raw = *spec;
+    replay_t run = {&raw, NULL, result, 1};
+    const char *problem;
+    memset(result, 0, sizeof *result);
+    result->raw = result->features = result->presence = result->int8 = FNV_START;
+    result->state_bytes = (uint32_t)mmq_bridge_size(spec);
+    raw.normaliser = MMQ_RAW;
+    if ((problem = once(&run, read, stream)) != NULL) return problem;
+    again(stream);
+    run.spec = spec;
+    run.raw = 0;
+    return once(&run, read, stream);
+}
+
+static char *put(char *at, const char *text) {
+    while (*text) *at++ = *text++;
+    return at;
+}
+
+static char *put_hex(char *at, const char *label, uint64_t value) {
+    at = put(at, label);
+    for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(value >> shift) & 15u];
+    return at;
+}
+
+static char *put_count(char *at, const char *label, uint32_t value) {
+    char digits[10];
+    unsigned n = 0;
+    at = put(at, label);
+    do digits[n++] = (char)('0' + value % 10u);
+    while ((value /= 10u) != 0);
+    while (n) *at++ = digits[--n];
+    return at;
+}
+
+void replay_line(const char *name, const replay_result_t *result, char line[REPLAY_LINE]) {
+    char *at = put(line, name);
+    at = put_count(at, " tokens=", result->tokens);
+    at = put_count(at, " windows=", result->windows);
+    at = put_hex(at, " raw=", result->raw);
+    at = put_hex(at, " features=", result->features);
+    at = put_hex(at, " presence=", result->presence);
+    at = put_hex(at, " int8=", result->int8);
+    at = put_count(at, " bytes=", result->state_bytes);
+    *at = '\0';
+}
