@@ -108,7 +108,7 @@ def _empty(front_end: FrontEnd, n: int) -> TokenStream:
 
 
 def _pop_all(bridge: Bridge, tokens: TokenStream, done: int) -> int:
-    while done < len(tokens.features) and (token := bridge.pop_token()) is not None:
+    while done < min(bridge.closed, len(tokens.features)) and (token := bridge.pop_token()) is not None:
         tokens.features[done], tokens.presence[done] = token
         tokens.reasons[done] = bridge.reason_bits(done)
         done += 1

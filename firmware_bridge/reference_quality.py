@@ -95,23 +95,36 @@ def _modality(
     outputs = inherited(name, modality, channels)
     certain = np.ones(outputs.shape, bool)
     if name in WAVE_MODALITIES:
-        cuts = [_ends(channels[:, c] & SPOILING, tokens, renews) for c in range(len(samples))]
-        outputs, certain = _shapes(
-            name, modality, stretches(name, modality, samples, off, cuts), outputs, tokens
-        )
-        while renews and modality.spatial is None and _add_first(cuts, outputs & Reason.STRONG, tokens):
-            outputs = inherited(name, modality, channels)
+        cuts: list[set[int]] = [set() for _ in samples]
+        while True:
             parts = stretches(name, modality, samples, off, cuts)
-            outputs, certain = _shapes(name, modality, parts, outputs, tokens)
+            judged, certain = _shapes(name, modality, parts, outputs, tokens)
+            seen = judged if modality.spatial is None else channels
+            if not (renews and _add_first(cuts, spoilt(seen), tokens)):
+                break
+        outputs = judged
     bad = outputs != 0
     absent = bad.sum(axis=1) > modality.max_bad_share * outputs.shape[1]
     reasons = np.where(absent, np.bitwise_or.reduce(outputs, axis=1), 0)
     return reasons, outputs, np.asarray(certain.all(axis=1))
 
 
-def _ends(spoilt: np.ndarray, tokens: list[tuple[int, int]], renews: bool) -> set[int]:
-    """Frames after the tokens in which a channel's filters filled with something else than the signal."""
-    return {stop for (_, stop), bits in zip(tokens, spoilt, strict=True) if bits and renews}
+def spoilt(seen: np.ndarray) -> np.ndarray:
+    """Mark the tokens after which a channel's filters start anew, from its reasons [n, channels].
+
+    After one that filled them with something else than the signal, and after each that follows until one is
+    good.
+
+    Examples
+    --------
+    >>> step, band = int(Reason.STEP), int(Reason.BAND)
+    >>> spoilt(np.array([[band], [step], [band], [0], [band]])).ravel()
+    array([False,  True,  True, False, False])
+    """
+    out = np.zeros(seen.shape, bool)
+    for k, row in enumerate(seen):
+        out[k] = (row != 0) & (((row & SPOILING) != 0) | (out[k - 1] if k else False))
+    return out
 
 
 def _add_first(cuts: list[set[int]], spoilt: np.ndarray, tokens: list[tuple[int, int]]) -> bool:

@@ -2,8 +2,10 @@
  *
  * Usage: mmq_example GOLDEN_FOLDER
  *
- * It needs no model runtime. `mmq-tf verify` compiles it, runs it and compares; on a board, do the same with your
- * sensors in place of the files, and hand `features` and `presence` to the model (see README.md).
+ * It needs no model runtime, and of memory only the bridge and one push: samples are read from their files as they
+ * are needed. `mmq-tf verify` compiles it, runs it and compares; on a board, do the same with your sensors in place of
+ * the files, and hand `features` and `presence` to the model (see README.md). Where there is no command line (bare
+ * metal), MMQ_GOLDEN_FOLDER says at compile time where the files are.
  *
  * One line a token:   token NUMBER | presence of each modality | features as float32 bits
  * One line a window:  window TOKENS | int8 features | int8 presence
@@ -11,7 +13,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "mmq_bridge.h"
@@ -22,25 +23,22 @@
 #define PATH_BYTES 1024
 #define NPY_HEADER_BYTES 10
 
-/* Read the float32 samples of a .npy file (version 1, little endian, C order). NULL on any problem. */
-static float *read_samples(const char *path, size_t count)
+/* A .npy file of float32 samples [channels][frames], and where its numbers begin. */
+typedef struct {
+    FILE *file;
+    long start;
+} samples_t;
+
+/* Open a .npy file (version 1, little endian, C order). Returns 0 on any problem. */
+static int open_samples(samples_t *samples, const char *path)
 {
     unsigned char head[NPY_HEADER_BYTES];
-    float *samples = NULL;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return NULL;
+    samples->file = fopen(path, "rb");
+    if (samples->file == NULL || fread(head, 1, sizeof head, samples->file) != sizeof head) {
+        return 0;
     }
-    if (fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, "\x93NUMPY\x01", 7) == 0 &&
-        fseek(file, (long)head[8] + 256L * (long)head[9], SEEK_CUR) == 0) {
-        samples = malloc(count * sizeof *samples);
-    }
-    if (samples != NULL && fread(samples, sizeof *samples, count, file) != count) {
-        free(samples);
-        samples = NULL;
-    }
-    (void)fclose(file);
-    return samples;
+    samples->start = NPY_HEADER_BYTES + (long)head[8] + 256L * (long)head[9];
+    return memcmp(head, "\x93NUMPY\x01", 7) == 0;
 }
 
 /* Index of the first frame at or after a time. */
@@ -53,23 +51,35 @@ static uint32_t frame_at(const mmq_golden_t *golden, double time_s)
     return index >= (double)golden->frames ? golden->frames : (uint32_t)index;
 }
 
-/* Push what one sensor measured from `first` to `last`, channel after channel. */
-static mmq_status_t push_frames(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t first,
-                                uint32_t last)
+/* Read frames `first` to `last` of every channel, channel after channel. Returns 0 when the file is too short. */
+static int read_frames(const samples_t *samples, const mmq_golden_t *golden, uint32_t first, uint32_t last,
+                       float *chunk)
+{
+    const uint32_t frames = last - first;
+    uint32_t channel;
+    for (channel = 0; channel < golden->channels; channel++) {
+        const long at = (long)channel * (long)golden->frames + (long)first;
+        if (fseek(samples->file, samples->start + at * (long)sizeof *chunk, SEEK_SET) != 0 ||
+            fread(chunk + (size_t)channel * frames, sizeof *chunk, frames, samples->file) != frames) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Push what one sensor measured in one step. Returns 0 on any problem. */
+static int push_step(mmq_bridge_t *bridge, uint32_t modality, const samples_t *samples, uint32_t step)
 {
     static float chunk[MMQ_GOLDEN_MAX_CHUNK];
     const mmq_golden_t *golden = &mmq_golden[modality];
-    uint32_t frames = last - first;
-    uint32_t channel;
-    if (frames == 0) {
-        return MMQ_OK;
+    const uint32_t first = frame_at(golden, (double)step * MMQ_GOLDEN_STEP_S);
+    const uint32_t last = frame_at(golden, (double)(step + 1) * MMQ_GOLDEN_STEP_S);
+    const double time_s = golden->start_s + (double)first / golden->rate_hz;
+    if (first == last) {
+        return 1;
     }
-    for (channel = 0; channel < golden->channels; channel++) {
-        memcpy(chunk + (size_t)channel * frames, samples + (size_t)channel * golden->frames + first,
-               frames * sizeof *chunk);
-    }
-    return mmq_bridge_push(bridge, modality, chunk, frames,
-                           golden->start_s + (double)first / golden->rate_hz);
+    return read_frames(samples, golden, first, last, chunk) &&
+           mmq_bridge_push(bridge, modality, chunk, last - first, time_s) == MMQ_OK;
 }
 
 static void print_token(const mmq_spec_t *spec, int64_t number, const float *features, const uint8_t *presence)
@@ -123,49 +133,62 @@ static void drain(mmq_bridge_t *bridge, const mmq_spec_t *spec)
     }
 }
 
-int main(int argc, char **argv)
+static int open_all(samples_t *samples, const char *folder)
+{
+    char path[PATH_BYTES];
+    uint32_t m;
+    for (m = 0; m < MMQ_SPEC_MODALITIES; m++) {
+        if (mmq_golden[m].frames == 0) {
+            continue; /* no such sensor in the golden recording */
+        }
+        (void)snprintf(path, sizeof path, "%s/%s", folder, mmq_golden[m].file);
+        if (!open_samples(&samples[m], path)) {
+            (void)fprintf(stderr, "cannot read %s\n", path);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Returns what the program shall return: 0 when everything was replayed. */
+static int replay(const char *folder)
 {
     static uint64_t memory[MMQ_SPEC_BYTES / 8 + 1];
-    static float *samples[MMQ_SPEC_MODALITIES];
-    char path[PATH_BYTES];
-    mmq_spec_t spec = mmq_spec;
+    static samples_t samples[MMQ_SPEC_MODALITIES];
+    static mmq_spec_t spec;
     mmq_bridge_t *bridge;
     uint32_t m, step;
 
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
-        return 2;
-    }
+    spec = mmq_spec;
     spec.enrolment_tokens = MMQ_GOLDEN_ENROLMENT_TOKENS; /* a shorter enrolment than worn, to keep the files small */
     if (mmq_bridge_init(memory, sizeof memory, &spec, &bridge) != MMQ_OK) {
         (void)fprintf(stderr, "mmq_bridge_init refused the spec or the memory\n");
         return 1;
     }
-    for (m = 0; m < MMQ_SPEC_MODALITIES; m++) {
-        const mmq_golden_t *golden = &mmq_golden[m];
-        if (golden->frames == 0) {
-            continue;
-        }
-        (void)snprintf(path, sizeof path, "%s/%s", argv[1], golden->file);
-        samples[m] = read_samples(path, (size_t)golden->frames * golden->channels);
-        if (samples[m] == NULL) {
-            (void)fprintf(stderr, "cannot read %s\n", path);
-            return 1;
-        }
+    if (!open_all(samples, folder)) {
+        return 1;
     }
     for (step = 0; step < MMQ_GOLDEN_STEPS; step++) {
         for (m = 0; m < MMQ_SPEC_MODALITIES; m++) {
-            uint32_t first = frame_at(&mmq_golden[m], (double)step * MMQ_GOLDEN_STEP_S);
-            uint32_t last = frame_at(&mmq_golden[m], (double)(step + 1) * MMQ_GOLDEN_STEP_S);
-            if (push_frames(bridge, m, samples[m], first, last) != MMQ_OK) {
+            if (!push_step(bridge, m, &samples[m], step)) {
                 (void)fprintf(stderr, "push of modality %u failed at step %u\n", (unsigned)m, (unsigned)step);
                 return 1;
             }
             drain(bridge, &spec);
         }
     }
-    for (m = 0; m < MMQ_SPEC_MODALITIES; m++) {
-        free(samples[m]);
-    }
     return 0;
 }
+
+#ifdef MMQ_GOLDEN_FOLDER
+int main(void) { return replay(MMQ_GOLDEN_FOLDER); }
+#else
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
+        return 2;
+    }
+    return replay(argv[1]);
+}
+#endif

@@ -7,3 +7,5 @@ void *mmq_arena_take(mmq_arena_t *arena, size_t count, size_t size) {
     arena->used += bytes;
     return place;
 }
+
+float *mmq_arena_floats(mmq_arena_t *arena, size_t count) { return mmq_arena_take(arena, count, sizeof(float)); }

@@ -12,10 +12,10 @@
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
     const size_t n = spec->outputs;
-    state->bank.states = mmq_arena_take(arena, n * spec->bands * 4u, sizeof(float));
-    state->bank.sums = mmq_arena_take(arena, n * (spec->bands + 1u) * 2u, sizeof(float));
-    state->bank.power = mmq_arena_take(arena, n * (spec->bands + 2u), sizeof(float));
-    state->bank.segment = mmq_arena_take(arena, n * spec->fft_size, sizeof(float));
+    state->bank.states = mmq_arena_floats(arena, n * spec->bands * 4u);
+    state->bank.sums = mmq_arena_floats(arena, n * (spec->bands + 1u) * 2u);
+    state->bank.power = mmq_arena_floats(arena, n * (spec->bands + 2u));
+    state->bank.segment = mmq_arena_floats(arena, n * spec->fft_size);
 }
 
 /* Value k of an output's `size` values, in an array of groups. */
@@ -37,22 +37,7 @@ static float held(const mmq_state_t *state, uint32_t output, uint32_t b) {
            *value(state, state->bank.states, size, output, 4u * b + 3u);
 }
 
-static void next_token(mmq_state_t *state) {
-    const mmq_modality_t *spec = state->spec;
-    mmq_bank_t *bank = &state->bank;
-    for (uint32_t i = 0; i < spec->outputs * (spec->bands + 1u) * 2u; i++) bank->sums[i] = 0.0f;
-    for (uint32_t i = 0; i < spec->outputs * (spec->bands + 2u); i++) bank->power[i] = 0.0f;
-    for (uint32_t o = 0; o < spec->outputs; o++) {
-        for (uint32_t b = 0; b < spec->bands; b++) *sum_at(state, o, 2u * b) = -held(state, o, b);
-    }
-    bank->count = 0;
-    bank->segments = 0;
-    bank->filled = 0;
-}
-
-void mmq_bank_restart(mmq_state_t *state) { state->bank.filled = 0; }
-
-void mmq_bank_restart_output(mmq_state_t *state, uint32_t output) {
+void mmq_bank_restart(mmq_state_t *state, uint32_t output) {
     const uint32_t size = state->spec->bands * 4u;
     for (uint32_t b = 0; b < state->spec->bands; b++) *sum_at(state, output, 2u * b) += held(state, output, b);
     for (uint32_t k = 0; k < size; k++) *value(state, state->bank.states, size, output, k) = 0.0f;
@@ -78,49 +63,38 @@ static void add_power(const mmq_modality_t *spec, const float *work, uint32_t wi
     }
 }
 
-/* One Hann-windowed FFT of each output's segment, of which the newer half stays. */
-static void add_segment(mmq_state_t *state) {
+/* Hann-windowed FFT of the full segments of a group of outputs, of which the newer half stays. */
+static void add_segment(mmq_state_t *state, uint32_t output, uint32_t width, float *segment) {
     const mmq_modality_t *spec = state->spec;
-    const uint32_t n = spec->fft_size;
-    float *work = state->scratch->work;
-    for (uint32_t o = 0, width; o < spec->outputs; o += width) {
-        uint32_t first;
-        float *segment = state->bank.segment + (size_t)o * n;
-        width = mmq_group(spec, spec->outputs, o, &first);
-        MMQ_BY_WIDTH(width, mmq_segment_power, spec, segment, work);
-        for (uint32_t lane = 0; lane < width; lane++) {
-            add_power(spec, work + lane, width, state->bank.power + (size_t)o * (spec->bands + 2u) + lane);
-        }
-        memcpy(segment, segment + (size_t)n / 2 * width, (size_t)n / 2 * width * sizeof(float));
-    }
-    state->bank.segments++;
-    state->bank.filled = n / 2;
+    const size_t half = (size_t)spec->fft_size / 2u * width;
+    float *work = state->scratch.work, *power = state->bank.power + (size_t)output * (spec->bands + 2u);
+    MMQ_BY_WIDTH(width, mmq_segment_power, spec, segment, work);
+    for (uint32_t lane = 0; lane < width; lane++) add_power(spec, work + lane, width, power + lane);
+    memcpy(segment, segment + half, half * sizeof(float));
 }
 
-void mmq_bank_block(mmq_state_t *state, const float *x, uint32_t n) {
+void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
     mmq_bank_t *bank = &state->bank;
-    for (uint32_t o = 0, width; o < spec->outputs; o += width) {
-        uint32_t first;
-        width = mmq_group(spec, spec->outputs, o, &first);
-        MMQ_BY_WIDTH(width, mmq_bank_filter, spec, x + (size_t)o * MMQ_BLOCK, n,
-                     bank->states + (size_t)o * spec->bands * 4u, bank->sums + (size_t)o * (spec->bands + 1u) * 2u);
+    uint32_t first, filled = bank->filled, segments = bank->segments;
+    const uint32_t width = mmq_group(spec, spec->outputs, output, &first);
+    float *segment = bank->segment + (size_t)output * spec->fft_size;
+    (void)stride; /* a group is one piece */
+    MMQ_BY_WIDTH(width, mmq_bank_filter, spec, x, n, bank->states + (size_t)output * spec->bands * 4u,
+                 bank->sums + (size_t)output * (spec->bands + 1u) * 2u);
+    for (uint32_t done = 0, part; done < n; done += part) {
+        part = spec->fft_size - filled < n - done ? spec->fft_size - filled : n - done;
+        memcpy(segment + filled * width, x + done * width, part * width * sizeof(float));
+        filled += part;
+        if (filled < spec->fft_size) continue;
+        add_segment(state, output, width, segment);
+        filled = spec->fft_size / 2u;
+        segments++;
     }
+    if (output + width < spec->outputs) return; /* all groups take the same way: the last one moves the counters on */
     bank->count += n;
-    for (uint32_t done = 0; done < n;) {
-        uint32_t part = spec->fft_size - bank->filled;
-        if (part > n - done) part = n - done;
-        for (uint32_t o = 0, width; o < spec->outputs; o += width) {
-            uint32_t first;
-            float *segment = bank->segment + (size_t)o * spec->fft_size;
-            const float *from = x + (size_t)o * MMQ_BLOCK;
-            width = mmq_group(spec, spec->outputs, o, &first);
-            memcpy(segment + bank->filled * width, from + done * width, part * width * sizeof(float));
-        }
-        bank->filled += part;
-        done += part;
-        if (bank->filled == spec->fft_size) add_segment(state);
-    }
+    bank->segments = segments;
+    bank->filled = filled;
 }
 
 /* Variance of band b of the open token; b = bands: of the unfiltered signal. */
@@ -137,10 +111,10 @@ static float variance(const mmq_state_t *state, uint32_t output, uint32_t b) {
     return result > 0.0f ? result : 0.0f;
 }
 
-uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output) {
+uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
     float deviation;
-    if (state->bank.count < ENOUGH) return 0;
+    if (state->bank.count < ENOUGH || (float)state->bank.count < least) return 0;
     deviation = sqrtf(variance(state, output, spec->bands));
     if (deviation < spec->min_deviation) return MMQ_WHY_WEAK;
     return spec->max_deviation > 0.0f && deviation > spec->max_deviation ? MMQ_WHY_STRONG : 0;
@@ -156,20 +130,28 @@ static float mean_frequency(const mmq_state_t *state, uint32_t output) {
     return moment / whole * spec->rate_hz / (float)(spec->decimate * spec->fft_size);
 }
 
-void mmq_bank_features(mmq_state_t *state, float *out) {
+static void next_token(mmq_state_t *state, uint32_t output) {
+    const mmq_modality_t *spec = state->spec;
+    for (uint32_t b = 0; b <= spec->bands; b++) {
+        *sum_at(state, output, 2u * b) = b < spec->bands ? -held(state, output, b) : 0.0f;
+        *sum_at(state, output, 2u * b + 1u) = 0.0f;
+    }
+    for (uint32_t k = 0; k < spec->bands + 2u; k++) *value(state, state->bank.power, spec->bands + 2u, output, k) = 0.0f;
+    if (output + 1u == spec->outputs) state->bank.count = state->bank.segments = state->bank.filled = 0;
+}
+
+void mmq_bank_features(mmq_state_t *state, uint32_t output, float *out) {
     const mmq_modality_t *spec = state->spec;
     const mmq_bank_t *bank = &state->bank;
-    for (uint32_t o = 0; o < spec->outputs; o++) {
-        for (uint32_t b = 0; b < spec->bands; b++, out++) {
-            const float power = *value(state, bank->power, spec->bands + 2u, o, b);
-            out[0] = bank->count > 1 ? 0.5f * log_floored(variance(state, o, b)) + HALF_LOG_2_PI_E : MMQ_NAN;
-            out[spec->bands] =
-                bank->segments ? log_floored(power / (float)bank->segments * spec->psd_scale) : MMQ_NAN;
-        }
-        out += spec->bands;
-        if (spec->kind != MMQ_EMG) continue;
-        *out++ = bank->count > 1 ? mmq_logf(sqrtf(variance(state, o, spec->bands)) + FLOOR_RMS) : MMQ_NAN;
-        *out++ = mean_frequency(state, o);
+    for (uint32_t b = 0; b < spec->bands; b++, out++) {
+        const float power = *value(state, bank->power, spec->bands + 2u, output, b);
+        out[0] = bank->count > 1 ? 0.5f * log_floored(variance(state, output, b)) + HALF_LOG_2_PI_E : MMQ_NAN;
+        out[spec->bands] = bank->segments ? log_floored(power / (float)bank->segments * spec->psd_scale) : MMQ_NAN;
     }
-    next_token(state);
+    if (spec->kind == MMQ_EMG) {
+        out += spec->bands;
+        out[0] = bank->count > 1 ? mmq_logf(sqrtf(variance(state, output, spec->bands)) + FLOOR_RMS) : MMQ_NAN;
+        out[1] = mean_frequency(state, output);
+    }
+    next_token(state, output);
 }

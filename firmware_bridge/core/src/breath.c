@@ -8,43 +8,11 @@
 #define FLOOR_S 1e-3f
 #define FLOOR_SHARE 1e-3f /* of the mean depth */
 
-void mmq_breath_layout(mmq_state_t *state, mmq_arena_t *arena) {
-    const mmq_modality_t *spec = state->spec;
-    state->breaths = mmq_arena_take(arena, spec->outputs, sizeof *state->breaths);
-    for (uint32_t i = 0; i < spec->outputs; i++) {
-        mmq_ring_layout(state->breaths ? &state->breaths[i].context : NULL, arena, spec->context);
-    }
-}
-
-void mmq_breath_restart(mmq_state_t *state, uint32_t output) {
-    static const mmq_breath_t fresh = {0};
-    mmq_breath_t *breath = state->breaths + output;
-    const mmq_ring_t ring = {breath->context.at, breath->context.capacity, 0, 0};
-    *breath = fresh;
-    breath->context = ring;
-}
-
-void mmq_breath_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n) {
-    const mmq_modality_t *spec = state->spec;
-    mmq_breath_t *breath = state->breaths + output;
-    for (uint32_t i = 0; i < n; i++) {
-        float mean, y;
-        breath->mean += x[i];
-        if (++breath->mean_count < spec->decimate) continue;
-        mean = breath->mean / (float)spec->decimate;
-        breath->mean = 0.0f;
-        breath->mean_count = 0;
-        y = mmq_band(spec->bank, breath->bank, mean);
-        mmq_moments_add(&breath->whole, mean);
-        mmq_moments_add(&breath->band, y);
-        mmq_ring_put(&breath->context, y);
-    }
-}
-
-uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output) {
-    const mmq_breath_t *breath = state->breaths + output;
+uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output, float least) {
+    const mmq_slow_t *breath = state->slow + output;
     const float rate = state->spec->rate_hz / (float)state->spec->decimate;
-    const uint32_t why = mmq_moments_reasons(state->spec, &breath->whole, &breath->band);
+    const uint32_t why = mmq_filter_reasons(&breath->filter, state->spec);
+    if ((float)breath->filter.whole.n < least) return 0;
     return (uint16_t)((float)breath->context.count < SETTLED_S * rate ? why & ~(uint32_t)MMQ_WHY_BAND : why);
 }
 
@@ -81,12 +49,11 @@ static void breaths_of(const mmq_ring_t *ring, float step, mmq_spread_t *periods
 }
 
 void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out) {
-    static const mmq_moments_t none = {0};
     const float rate = state->spec->rate_hz / (float)state->spec->decimate;
-    mmq_breath_t *breath = state->breaths + output;
+    mmq_slow_t *breath = state->slow + output;
     mmq_spread_t all = {0}, periods = {0}, depths = {0};
     float step;
-    breath->whole = breath->band = none;
+    mmq_filter_next_token(&breath->filter);
     for (uint32_t i = 0; i < FEATURES; i++) out[i] = MMQ_NAN;
     for (uint32_t i = 0; i < breath->context.count; i++) mmq_spread_add(&all, mmq_ring_get(&breath->context, i));
     if (all.n == 0.0f || !((step = HYSTERESIS * mmq_spread_deviation(&all)) > 0.0f)) return;

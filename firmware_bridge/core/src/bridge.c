@@ -1,72 +1,58 @@
 /* bridge.c: laying out the caller's memory. */
 #include "mmq_internal.h"
 
-static int64_t nanoseconds(float s) { return (int64_t)((double)s * 1e9 + 0.5); }
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
-/* Beats a context can hold. */
-static size_t beats_of(const mmq_modality_t *m) {
-    return m->kind == MMQ_ECG || m->kind == MMQ_PPG ? m->context / m->refractory + 2u : 0u;
-}
-
-/* Working memory for the most demanding modality. */
-static void layout_scratch(mmq_scratch_t *scratch, const mmq_spec_t *spec, mmq_arena_t *arena) {
-    size_t wave = 0, mixed = 0, work = 0, beats = 0, features = 0, channels = 0, outputs = 0;
-    for (uint32_t i = 0; i < spec->n_modalities; i++) {
-        const mmq_modality_t *m = spec->modalities + i;
-        uint32_t first;
-        const size_t lanes = mmq_is_bank(m) ? mmq_group(m, m->outputs, 0, &first) : 1u;
-        if (mmq_is_wave(m)) wave = larger(wave, (size_t)m->channels * MMQ_BLOCK);
-        if (mmq_is_wave(m) && m->spatial) mixed = larger(mixed, (size_t)m->outputs * MMQ_BLOCK);
-        if (mmq_is_bank(m) || m->kind == MMQ_PPG) work = larger(work, (m->fft_size + 2u) * lanes);
-        if (m->kind == MMQ_PPG) work = larger(work, m->spectrum_samples);
-        beats = larger(beats, beats_of(m));
-        features = larger(features, m->features);
-        channels = larger(channels, m->channels);
-        outputs = larger(outputs, m->outputs);
-    }
-    scratch->wave = mmq_arena_take(arena, wave, sizeof(float));
-    scratch->mixed = mmq_arena_take(arena, mixed, sizeof(float));
-    scratch->work = mmq_arena_take(arena, work, sizeof(float));
-    scratch->sorted = mmq_arena_take(arena, beats, sizeof(float));
-    scratch->held = mmq_arena_take(arena, channels, sizeof(float));
-    scratch->out = mmq_arena_take(arena, features, sizeof(float));
-    scratch->reasons = mmq_arena_take(arena, channels, sizeof(uint16_t));
-    scratch->verdicts = mmq_arena_take(arena, outputs, sizeof(uint16_t));
+/* Working memory of one modality. */
+static void layout_scratch(mmq_scratch_t *scratch, const mmq_modality_t *m, mmq_arena_t *arena) {
+    const int bank = mmq_is_bank(m), pulse = m->kind == MMQ_ECG || m->kind == MMQ_PPG;
+    const size_t wave = mmq_is_wave(m) ? MMQ_BLOCK : 0u, beats = pulse ? m->context / m->refractory + 2u : 0u;
+    uint32_t first;
+    size_t work = bank || m->kind == MMQ_PPG ? (m->fft_size + 2u) * (size_t)mmq_group(m, m->outputs, 0, &first) : 0u;
+    if (work < beats) work = beats;
+    scratch->wave = mmq_arena_floats(arena, wave * m->channels);
+    scratch->mixed = mmq_arena_floats(arena, m->spatial ? wave * m->outputs : 0u);
+    scratch->work = mmq_arena_floats(arena, work);
+    scratch->held = mmq_arena_floats(arena, m->channels);
+    scratch->out = mmq_arena_floats(arena, m->features);
 }
 
 /* Lay the parts of `bridge` out in the arena; with a NULL base only count. */
 static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *arena) {
     const size_t f = spec->n_features, m = spec->n_modalities;
     const size_t learnt = spec->normaliser >= MMQ_ENROLMENT ? f : 0u;
+    size_t end;
     (void)mmq_arena_take(arena, 1, sizeof *bridge);
     bridge->spec = spec;
     bridge->states = mmq_arena_take(arena, m, sizeof *bridge->states);
     bridge->kept = spec->tokens + 4u;
     bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 3u;
-    bridge->features = mmq_arena_take(arena, bridge->capacity * f, sizeof(float));
+    bridge->features = mmq_arena_floats(arena, bridge->capacity * f);
     bridge->reasons = mmq_arena_take(arena, bridge->capacity * m, sizeof(uint16_t));
-    bridge->count = mmq_arena_take(arena, learnt, sizeof(float));
-    bridge->mean = mmq_arena_take(arena, learnt, sizeof(float));
-    bridge->square = mmq_arena_take(arena, learnt, sizeof(float));
-    bridge->token_ns = nanoseconds(spec->token_s);
-    bridge->grace_ns = nanoseconds(spec->grace_s);
-    layout_scratch(&bridge->scratch, spec, arena);
+    bridge->count = mmq_arena_floats(arena, learnt);
+    bridge->mean = mmq_arena_floats(arena, learnt);
+    bridge->square = mmq_arena_floats(arena, learnt);
+    bridge->token_ns = mmq_rounded((double)spec->token_s * 1e9);
+    bridge->grace_ns = mmq_rounded((double)spec->grace_s * 1e9);
     for (uint32_t i = 0, start = 0; i < spec->n_modalities; i++) {
         mmq_state_t counted = {0}, *state = bridge->states ? bridge->states + i : &counted;
         state->spec = spec->modalities + i;
-        state->scratch = &bridge->scratch;
         state->index = i;
-        state->period = (int64_t)(256e9 / (double)state->spec->rate_hz + 0.5);
+        state->period = mmq_rounded(256e9 / (double)state->spec->rate_hz);
         state->period_ns = state->period >> 8;
         state->end_ns = bridge->token_ns;
-        state->renews = spec->version >= 2u;
         state->safe_bits = mmq_quality_safe(state->spec);
+        state->renews = spec->version >= 2u;
         state->feature_start = start;
         start += state->spec->features;
         mmq_state_layout(state, arena);
     }
+    end = arena->used;
+    for (uint32_t i = 0; i < spec->n_modalities; i++) { /* all from the same place on */
+        mmq_scratch_t counted, *scratch = bridge->states ? &bridge->states[i].scratch : &counted;
+        mmq_arena_t rest = *arena;
+        layout_scratch(scratch, spec->modalities + i, &rest);
+        if (end < rest.used) end = rest.used;
+    }
+    arena->used = end;
 }
 
 size_t mmq_bridge_size(const mmq_spec_t *spec) {
@@ -92,10 +78,5 @@ mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq
     *bridge = (mmq_bridge_t *)(void *)arena.base;
     layout(*bridge, spec, &arena);
     mmq_tokens_clear(*bridge);
-    for (uint32_t m = 0; m < spec->n_modalities; m++) {
-        for (uint32_t c = 0; c < spec->modalities[m].channels; c++) {
-            (*bridge)->states[m].channels[c].broken = 1; /* the first good frame restarts everything */
-        }
-    }
     return MMQ_OK;
 }

@@ -4,16 +4,9 @@
 
 #include "mmq_internal.h"
 
-/* moments.c: mean and deviation of some numbers, kept as sums of differences from the first. Starts as zeros. */
-typedef struct {
-    float n, first, sum, square;
-} mmq_spread_t;
-void mmq_spread_add(mmq_spread_t *spread, float x);
-float mmq_spread_mean(const mmq_spread_t *spread);      /* n > 0 */
-float mmq_spread_deviation(const mmq_spread_t *spread); /* population; n > 0 */
-
-/* moments.c: MMQ_WHY_* of the rules that ecg, ppg and resp have in common. */
-uint16_t mmq_moments_reasons(const mmq_modality_t *spec, const mmq_moments_t *whole, const mmq_moments_t *band);
+/* moments.c: MMQ_WHY_* of the rules that ecg, ppg and resp have in common; next_token: forgets the moments. */
+uint32_t mmq_filter_reasons(const mmq_filter_t *filter, const mmq_modality_t *spec);
+void mmq_filter_next_token(mmq_filter_t *filter);
 
 /* spectrum.c: place of the vertex of the parabola through three values, from the middle one, -0.5 to 0.5. */
 float mmq_vertex(float before, float middle, float after);

@@ -165,13 +165,9 @@ void LANE(mmq_segment_power)(const mmq_modality_t *spec, const float *segment, f
     const V *x = (const V *)(const void *)segment;
     const uint32_t n = spec->fft_size / 2;
     V *z = (V *)(void *)work;
-    for (uint32_t i = 0, j = 0; i < n; i++) {
-        uint32_t bit = n;
+    for (uint32_t i = 0, j = 0; i < n; i++, j = mmq_next_reversed(j, n)) {
         z[2 * j] = x[2 * i] * spec->fft_window[2 * i];
         z[2 * j + 1] = x[2 * i + 1] * spec->fft_window[2 * i + 1];
-        do bit >>= 1;
-        while (j & bit ? (j ^= bit, 1) : 0);
-        j |= bit;
     }
     LANE(transform)(z, n, spec->twiddles);
 }

@@ -32,17 +32,15 @@ typedef struct {
     size_t used;
 } mmq_arena_t;
 void *mmq_arena_take(mmq_arena_t *arena, size_t count, size_t size);
+float *mmq_arena_floats(mmq_arena_t *arena, size_t count);
+
+/* push.c: half away from zero */
+int64_t mmq_rounded(double x);
 
 /* logf.c */
 float mmq_nan(void);
 int mmq_is_finite(float x);
 float mmq_logf(float x); /* natural logarithm; x <= 0 gives that of the smallest normal number */
-
-/* biquad.c */
-float mmq_band(const float *coefficients, float *state, float x); /* one band, 4 states */
-
-/* fft.c: in place, n real numbers -> n/2+1 powers |X_k|^2 (the first n/2+1 places; x holds n + 2 numbers) */
-void mmq_power_spectrum(float *x, uint32_t n, const float *twiddles);
 
 /* lanes1.c, lanes8.c: the same operations (lanes.h) on one channel, and on eight side by side: x[sample][lane].
  * The bits of a channel are the same in both. */
@@ -66,7 +64,15 @@ MMQ_SEGMENT_POWER(mmq_segment_power_8);
 #else
 #define MMQ_BY_WIDTH(width, function, ...) function##_1(__VA_ARGS__)
 #endif
-void mmq_transform(float *z, uint32_t n, const float *twiddles); /* lanes1.c: powers in every second place */
+/* lanes1.c: 2 n real numbers as n complex ones, in bit-reversed order -> n + 1 powers in every second place. */
+void mmq_transform(float *z, uint32_t n, const float *twiddles);
+
+/* After place j of n = 2^k in bit-reversed order: carries run from the highest bit down. */
+static inline uint32_t mmq_next_reversed(uint32_t j, uint32_t n) {
+    uint32_t bit = n >> 1;
+    for (; j & bit; bit >>= 1) j ^= bit;
+    return j | bit;
+}
 
 /* sort.c */
 void mmq_sort(float *x, uint32_t n);
@@ -81,26 +87,39 @@ void mmq_ring_layout(mmq_ring_t *ring, mmq_arena_t *arena, uint32_t capacity);
 void mmq_ring_clear(mmq_ring_t *ring);
 void mmq_ring_put(mmq_ring_t *ring, float x);
 float mmq_ring_get(const mmq_ring_t *ring, uint32_t i); /* i = 0 is the oldest */
-float mmq_ring_mean(const mmq_ring_t *ring);
-float mmq_ring_slope(const mmq_ring_t *ring);     /* least squares, per sample; count >= 2 */
-float mmq_ring_deviation(const mmq_ring_t *ring); /* population standard deviation of what the slope leaves */
+/* Least squares slope per sample, and population standard deviation of what it leaves; count >= 2. */
+float mmq_ring_line(const mmq_ring_t *ring, float *deviation);
 
 /* moments.c: of the samples of one token, for the quality rules. Samples have their baseline removed. */
 typedef struct {
     uint32_t n;
     float sum, square, cube, fourth;
 } mmq_moments_t;
-void mmq_moments_add(mmq_moments_t *moments, float x);
-float mmq_moments_variance(const mmq_moments_t *moments); /* population; >= 0; 0 when empty */
-float mmq_moments_kurtosis(const mmq_moments_t *moments); /* fourth moment / variance^2; 3 when flat or empty */
+
+/* moments.c: mean and deviation of some numbers, kept as sums of differences from the first. Starts as zeros. */
+typedef struct {
+    float n, first, sum, square;
+} mmq_spread_t;
+void mmq_spread_add(mmq_spread_t *spread, float x);
+float mmq_spread_mean(const mmq_spread_t *spread);      /* n > 0 */
+float mmq_spread_deviation(const mmq_spread_t *spread); /* population; n > 0 */
+
+/* biquad.c: a band filter, and the moments of what goes in and comes out since the token began. */
+typedef struct {
+    float states[4];
+    mmq_moments_t whole, band;
+} mmq_filter_t;
+float mmq_filter(mmq_filter_t *filter, const float *coefficients, float x);
 
 /* What a channel's samples were like since the token began. */
 typedef struct {
     float last;
     uint32_t flat_run, lost_run;                /* up to now, across tokens */
     uint32_t good, saturated, ranged, lead_off; /* in this token */
-    uint8_t have_last, broken, fresh;           /* broken: the filters wait for a good sample and start anew */
-    uint8_t flat, step;                         /* seen in this token */
+    uint8_t spoilt;                             /* its last token was spoilt, or bad after a spoilt one */
+    uint16_t seen;                              /* in this token: MMQ_WHY_FLAT and _STEP, at its end all */
+    uint8_t alive, fresh;                       /* not alive: the filters wait for a good sample and start anew */
+    uint8_t off;                                /* the driver says that the lead is */
 } mmq_channel_t;
 
 /* bank.c: eeg, eog, emg. In groups of MMQ_LANES outputs, lane by lane, then single ones: see mmq_group(). */
@@ -138,75 +157,62 @@ typedef struct {
     mmq_beats_t beats;
     mmq_ring_t spectrum;          /* ppg: the context at the spectrum's rate */
     uint32_t spectrum_phase, slow; /* `slow`: samples of this token in the spectrum ring */
-    float bank[4];
-    mmq_moments_t whole, band;    /* of this token: before and after the band filter */
+    mmq_filter_t filter;
 } mmq_pulse_t;
 
-/* slow.c: one output of eda or temp. */
+/* slow.c: one output of eda, temp or resp. */
 typedef struct {
-    mmq_ring_t context;
-    float sum, first;   /* of this token: first sample, sum of differences from it */
-    uint32_t count;
+    mmq_ring_t context; /* at the decimated rate; resp: band-passed */
     float mean;         /* decimation: sum so far of the samples of one mean */
     uint32_t mean_count;
+    mmq_spread_t token; /* eda, temp: of this token */
+    mmq_filter_t filter; /* resp */
 } mmq_slow_t;
-
-/* breath.c: one output of resp. */
-typedef struct {
-    mmq_ring_t context; /* band-passed, at the decimated rate */
-    float bank[4];
-    float mean;
-    uint32_t mean_count;
-    mmq_moments_t whole, band;
-} mmq_breath_t;
 
 /* motion.c: one accelerometer. */
 typedef struct {
-    float sums[3], first, sum, square; /* magnitude less the token's first */
-    float step_square, steps, active;
+    mmq_spread_t magnitude;
+    float sums[3], step_square, steps, active;
+} mmq_motion_token_t;
+typedef struct {
     float tilt[3], previous[3];
-    uint32_t count;
     uint8_t have_tilt, have_previous;
+    mmq_motion_token_t token;
 } mmq_motion_t;
 
-/* Working memory all modalities share; nothing in it outlives a call. */
+/* Working memory: that of all modalities begins at the same place, nothing in it outlives a call. */
 typedef struct {
     float *wave;  /* [channels][MMQ_BLOCK], in groups */
     float *mixed; /* [outputs][MMQ_BLOCK], in groups, where a modality has a spatial matrix */
-    float *work;  /* (fft_size + 2) * lanes */
-    float *sorted; /* beats of a context */
+    float *work;  /* (fft_size + 2) * lanes, or the beats of a context */
     float *held;  /* [channels] */
-    float *out;   /* [features of one modality] */
-    uint16_t *reasons;  /* [channels] */
-    uint16_t *verdicts; /* [outputs] */
+    float *out;   /* [features] */
 } mmq_scratch_t;
 
 /* State of one modality. */
 typedef struct {
     const mmq_modality_t *spec;
-    const mmq_scratch_t *scratch;
+    mmq_scratch_t scratch;
     uint32_t index, feature_start;
     int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
     int64_t next_ns; /* when the next frame is due */
     int64_t end_ns;  /* of the open token */
     int64_t token;  /* token that frame belongs to */
-    uint64_t lead_off;
     uint32_t started, phase, safe_bits;
+    uint32_t alive; /* channels */
     uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
     mmq_channel_t *channels;
     float *baseline;  /* [channels][2]: running baseline less the first sample, first sample */
     float *prefilter; /* [channels][prefilter_sections][2] */
     mmq_bank_t bank;
-    mmq_pulse_t *pulses;   /* [outputs], one of these by kind */
+    mmq_pulse_t *pulses; /* [outputs], one of these by kind */
     mmq_slow_t *slow;
-    mmq_breath_t *breaths;
     mmq_motion_t *motions;
 } mmq_state_t;
 
 struct mmq_bridge {
     const mmq_spec_t *spec;
     mmq_state_t *states;
-    mmq_scratch_t scratch;
     uint32_t capacity;  /* tokens in the ring */
     uint32_t kept;      /* closed tokens that stay readable */
     float *features;    /* [capacity][F] */
@@ -236,51 +242,37 @@ static inline uint32_t mmq_group(const mmq_modality_t *spec, uint32_t signals, u
     return wide ? MMQ_LANES : 1u;
 }
 
-void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_state_restart(mmq_state_t *state);                          /* everything, after a gap */
-void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel); /* one channel came back */
-void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n); /* n <= MMQ_BLOCK */
-uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *features); /* token's end: why absent, features */
-
-/* Where signal i of `signals` lies in a block: the first of its group, and how many lanes the group has. */
-uint32_t mmq_group(const mmq_modality_t *spec, uint32_t signals, uint32_t i, uint32_t *first);
-
 /* spatial.c */
-void mmq_mix(mmq_state_t *state, uint32_t n); /* scratch wave -> mixed */
+const float *mmq_mix(const mmq_state_t *state, uint32_t n); /* scratch wave -> mixed */
 
 /* quality.c */
 uint32_t mmq_quality_safe(const mmq_modality_t *spec); /* bits of a magnitude that surely keeps range and rails */
 void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);
 void mmq_quality_lost(mmq_state_t *state, int64_t frames);
-uint16_t mmq_quality_channel(const mmq_state_t *state, uint32_t channel, float token_s); /* MMQ_WHY_* */
+void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
 
-/* Each kind, one output at a time: `x` are `n` decimated samples without baseline (slow, motion: as they
- * came, motion three rows `stride` apart; breath: not decimated). `_quality` judges the open token, `_features` also
- * prepares the next one. */
+/* Each kind, one output at a time; bank.c a group of outputs. `x` are `n` decimated samples without baseline (slow,
+ * motion: as they came, motion three rows `stride` apart; resp: not decimated). `_quality` judges the open token once it
+ * has at `least` so many samples, `_features` also prepares the next one. */
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_bank_restart(mmq_state_t *state);
-void mmq_bank_restart_output(mmq_state_t *state, uint32_t output);
-void mmq_bank_block(mmq_state_t *state, const float *x, uint32_t n); /* all outputs: x [outputs][MMQ_BLOCK] */
-uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output);
-void mmq_bank_features(mmq_state_t *state, float *out); /* all outputs */
+void mmq_bank_restart(mmq_state_t *state, uint32_t output);
+void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
+uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output, float least);
+void mmq_bank_features(mmq_state_t *state, uint32_t output, float *out);
 
 void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena);
 void mmq_pulse_restart(mmq_state_t *state, uint32_t output);
-void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
-uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output);
+void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
+uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output, float least);
 void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out);
 
 void mmq_slow_layout(mmq_state_t *state, mmq_arena_t *arena);
 void mmq_slow_restart(mmq_state_t *state, uint32_t output);
-void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
+void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
 void mmq_eda_features(mmq_state_t *state, uint32_t output, float *out);
 void mmq_temp_features(mmq_state_t *state, uint32_t output, float *out);
-
-void mmq_breath_layout(mmq_state_t *state, mmq_arena_t *arena);
-void mmq_breath_restart(mmq_state_t *state, uint32_t output);
-void mmq_breath_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n);
-uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output);
+uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output, float least);
 void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out);
 
 void mmq_motion_layout(mmq_state_t *state, mmq_arena_t *arena);
@@ -300,8 +292,7 @@ void mmq_normalise(mmq_bridge_t *bridge, int64_t token, float *features, const u
 
 /* tokens.c */
 void mmq_tokens_clear(mmq_bridge_t *bridge);
-void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state);
-void mmq_tokens_close(mmq_bridge_t *bridge, int64_t until);
+void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state); /* and settles at the token's end */
 void mmq_tokens_settle(mmq_bridge_t *bridge, int64_t now_ns);
 
 #endif

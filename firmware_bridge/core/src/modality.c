@@ -1,56 +1,65 @@
 /* modality.c: one modality's state: memory, restart, the way of a block of frames to its features. */
 #include "mmq_internal.h"
 
-/* What leaves filters and contexts full of something else than the signal: they start anew with the next token. */
-#define SPOILING (uint32_t)(MMQ_WHY_SATURATED | MMQ_WHY_STEP | MMQ_WHY_STRONG)
 #define BAD_WEIGHT 0.25f /* share of an output's weights on bad channels that makes it bad */
+/* What leaves filters and contexts full of something else than the signal: they start anew with the next token, and
+ * again until a token is good (an electrode's pop decays for a while). */
+#define SPOILING (uint32_t)(MMQ_WHY_SATURATED | MMQ_WHY_STEP | MMQ_WHY_STRONG)
+#define BANKS (1u << MMQ_EEG | 1u << MMQ_EOG | 1u << MMQ_EMG)
+#define WAVES (BANKS | 1u << MMQ_ECG | 1u << MMQ_PPG | 1u << MMQ_RESP)
 
-/* Kinds that share their code; what the build leaves out falls away here. */
-typedef enum { BANK, PULSE, BREATH, SLOW, MOTION, NONE } family_t;
+/* What a kind does with each of its outputs. What the build leaves out falls away here: nothing else names it. */
+typedef struct {
+    void (*layout)(mmq_state_t *state, mmq_arena_t *arena); /* of all outputs */
+    void (*restart)(mmq_state_t *state, uint32_t output);
+    void (*block)(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
+    uint16_t (*quality)(const mmq_state_t *state, uint32_t output, float least);
+    void (*features)(mmq_state_t *state, uint32_t output, float *out);
+} kind_t;
 
-static family_t family(const mmq_modality_t *spec) {
+#define IF(kinds, function) ((kinds) ? (function) : NULL)
+#define KIND(kinds, files, quality, features)                                                                       \
+    {IF(kinds, mmq_##files##_layout), IF(kinds, mmq_##files##_restart), IF(kinds, mmq_##files##_block),             \
+     IF(kinds, quality), IF(kinds, features)}
+
+static uint16_t no_rules(const mmq_state_t *state, uint32_t output, float least) {
+    (void)state, (void)output, (void)least;
+    return 0;
+}
+
+static const kind_t bank = KIND(MMQ_HAS_BANK, bank, mmq_bank_quality, mmq_bank_features);
+static const kind_t pulse = KIND(MMQ_HAS_PULSE, pulse, mmq_pulse_quality, mmq_pulse_features);
+static const kind_t breath = KIND(MMQ_HAS(MMQ_RESP), slow, mmq_breath_quality, mmq_breath_features);
+static const kind_t eda = KIND(MMQ_HAS(MMQ_EDA), slow, no_rules, mmq_eda_features);
+static const kind_t temp = KIND(MMQ_HAS(MMQ_TEMP), slow, no_rules, mmq_temp_features);
+static const kind_t motion = KIND(MMQ_HAS(MMQ_ACC), motion, no_rules, mmq_motion_features);
+
+static const kind_t *kind_of(const mmq_modality_t *spec) {
     switch (spec->kind) {
-    case MMQ_EEG:
-    case MMQ_EOG:
-    case MMQ_EMG: return MMQ_HAS_BANK ? BANK : NONE;
     case MMQ_ECG:
-    case MMQ_PPG: return MMQ_HAS_PULSE ? PULSE : NONE;
-    case MMQ_RESP: return MMQ_HAS(MMQ_RESP) ? BREATH : NONE;
-    case MMQ_ACC: return MMQ_HAS(MMQ_ACC) ? MOTION : NONE;
-    default: return MMQ_HAS_SLOW ? SLOW : NONE;
+    case MMQ_PPG: return &pulse;
+    case MMQ_RESP: return &breath;
+    case MMQ_EDA: return &eda;
+    case MMQ_TEMP: return &temp;
+    case MMQ_ACC: return &motion;
+    default: return &bank;
     }
 }
 
-int mmq_is_bank(const mmq_modality_t *spec) { return family(spec) == BANK; }
+int mmq_is_bank(const mmq_modality_t *spec) { return (int)(BANKS >> spec->kind & 1u); }
 
-int mmq_is_wave(const mmq_modality_t *spec) { return family(spec) <= BREATH; }
+int mmq_is_wave(const mmq_modality_t *spec) { return (int)(WAVES >> spec->kind & 1u); }
+
+/* Channels of one output: the three axes of an accelerometer. With a matrix each output has its own weights instead. */
+static uint32_t axes_of(const mmq_modality_t *spec) { return spec->kind == MMQ_ACC ? 3u : 1u; }
 
 void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
+    const size_t waves = mmq_is_wave(spec) ? spec->channels : 0u;
     state->channels = mmq_arena_take(arena, spec->channels, sizeof *state->channels);
-    if (mmq_is_wave(spec)) {
-        state->baseline = mmq_arena_take(arena, 2u * spec->channels, sizeof(float));
-        state->prefilter = mmq_arena_take(arena, (size_t)spec->channels * spec->prefilter_sections * 2u, sizeof(float));
-    }
-    switch (family(spec)) {
-    case BANK: if (MMQ_HAS_BANK) mmq_bank_layout(state, arena); break;
-    case PULSE: if (MMQ_HAS_PULSE) mmq_pulse_layout(state, arena); break;
-    case BREATH: if (MMQ_HAS(MMQ_RESP)) mmq_breath_layout(state, arena); break;
-    case SLOW: if (MMQ_HAS_SLOW) mmq_slow_layout(state, arena); break;
-    case MOTION: if (MMQ_HAS(MMQ_ACC)) mmq_motion_layout(state, arena); break;
-    default: break;
-    }
-}
-
-static void restart_output(mmq_state_t *state, uint32_t output) {
-    switch (family(state->spec)) {
-    case BANK: if (MMQ_HAS_BANK) mmq_bank_restart_output(state, output); break;
-    case PULSE: if (MMQ_HAS_PULSE) mmq_pulse_restart(state, output); break;
-    case BREATH: if (MMQ_HAS(MMQ_RESP)) mmq_breath_restart(state, output); break;
-    case SLOW: if (MMQ_HAS_SLOW) mmq_slow_restart(state, output); break;
-    case MOTION: if (MMQ_HAS(MMQ_ACC)) mmq_motion_restart(state, output); break;
-    default: break;
-    }
+    state->baseline = mmq_arena_floats(arena, 2u * waves);
+    state->prefilter = mmq_arena_floats(arena, 2u * waves * spec->prefilter_sections);
+    kind_of(spec)->layout(state, arena);
 }
 
 void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
@@ -63,25 +72,25 @@ void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
         float *states = state->prefilter + (size_t)first * size + (channel - first);
         for (uint32_t k = 0; k < size; k++) states[(size_t)k * width] = 0.0f;
     }
-    if (!spec->spatial) restart_output(state, spec->kind == MMQ_ACC ? channel / 3u : channel);
+    if (!spec->spatial) kind_of(spec)->restart(state, channel / axes_of(spec));
 }
 
 void mmq_state_restart(mmq_state_t *state) {
     state->phase = 0;
+    state->bank.filled = 0;
     for (uint32_t c = 0; c < state->spec->channels; c++) mmq_state_restart_channel(state, c);
-    for (uint32_t o = 0; o < state->spec->outputs; o++) restart_output(state, o);
-    if (MMQ_HAS_BANK && mmq_is_bank(state->spec)) mmq_bank_restart(state);
+    for (uint32_t o = 0; o < state->spec->outputs; o++) kind_of(state->spec)->restart(state, o);
 }
 
-/* Condition one group of channels into the scratch; a broken channel gives zeros. */
+/* Condition one group of channels into the scratch; a channel that is not alive gives zeros. */
 static uint32_t condition(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n, uint32_t first,
                           uint32_t width) {
     const mmq_modality_t *spec = state->spec;
-    float *wave = state->scratch->wave + (size_t)first * MMQ_BLOCK;
+    float *wave = state->scratch.wave + (size_t)first * MMQ_BLOCK;
     float *prefilter = state->prefilter + (size_t)first * spec->prefilter_sections * 2u;
     uint32_t kept;
     for (uint32_t c = first; c < first + width; c++) {
-        if (state->channels[c].fresh && !state->channels[c].broken) {
+        if (state->channels[c].fresh && state->channels[c].alive) {
             state->baseline[first + c] = 0.0f; /* 2 * first + (c - first) */
             state->baseline[first + c + width] = frames[(size_t)c * stride];
             state->channels[c].fresh = 0;
@@ -90,124 +99,86 @@ static uint32_t condition(mmq_state_t *state, const float *frames, uint32_t stri
     kept = MMQ_BY_WIDTH(width, mmq_condition, spec, frames + (size_t)first * stride, stride, n, state->phase,
                         state->baseline + 2u * first, prefilter, wave);
     for (uint32_t c = first; c < first + width; c++) {
-        for (uint32_t i = 0; state->channels[c].broken && i < kept; i++) wave[(size_t)i * width + (c - first)] = 0.0f;
+        for (uint32_t i = 0; !state->channels[c].alive && i < kept; i++) wave[(size_t)i * width + (c - first)] = 0.0f;
     }
     return kept;
 }
 
-static void wave_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n) {
+static uint32_t condition_all(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    const float *x = state->scratch->wave;
     uint32_t kept = 0, first;
     for (uint32_t c = 0, width; c < spec->channels; c += width) {
         width = mmq_group(spec, spec->channels, c, &first);
         kept = condition(state, frames, stride, n, c, width);
     }
     state->phase = (state->phase + n) % spec->decimate;
-    if (kept == 0) return;
-    if (MMQ_HAS(MMQ_EEG) && spec->spatial) {
-        mmq_mix(state, kept);
-        x = state->scratch->mixed;
-    }
-    if (MMQ_HAS_BANK && mmq_is_bank(spec)) mmq_bank_block(state, x, kept);
-    for (uint32_t o = 0; o < spec->outputs && !mmq_is_bank(spec); o++, x += MMQ_BLOCK) {
-        if (MMQ_HAS(MMQ_RESP) && spec->kind == MMQ_RESP) mmq_breath_block(state, o, x, kept);
-        if (MMQ_HAS_PULSE && spec->kind != MMQ_RESP) mmq_pulse_block(state, o, x, kept);
-    }
+    return kept;
+}
+
+static int are_alive(const mmq_channel_t *channels, uint32_t n) {
+    while (n && channels[n - 1u].alive) n--;
+    return n == 0;
 }
 
 void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    if (mmq_is_wave(spec)) {
-        wave_block(state, frames, stride, n);
-        return;
+    const uint32_t axes = axes_of(spec);
+    const int wave = mmq_is_wave(spec);
+    if (wave) {
+        n = condition_all(state, frames, stride, n);
+        if (n == 0) return;
+        frames = state->scratch.wave;
+        stride = MMQ_BLOCK;
+        if (MMQ_HAS(MMQ_EEG) && spec->spatial) frames = mmq_mix(state, n);
     }
-    for (uint32_t o = 0; o < spec->outputs; o++) {
-        if (MMQ_HAS(MMQ_ACC) && spec->kind == MMQ_ACC) {
-            const mmq_channel_t *axes = state->channels + (size_t)3 * o;
-            if (axes[0].broken || axes[1].broken || axes[2].broken) continue;
-            mmq_motion_block(state, o, frames + (size_t)3 * o * stride, stride, n);
-        } else if (MMQ_HAS_SLOW && !state->channels[o].broken) {
-            mmq_slow_block(state, o, frames + (size_t)o * stride, n);
+    for (uint32_t o = 0, first, width; o < spec->outputs; o += width) {
+        width = mmq_group(spec, spec->outputs, o, &first);
+        if (wave || are_alive(state->channels + axes * o, axes)) {
+            kind_of(spec)->block(state, o, frames + (size_t)axes * o * stride, stride, n);
         }
     }
 }
 
-/* The rules for the shape of a signal, once half a token of it came since the last restart. */
-static uint16_t shape(const mmq_state_t *state, uint32_t output, float token_s) {
-    const mmq_modality_t *spec = state->spec;
-    const float half = 0.5f * token_s * spec->rate_hz / (float)spec->decimate;
-    switch (family(spec)) {
-    case BANK: return MMQ_HAS_BANK && (float)state->bank.count >= half ? mmq_bank_quality(state, output) : 0;
-    case PULSE:
-        if (!MMQ_HAS_PULSE || (float)state->pulses[output].whole.n < half) return 0;
-        return mmq_pulse_quality(state, output);
-    case BREATH:
-        if (!MMQ_HAS(MMQ_RESP) || (float)state->breaths[output].whole.n < half) return 0;
-        return mmq_breath_quality(state, output);
-    default: return 0;
-    }
-}
-
 /* What the channels behind an output suffer from. */
-static uint16_t inherited(const mmq_state_t *state, const uint16_t *reasons, uint32_t output) {
+static uint32_t inherited(const mmq_state_t *state, uint32_t output) {
     const mmq_modality_t *spec = state->spec;
-    const uint32_t n = spec->channels;
+    const uint32_t n = spec->channels, axes = axes_of(spec);
     float whole = 0.0f, bad = 0.0f;
     uint32_t why = 0;
-    if (spec->kind == MMQ_ACC) return reasons[3 * output] | reasons[3 * output + 1] | reasons[3 * output + 2];
-    if (!spec->spatial) return reasons[output];
+    for (uint32_t c = axes * output; !spec->spatial && c < axes * (output + 1u); c++) why |= state->channels[c].seen;
+    if (!spec->spatial) return why;
     for (uint32_t c = 0; c < n; c++) {
         const float weight = spec->spatial[(size_t)output * n + c], size = weight < 0.0f ? -weight : weight;
         whole += size;
-        if (reasons[c]) bad += size;
-        if (size > 0.0f) why |= reasons[c];
+        if (state->channels[c].seen) bad += size;
+        if (size > 0.0f) why |= state->channels[c].seen;
     }
-    return bad > BAD_WEIGHT * whole || !(whole > 0.0f) ? (uint16_t)why : 0;
-}
-
-static void features_of(mmq_state_t *state, uint32_t output, float *out) {
-    switch (family(state->spec)) {
-    case PULSE: if (MMQ_HAS_PULSE) mmq_pulse_features(state, output, out); break;
-    case BREATH: if (MMQ_HAS(MMQ_RESP)) mmq_breath_features(state, output, out); break;
-    case MOTION: if (MMQ_HAS(MMQ_ACC)) mmq_motion_features(state, output, out); break;
-    case SLOW:
-        if (state->spec->kind == MMQ_TEMP && MMQ_HAS(MMQ_TEMP)) mmq_temp_features(state, output, out);
-        if (state->spec->kind == MMQ_EDA && MMQ_HAS(MMQ_EDA)) mmq_eda_features(state, output, out);
-        break;
-    default: break;
-    }
-}
-
-static void features(mmq_state_t *state, float *out) {
-    const mmq_modality_t *spec = state->spec;
-    if (MMQ_HAS_BANK && mmq_is_bank(spec)) {
-        mmq_bank_features(state, out);
-        return;
-    }
-    for (uint32_t o = 0; o < spec->outputs; o++) features_of(state, o, out + o * (spec->features / spec->outputs));
+    return bad > BAD_WEIGHT * whole || !(whole > 0.0f) ? why : 0;
 }
 
 uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *out) {
     const mmq_modality_t *spec = state->spec;
+    const kind_t *kind = kind_of(spec);
     const uint32_t size = spec->features / spec->outputs;
-    uint16_t *reasons = state->scratch->reasons, *verdicts = state->scratch->verdicts;
+    const float half = 0.5f * token_s * spec->rate_hz / (float)spec->decimate; /* samples since the last restart */
     uint32_t bad = 0, why = 0;
-    for (uint32_t c = 0; c < spec->channels; c++) reasons[c] = mmq_quality_channel(state, c, token_s);
+    mmq_quality_token(state, token_s);
     for (uint32_t o = 0; o < spec->outputs; o++) {
-        verdicts[o] = inherited(state, reasons, o);
-        if (!verdicts[o]) verdicts[o] = shape(state, o, token_s);
-        bad += verdicts[o] != 0;
-        why |= verdicts[o];
+        uint32_t verdict = inherited(state, o);
+        if (!verdict) verdict = kind->quality(state, o, half);
+        bad += verdict != 0;
+        why |= verdict;
+        if (!spec->spatial && spec->kind != MMQ_ACC) state->channels[o].seen |= (uint16_t)verdict;
+        kind->features(state, o, out); /* always: it also prepares the next token */
+        for (uint32_t i = 0; i < size; i++, out++) {
+            if (verdict) *out = MMQ_NAN;
+        }
     }
-    features(state, out); /* always: it also prepares the next token */
-    for (uint32_t i = 0; i < spec->features; i++) {
-        if (verdicts[i / size]) out[i] = MMQ_NAN;
+    for (uint32_t c = 0; state->renews && c < spec->channels; c++) {
+        mmq_channel_t *channel = state->channels + c;
+        channel->spoilt = channel->seen && (channel->spoilt || channel->seen & SPOILING);
+        if (channel->spoilt) mmq_state_restart_channel(state, c);
     }
     mmq_quality_next_token(state);
-    for (uint32_t c = 0; state->renews && c < spec->channels; c++) {
-        const uint32_t suffered = reasons[c] | (spec->spatial || spec->kind == MMQ_ACC ? 0u : verdicts[c]);
-        if (suffered & SPOILING) mmq_state_restart_channel(state, c);
-    }
     return bad && (float)bad > spec->max_bad_share * (float)spec->outputs ? (uint16_t)why : 0;
 }

@@ -5,15 +5,6 @@
 
 #define ENOUGH 16u /* samples the rules need at least */
 
-void mmq_moments_add(mmq_moments_t *moments, float x) {
-    const float square = x * x;
-    moments->n++;
-    moments->sum += x;
-    moments->square += square;
-    moments->cube += square * x;
-    moments->fourth += square * square;
-}
-
 float mmq_moments_variance(const mmq_moments_t *moments) {
     const float n = (float)moments->n, mean = moments->n ? moments->sum / n : 0.0f;
     const float variance = moments->n ? moments->square / n - mean * mean : 0.0f;
@@ -33,15 +24,20 @@ float mmq_moments_kurtosis(const mmq_moments_t *moments) {
 }
 
 /* What is not a number is not judged, and a limit of 0 is never crossed: every comparison is false then. */
-uint16_t mmq_moments_reasons(const mmq_modality_t *spec, const mmq_moments_t *whole, const mmq_moments_t *band) {
-    const float variance = mmq_moments_variance(whole), deviation = sqrtf(variance);
+uint32_t mmq_filter_reasons(const mmq_filter_t *filter, const mmq_modality_t *spec) {
+    const float variance = mmq_moments_variance(&filter->whole), deviation = sqrtf(variance);
     uint32_t why = 0;
-    if (whole->n < ENOUGH) return 0;
+    if (filter->whole.n < ENOUGH) return 0;
     if (deviation < spec->min_deviation) why |= MMQ_WHY_WEAK;
     if (spec->max_deviation > 0.0f && deviation > spec->max_deviation) why |= MMQ_WHY_STRONG;
-    if (mmq_moments_kurtosis(band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
-    if (mmq_moments_variance(band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
-    return (uint16_t)why;
+    if (mmq_moments_kurtosis(&filter->band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
+    if (mmq_moments_variance(&filter->band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
+    return why;
+}
+
+void mmq_filter_next_token(mmq_filter_t *filter) {
+    static const mmq_moments_t none = {0};
+    filter->whole = filter->band = none;
 }
 
 void mmq_spread_add(mmq_spread_t *spread, float x) {

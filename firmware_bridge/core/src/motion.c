@@ -20,18 +20,14 @@ static void add_frame(mmq_motion_t *motion, const float *frame, uint32_t stride)
         const float x = frame[i * stride], step = x - motion->previous[i];
         magnitude += x * x;
         change += step * step;
-        motion->sums[i] += x;
+        motion->token.sums[i] += x;
         motion->previous[i] = x;
     }
-    magnitude = sqrtf(magnitude);
-    if (motion->count++ == 0) motion->first = magnitude;
-    magnitude -= motion->first;
-    motion->sum += magnitude;
-    motion->square += magnitude * magnitude;
+    mmq_spread_add(&motion->token.magnitude, sqrtf(magnitude));
     if (motion->have_previous) {
-        motion->step_square += change;
-        motion->steps += 1.0f;
-        if (change > ACTIVE_G * ACTIVE_G) motion->active += 1.0f;
+        motion->token.step_square += change;
+        motion->token.steps += 1.0f;
+        if (change > ACTIVE_G * ACTIVE_G) motion->token.active += 1.0f;
     }
     motion->have_previous = 1;
 }
@@ -43,7 +39,7 @@ void mmq_motion_block(mmq_state_t *state, uint32_t output, const float *x, uint3
 static void tilt(mmq_motion_t *motion, float *out) {
     float norm = 0.0f, change = 0.0f;
     for (int i = 0; i < 3; i++) {
-        const float mean = motion->sums[i] / (float)motion->count;
+        const float mean = motion->token.sums[i] / motion->token.magnitude.n;
         norm += mean * mean;
         out[i] = mean;
     }
@@ -57,26 +53,17 @@ static void tilt(mmq_motion_t *motion, float *out) {
     motion->have_tilt = norm > 0.1f;
 }
 
-static void next_token(mmq_motion_t *motion) {
-    motion->sums[0] = motion->sums[1] = motion->sums[2] = 0.0f;
-    motion->sum = motion->square = 0.0f;
-    motion->step_square = motion->steps = motion->active = 0.0f;
-    motion->count = 0;
-}
-
 void mmq_motion_features(mmq_state_t *state, uint32_t output, float *out) {
+    static const mmq_motion_token_t none = {0};
     mmq_motion_t *motion = state->motions + output;
-    const float n = (float)motion->count;
-    float mean, variance;
+    const mmq_motion_token_t *token = &motion->token;
     for (uint32_t i = 0; i < FEATURES; i++) out[i] = MMQ_NAN;
-    if (motion->count == 0) return;
-    mean = motion->sum / n;
-    variance = motion->square / n - mean * mean;
-    out[0] = mmq_logf(sqrtf(variance > 0.0f ? variance : 0.0f) + FLOOR_G);
-    if (motion->steps > 0.0f) {
-        out[1] = mmq_logf(sqrtf(motion->step_square / motion->steps) * state->spec->rate_hz + FLOOR_G);
-        out[6] = motion->active / motion->steps;
+    if (token->magnitude.n == 0.0f) return;
+    out[0] = mmq_logf(mmq_spread_deviation(&token->magnitude) + FLOOR_G);
+    if (token->steps > 0.0f) {
+        out[1] = mmq_logf(sqrtf(token->step_square / token->steps) * state->spec->rate_hz + FLOOR_G);
+        out[6] = token->active / token->steps;
     }
     tilt(motion, out + 2);
-    next_token(motion);
+    motion->token = none;
 }

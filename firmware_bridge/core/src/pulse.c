@@ -25,29 +25,21 @@ void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
     }
 }
 
-static void next_token(mmq_pulse_t *pulse) {
-    static const mmq_moments_t none = {0};
-    pulse->whole = none;
-    pulse->band = none;
-    pulse->slow = 0;
-}
-
 void mmq_pulse_restart(mmq_state_t *state, uint32_t output) {
+    static const mmq_filter_t fresh = {0};
     mmq_pulse_t *pulse = state->pulses + output;
     mmq_beats_restart(&pulse->beats);
     mmq_ring_clear(&pulse->spectrum);
-    pulse->spectrum_phase = 0;
-    for (int i = 0; i < 4; i++) pulse->bank[i] = 0.0f;
-    next_token(pulse);
+    pulse->spectrum_phase = pulse->slow = 0;
+    pulse->filter = fresh;
 }
 
-void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n) {
+void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
     mmq_pulse_t *pulse = state->pulses + output;
+    (void)stride; /* one row */
     for (uint32_t i = 0; i < n; i++) {
-        const float y = mmq_band(spec->bank, pulse->bank, x[i]);
-        mmq_moments_add(&pulse->whole, x[i]);
-        mmq_moments_add(&pulse->band, y);
+        const float y = mmq_filter(&pulse->filter, spec->bank, x[i]);
         mmq_beats_sample(&pulse->beats, spec, y);
         if (spec->kind != MMQ_PPG) continue;
         if (pulse->spectrum_phase == 0) {
@@ -59,11 +51,12 @@ void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32
 }
 
 /* The wave's own rules need no more samples than mmq_spectrum_*() ask for: NaN, so false, when there are fewer. */
-uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output) {
+uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
     const mmq_pulse_t *pulse = state->pulses + output;
-    float *work = state->scratch->work;
-    uint32_t why = mmq_moments_reasons(spec, &pulse->whole, &pulse->band);
+    float *work = state->scratch.work;
+    uint32_t why = mmq_filter_reasons(&pulse->filter, spec);
+    if ((float)pulse->filter.whole.n < least) return 0;
     if (spec->kind != MMQ_PPG) return (uint16_t)why;
     if (spec->min_regularity > 0.0f && mmq_spectrum_regularity(spec, pulse, work) < spec->min_regularity) {
         why |= MMQ_WHY_IRREGULAR;
@@ -131,21 +124,22 @@ void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out) {
     const mmq_beats_t *beats = &pulse->beats;
     const float second = state->spec->rate_hz / (float)state->spec->decimate;
     const uint32_t first = first_in_context(beats, state->spec->context);
-    float *sorted = state->scratch->sorted;
+    float *work = state->scratch.work;
     uint32_t n = 0;
     for (uint32_t i = 0; i < 6; i++) out[i] = MMQ_NAN;
     for (uint32_t i = first; i < beats->n_beats; i++) {
         const float interval = beat_at(beats, i)->interval;
-        if (interval > 0.0f && interval < SLOWEST_S * second) sorted[n++] = interval;
+        if (interval > 0.0f && interval < SLOWEST_S * second) work[n++] = interval;
     }
     out[6] = 0.0f;
-    if (n >= 3) variability(state, beats, first, mmq_median(sorted, n), out);
-    amplitudes(beats, first, sorted, out);
+    if (n >= 3) variability(state, beats, first, mmq_median(work, n), out);
+    amplitudes(beats, first, work, out);
     if (state->spec->kind == MMQ_PPG) {
-        out[7] = mmq_spectrum_skewness(pulse, state->scratch->work);
-        mmq_spectrum_peak(state->spec, pulse, state->scratch->work, out + 8, out + 9);
+        out[7] = mmq_spectrum_skewness(pulse, work);
+        mmq_spectrum_peak(state->spec, pulse, work, out + 8, out + 9);
     }
-    next_token(pulse);
+    pulse->slow = 0;
+    mmq_filter_next_token(&pulse->filter);
 }
 
 mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, float *ages, uint32_t capacity,

@@ -3,9 +3,14 @@
 
 #define MAX_TIME_S 4e9
 
-static int is_time(double s) { return s >= -MAX_TIME_S && s <= MAX_TIME_S; }
+int64_t mmq_rounded(double x) { return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5); }
 
-static int64_t nanoseconds(double s) { return (int64_t)(s < 0.0 ? s * 1e9 - 0.5 : s * 1e9 + 0.5); }
+/* Nanoseconds; returns whether it is a time. */
+static int is_time(double s, int64_t *ns) {
+    if (!(s >= -MAX_TIME_S && s <= MAX_TIME_S)) return 0;
+    *ns = mmq_rounded(s * 1e9);
+    return 1;
+}
 
 static int64_t of_frames(const mmq_state_t *state, uint32_t frames) {
     return (int64_t)(frames * (uint64_t)state->period >> 8);
@@ -26,19 +31,13 @@ static uint32_t frames_to_token_end(const mmq_state_t *state, uint32_t most) {
     return frames < 1 ? 1u : frames > (int64_t)most ? most : (uint32_t)frames;
 }
 
-static void finish(mmq_bridge_t *bridge, mmq_state_t *state) {
-    const int64_t end_ns = state->end_ns;
-    mmq_tokens_finish(bridge, state);
-    mmq_tokens_settle(bridge, end_ns);
-}
-
 /* Move a modality's clock forward, finishing the tokens on the way. */
 static void skip_to(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
     const int64_t target = (ns + tolerance(state)) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
     state->next_ns = ns;
     state->started = 1;
     for (int64_t i = 0; state->token < target; i++) {
-        finish(bridge, state);
+        mmq_tokens_finish(bridge, state);
         if (i == capacity && target - state->token > capacity) { /* a whole ring of absent tokens is behind us */
             state->token = target - capacity;
             state->end_ns = (state->token + 1) * bridge->token_ns;
@@ -79,8 +78,7 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     int64_t ns;
     if (!bridge || !samples) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
-    if (!is_time(time_s)) return MMQ_BAD_TIME;
-    ns = nanoseconds(time_s);
+    if (!is_time(time_s, &ns)) return MMQ_BAD_TIME;
     state = bridge->states + modality;
     if (ns > bridge->latest_ns + day || (int64_t)frames > day / state->period_ns) return MMQ_BAD_TIME;
     if (frames == 0) return MMQ_OK;
@@ -92,24 +90,25 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
         mmq_quality_frames(state, samples + done, frames, n);
         done += n;
         state->next_ns = ns + of_frames(state, done - dropped);
-        if (state->next_ns + tolerance(state) >= state->end_ns) finish(bridge, state);
+        if (state->next_ns + tolerance(state) >= state->end_ns) mmq_tokens_finish(bridge, state);
     }
     see(bridge, state->next_ns);
     return dropped ? MMQ_LATE : MMQ_OK;
 }
 
 mmq_status_t mmq_bridge_lead_off(mmq_bridge_t *bridge, uint32_t modality, uint64_t off) {
+    const mmq_state_t *state;
     if (!bridge) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
-    bridge->states[modality].lead_off = off;
+    state = bridge->states + modality;
+    for (uint32_t c = 0; c < state->spec->channels; c++) state->channels[c].off = off >> c & 1u;
     return MMQ_OK;
 }
 
 mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s) {
     int64_t ns;
     if (!bridge) return MMQ_NULL;
-    if (!is_time(time_s)) return MMQ_BAD_TIME;
-    ns = nanoseconds(time_s);
+    if (!is_time(time_s, &ns)) return MMQ_BAD_TIME;
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_state_t *state = bridge->states + m;
         if (ns <= state->next_ns) continue;

@@ -26,25 +26,20 @@ float mmq_ring_get(const mmq_ring_t *ring, uint32_t i) {
     return ring->at[place < ring->capacity ? place : place - ring->capacity];
 }
 
-float mmq_ring_mean(const mmq_ring_t *ring) {
-    float sum = 0.0f;
-    for (uint32_t i = 0; i < ring->count; i++) sum += mmq_ring_get(ring, i);
-    return sum / (float)ring->count;
-}
-
-float mmq_ring_slope(const mmq_ring_t *ring) {
+float mmq_ring_line(const mmq_ring_t *ring, float *deviation) {
     const float n = (float)ring->count, middle = 0.5f * (n - 1.0f), first = mmq_ring_get(ring, 0);
-    float sum = 0.0f;
-    for (uint32_t i = 0; i < ring->count; i++) sum += ((float)i - middle) * (mmq_ring_get(ring, i) - first);
-    return sum / (n * (n * n - 1.0f) / 12.0f);
-}
-
-float mmq_ring_deviation(const mmq_ring_t *ring) {
-    const float slope = mmq_ring_slope(ring), mean = mmq_ring_mean(ring), middle = 0.5f * ((float)ring->count - 1.0f);
-    float square = 0.0f;
+    float slope = 0.0f, mean = 0.0f, square = 0.0f;
+    for (uint32_t i = 0; i < ring->count; i++) {
+        const float x = mmq_ring_get(ring, i);
+        slope += ((float)i - middle) * (x - first);
+        mean += x;
+    }
+    slope /= n * (n * n - 1.0f) / 12.0f;
+    mean /= n;
     for (uint32_t i = 0; i < ring->count; i++) {
         const float rest = mmq_ring_get(ring, i) - mean - slope * ((float)i - middle);
         square += rest * rest;
     }
-    return sqrtf(square / (float)ring->count);
+    *deviation = sqrtf(square / n);
+    return slope;
 }

@@ -1,4 +1,4 @@
-/* slow.c: skin conductance and skin temperature: mean decimation, the context, the mean of the token. */
+/* slow.c: skin conductance, skin temperature, breath: mean decimation, the context, the mean of the token. */
 #include "kinds.h"
 
 #define SHORTEST_S 5.0f /* context for a slope */
@@ -11,46 +11,46 @@ void mmq_slow_layout(mmq_state_t *state, mmq_arena_t *arena) {
     }
 }
 
+/* What the token already has stays: eda and temp have no filter that would have to settle. */
 void mmq_slow_restart(mmq_state_t *state, uint32_t output) {
+    static const mmq_filter_t fresh = {0};
     mmq_slow_t *slow = state->slow + output;
     mmq_ring_clear(&slow->context);
     slow->mean = 0.0f;
     slow->mean_count = 0;
+    slow->filter = fresh;
 }
 
-/* The token's sum is of differences from its first sample: at 33 degC float32 would lose the last digits otherwise. */
-static void put(mmq_slow_t *slow, float x) {
-    mmq_ring_put(&slow->context, x);
-    if (slow->count == 0) {
-        slow->first = x;
-        slow->sum = 0.0f;
-    }
-    slow->sum += x - slow->first;
-    slow->count++;
-}
-
-void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t n) {
-    const uint32_t decimate = state->spec->decimate;
+void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
+    const mmq_modality_t *spec = state->spec;
     mmq_slow_t *slow = state->slow + output;
+    (void)stride; /* one row */
     for (uint32_t i = 0; i < n; i++) {
+        float mean;
         slow->mean += x[i];
-        if (++slow->mean_count < decimate) continue;
-        put(slow, slow->mean / (float)decimate);
+        if (++slow->mean_count < spec->decimate) continue;
+        mean = slow->mean / (float)spec->decimate;
         slow->mean = 0.0f;
         slow->mean_count = 0;
+        if (spec->kind == MMQ_RESP) {
+            mean = mmq_filter(&slow->filter, spec->bank, mean);
+        } else {
+            mmq_spread_add(&slow->token, mean);
+        }
+        mmq_ring_put(&slow->context, mean);
     }
 }
 
 float mmq_slow_line(mmq_state_t *state, uint32_t output, float *mean, float *slope, float *deviation) {
+    static const mmq_spread_t none = {0};
     const float rate = state->spec->rate_hz / (float)state->spec->decimate;
     mmq_slow_t *slow = state->slow + output;
     const mmq_ring_t *ring = &slow->context;
     *mean = *slope = *deviation = MMQ_NAN;
-    if (slow->count == 0) return 0.0f;
-    *mean = slow->first + slow->sum / (float)slow->count;
-    slow->count = 0;
+    if (slow->token.n == 0.0f) return 0.0f;
+    *mean = mmq_spread_mean(&slow->token);
+    slow->token = none;
     if (ring->count < 2 || (float)ring->count < SHORTEST_S * rate) return 0.0f;
-    *slope = mmq_ring_slope(ring) * rate * 60.0f;
-    *deviation = mmq_ring_deviation(ring);
+    *slope = mmq_ring_line(ring, deviation) * rate * 60.0f;
     return (float)ring->count / rate / 60.0f;
 }

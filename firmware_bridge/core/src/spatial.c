@@ -11,19 +11,20 @@ static void mix_one(const mmq_state_t *state, const float *weights, uint32_t n, 
         for (uint32_t c = 0; c < spec->channels; c++) {
             uint32_t first;
             const uint32_t stride = mmq_group(spec, spec->channels, c, &first);
-            const float *x = state->scratch->wave + first * MMQ_BLOCK + (c - first) + i * stride, weight = weights[c];
+            const float *x = state->scratch.wave + first * MMQ_BLOCK + (c - first) + i * stride, weight = weights[c];
             for (uint32_t k = 0; k < AT_ONCE; k++) sums[k] += weight * x[k * stride];
         }
         for (uint32_t k = 0; k < AT_ONCE; k++) out[(i + k) * out_stride] = sums[k];
     }
 }
 
-void mmq_mix(mmq_state_t *state, uint32_t n) {
+const float *mmq_mix(const mmq_state_t *state, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
     for (uint32_t o = 0; o < spec->outputs; o++) {
         uint32_t first;
         const uint32_t width = mmq_group(spec, spec->outputs, o, &first);
         mix_one(state, spec->spatial + (size_t)o * spec->channels, n,
-                state->scratch->mixed + first * MMQ_BLOCK + (o - first), width);
+                state->scratch.mixed + first * MMQ_BLOCK + (o - first), width);
     }
+    return state->scratch.mixed;
 }

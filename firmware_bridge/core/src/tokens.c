@@ -1,46 +1,49 @@
 /* tokens.c: tokens are finished by each modality, closed together, popped and read as windows. */
 #include "mmq_internal.h"
 
-static uint32_t slot_of(const mmq_bridge_t *bridge, int64_t token) {
-    return (uint32_t)(token % (int64_t)bridge->capacity);
+#include <string.h>
+
+/* Features of a token that is kept, and the reasons of its modalities. */
+static float *token_at(const mmq_bridge_t *bridge, int64_t token, uint16_t **reasons) {
+    const size_t slot = (size_t)(token % (int64_t)bridge->capacity);
+    *reasons = bridge->reasons + slot * bridge->spec->n_modalities;
+    return bridge->features + slot * bridge->spec->n_features;
 }
 
 /* A modality reached the end of its token: write features and reasons into the token's slot. */
 void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
-    const mmq_spec_t *spec = bridge->spec;
-    const float *out = bridge->scratch.out;
-    const uint16_t why = mmq_state_finish(state, spec->token_s, bridge->scratch.out);
+    const int64_t end_ns = state->end_ns;
+    const float *out = state->scratch.out;
+    const uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
     if (state->token >= bridge->closed) {
-        const uint32_t slot = slot_of(bridge, state->token);
-        float *features = bridge->features + (size_t)slot * spec->n_features + state->feature_start;
-        bridge->reasons[(size_t)slot * spec->n_modalities + state->index] = why;
+        uint16_t *reasons;
+        float *features = token_at(bridge, state->token, &reasons) + state->feature_start;
+        reasons[state->index] = why;
         for (uint32_t i = 0; i < state->spec->features; i++) features[i] = why ? 0.0f : out[i];
     }
     state->token++;
     state->end_ns += bridge->token_ns;
+    mmq_tokens_settle(bridge, end_ns);
 }
 
 static void clear_slot(mmq_bridge_t *bridge, int64_t token) {
-    const mmq_spec_t *spec = bridge->spec;
-    const uint32_t slot = slot_of(bridge, token);
-    for (uint32_t i = 0; i < spec->n_features; i++) bridge->features[(size_t)slot * spec->n_features + i] = 0.0f;
-    for (uint32_t i = 0; i < spec->n_modalities; i++) {
-        bridge->reasons[(size_t)slot * spec->n_modalities + i] = MMQ_WHY_LOST;
-    }
+    uint16_t *reasons;
+    float *features = token_at(bridge, token, &reasons);
+    for (uint32_t i = 0; i < bridge->spec->n_features; i++) features[i] = 0.0f;
+    for (uint32_t i = 0; i < bridge->spec->n_modalities; i++) reasons[i] = MMQ_WHY_LOST;
 }
 
 void mmq_tokens_clear(mmq_bridge_t *bridge) {
     for (uint32_t i = 0; i < bridge->capacity; i++) clear_slot(bridge, (int64_t)i);
 }
 
-void mmq_tokens_close(mmq_bridge_t *bridge, int64_t until) {
-    const mmq_spec_t *spec = bridge->spec;
+static void close_until(mmq_bridge_t *bridge, int64_t until) {
     const int64_t ahead = (int64_t)(bridge->capacity - bridge->kept);
     int64_t steps = 0;
     while (bridge->closed < until) {
-        const uint32_t slot = slot_of(bridge, bridge->closed);
-        mmq_normalise(bridge, bridge->closed, bridge->features + (size_t)slot * spec->n_features,
-                      bridge->reasons + (size_t)slot * spec->n_modalities);
+        uint16_t *reasons;
+        float *features = token_at(bridge, bridge->closed, &reasons);
+        mmq_normalise(bridge, bridge->closed, features, reasons);
         bridge->closed++;
         /* The slot that becomes writable held a token now too old to be read. */
         clear_slot(bridge, bridge->closed + ahead - 1);
@@ -61,31 +64,28 @@ void mmq_tokens_settle(mmq_bridge_t *bridge, int64_t now_ns) {
         if (bridge->states[m].token < slowest) slowest = bridge->states[m].token;
     }
     if (slowest > until) until = slowest;
-    mmq_tokens_close(bridge, until);
+    close_until(bridge, until);
 }
 
 mmq_status_t mmq_bridge_token(mmq_bridge_t *bridge, float *features, uint8_t *presence, int64_t *number) {
-    const mmq_spec_t *spec;
-    uint32_t slot;
+    uint16_t *reasons;
+    const float *token;
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (bridge->popped >= bridge->closed) return MMQ_NO_TOKEN;
-    spec = bridge->spec;
-    slot = slot_of(bridge, bridge->popped);
-    for (uint32_t i = 0; i < spec->n_features; i++) features[i] = bridge->features[(size_t)slot * spec->n_features + i];
-    for (uint32_t m = 0; m < spec->n_modalities; m++) {
-        presence[m] = bridge->reasons[(size_t)slot * spec->n_modalities + m] == 0;
-    }
+    token = token_at(bridge, bridge->popped, &reasons);
+    memcpy(features, token, bridge->spec->n_features * sizeof *features);
+    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) presence[m] = reasons[m] == 0;
     if (number) *number = bridge->popped;
     bridge->popped++;
     return MMQ_OK;
 }
 
 mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint16_t *reasons) {
+    uint16_t *kept;
     if (!bridge || !reasons) return MMQ_NULL;
     if (number < 0 || number >= bridge->closed || number < bridge->closed - (int64_t)bridge->kept) return MMQ_NO_TOKEN;
-    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
-        reasons[m] = bridge->reasons[(size_t)slot_of(bridge, number) * bridge->spec->n_modalities + m];
-    }
+    (void)token_at(bridge, number, &kept);
+    memcpy(reasons, kept, bridge->spec->n_modalities * sizeof *reasons);
     return MMQ_OK;
 }
 
@@ -107,38 +107,36 @@ static int8_t quantised(float x, const mmq_spec_t *spec) {
     return (int8_t)(whole > 127 ? 127 : whole < -128 ? -128 : whole);
 }
 
-/* Token t of the window: its features and reasons. */
-static const float *token_of_window(const mmq_bridge_t *bridge, uint32_t t, const uint16_t **reasons) {
-    const uint32_t slot = slot_of(bridge, bridge->closed - (int64_t)bridge->spec->tokens + (int64_t)t);
-    *reasons = bridge->reasons + (size_t)slot * bridge->spec->n_modalities;
-    return bridge->features + (size_t)slot * bridge->spec->n_features;
+/* The window as float, or, where those are NULL, as int8. */
+static mmq_status_t window(const mmq_bridge_t *bridge, float *features, float *presence, int8_t *features_i8,
+                           int8_t *presence_i8) {
+    const mmq_spec_t *spec = bridge->spec;
+    const mmq_status_t status = ready(bridge);
+    if (status != MMQ_OK) return status;
+    for (int64_t number = bridge->closed - (int64_t)spec->tokens; number < bridge->closed; number++) {
+        uint16_t *reasons;
+        const float *token = token_at(bridge, number, &reasons);
+        for (uint32_t i = 0; i < spec->n_features; i++) {
+            if (features) *features++ = token[i];
+            else *features_i8++ = quantised(token[i], spec);
+        }
+        for (uint32_t m = 0; m < spec->n_modalities; m++) {
+            if (presence) *presence++ = reasons[m] ? 0.0f : 1.0f;
+            else *presence_i8++ = reasons[m] ? -128 : 127;
+        }
+    }
+    return MMQ_OK;
 }
 
 mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, float *presence) {
-    mmq_status_t status;
-    const uint16_t *reasons;
     if (!bridge || !features || !presence) return MMQ_NULL;
-    if ((status = ready(bridge)) != MMQ_OK) return status;
-    for (uint32_t t = 0; t < bridge->spec->tokens; t++) {
-        const float *token = token_of_window(bridge, t, &reasons);
-        for (uint32_t i = 0; i < bridge->spec->n_features; i++) *features++ = token[i];
-        for (uint32_t i = 0; i < bridge->spec->n_modalities; i++) *presence++ = reasons[i] ? 0.0f : 1.0f;
-    }
-    return MMQ_OK;
+    return window(bridge, features, presence, NULL, NULL);
 }
 
 mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence) {
-    mmq_status_t status;
-    const uint16_t *reasons;
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
-    if ((status = ready(bridge)) != MMQ_OK) return status;
-    for (uint32_t t = 0; t < bridge->spec->tokens; t++) {
-        const float *token = token_of_window(bridge, t, &reasons);
-        for (uint32_t i = 0; i < bridge->spec->n_features; i++) *features++ = quantised(token[i], bridge->spec);
-        for (uint32_t i = 0; i < bridge->spec->n_modalities; i++) *presence++ = reasons[i] ? -128 : 127;
-    }
-    return MMQ_OK;
+    return window(bridge, NULL, NULL, features, presence);
 }
 
 int64_t mmq_bridge_closed(const mmq_bridge_t *bridge) { return bridge ? bridge->closed : -1; }

@@ -1,0 +1,106 @@
+"""Valid streams in the fuzz targets' own encoding: what a fuzzer would take long to find by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd
+from firmware_bridge.fuzz.front_ends import front_ends
+
+SPIKES, WAVE, NOISE, HIT = 3, 2, 4, 5
+# By kind: shape, cycles a second, amplitude as a power of two below the range of `minimum` to `maximum`.
+_SHAPES = {
+    "eeg": (WAVE, 10.0, 12),
+    "eog": (SPIKES, 0.5, 10),
+    "emg": (NOISE, 20.0, 12),
+    "ecg": (SPIKES, 1.2, 8),
+    "ppg": (WAVE, 1.2, 17),
+    "resp": (WAVE, 0.25, 12),
+    "eda": (NOISE, 0.2, 8),
+    "temp": (NOISE, 0.2, 8),
+    "acc": (WAVE, 2.0, 4),
+}
+_TOKEN, _WINDOW, _REASONS, _BEATS, _SPATIAL, _CLOCK, _NORMALISE, _NOTHING = 9, 10, 11, 12, 13, 14, 31, 15
+_ADVANCE, _LEAD_OFF, _ANYWHERE = 7, 8, 6
+SECONDS = 10
+
+
+def write(target: str, folder: Path) -> int:
+    """Write the seeds of a target into a folder and return how many there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = push_seeds() if target == "push" else spec_seeds()
+    for name, content in made.items():
+        (folder / f"seed_{name}").write_bytes(content)
+    return len(made)
+
+
+def push_seeds() -> dict[str, bytes]:
+    """Return streams by name: plain, with faults, and with every other call, a front end each.
+
+    The first byte says: 128 the stream goes to a second bridge in other pushes too, 64 quantised, 16 to 48
+    the normaliser, 8 memory to spare, 1 to 7 its alignment.
+    """
+    seeds = {}
+    for index, (name, front_end) in enumerate(front_ends().items()):
+        if (
+            name == "several"
+        ):  # frames exactly half a period late, once cut differently in one push and in many
+            late = bytes([_ADVANCE, 40, 0, 143, 0, 0]) + _shape("ppg", front_end.modalities["ppg"])
+            seeds["late_by_half_a_frame"] = bytes([128 | 64 | 32, index, 3, 1, 4]) + late
+        for normaliser in range(4):
+            header = bytes([128 | 64 | normaliser << 4, index, 3, 1, 4])
+            seeds[f"{name}_{normaliser}"] = header + _stream(front_end)
+        for normaliser in (0, 2):
+            header = bytes([128 | 64 | normaliser << 4, index, 3, 1, 4])
+            seeds[f"{name}_faults_{normaliser}"] = header + _stream(front_end, faults=True)
+        seeds[f"{name}_calls"] = bytes([64 | 16 | 8, index, 3, 1, 4]) + _calls(front_end)
+    return seeds
+
+
+def spec_seeds() -> dict[str, bytes]:
+    """Return unchanged specs by name, followed by samples that suit them."""
+    seeds = {}
+    for index, (name, front_end) in enumerate(front_ends().items()):
+        unchanged = bytes([index, 0]) + bytes(7 * len(front_end.modalities)) + bytes(3)
+        shapes = b"".join(_shape(kind, part) for kind, part in front_end.modalities.items())
+        seeds[name] = unchanged + 7 * shapes
+    return seeds
+
+
+def _stream(front_end: FrontEnd, faults: bool = False) -> bytes:
+    """Encode seconds of every modality, tokens popped as they close."""
+    content = b""
+    for second in range(SECONDS):
+        for m, (kind, part) in enumerate(front_end.modalities.items()):
+            jump = 40 if faults and second == 5 else 252 if faults and second == 7 else 0
+            hit = faults and second in (3, 8)
+            content += bytes([m << 4, _size(part), jump, 13]) + _shape(kind, part, hit)
+        content += bytes([_TOKEN])
+    return content + bytes([_WINDOW])
+
+
+def _calls(front_end: FrontEnd) -> bytes:
+    """Encode every call there is, after some seconds of samples."""
+    content = _stream(front_end)[:-1]
+    for m, (kind, part) in enumerate(front_end.modalities.items()):
+        content += bytes([_BEATS | m << 4, 20, _SPATIAL | m << 4, 8]) + _shape(kind, part)
+        content += bytes([_LEAD_OFF | m << 4, 1, 0, 0, 0, 0])
+        content += bytes([_ANYWHERE | m << 4, 30, 0, 0, 0, 0, 63]) + _shape(kind, part)
+    content += bytes([_CLOCK, 0, 0, 0, 255, _CLOCK, 9, 0, 0, 0, _NOTHING, _NORMALISE, 2])
+    return content + bytes([_ADVANCE, 200, _TOKEN, _REASONS, 1, _REASONS, 100, _WINDOW])
+
+
+def _size(part: ModalityFrontEnd) -> int:
+    """Encode one second of frames: up to 127 plainly, above in steps of 16."""
+    frames = round(part.sampling_rate_hz)
+    return frames if frames < 128 else min(255, 127 + frames // 16)
+
+
+def _shape(kind: str, part: ModalityFrontEnd, hit: bool = False) -> bytes:
+    shape, cycles_hz, amplitude = _SHAPES[kind]
+    period = min(255, max(0, round(part.sampling_rate_hz / cycles_hz) - 2))
+    centre = 128 if part.minimum < 0 else 60
+    if not hit:
+        return bytes([shape, period, centre, amplitude])
+    nan, huge = b"\x00\x00\xc0\x7f", b"\xff\xff\x7f\x7f"
+    return bytes([HIT, period, centre, amplitude, 2, 5, 0, 0, 0]) + nan + bytes([30, 0, 0, 0]) + huge
