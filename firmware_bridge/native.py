@@ -205,6 +205,8 @@ def apply_spatial(front_end: FrontEnd, modality: str, samples: np.ndarray) -> np
     if modality not in names:
         raise BridgeError(f"modality: expected one of {', '.join(names)}, got {modality!r}")
     array = sample_rows(modality, samples, len(front_end.modalities[modality].channels))
+    if front_end.modalities[modality].spatial is None:
+        return array.copy()
     tables = SpecTables(front_end)
     spec = tables.spec.modalities[names.index(modality)]
     out = np.zeros((spec.outputs, array.shape[1]), np.float32)

@@ -18,29 +18,39 @@ void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena) {
     state->bank.segment = mmq_arena_floats(arena, n * spec->fft_size);
 }
 
-/* Value k of an output's `size` values, in an array of groups. */
-static float *value(const mmq_state_t *state, float *array, uint32_t size, uint32_t output, uint32_t k) {
+/* An output's `size` values in an array of groups: the first of them, each `width_of` from the next. */
+static float *values(const mmq_state_t *state, float *array, uint32_t size, uint32_t output) {
     uint32_t first;
-    const uint32_t width = mmq_group(state->spec, state->spec->outputs, output, &first);
-    return array + (size_t)first * size + (size_t)k * width + (output - first);
+    (void)mmq_group(state->spec, state->spec->outputs, output, &first);
+    return array + (size_t)first * size + (output - first);
 }
 
-static float *sum_at(const mmq_state_t *state, uint32_t output, uint32_t k) {
-    return value(state, state->bank.sums, (state->spec->bands + 1u) * 2u, output, k);
+static uint32_t width_of(const mmq_state_t *state, uint32_t output) {
+    uint32_t first;
+    return mmq_group(state->spec, state->spec->outputs, output, &first);
+}
+
+static void clear(const mmq_state_t *state, float *array, uint32_t size, uint32_t output) {
+    float *x = values(state, array, size, output);
+    for (uint32_t k = 0; k < size; k++, x += width_of(state, output)) *x = 0.0f;
+}
+
+static float *sums_of(const mmq_state_t *state, uint32_t output, uint32_t b) {
+    const uint32_t size = (state->spec->bands + 1u) * 2u;
+    return values(state, state->bank.sums, size, output) + (size_t)2 * b * width_of(state, output);
 }
 
 /* What the second section of a band holds. Its output y sums up, over any stretch of samples, to what this grew by,
  * over 1 + c1 + c2: its zeros at +1 and -1 let nothing else through. sums[2 b] starts a token as minus this. */
 static float held(const mmq_state_t *state, uint32_t output, uint32_t b) {
-    const uint32_t size = state->spec->bands * 4u;
-    return *value(state, state->bank.states, size, output, 4u * b + 2u) +
-           *value(state, state->bank.states, size, output, 4u * b + 3u);
+    const size_t width = width_of(state, output);
+    const float *s = values(state, state->bank.states, state->spec->bands * 4u, output) + 4u * b * width;
+    return s[2u * width] + s[3u * width];
 }
 
 void mmq_bank_restart(mmq_state_t *state, uint32_t output) {
-    const uint32_t size = state->spec->bands * 4u;
-    for (uint32_t b = 0; b < state->spec->bands; b++) *sum_at(state, output, 2u * b) += held(state, output, b);
-    for (uint32_t k = 0; k < size; k++) *value(state, state->bank.states, size, output, k) = 0.0f;
+    for (uint32_t b = 0; b < state->spec->bands; b++) *sums_of(state, output, b) += held(state, output, b);
+    clear(state, state->bank.states, state->spec->bands * 4u, output);
 }
 
 static float bins_between(const float *work, uint32_t width, uint32_t low, uint32_t high) {
@@ -51,16 +61,16 @@ static float bins_between(const float *work, uint32_t width, uint32_t low, uint3
 
 /* Add the band powers of one lane's spectrum, for emg also the whole power and it times the bin. */
 static void add_power(const mmq_modality_t *spec, const float *work, uint32_t width, float *power) {
-    const uint32_t last = spec->fft_size / 2u;
-    for (uint32_t b = 0; b < spec->bands; b++) {
+    float whole = 0.0f;
+    for (uint32_t b = 0; b < spec->bands; b++, power += width) {
         const uint32_t low = spec->band_bins[2 * b], high = spec->band_bins[2 * b + 1];
-        power[(size_t)b * width] += bins_between(work, width, low, high) / (float)(high - low);
+        *power += bins_between(work, width, low, high) / (float)(high - low);
     }
-    if (spec->kind != MMQ_EMG) return;
-    power[(size_t)spec->bands * width] += bins_between(work, width, 1, last + 1u);
-    for (uint32_t k = 1; k <= last; k++) {
-        power[(size_t)(spec->bands + 1u) * width] += (float)k * work[(size_t)2 * k * width];
+    for (uint32_t k = 1; spec->kind == MMQ_EMG && k <= spec->fft_size / 2u; k++) {
+        whole += work[(size_t)2 * k * width];
+        power[width] += (float)k * work[(size_t)2 * k * width];
     }
+    if (spec->kind == MMQ_EMG) *power += whole;
 }
 
 /* Hann-windowed FFT of the full segments of a group of outputs, of which the newer half stays. */
@@ -99,15 +109,14 @@ void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_
 
 /* Variance of band b of the open token; b = bands: of the unfiltered signal. */
 static float variance(const mmq_state_t *state, uint32_t output, uint32_t b) {
-    const mmq_modality_t *spec = state->spec;
-    const float n = (float)state->bank.count, square = *sum_at(state, output, 2u * b + 1u) / n;
-    float mean = *sum_at(state, output, 2u * b) / n, gain = 1.0f, result;
-    if (b < spec->bands) {
-        const float *c = spec->bank + 5u * b;
+    const float *sums = sums_of(state, output, b), n = (float)state->bank.count;
+    float mean = sums[0] / n, gain = 1.0f, result;
+    if (b < state->spec->bands) {
+        const float *c = state->spec->bank + 5u * b;
         gain = c[0];
-        mean = (*sum_at(state, output, 2u * b) + held(state, output, b)) / ((1.0f + c[3] + c[4]) * n);
+        mean = (sums[0] + held(state, output, b)) / ((1.0f + c[3] + c[4]) * n);
     }
-    result = (square - mean * mean) * gain * gain;
+    result = (sums[width_of(state, output)] / n - mean * mean) * gain * gain;
     return result > 0.0f ? result : 0.0f;
 }
 
@@ -122,36 +131,29 @@ uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output, float least
 
 static float log_floored(float x) { return mmq_logf(x > SMALLEST ? x : SMALLEST); }
 
-static float mean_frequency(const mmq_state_t *state, uint32_t output) {
-    const mmq_modality_t *spec = state->spec;
-    const float whole = *value(state, state->bank.power, spec->bands + 2u, output, spec->bands);
-    const float moment = *value(state, state->bank.power, spec->bands + 2u, output, spec->bands + 1u);
-    if (!(whole > 0.0f)) return MMQ_NAN;
-    return moment / whole * spec->rate_hz / (float)(spec->decimate * spec->fft_size);
-}
-
 static void next_token(mmq_state_t *state, uint32_t output) {
     const mmq_modality_t *spec = state->spec;
-    for (uint32_t b = 0; b <= spec->bands; b++) {
-        *sum_at(state, output, 2u * b) = b < spec->bands ? -held(state, output, b) : 0.0f;
-        *sum_at(state, output, 2u * b + 1u) = 0.0f;
-    }
-    for (uint32_t k = 0; k < spec->bands + 2u; k++) *value(state, state->bank.power, spec->bands + 2u, output, k) = 0.0f;
+    clear(state, state->bank.power, spec->bands + 2u, output);
+    clear(state, state->bank.sums, (spec->bands + 1u) * 2u, output);
+    for (uint32_t b = 0; b < spec->bands; b++) *sums_of(state, output, b) = -held(state, output, b);
     if (output + 1u == spec->outputs) state->bank.count = state->bank.segments = state->bank.filled = 0;
 }
 
 void mmq_bank_features(mmq_state_t *state, uint32_t output, float *out) {
     const mmq_modality_t *spec = state->spec;
     const mmq_bank_t *bank = &state->bank;
-    for (uint32_t b = 0; b < spec->bands; b++, out++) {
-        const float power = *value(state, bank->power, spec->bands + 2u, output, b);
-        out[0] = bank->count > 1 ? 0.5f * log_floored(variance(state, output, b)) + HALF_LOG_2_PI_E : MMQ_NAN;
-        out[spec->bands] = bank->segments ? log_floored(power / (float)bank->segments * spec->psd_scale) : MMQ_NAN;
+    const float *power = values(state, bank->power, spec->bands + 2u, output);
+    const uint32_t width = width_of(state, output);
+    for (uint32_t b = 0; b < spec->bands; b++, out++, power += width) {
+        if (bank->count > 1) out[0] = 0.5f * log_floored(variance(state, output, b)) + HALF_LOG_2_PI_E;
+        if (bank->segments) out[spec->bands] = log_floored(*power / (float)bank->segments * spec->psd_scale);
     }
-    if (spec->kind == MMQ_EMG) {
-        out += spec->bands;
-        out[0] = bank->count > 1 ? mmq_logf(sqrtf(variance(state, output, spec->bands)) + FLOOR_RMS) : MMQ_NAN;
-        out[1] = mean_frequency(state, output);
+    out += spec->bands;
+    if (spec->kind == MMQ_EMG && bank->count > 1) {
+        out[0] = mmq_logf(sqrtf(variance(state, output, spec->bands)) + FLOOR_RMS);
+        if (power[0] > 0.0f) { /* the whole power; after it, times the bin */
+            out[1] = power[width] / power[0] * spec->rate_hz / (float)(spec->decimate * spec->fft_size);
+        }
     }
     next_token(state, output);
 }

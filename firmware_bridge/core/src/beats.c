@@ -10,24 +10,19 @@ void mmq_beats_restart(mmq_beats_t *beats) {
     mmq_ring_clear(&beats->signal);
     beats->signal.at[beats->signal.capacity] = 0.0f; /* see long_sum() */
     beats->mean_energy = 0.0f;
-    beats->in_block = 0;
-    beats->after_pending = 0;
+    beats->block_length = 0;
     beats->previous_energy = 0.0f;
     beats->lowest = 0.0f;
-    beats->have_beat = 0;
     beats->n_beats = 0;
     beats->next_beat = 0;
 }
 
-/* Only the systolic half of a pulse wave counts. */
-static float energy(const mmq_modality_t *spec, float y) {
-    return y < 0.0f && spec->kind == MMQ_PPG ? 0.0f : y * y;
-}
+static float energy(float least, float y) { return y < least ? 0.0f : y * y; }
 
 /* Energy of the whole ring, just after a sample went in, with two additions a sample: a running sum of the lap that
  * is under way (sums[0]), and of the lap before what is left of it (sums[i]: places i to the end), which is added up
  * backwards at the end of each lap. Nothing is ever subtracted, so an artefact leaves no rounding error behind. */
-static float long_sum(mmq_beats_t *beats, const mmq_modality_t *spec, float newest) {
+static float long_sum(mmq_beats_t *beats, float least, float newest) {
     mmq_ring_t *ring = &beats->signal;
     float *sums = ring->at + ring->capacity, whole = sums[0] + newest, left = 0.0f;
     if (ring->next) {
@@ -35,7 +30,7 @@ static float long_sum(mmq_beats_t *beats, const mmq_modality_t *spec, float newe
         return whole + sums[ring->next];
     }
     for (uint32_t i = ring->capacity - 1u; i > 0; i--) {
-        left += energy(spec, ring->at[i]);
+        left += energy(least, ring->at[i]);
         sums[i] = left;
     }
     sums[0] = 0.0f;
@@ -43,13 +38,13 @@ static float long_sum(mmq_beats_t *beats, const mmq_modality_t *spec, float newe
 }
 
 /* Energy of `n` samples of the full ring from the `from`-th on, 0 being the oldest. */
-static float short_sum(const mmq_beats_t *beats, const mmq_modality_t *spec, uint32_t from, uint32_t n) {
+static float short_sum(const mmq_beats_t *beats, float least, uint32_t from, uint32_t n) {
     const mmq_ring_t *ring = &beats->signal;
     const float *end = ring->at + ring->capacity, *y = ring->at + ring->next + from;
     float sum = 0.0f;
     if (y >= end) y -= ring->capacity;
     while (n--) {
-        sum += energy(spec, *y);
+        sum += energy(least, *y);
         if (++y == end) y = ring->at;
     }
     return sum;
@@ -62,61 +57,56 @@ static void add_beat(mmq_beats_t *beats, const mmq_modality_t *spec) {
     beat.fraction = mmq_vertex(beats->best_before, beats->best_energy, beats->best_after);
     beat.interval = 0.0f;
     beat.amplitude = spec->kind == MMQ_PPG ? beats->best_value - beats->lowest : sqrtf(beats->best_energy);
-    if (beats->have_beat) {
+    if (beats->n_beats) {
         if (beat.sample - last->sample < spec->refractory) return;
         beat.interval = (float)(beat.sample - last->sample) + (beat.fraction - last->fraction);
     }
     beats->beats[beats->next_beat] = beat;
     beats->next_beat = beats->next_beat + 1u == beats->capacity ? 0u : beats->next_beat + 1u;
     if (beats->n_beats < beats->capacity) beats->n_beats++;
-    beats->have_beat = 1;
     beats->lowest = beats->best_value;
 }
 
 static void block_sample(mmq_beats_t *beats, uint32_t sample, float e, float y) {
-    if (!beats->in_block) {
-        beats->in_block = 1;
-        beats->block_length = 0;
-        beats->best_energy = -1.0f;
-    }
-    if (beats->after_pending) {
-        beats->best_after = e;
-        beats->after_pending = 0;
-    }
+    if (beats->block_length++ == 0) beats->best_energy = -1.0f;
     if (e > beats->best_energy) {
         beats->best_energy = e;
         beats->best_before = beats->previous_energy;
-        beats->best_after = e;
         beats->best_value = y;
         beats->best_sample = sample;
-        beats->after_pending = 1;
     }
-    beats->block_length++;
-}
-
-static void end_block(mmq_beats_t *beats, const mmq_modality_t *spec, float e) {
-    if (beats->after_pending) beats->best_after = e;
-    beats->after_pending = 0;
-    beats->in_block = 0;
-    if (beats->block_length >= spec->peak_window) add_beat(beats, spec);
 }
 
 void mmq_beats_sample(mmq_beats_t *beats, const mmq_modality_t *spec, float y) {
-    const uint32_t half = spec->beat_window / 2u, half_peak = spec->peak_window / 2u;
+    const uint32_t half = spec->beat_window / 2u, half_peak = spec->peak_window / 2u, sample = beats->counter - half;
+    const float least = spec->kind == MMQ_PPG ? 0.0f : -INFINITY; /* only the systolic half of a pulse wave counts */
     float long_mean, short_mean, e, centre;
     mmq_ring_put(&beats->signal, y);
     beats->counter++;
-    long_mean = long_sum(beats, spec, energy(spec, y)) / (float)spec->beat_window;
+    long_mean = long_sum(beats, least, energy(least, y)) / (float)spec->beat_window;
     if (beats->signal.count < spec->beat_window) return;
-    short_mean = short_sum(beats, spec, half - half_peak, spec->peak_window) / (float)spec->peak_window;
+    short_mean = short_sum(beats, least, half - half_peak, spec->peak_window) / (float)spec->peak_window;
     centre = mmq_ring_get(&beats->signal, half);
-    e = energy(spec, centre);
+    e = energy(least, centre);
     beats->mean_energy += MEAN_SHARE * (long_mean - beats->mean_energy);
     if (centre < beats->lowest) beats->lowest = centre;
+    if (sample == beats->best_sample + 1u) beats->best_after = e;
     if (short_mean > long_mean + spec->beat_offset * beats->mean_energy) {
-        block_sample(beats, beats->counter - 1u - half, e, centre);
-    } else if (beats->in_block) {
-        end_block(beats, spec, e);
+        block_sample(beats, sample, e, centre);
+    } else {
+        if (beats->block_length >= spec->peak_window) add_beat(beats, spec);
+        beats->block_length = 0;
     }
     beats->previous_energy = e;
+}
+
+const mmq_beat_t *mmq_beat_at(const mmq_beats_t *beats, uint32_t i) {
+    const uint32_t place = beats->next_beat + (beats->capacity - beats->n_beats) + i;
+    return beats->beats + (place < beats->capacity ? place : place - beats->capacity);
+}
+
+uint32_t mmq_beats_first(const mmq_beats_t *beats, uint32_t context) {
+    uint32_t first = beats->n_beats;
+    while (first > 0 && beats->counter - mmq_beat_at(beats, first - 1u)->sample <= context) first--;
+    return first;
 }

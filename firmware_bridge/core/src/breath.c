@@ -2,7 +2,6 @@
  * Extrema by hysteresis, like the adaptive threshold of Khodadad et al. 2018 (Physiol. Meas. 39(9):094001). */
 #include "kinds.h"
 
-#define FEATURES 4u
 #define HYSTERESIS 0.5f   /* of the context's standard deviation */
 #define SETTLED_S 10.0f   /* a period of the slowest breath: before, the band filter has not seen one */
 #define FLOOR_S 1e-3f
@@ -10,7 +9,7 @@
 
 uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_slow_t *breath = state->slow + output;
-    const float rate = state->spec->rate_hz / (float)state->spec->decimate;
+    const float rate = state->rate_hz;
     const uint32_t why = mmq_filter_reasons(&breath->filter, state->spec);
     if ((float)breath->filter.whole.n < least) return 0;
     return (uint16_t)((float)breath->context.count < SETTLED_S * rate ? why & ~(uint32_t)MMQ_WHY_BAND : why);
@@ -49,19 +48,20 @@ static void breaths_of(const mmq_ring_t *ring, float step, mmq_spread_t *periods
 }
 
 void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out) {
-    const float rate = state->spec->rate_hz / (float)state->spec->decimate;
+    const float rate = state->rate_hz;
     mmq_slow_t *breath = state->slow + output;
     mmq_spread_t all = {0}, periods = {0}, depths = {0};
-    float step;
+    float step, depth;
     mmq_filter_next_token(&breath->filter);
-    for (uint32_t i = 0; i < FEATURES; i++) out[i] = MMQ_NAN;
     for (uint32_t i = 0; i < breath->context.count; i++) mmq_spread_add(&all, mmq_ring_get(&breath->context, i));
-    if (all.n == 0.0f || !((step = HYSTERESIS * mmq_spread_deviation(&all)) > 0.0f)) return;
+    step = HYSTERESIS * mmq_spread_deviation(&all);
+    if (!(step > 0.0f)) return;
     breaths_of(&breath->context, step, &periods, &depths);
     if (periods.n < 2.0f) return;
     out[0] = 60.0f * rate / mmq_spread_mean(&periods);
-    out[1] = mmq_logf(mmq_spread_mean(&depths));
+    depth = mmq_spread_mean(&depths);
+    out[1] = mmq_logf(depth);
     if (periods.n < 3.0f) return;
     out[2] = mmq_logf(mmq_spread_deviation(&periods) / rate + FLOOR_S);
-    out[3] = mmq_logf(mmq_spread_deviation(&depths) + FLOOR_SHARE * mmq_spread_mean(&depths));
+    out[3] = mmq_logf(mmq_spread_deviation(&depths) + FLOOR_SHARE * depth);
 }

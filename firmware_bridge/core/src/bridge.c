@@ -3,10 +3,10 @@
 
 /* Working memory of one modality. */
 static void layout_scratch(mmq_scratch_t *scratch, const mmq_modality_t *m, mmq_arena_t *arena) {
-    const int bank = mmq_is_bank(m), pulse = m->kind == MMQ_ECG || m->kind == MMQ_PPG;
-    const size_t wave = mmq_is_wave(m) ? MMQ_BLOCK : 0u, beats = pulse ? m->context / m->refractory + 2u : 0u;
+    const size_t wave = mmq_is_wave(m) ? MMQ_BLOCK : 0u, beats = mmq_is_pulse(m) ? m->context / m->refractory + 2u : 0u;
+    size_t work = 0;
     uint32_t first;
-    size_t work = bank || m->kind == MMQ_PPG ? (m->fft_size + 2u) * (size_t)mmq_group(m, m->outputs, 0, &first) : 0u;
+    if (mmq_is_bank(m) || m->kind == MMQ_PPG) work = (m->fft_size + 2u) * (size_t)mmq_group(m, m->outputs, 0, &first);
     if (work < beats) work = beats;
     scratch->wave = mmq_arena_floats(arena, wave * m->channels);
     scratch->mixed = mmq_arena_floats(arena, m->spatial ? wave * m->outputs : 0u);
@@ -27,19 +27,20 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
     bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 3u;
     bridge->features = mmq_arena_floats(arena, bridge->capacity * f);
     bridge->reasons = mmq_arena_take(arena, bridge->capacity * m, sizeof(uint16_t));
-    bridge->count = mmq_arena_floats(arena, learnt);
-    bridge->mean = mmq_arena_floats(arena, learnt);
-    bridge->square = mmq_arena_floats(arena, learnt);
+    bridge->running = mmq_arena_take(arena, learnt, sizeof *bridge->running);
     bridge->token_ns = mmq_rounded((double)spec->token_s * 1e9);
     bridge->grace_ns = mmq_rounded((double)spec->grace_s * 1e9);
     for (uint32_t i = 0, start = 0; i < spec->n_modalities; i++) {
-        mmq_state_t counted = {0}, *state = bridge->states ? bridge->states + i : &counted;
+        mmq_state_t counted, *state = bridge->states ? bridge->states + i : &counted;
         state->spec = spec->modalities + i;
         state->index = i;
         state->period = mmq_rounded(256e9 / (double)state->spec->rate_hz);
         state->period_ns = state->period >> 8;
+        state->half_ns = state->period_ns >> 1;
+        state->tolerance_ns = state->period_ns >> 4;
         state->end_ns = bridge->token_ns;
         state->safe_bits = mmq_quality_safe(state->spec);
+        state->rate_hz = state->spec->rate_hz / (float)state->spec->decimate;
         state->renews = spec->version >= 2u;
         state->feature_start = start;
         start += state->spec->features;

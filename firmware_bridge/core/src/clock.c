@@ -1,5 +1,15 @@
-/* clock.c: seconds from a 32-bit counter that wraps around. */
+/* clock.c: seconds to nanoseconds, and from a 32-bit counter that wraps around. */
 #include "mmq_internal.h"
+
+#define MAX_TIME_S 4e9
+
+int64_t mmq_rounded(double x) { return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5); }
+
+int mmq_nanoseconds(double s, int64_t *ns) {
+    if (!(s >= -MAX_TIME_S && s <= MAX_TIME_S)) return 0;
+    *ns = mmq_rounded(s * 1e9);
+    return 1;
+}
 
 double mmq_clock_s(mmq_clock_t *clock, uint32_t ticks) {
     uint32_t step;

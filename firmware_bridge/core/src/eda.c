@@ -1,7 +1,6 @@
 /* eda.c: tonic level, slope, phasic deviation and skin conductance responses over the context. */
 #include "kinds.h"
 
-#define FEATURES 6u
 #define SCR_US 0.01f /* smallest rise that counts (Boucsein 2012: 0.01 to 0.05 uS) */
 #define FLOOR_US 1e-4f
 
@@ -10,11 +9,12 @@ static void responses(const mmq_ring_t *ring, float *count, float *sum) {
     float low = mmq_ring_get(ring, 0), high = low;
     int rising = 0;
     *count = *sum = 0.0f;
-    for (uint32_t i = 1; i < ring->count; i++) {
-        const float x = mmq_ring_get(ring, i);
+    for (uint32_t i = 1; i <= ring->count; i++) {
+        const int end = i == ring->count; /* the last sample once more: it ends what still rises */
+        const float x = mmq_ring_get(ring, end ? i - 1u : i);
         if (rising) {
             if (x > high) high = x;
-            if (high - x >= 0.5f * SCR_US) {
+            if (end || high - x >= 0.5f * SCR_US) {
                 *count += 1.0f;
                 *sum += high - low;
                 rising = 0;
@@ -28,22 +28,17 @@ static void responses(const mmq_ring_t *ring, float *count, float *sum) {
             }
         }
     }
-    if (rising) {
-        *count += 1.0f;
-        *sum += high - low;
-    }
 }
 
 void mmq_eda_features(mmq_state_t *state, uint32_t output, float *out) {
-    float tonic, slope, rest, count, sum;
-    const float minutes = mmq_slow_line(state, output, &tonic, &slope, &rest);
-    for (uint32_t i = 1; i < FEATURES; i++) out[i] = MMQ_NAN;
-    out[0] = mmq_is_finite(tonic) ? mmq_logf(tonic) : MMQ_NAN;
+    float line[3], count, sum;
+    const float minutes = mmq_slow_line(state, output, line);
+    if (mmq_is_finite(line[0])) out[0] = mmq_logf(line[0]);
     if (!(minutes > 0.0f)) return;
     responses(&state->slow[output].context, &count, &sum);
-    out[1] = slope / tonic;
-    out[2] = mmq_logf(rest + FLOOR_US);
+    out[1] = line[1] / line[0];
+    out[2] = mmq_logf(line[2] + FLOOR_US);
     out[3] = count / minutes;
     out[4] = mmq_logf(sum / minutes + SCR_US);
-    out[5] = mmq_logf(rest / tonic + FLOOR_US);
+    out[5] = mmq_logf(line[2] / line[0] + FLOOR_US);
 }

@@ -11,9 +11,9 @@ void mmq_filter_next_token(mmq_filter_t *filter);
 /* spectrum.c: place of the vertex of the parabola through three values, from the middle one, -0.5 to 0.5. */
 float mmq_vertex(float before, float middle, float after);
 
-/* slow.c: of the token the mean, of the context the slope (a minute) and the deviation from that line. Also prepares
- * the next token. Returns how many minutes the context holds; 0 when it is too short for slope and deviation. The
- * mean is NaN without a sample, and 0 is returned. */
-float mmq_slow_line(mmq_state_t *state, uint32_t output, float *mean, float *slope, float *deviation);
+/* slow.c: line[0]: mean of the token, line[1], line[2]: slope (a minute) of the context and the deviation from it. Also
+ * prepares the next token. Returns how many minutes the context holds; 0 when it is too short for slope and deviation.
+ * The mean is NaN without a sample, and 0 is returned. */
+float mmq_slow_line(mmq_state_t *state, uint32_t output, float *line);
 
 #endif

@@ -10,6 +10,10 @@ float mmq_nan(void) {
     return x;
 }
 
+void mmq_blank(float *x, uint32_t n) {
+    while (n--) *x++ = mmq_nan();
+}
+
 int mmq_is_finite(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);

@@ -34,11 +34,13 @@ typedef struct {
 void *mmq_arena_take(mmq_arena_t *arena, size_t count, size_t size);
 float *mmq_arena_floats(mmq_arena_t *arena, size_t count);
 
-/* push.c: half away from zero */
-int64_t mmq_rounded(double x);
+/* clock.c */
+int64_t mmq_rounded(double x);                 /* half away from zero */
+int mmq_nanoseconds(double s, int64_t *ns);    /* returns whether it is a time */
 
 /* logf.c */
 float mmq_nan(void);
+void mmq_blank(float *x, uint32_t n); /* NaN */
 int mmq_is_finite(float x);
 float mmq_logf(float x); /* natural logarithm; x <= 0 gives that of the smallest normal number */
 
@@ -87,8 +89,6 @@ void mmq_ring_layout(mmq_ring_t *ring, mmq_arena_t *arena, uint32_t capacity);
 void mmq_ring_clear(mmq_ring_t *ring);
 void mmq_ring_put(mmq_ring_t *ring, float x);
 float mmq_ring_get(const mmq_ring_t *ring, uint32_t i); /* i = 0 is the oldest */
-/* Least squares slope per sample, and population standard deviation of what it leaves; count >= 2. */
-float mmq_ring_line(const mmq_ring_t *ring, float *deviation);
 
 /* moments.c: of the samples of one token, for the quality rules. Samples have their baseline removed. */
 typedef struct {
@@ -116,10 +116,10 @@ typedef struct {
     float last;
     uint32_t flat_run, lost_run;                /* up to now, across tokens */
     uint32_t good, saturated, ranged, lead_off; /* in this token */
-    uint8_t spoilt;                             /* its last token was spoilt, or bad after a spoilt one */
     uint16_t seen;                              /* in this token: MMQ_WHY_FLAT and _STEP, at its end all */
     uint8_t alive, fresh;                       /* not alive: the filters wait for a good sample and start anew */
     uint8_t off;                                /* the driver says that the lead is */
+    uint8_t spoilt;                             /* its last token was spoilt, or bad after a spoilt one */
 } mmq_channel_t;
 
 /* bank.c: eeg, eog, emg. In groups of MMQ_LANES outputs, lane by lane, then single ones: see mmq_group(). */
@@ -143,11 +143,10 @@ typedef struct {
     mmq_ring_t signal;   /* band-passed, beat_window long */
     uint32_t counter;    /* decimated samples so far */
     float mean_energy;   /* slow mean of the energy, for the threshold's offset */
-    uint32_t in_block, block_length;
+    uint32_t block_length; /* 0: not in a block */
     float best_energy, best_before, best_after, best_value;
-    uint32_t best_sample, after_pending;
+    uint32_t best_sample;
     float previous_energy, lowest;
-    uint32_t have_beat;
     mmq_beat_t *beats;   /* ring of `capacity` */
     uint32_t capacity, n_beats, next_beat;
 } mmq_beats_t;
@@ -189,18 +188,24 @@ typedef struct {
     float *out;   /* [features] */
 } mmq_scratch_t;
 
-/* State of one modality. */
+/* modality.c: what a kind does with each of its outputs. `x` are `n` decimated samples without baseline (eda, temp,
+ * acc: as they came, acc: three rows `stride` apart; resp: not decimated); bank.c takes a group of outputs at once.
+ * `quality` judges the open token once it has at least `least` samples. `features` also prepares the next token; `out`
+ * holds NaN before. */
+typedef struct mmq_state mmq_state_t;
 typedef struct {
+    void (*layout)(mmq_state_t *state, mmq_arena_t *arena); /* of all outputs */
+    void (*restart)(mmq_state_t *state, uint32_t output);
+    void (*block)(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
+    uint16_t (*quality)(const mmq_state_t *state, uint32_t output, float least);
+    void (*features)(mmq_state_t *state, uint32_t output, float *out);
+} mmq_doing_t;
+
+/* State of one modality. */
+struct mmq_state {
     const mmq_modality_t *spec;
+    const mmq_doing_t *doing;
     mmq_scratch_t scratch;
-    uint32_t index, feature_start;
-    int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
-    int64_t next_ns; /* when the next frame is due */
-    int64_t end_ns;  /* of the open token */
-    int64_t token;  /* token that frame belongs to */
-    uint32_t started, phase, safe_bits;
-    uint32_t alive; /* channels */
-    uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
     mmq_channel_t *channels;
     float *baseline;  /* [channels][2]: running baseline less the first sample, first sample */
     float *prefilter; /* [channels][prefilter_sections][2] */
@@ -208,7 +213,23 @@ typedef struct {
     mmq_pulse_t *pulses; /* [outputs], one of these by kind */
     mmq_slow_t *slow;
     mmq_motion_t *motions;
-} mmq_state_t;
+    float rate_hz; /* after decimation */
+    uint32_t index, feature_start;
+    uint32_t started, phase, safe_bits;
+    uint32_t alive;  /* channels */
+    uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
+    int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
+    int64_t half_ns; /* half a period */
+    int64_t tolerance_ns; /* how near a token's end a sample counts as at it */
+    int64_t next_ns; /* when the next frame is due */
+    int64_t end_ns;  /* of the open token */
+    int64_t token;   /* token that frame belongs to */
+};
+
+/* normalise.c: statistics of one feature so far. */
+typedef struct {
+    float count, mean, square;
+} mmq_running_t;
 
 struct mmq_bridge {
     const mmq_spec_t *spec;
@@ -219,16 +240,22 @@ struct mmq_bridge {
     uint16_t *reasons;  /* [capacity][M] */
     int64_t closed, popped;
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
-    float *count, *mean, *square; /* [F] running statistics, NULL unless the normaliser learns */
+    mmq_running_t *running; /* [F], NULL unless the normaliser learns */
 };
+
+/* Kinds that share their code; a kind that is not built is none of them. */
+#define MMQ_BANKS (1u << MMQ_EEG | 1u << MMQ_EOG | 1u << MMQ_EMG)
+#define MMQ_PULSES (1u << MMQ_ECG | 1u << MMQ_PPG)
+#define MMQ_WAVES (MMQ_BANKS | MMQ_PULSES | 1u << MMQ_RESP) /* baseline removed, filtered */
+#define MMQ_IS(kinds, spec) ((int)(((kinds)&MMQ_KINDS_BUILT) >> (spec)->kind & 1u))
+static inline int mmq_is_bank(const mmq_modality_t *spec) { return MMQ_IS(MMQ_BANKS, spec); }
+static inline int mmq_is_pulse(const mmq_modality_t *spec) { return MMQ_IS(MMQ_PULSES, spec); }
+static inline int mmq_is_wave(const mmq_modality_t *spec) { return MMQ_IS(MMQ_WAVES, spec); }
 
 /* spec.c */
 int mmq_spec_is_good(const mmq_spec_t *spec);
 
 /* modality.c: one state through its life */
-int mmq_is_bank(const mmq_modality_t *spec); /* eeg, eog, emg */
-int mmq_is_wave(const mmq_modality_t *spec); /* those, ecg, ppg, resp: baseline removed, filtered */
-
 void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena);
 void mmq_state_restart(mmq_state_t *state);                          /* everything, after a gap */
 void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel); /* one channel came back */
@@ -248,13 +275,11 @@ const float *mmq_mix(const mmq_state_t *state, uint32_t n); /* scratch wave -> m
 /* quality.c */
 uint32_t mmq_quality_safe(const mmq_modality_t *spec); /* bits of a magnitude that surely keeps range and rails */
 void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);
-void mmq_quality_lost(mmq_state_t *state, int64_t frames);
+void mmq_quality_lost(mmq_state_t *state, int64_t until_ns); /* no frame came since the last one */
 void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
 
-/* Each kind, one output at a time; bank.c a group of outputs. `x` are `n` decimated samples without baseline (slow,
- * motion: as they came, motion three rows `stride` apart; resp: not decimated). `_quality` judges the open token once it
- * has at `least` so many samples, `_features` also prepares the next one. */
+/* Each kind: see mmq_doing_t. */
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena);
 void mmq_bank_restart(mmq_state_t *state, uint32_t output);
 void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
@@ -283,12 +308,15 @@ void mmq_motion_features(mmq_state_t *state, uint32_t output, float *out);
 /* beats.c, spectrum.c */
 void mmq_beats_restart(mmq_beats_t *beats);
 void mmq_beats_sample(mmq_beats_t *beats, const mmq_modality_t *spec, float y);
+const mmq_beat_t *mmq_beat_at(const mmq_beats_t *beats, uint32_t i);       /* 0 is the oldest kept */
+uint32_t mmq_beats_first(const mmq_beats_t *beats, uint32_t context);      /* the oldest in the context */
 float mmq_spectrum_skewness(const mmq_pulse_t *pulse, float *work); /* of this token; NaN when too short */
 float mmq_spectrum_regularity(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work); /* NaN: too short */
-void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *rate, float *purity);
+/* out: rate, purity; left as they are when too short. */
+void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *out);
 
 /* normalise.c */
-void mmq_normalise(mmq_bridge_t *bridge, int64_t token, float *features, const uint16_t *reasons);
+void mmq_normalise(mmq_bridge_t *bridge, float *features, const uint16_t *reasons); /* the token to close next */
 
 /* tokens.c */
 void mmq_tokens_clear(mmq_bridge_t *bridge);

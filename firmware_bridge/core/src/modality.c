@@ -2,21 +2,12 @@
 #include "mmq_internal.h"
 
 #define BAD_WEIGHT 0.25f /* share of an output's weights on bad channels that makes it bad */
+
 /* What leaves filters and contexts full of something else than the signal: they start anew with the next token, and
  * again until a token is good (an electrode's pop decays for a while). */
 #define SPOILING (uint32_t)(MMQ_WHY_SATURATED | MMQ_WHY_STEP | MMQ_WHY_STRONG)
-#define BANKS (1u << MMQ_EEG | 1u << MMQ_EOG | 1u << MMQ_EMG)
-#define WAVES (BANKS | 1u << MMQ_ECG | 1u << MMQ_PPG | 1u << MMQ_RESP)
 
-/* What a kind does with each of its outputs. What the build leaves out falls away here: nothing else names it. */
-typedef struct {
-    void (*layout)(mmq_state_t *state, mmq_arena_t *arena); /* of all outputs */
-    void (*restart)(mmq_state_t *state, uint32_t output);
-    void (*block)(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
-    uint16_t (*quality)(const mmq_state_t *state, uint32_t output, float least);
-    void (*features)(mmq_state_t *state, uint32_t output, float *out);
-} kind_t;
-
+/* What the build leaves out falls away here: nothing else names it. */
 #define IF(kinds, function) ((kinds) ? (function) : NULL)
 #define KIND(kinds, files, quality, features)                                                                       \
     {IF(kinds, mmq_##files##_layout), IF(kinds, mmq_##files##_restart), IF(kinds, mmq_##files##_block),             \
@@ -27,28 +18,17 @@ static uint16_t no_rules(const mmq_state_t *state, uint32_t output, float least)
     return 0;
 }
 
-static const kind_t bank = KIND(MMQ_HAS_BANK, bank, mmq_bank_quality, mmq_bank_features);
-static const kind_t pulse = KIND(MMQ_HAS_PULSE, pulse, mmq_pulse_quality, mmq_pulse_features);
-static const kind_t breath = KIND(MMQ_HAS(MMQ_RESP), slow, mmq_breath_quality, mmq_breath_features);
-static const kind_t eda = KIND(MMQ_HAS(MMQ_EDA), slow, no_rules, mmq_eda_features);
-static const kind_t temp = KIND(MMQ_HAS(MMQ_TEMP), slow, no_rules, mmq_temp_features);
-static const kind_t motion = KIND(MMQ_HAS(MMQ_ACC), motion, no_rules, mmq_motion_features);
+static const mmq_doing_t bank = KIND(MMQ_HAS_BANK, bank, mmq_bank_quality, mmq_bank_features);
+static const mmq_doing_t pulse = KIND(MMQ_HAS_PULSE, pulse, mmq_pulse_quality, mmq_pulse_features);
+static const mmq_doing_t breath = KIND(MMQ_HAS(MMQ_RESP), slow, mmq_breath_quality, mmq_breath_features);
+static const mmq_doing_t eda = KIND(MMQ_HAS(MMQ_EDA), slow, no_rules, mmq_eda_features);
+static const mmq_doing_t temp = KIND(MMQ_HAS(MMQ_TEMP), slow, no_rules, mmq_temp_features);
+static const mmq_doing_t motion = KIND(MMQ_HAS(MMQ_ACC), motion, no_rules, mmq_motion_features);
 
-static const kind_t *kind_of(const mmq_modality_t *spec) {
-    switch (spec->kind) {
-    case MMQ_ECG:
-    case MMQ_PPG: return &pulse;
-    case MMQ_RESP: return &breath;
-    case MMQ_EDA: return &eda;
-    case MMQ_TEMP: return &temp;
-    case MMQ_ACC: return &motion;
-    default: return &bank;
-    }
-}
-
-int mmq_is_bank(const mmq_modality_t *spec) { return (int)(BANKS >> spec->kind & 1u); }
-
-int mmq_is_wave(const mmq_modality_t *spec) { return (int)(WAVES >> spec->kind & 1u); }
+static const mmq_doing_t *const doings[MMQ_KINDS] = {
+    [MMQ_EEG] = &bank, [MMQ_EOG] = &bank,  [MMQ_EMG] = &bank,    [MMQ_ECG] = &pulse, [MMQ_PPG] = &pulse,
+    [MMQ_EDA] = &eda,  [MMQ_TEMP] = &temp, [MMQ_RESP] = &breath, [MMQ_ACC] = &motion,
+};
 
 /* Channels of one output: the three axes of an accelerometer. With a matrix each output has its own weights instead. */
 static uint32_t axes_of(const mmq_modality_t *spec) { return spec->kind == MMQ_ACC ? 3u : 1u; }
@@ -59,7 +39,8 @@ void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena) {
     state->channels = mmq_arena_take(arena, spec->channels, sizeof *state->channels);
     state->baseline = mmq_arena_floats(arena, 2u * waves);
     state->prefilter = mmq_arena_floats(arena, 2u * waves * spec->prefilter_sections);
-    kind_of(spec)->layout(state, arena);
+    state->doing = doings[spec->kind];
+    state->doing->layout(state, arena);
 }
 
 void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
@@ -72,14 +53,14 @@ void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
         float *states = state->prefilter + (size_t)first * size + (channel - first);
         for (uint32_t k = 0; k < size; k++) states[(size_t)k * width] = 0.0f;
     }
-    if (!spec->spatial) kind_of(spec)->restart(state, channel / axes_of(spec));
+    if (!spec->spatial) state->doing->restart(state, channel / axes_of(spec));
 }
 
 void mmq_state_restart(mmq_state_t *state) {
     state->phase = 0;
     state->bank.filled = 0;
     for (uint32_t c = 0; c < state->spec->channels; c++) mmq_state_restart_channel(state, c);
-    for (uint32_t o = 0; o < state->spec->outputs; o++) kind_of(state->spec)->restart(state, o);
+    for (uint32_t o = 0; o < state->spec->outputs; o++) state->doing->restart(state, o);
 }
 
 /* Condition one group of channels into the scratch; a channel that is not alive gives zeros. */
@@ -115,16 +96,9 @@ static uint32_t condition_all(mmq_state_t *state, const float *frames, uint32_t 
     return kept;
 }
 
-static int are_alive(const mmq_channel_t *channels, uint32_t n) {
-    while (n && channels[n - 1u].alive) n--;
-    return n == 0;
-}
-
 void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    const uint32_t axes = axes_of(spec);
-    const int wave = mmq_is_wave(spec);
-    if (wave) {
+    if (mmq_is_wave(spec)) {
         n = condition_all(state, frames, stride, n);
         if (n == 0) return;
         frames = state->scratch.wave;
@@ -133,9 +107,8 @@ void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, u
     }
     for (uint32_t o = 0, first, width; o < spec->outputs; o += width) {
         width = mmq_group(spec, spec->outputs, o, &first);
-        if (wave || are_alive(state->channels + axes * o, axes)) {
-            kind_of(spec)->block(state, o, frames + (size_t)axes * o * stride, stride, n);
-        }
+        state->doing->block(state, o, frames, stride, n);
+        frames += width * stride * axes_of(spec);
     }
 }
 
@@ -145,8 +118,10 @@ static uint32_t inherited(const mmq_state_t *state, uint32_t output) {
     const uint32_t n = spec->channels, axes = axes_of(spec);
     float whole = 0.0f, bad = 0.0f;
     uint32_t why = 0;
-    for (uint32_t c = axes * output; !spec->spatial && c < axes * (output + 1u); c++) why |= state->channels[c].seen;
-    if (!spec->spatial) return why;
+    if (!spec->spatial || axes > 1u) {
+        for (uint32_t c = axes * output; c < axes * (output + 1u); c++) why |= state->channels[c].seen;
+        return why;
+    }
     for (uint32_t c = 0; c < n; c++) {
         const float weight = spec->spatial[(size_t)output * n + c], size = weight < 0.0f ? -weight : weight;
         whole += size;
@@ -158,21 +133,20 @@ static uint32_t inherited(const mmq_state_t *state, uint32_t output) {
 
 uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *out) {
     const mmq_modality_t *spec = state->spec;
-    const kind_t *kind = kind_of(spec);
     const uint32_t size = spec->features / spec->outputs;
     const float half = 0.5f * token_s * spec->rate_hz / (float)spec->decimate; /* samples since the last restart */
     uint32_t bad = 0, why = 0;
     mmq_quality_token(state, token_s);
     for (uint32_t o = 0; o < spec->outputs; o++) {
         uint32_t verdict = inherited(state, o);
-        if (!verdict) verdict = kind->quality(state, o, half);
+        if (!verdict) verdict = state->doing->quality(state, o, half);
         bad += verdict != 0;
         why |= verdict;
         if (!spec->spatial && spec->kind != MMQ_ACC) state->channels[o].seen |= (uint16_t)verdict;
-        kind->features(state, o, out); /* always: it also prepares the next token */
-        for (uint32_t i = 0; i < size; i++, out++) {
-            if (verdict) *out = MMQ_NAN;
-        }
+        mmq_blank(out, size);
+        state->doing->features(state, o, out); /* always: it also prepares the next token */
+        if (verdict) mmq_blank(out, size);
+        out += size;
     }
     for (uint32_t c = 0; state->renews && c < spec->channels; c++) {
         mmq_channel_t *channel = state->channels + c;

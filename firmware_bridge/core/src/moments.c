@@ -5,15 +5,14 @@
 
 #define ENOUGH 16u /* samples the rules need at least */
 
-float mmq_moments_variance(const mmq_moments_t *moments) {
-    const float n = (float)moments->n, mean = moments->n ? moments->sum / n : 0.0f;
-    const float variance = moments->n ? moments->square / n - mean * mean : 0.0f;
-    return variance > 0.0f ? variance : 0.0f;
+static float variance_of(const mmq_moments_t *moments) {
+    const float n = (float)moments->n, mean = moments->sum / n, variance = moments->square / n - mean * mean;
+    return variance > 0.0f ? variance : 0.0f; /* also when empty: NaN is not greater */
 }
 
 /* Power sums about 0, not about the mean: the samples' baseline is gone, so the mean is small beside the deviation. */
-float mmq_moments_kurtosis(const mmq_moments_t *moments) {
-    const float n = (float)moments->n, variance = mmq_moments_variance(moments);
+static float kurtosis_of(const mmq_moments_t *moments) {
+    const float n = (float)moments->n, variance = variance_of(moments);
     float mean, fourth;
     if (!(variance > 0.0f)) return 3.0f;
     mean = moments->sum / n;
@@ -25,13 +24,13 @@ float mmq_moments_kurtosis(const mmq_moments_t *moments) {
 
 /* What is not a number is not judged, and a limit of 0 is never crossed: every comparison is false then. */
 uint32_t mmq_filter_reasons(const mmq_filter_t *filter, const mmq_modality_t *spec) {
-    const float variance = mmq_moments_variance(&filter->whole), deviation = sqrtf(variance);
+    const float variance = variance_of(&filter->whole), deviation = sqrtf(variance);
     uint32_t why = 0;
     if (filter->whole.n < ENOUGH) return 0;
     if (deviation < spec->min_deviation) why |= MMQ_WHY_WEAK;
     if (spec->max_deviation > 0.0f && deviation > spec->max_deviation) why |= MMQ_WHY_STRONG;
-    if (mmq_moments_kurtosis(&filter->band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
-    if (mmq_moments_variance(&filter->band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
+    if (kurtosis_of(&filter->band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
+    if (variance_of(&filter->band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
     return why;
 }
 

@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#define FEATURES 7u
 #define ACTIVE_G 0.05f
 #define FLOOR_G 1e-3f
 
@@ -33,6 +32,8 @@ static void add_frame(mmq_motion_t *motion, const float *frame, uint32_t stride)
 }
 
 void mmq_motion_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
+    const mmq_channel_t *axes = state->channels + 3u * output;
+    if (!axes[0].alive || !axes[1].alive || !axes[2].alive) return;
     for (uint32_t i = 0; i < n; i++) add_frame(state->motions + output, x + i, stride);
 }
 
@@ -57,7 +58,6 @@ void mmq_motion_features(mmq_state_t *state, uint32_t output, float *out) {
     static const mmq_motion_token_t none = {0};
     mmq_motion_t *motion = state->motions + output;
     const mmq_motion_token_t *token = &motion->token;
-    for (uint32_t i = 0; i < FEATURES; i++) out[i] = MMQ_NAN;
     if (token->magnitude.n == 0.0f) return;
     out[0] = mmq_logf(mmq_spread_deviation(&token->magnitude) + FLOOR_G);
     if (token->steps > 0.0f) {

@@ -1,22 +1,23 @@
 /* offline.c: whole recordings at once, by the same arithmetic: for training and checks. No device needs it. */
 #include "mmq_internal.h"
 
+#include <string.h>
+
 mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const uint8_t *presence, uint32_t n,
                                   float *scratch) {
     mmq_bridge_t bridge = {0};
     if (!spec || !features || !presence || !scratch) return MMQ_NULL;
     if (mmq_bridge_size(spec) == 0) return MMQ_BAD_SPEC;
     bridge.spec = spec;
-    bridge.count = scratch;
-    bridge.mean = scratch + spec->n_features;
-    bridge.square = scratch + 2 * (size_t)spec->n_features;
-    for (size_t i = 0; i < 3 * (size_t)spec->n_features; i++) scratch[i] = 0.0f;
+    bridge.running = (mmq_running_t *)(void *)scratch;
+    memset(scratch, 0, spec->n_features * sizeof *bridge.running);
     for (uint32_t k = 0; k < n; k++) {
         uint16_t reasons[MMQ_MAX_MODALITIES];
         for (uint32_t m = 0; m < spec->n_modalities; m++) {
             reasons[m] = presence[(size_t)k * spec->n_modalities + m] ? 0 : MMQ_WHY_LOST;
         }
-        mmq_normalise(&bridge, (int64_t)k, features + (size_t)k * spec->n_features, reasons);
+        mmq_normalise(&bridge, features + (size_t)k * spec->n_features, reasons);
+        bridge.closed++;
     }
     return MMQ_OK;
 }

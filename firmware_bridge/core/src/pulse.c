@@ -13,15 +13,13 @@ void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
     state->pulses = mmq_arena_take(arena, spec->outputs, sizeof *state->pulses);
     for (uint32_t i = 0; i < spec->outputs; i++) {
         mmq_pulse_t *pulse = state->pulses ? state->pulses + i : NULL;
-        const uint32_t capacity = spec->context / spec->refractory + 2u;
-        mmq_beat_t *beats;
-        mmq_ring_layout(pulse ? &pulse->beats.signal : NULL, arena, 2u * spec->beat_window);
-        beats = mmq_arena_take(arena, capacity, sizeof *beats);
-        if (spec->kind == MMQ_PPG) mmq_ring_layout(pulse ? &pulse->spectrum : NULL, arena, spec->spectrum_samples);
-        if (!pulse) continue; /* only counting */
-        pulse->beats.signal.capacity = spec->beat_window; /* the rest: sums of energy, see beats.c */
-        pulse->beats.beats = beats;
-        pulse->beats.capacity = capacity;
+        mmq_beats_t counted, *beats = pulse ? &pulse->beats : &counted;
+        mmq_ring_layout(&beats->signal, arena, 2u * spec->beat_window);
+        beats->signal.capacity = spec->beat_window; /* the rest: sums of energy, see beats.c */
+        beats->capacity = spec->context / spec->refractory + 2u;
+        beats->beats = mmq_arena_take(arena, beats->capacity, sizeof *beats->beats);
+        if (spec->kind != MMQ_PPG) continue;
+        mmq_ring_layout(pulse ? &pulse->spectrum : &counted.signal, arena, spec->spectrum_samples);
     }
 }
 
@@ -65,26 +63,13 @@ uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output, float leas
     return (uint16_t)why;
 }
 
-/* i = 0 is the oldest kept. */
-static const mmq_beat_t *beat_at(const mmq_beats_t *beats, uint32_t i) {
-    const uint32_t place = beats->next_beat + (beats->capacity - beats->n_beats) + i;
-    return beats->beats + (place < beats->capacity ? place : place - beats->capacity);
-}
-
-/* Oldest beat of the context, as an offset from the oldest kept. */
-static uint32_t first_in_context(const mmq_beats_t *beats, uint32_t context) {
-    uint32_t first = beats->n_beats;
-    while (first > 0 && beats->counter - beat_at(beats, first - 1u)->sample <= context) first--;
-    return first;
-}
-
 static void variability(const mmq_state_t *state, const mmq_beats_t *beats, uint32_t first, float median, float *out) {
-    const float second = state->spec->rate_hz / (float)state->spec->decimate;
+    const float second = state->rate_hz;
     mmq_spread_t good = {0};
-    float steps = 0.0f, previous = 0.0f;
+    float steps = 0.0f, previous = 0.0f, mean;
     uint32_t pairs = 0, long_steps = 0;
     for (uint32_t i = first; i < beats->n_beats; i++) {
-        const float interval = beat_at(beats, i)->interval, step = interval - previous;
+        const float interval = mmq_beat_at(beats, i)->interval, step = interval - previous;
         const int accepted = fabsf(interval - median) <= TOLERANCE * median;
         if (accepted) mmq_spread_add(&good, interval);
         if (accepted && previous > 0.0f) {
@@ -95,9 +80,10 @@ static void variability(const mmq_state_t *state, const mmq_beats_t *beats, uint
         previous = accepted ? interval : 0.0f;
     }
     if (good.n < 1.0f) return;
-    out[6] = good.n * mmq_spread_mean(&good) / (float)state->spec->context;
+    mean = mmq_spread_mean(&good);
+    out[6] = good.n * mean / (float)state->spec->context;
     if (good.n < 3.0f) return;
-    out[0] = 60.0f * second / mmq_spread_mean(&good);
+    out[0] = 60.0f * second / mean;
     out[1] = mmq_logf(mmq_spread_deviation(&good) / second + FLOOR_S);
     if (pairs < 3) return;
     out[2] = mmq_logf(sqrtf(steps / (float)pairs) / second + FLOOR_S);
@@ -110,7 +96,7 @@ static void amplitudes(const mmq_beats_t *beats, uint32_t first, float *sorted, 
     float median;
     if (n < 3) return;
     for (uint32_t i = 0; i < n; i++) {
-        sorted[i] = beat_at(beats, first + i)->amplitude;
+        sorted[i] = mmq_beat_at(beats, first + i)->amplitude;
         mmq_spread_add(&all, sorted[i]);
     }
     median = mmq_median(sorted, n);
@@ -122,13 +108,12 @@ static void amplitudes(const mmq_beats_t *beats, uint32_t first, float *sorted, 
 void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out) {
     mmq_pulse_t *pulse = state->pulses + output;
     const mmq_beats_t *beats = &pulse->beats;
-    const float second = state->spec->rate_hz / (float)state->spec->decimate;
-    const uint32_t first = first_in_context(beats, state->spec->context);
+    const float second = state->rate_hz;
+    const uint32_t first = mmq_beats_first(beats, state->spec->context);
     float *work = state->scratch.work;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < 6; i++) out[i] = MMQ_NAN;
     for (uint32_t i = first; i < beats->n_beats; i++) {
-        const float interval = beat_at(beats, i)->interval;
+        const float interval = mmq_beat_at(beats, i)->interval;
         if (interval > 0.0f && interval < SLOWEST_S * second) work[n++] = interval;
     }
     out[6] = 0.0f;
@@ -136,7 +121,7 @@ void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out) {
     amplitudes(beats, first, work, out);
     if (state->spec->kind == MMQ_PPG) {
         out[7] = mmq_spectrum_skewness(pulse, work);
-        mmq_spectrum_peak(state->spec, pulse, work, out + 8, out + 9);
+        mmq_spectrum_peak(state->spec, pulse, work, out + 8);
     }
     pulse->slow = 0;
     mmq_filter_next_token(&pulse->filter);
@@ -152,10 +137,10 @@ mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, flo
     state = bridge->states + modality;
     if (state->spec->kind != MMQ_ECG && state->spec->kind != MMQ_PPG) return MMQ_BAD_MODALITY;
     beats = &state->pulses->beats;
-    first = first_in_context(beats, state->spec->context);
+    first = mmq_beats_first(beats, state->spec->context);
     *count = beats->n_beats - first;
     for (uint32_t i = 0; i < *count && i < capacity; i++) {
-        const mmq_beat_t *beat = beat_at(beats, first + i);
+        const mmq_beat_t *beat = mmq_beat_at(beats, first + i);
         const float samples = (float)(beats->counter - 1u - beat->sample) - beat->fraction;
         ages[i] = samples * (float)state->spec->decimate / state->spec->rate_hz;
     }

@@ -1,44 +1,26 @@
 /* push.c: samples come in with their time: late, repeated, after a gap, or as they should. Time is in nanoseconds. */
 #include "mmq_internal.h"
 
-#define MAX_TIME_S 4e9
-
-int64_t mmq_rounded(double x) { return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5); }
-
-/* Nanoseconds; returns whether it is a time. */
-static int is_time(double s, int64_t *ns) {
-    if (!(s >= -MAX_TIME_S && s <= MAX_TIME_S)) return 0;
-    *ns = mmq_rounded(s * 1e9);
-    return 1;
-}
-
 static int64_t of_frames(const mmq_state_t *state, uint32_t frames) {
     return (int64_t)(frames * (uint64_t)state->period >> 8);
 }
 
-/* How near a token's end a sample counts as at it: 1/16 of a period. */
-static int64_t tolerance(const mmq_state_t *state) { return state->period_ns >> 4; }
-
-/* Whole frames in a positive time, rounded. */
-static int64_t frames_in(const mmq_state_t *state, int64_t ns) {
-    return (ns + (state->period_ns >> 1)) / state->period_ns;
-}
-
 /* Frames until the end of the token the state is in, at least 1. */
 static uint32_t frames_to_token_end(const mmq_state_t *state, uint32_t most) {
-    const int64_t left = state->end_ns - state->next_ns - tolerance(state);
+    const int64_t left = state->end_ns - state->next_ns - state->tolerance_ns;
     const int64_t frames = (left + state->period_ns - 1) / state->period_ns;
     return frames < 1 ? 1u : frames > (int64_t)most ? most : (uint32_t)frames;
 }
 
 /* Move a modality's clock forward, finishing the tokens on the way. */
 static void skip_to(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
-    const int64_t target = (ns + tolerance(state)) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
+    const int64_t target = (ns + state->tolerance_ns) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
     state->next_ns = ns;
     state->started = 1;
-    for (int64_t i = 0; state->token < target; i++) {
+    for (uint32_t i = 0; state->token < target; i++) {
         mmq_tokens_finish(bridge, state);
-        if (i == capacity && target - state->token > capacity) { /* a whole ring of absent tokens is behind us */
+        /* Once a whole ring of absent tokens is behind us: */
+        if (i == bridge->capacity && target - state->token > capacity) {
             state->token = target - capacity;
             state->end_ns = (state->token + 1) * bridge->token_ns;
             mmq_tokens_settle(bridge, state->token * bridge->token_ns);
@@ -48,18 +30,16 @@ static void skip_to(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
 
 /* Where do these frames begin? Returns how many leading frames come too late; sets the clock. */
 static uint32_t align(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames, int64_t ns) {
-    const int64_t half = state->period_ns >> 1, open_ns = bridge->closed * bridge->token_ns;
+    const int64_t half = state->half_ns, open_ns = bridge->closed * bridge->token_ns;
     int64_t due = state->next_ns, dropped = 0; /* the first frame is due at 0 */
-    if (due < open_ns - tolerance(state)) due = open_ns;
-    if (due - ns > (state->started ? half : tolerance(state))) {
+    if (due < open_ns - state->tolerance_ns) due = open_ns;
+    if (due - ns > (state->started ? half : state->tolerance_ns)) {
         /* Every frame that is late by more than half a period: as many as if each came in a push of its own. */
         dropped = due - ns > half ? (due - ns - half + state->period_ns - 1) / state->period_ns : 1;
         if (dropped >= (int64_t)frames) return frames;
         ns += of_frames(state, (uint32_t)dropped);
     }
-    if (state->started && ns - state->next_ns > half) {
-        mmq_quality_lost(state, frames_in(state, ns - state->next_ns));
-    }
+    if (state->started && ns - state->next_ns > half) mmq_quality_lost(state, ns);
     if (!state->started || ns > state->next_ns) skip_to(bridge, state, ns);
     state->next_ns = ns;
     return (uint32_t)dropped;
@@ -78,7 +58,7 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     int64_t ns;
     if (!bridge || !samples) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
-    if (!is_time(time_s, &ns)) return MMQ_BAD_TIME;
+    if (!mmq_nanoseconds(time_s, &ns)) return MMQ_BAD_TIME;
     state = bridge->states + modality;
     if (ns > bridge->latest_ns + day || (int64_t)frames > day / state->period_ns) return MMQ_BAD_TIME;
     if (frames == 0) return MMQ_OK;
@@ -90,7 +70,7 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
         mmq_quality_frames(state, samples + done, frames, n);
         done += n;
         state->next_ns = ns + of_frames(state, done - dropped);
-        if (state->next_ns + tolerance(state) >= state->end_ns) mmq_tokens_finish(bridge, state);
+        if (state->next_ns + state->tolerance_ns >= state->end_ns) mmq_tokens_finish(bridge, state);
     }
     see(bridge, state->next_ns);
     return dropped ? MMQ_LATE : MMQ_OK;
@@ -101,18 +81,18 @@ mmq_status_t mmq_bridge_lead_off(mmq_bridge_t *bridge, uint32_t modality, uint64
     if (!bridge) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
     state = bridge->states + modality;
-    for (uint32_t c = 0; c < state->spec->channels; c++) state->channels[c].off = off >> c & 1u;
+    for (uint32_t c = 0; c < state->spec->channels; c++, off >>= 1) state->channels[c].off = off & 1u;
     return MMQ_OK;
 }
 
 mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s) {
     int64_t ns;
     if (!bridge) return MMQ_NULL;
-    if (!is_time(time_s, &ns)) return MMQ_BAD_TIME;
+    if (!mmq_nanoseconds(time_s, &ns)) return MMQ_BAD_TIME;
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_state_t *state = bridge->states + m;
         if (ns <= state->next_ns) continue;
-        mmq_quality_lost(state, frames_in(state, ns - state->next_ns));
+        mmq_quality_lost(state, ns);
         skip_to(bridge, state, ns);
     }
     see(bridge, ns);

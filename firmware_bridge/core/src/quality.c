@@ -126,7 +126,8 @@ void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t strid
     }
 }
 
-void mmq_quality_lost(mmq_state_t *state, int64_t frames) {
+void mmq_quality_lost(mmq_state_t *state, int64_t until_ns) {
+    int64_t frames = (until_ns - state->next_ns + state->half_ns) / state->period_ns; /* rounded */
     for (; frames > 0 && state->alive; frames--) one_frame(state, NULL, 0);
 }
 

@@ -1,11 +1,11 @@
 /* sort.c: small in-place sorting, and the median. */
 #include "mmq_internal.h"
 
-/* Shell sort with Ciura's gaps: no recursion, no memory. */
+/* Shell sort with Knuth's gaps 1, 4, 13, 40, ...: no recursion, no memory. */
 void mmq_sort(float *x, uint32_t n) {
-    static const uint32_t gaps[8] = {701, 301, 132, 57, 23, 10, 4, 1};
-    for (uint32_t g = 0; g < 8; g++) {
-        const uint32_t gap = gaps[g];
+    uint32_t gap = 1;
+    while (gap < n) gap = 3u * gap + 1u;
+    while (gap /= 3u) {
         for (uint32_t i = gap; i < n; i++) {
             const float value = x[i];
             uint32_t j = i;

@@ -1,35 +1,31 @@
 /* spec.c: does a spec hold together? Whatever passes is safe to run, whatever samples come. */
 #include "mmq_internal.h"
 
-static int is_power_of_two(uint32_t n) { return n && !(n & (n - 1u)); }
+#include <string.h>
 
 static int are_finite(const float *x, size_t n) {
+    if (n && !x) return 0;
     for (size_t i = 0; i < n; i++) {
         if (!mmq_is_finite(x[i])) return 0;
     }
     return 1;
 }
 
-static int decimation_is_good(const mmq_modality_t *m) { return m->decimate >= 1 && m->decimate <= 64; }
-
 static int filters_are_good(const mmq_modality_t *m) {
-    if (!decimation_is_good(m) || m->prefilter_sections > 16) return 0;
-    if (m->prefilter_sections && (!m->prefilter || !are_finite(m->prefilter, 5u * m->prefilter_sections))) return 0;
-    if (!m->bank || m->bands < 1 || m->bands > MMQ_MAX_BANDS || !are_finite(m->bank, 5u * m->bands)) return 0;
+    if (m->prefilter_sections > 16 || m->bands < 1 || m->bands > MMQ_MAX_BANDS) return 0;
+    if (!are_finite(m->prefilter, 5u * m->prefilter_sections) || !are_finite(m->bank, 5u * m->bands)) return 0;
+    if (m->decimate > 1 && !m->prefilter_sections && m->kind != MMQ_RESP) return 0;
     return m->baseline_alpha >= 0.0f && m->baseline_alpha <= 1.0f;
 }
 
 static int fft_is_good(const mmq_modality_t *m) {
-    return is_power_of_two(m->fft_size) && m->fft_size >= 8 && m->fft_size <= MMQ_MAX_FFT && m->fft_window &&
-           m->twiddles;
+    const uint32_t n = m->fft_size;
+    return n >= 8 && n <= MMQ_MAX_FFT && !(n & (n - 1u)) && m->fft_window && m->twiddles;
 }
 
 static int bank_is_good(const mmq_modality_t *m) {
-    const uint32_t size = 2u * m->bands + (m->kind == MMQ_EMG ? 2u : 0u);
-    if (!filters_are_good(m) || !fft_is_good(m) || !m->band_bins) return 0;
-    if (m->decimate > 1 && !m->prefilter_sections) return 0;
-    if (m->outputs < 1 || m->outputs > MMQ_MAX_CHANNELS || m->features != size * m->outputs) return 0;
-    if (m->spatial ? !are_finite(m->spatial, (size_t)m->outputs * m->channels) : m->outputs != m->channels) return 0;
+    if (!fft_is_good(m) || !m->band_bins) return 0;
+    if (m->spatial ? !are_finite(m->spatial, m->outputs * m->channels) : m->outputs != m->channels) return 0;
     if (m->spatial && m->kind != MMQ_EEG) return 0;
     for (uint32_t b = 0; b < m->bands; b++) {
         if (m->band_bins[2 * b] >= m->band_bins[2 * b + 1] || m->band_bins[2 * b + 1] > m->fft_size / 2) return 0;
@@ -37,49 +33,45 @@ static int bank_is_good(const mmq_modality_t *m) {
     return m->psd_scale > 0.0f;
 }
 
-static int context_is_good(const mmq_modality_t *m) { return m->context >= 2 && m->context <= MMQ_MAX_CONTEXT; }
+static int is_odd(uint32_t n, uint32_t most) { return n >= 3 && n <= most && n % 2u; }
 
 static int pulse_is_good(const mmq_modality_t *m) {
-    if (!filters_are_good(m) || m->bands != 1 || !context_is_good(m) || m->refractory < 1) return 0;
-    if (m->decimate > 1 && !m->prefilter_sections) return 0;
-    if (m->beat_window < 3 || m->beat_window > 1000 || m->beat_window % 2 == 0) return 0;
-    if (m->peak_window < 3 || m->peak_window > m->beat_window || m->peak_window % 2 == 0) return 0;
-    if (!mmq_is_finite(m->beat_offset)) return 0;
-    if (m->kind == MMQ_ECG) return m->features == 7u * m->outputs;
-    if (m->features != 10u * m->outputs || !fft_is_good(m)) return 0;
-    if (m->lag_low < 1 || m->lag_low > m->lag_high || 3u * (uint64_t)m->lag_high > m->spectrum_samples) return 0;
-    return m->spectrum_decimate >= 1 && m->spectrum_samples >= 8 && m->spectrum_samples <= m->fft_size &&
-           m->spectrum_low >= 3 && m->spectrum_low < m->spectrum_high && m->spectrum_high <= m->fft_size / 2 - 3;
+    if (!is_odd(m->beat_window, 1000) || !is_odd(m->peak_window, m->beat_window)) return 0;
+    if (m->refractory < 1 || !mmq_is_finite(m->beat_offset)) return 0;
+    if (m->kind == MMQ_ECG) return 1;
+    if (!fft_is_good(m) || m->spectrum_samples < 8 || m->spectrum_samples > m->fft_size) return 0;
+    if (m->lag_low < 1 || m->lag_low > m->lag_high || m->lag_high > m->spectrum_samples / 3u) return 0;
+    return m->spectrum_decimate >= 1 && m->spectrum_low >= 3 && m->spectrum_low < m->spectrum_high &&
+           m->spectrum_high <= m->fft_size / 2 - 3;
 }
 
-static int breath_is_good(const mmq_modality_t *m) {
-    return filters_are_good(m) && m->bands == 1 && context_is_good(m) && m->features == 4u * m->outputs;
-}
-
-static int slow_is_good(const mmq_modality_t *m, uint32_t features) {
-    return decimation_is_good(m) && context_is_good(m) && m->features == features * m->outputs;
+/* Of one output. */
+static uint32_t features_of(const mmq_modality_t *m) {
+    static const uint8_t fixed[MMQ_KINDS] = {[MMQ_ECG] = 7, [MMQ_PPG] = 10, [MMQ_EDA] = 6, [MMQ_TEMP] = 3,
+                                             [MMQ_ACC] = 7, [MMQ_EMG] = 2,  [MMQ_RESP] = 4};
+    return fixed[m->kind] + (mmq_is_bank(m) ? 2u * m->bands : 0u);
 }
 
 static int kind_is_good(const mmq_modality_t *m) {
+    if (mmq_is_wave(m) && !filters_are_good(m)) return 0;
+    if (m->features != features_of(m) * m->outputs) return 0;
+    if (m->kind == MMQ_ACC) return m->channels == 3u * m->outputs && m->decimate == 1;
     if (MMQ_HAS_BANK && mmq_is_bank(m)) return bank_is_good(m);
-    if (m->kind == MMQ_ACC) return m->channels == 3u * m->outputs && m->features == 7u * m->outputs && m->decimate == 1;
-    if (m->outputs != m->channels || m->spatial) return 0;
-    switch (m->kind) {
-    case MMQ_ECG:
-    case MMQ_PPG: return MMQ_HAS_PULSE && pulse_is_good(m);
-    case MMQ_RESP: return MMQ_HAS(MMQ_RESP) && breath_is_good(m);
-    default: return slow_is_good(m, m->kind == MMQ_EDA ? 6 : 3);
-    }
+    if (m->outputs != m->channels || m->spatial || m->context < 2 || m->context > MMQ_MAX_CONTEXT) return 0;
+    if (mmq_is_wave(m) && m->bands != 1) return 0;
+    return !MMQ_HAS_PULSE || !mmq_is_pulse(m) || pulse_is_good(m);
 }
 
-/* A float that is 0 or more, and finite. */
-static int is_limit(float x) { return x >= 0.0f && mmq_is_finite(x); }
-
 static int rules_are_good(const mmq_modality_t *m) {
-    const float limits[] = {m->max_lost_share, m->max_saturated_share, m->max_bad_share, m->max_step,
-                            m->min_deviation, m->max_deviation, m->min_kurtosis, m->min_band_share, m->min_regularity};
-    for (uint32_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        if (!is_limit(limits[i])) return 0;
+#define PLACE(member) offsetof(mmq_modality_t, member)
+    static const uint8_t limits[] = {
+        PLACE(max_lost_share), PLACE(max_saturated_share), PLACE(max_bad_share),
+        PLACE(max_step),       PLACE(min_deviation),       PLACE(max_deviation),
+        PLACE(min_kurtosis),   PLACE(min_band_share),      PLACE(min_regularity)};
+    for (uint32_t i = 0; i < sizeof limits; i++) {
+        float limit;
+        memcpy(&limit, (const unsigned char *)m + limits[i], sizeof limit);
+        if (!(limit >= 0.0f) || !mmq_is_finite(limit)) return 0;
     }
     if (!(m->minimum >= -1e9f && m->minimum < m->maximum && m->maximum <= 1e9f)) return 0;
     return m->rail_low < m->rail_high && m->hold_frames <= 4000 && m->min_skewness <= 1e9f;
@@ -87,19 +79,20 @@ static int rules_are_good(const mmq_modality_t *m) {
 
 static int modality_is_good(const mmq_modality_t *m, float token_s) {
     if (m->kind >= MMQ_KINDS || !MMQ_HAS(m->kind)) return 0;
-    if (m->channels < 1 || m->channels > MMQ_MAX_CHANNELS || m->outputs < 1) return 0;
+    if (m->channels < 1 || m->channels > MMQ_MAX_CHANNELS || m->outputs < 1 || m->outputs > MMQ_MAX_CHANNELS) return 0;
+    if (m->decimate < 1 || m->decimate > 64) return 0;
     if (!(m->rate_hz > 0.0f && m->rate_hz <= 4000.0f) || !(token_s * m->rate_hz >= 2.0f)) return 0;
     return rules_are_good(m) && kind_is_good(m);
 }
 
 static int statistics_are_good(const mmq_spec_t *spec) {
     if (spec->normaliser == MMQ_RAW) return 1;
-    if (spec->normaliser > MMQ_RUNNING || !spec->mean || !spec->std) return 0;
-    if (!(spec->prior_tokens > 0.0f) || !(spec->clip > 0.0f)) return 0;
+    if (spec->normaliser > MMQ_RUNNING || !(spec->prior_tokens > 0.0f) || !(spec->clip > 0.0f)) return 0;
+    if (!are_finite(spec->mean, spec->n_features) || !are_finite(spec->std, spec->n_features)) return 0;
     for (uint32_t i = 0; i < spec->n_features; i++) {
         if (!(spec->std[i] > 0.0f)) return 0;
     }
-    return are_finite(spec->mean, spec->n_features) && are_finite(spec->std, spec->n_features);
+    return 1;
 }
 
 int mmq_spec_is_good(const mmq_spec_t *spec) {

@@ -70,8 +70,8 @@ float mmq_vertex(float before, float middle, float after) {
     return shift > 0.5f ? 0.5f : shift < -0.5f ? -0.5f : shift;
 }
 
-/* Powers are in every second place. */
-static void peak_of(const mmq_modality_t *spec, const float *power, float *rate, float *purity) {
+/* Powers are in every second place; out: rate and purity. */
+static void peak_of(const mmq_modality_t *spec, const float *power, float *out) {
     uint32_t best = spec->spectrum_low;
     float total = 0.0f, near = 0.0f;
     for (uint32_t k = spec->spectrum_low; k <= spec->spectrum_high; k++) {
@@ -81,19 +81,18 @@ static void peak_of(const mmq_modality_t *spec, const float *power, float *rate,
     if (!(total > 0.0f)) return;
     for (uint32_t k = best - 3u; k <= best + 3u; k++) near += power[2u * k];
     power += 2u * best;
-    *rate = ((float)best + mmq_vertex(power[-2], power[0], power[2])) * 60.0f * spec->rate_hz /
+    out[0] = ((float)best + mmq_vertex(power[-2], power[0], power[2])) * 60.0f * spec->rate_hz /
             (float)(spec->decimate * spec->spectrum_decimate * spec->fft_size);
-    *purity = near / total;
+    out[1] = near / total;
 }
 
-void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *rate, float *purity) {
+void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *out) {
     const uint32_t n = spec->spectrum_samples, half = spec->fft_size / 2u;
-    *rate = *purity = MMQ_NAN;
     if (pulse->spectrum.count < n) return;
     for (uint32_t i = 0, j = 0; i < spec->fft_size; i++) {
         work[2u * j + i % 2u] = i < n ? mmq_ring_get(&pulse->spectrum, i) * spec->fft_window[i] : 0.0f;
         if (i % 2u) j = mmq_next_reversed(j, half);
     }
     mmq_transform(work, half, spec->twiddles);
-    peak_of(spec, work, rate, purity);
+    peak_of(spec, work, out);
 }

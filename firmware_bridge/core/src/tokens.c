@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Features of a token that is kept, and the reasons of its modalities. */
-static float *token_at(const mmq_bridge_t *bridge, int64_t token, uint16_t **reasons) {
+static float *token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t token) {
     const size_t slot = (size_t)(token % (int64_t)bridge->capacity);
     *reasons = bridge->reasons + slot * bridge->spec->n_modalities;
     return bridge->features + slot * bridge->spec->n_features;
@@ -17,7 +17,7 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     const uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
     if (state->token >= bridge->closed) {
         uint16_t *reasons;
-        float *features = token_at(bridge, state->token, &reasons) + state->feature_start;
+        float *features = token_at(bridge, &reasons, state->token) + state->feature_start;
         reasons[state->index] = why;
         for (uint32_t i = 0; i < state->spec->features; i++) features[i] = why ? 0.0f : out[i];
     }
@@ -28,7 +28,7 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
 
 static void clear_slot(mmq_bridge_t *bridge, int64_t token) {
     uint16_t *reasons;
-    float *features = token_at(bridge, token, &reasons);
+    float *features = token_at(bridge, &reasons, token);
     for (uint32_t i = 0; i < bridge->spec->n_features; i++) features[i] = 0.0f;
     for (uint32_t i = 0; i < bridge->spec->n_modalities; i++) reasons[i] = MMQ_WHY_LOST;
 }
@@ -39,21 +39,22 @@ void mmq_tokens_clear(mmq_bridge_t *bridge) {
 
 static void close_until(mmq_bridge_t *bridge, int64_t until) {
     const int64_t ahead = (int64_t)(bridge->capacity - bridge->kept);
-    int64_t steps = 0;
+    int64_t oldest;
+    uint32_t steps = 0;
     while (bridge->closed < until) {
         uint16_t *reasons;
-        float *features = token_at(bridge, bridge->closed, &reasons);
-        mmq_normalise(bridge, bridge->closed, features, reasons);
-        bridge->closed++;
+        float *features = token_at(bridge, &reasons, bridge->closed);
+        mmq_normalise(bridge, features, reasons);
         /* The slot that becomes writable held a token now too old to be read. */
-        clear_slot(bridge, bridge->closed + ahead - 1);
+        clear_slot(bridge, bridge->closed + ahead);
+        bridge->closed++;
         /* After a whole ring of tokens nothing written is left: what lies between is absent. */
-        if (++steps == 2 * (int64_t)bridge->capacity && until - bridge->closed > (int64_t)bridge->capacity) {
+        if (++steps == 2u * bridge->capacity && until - bridge->closed > (int64_t)bridge->capacity) {
             bridge->closed = until - (int64_t)bridge->capacity;
         }
     }
-    steps = bridge->closed - (int64_t)bridge->kept; /* what is older is gone */
-    if (bridge->popped < steps) bridge->popped = steps;
+    oldest = bridge->closed - (int64_t)bridge->kept; /* what is older is gone */
+    if (bridge->popped < oldest) bridge->popped = oldest;
 }
 
 /* Close what every modality has finished, and what time has passed by more than the grace. */
@@ -72,7 +73,7 @@ mmq_status_t mmq_bridge_token(mmq_bridge_t *bridge, float *features, uint8_t *pr
     const float *token;
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (bridge->popped >= bridge->closed) return MMQ_NO_TOKEN;
-    token = token_at(bridge, bridge->popped, &reasons);
+    token = token_at(bridge, &reasons, bridge->popped);
     memcpy(features, token, bridge->spec->n_features * sizeof *features);
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) presence[m] = reasons[m] == 0;
     if (number) *number = bridge->popped;
@@ -84,7 +85,7 @@ mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint
     uint16_t *kept;
     if (!bridge || !reasons) return MMQ_NULL;
     if (number < 0 || number >= bridge->closed || number < bridge->closed - (int64_t)bridge->kept) return MMQ_NO_TOKEN;
-    (void)token_at(bridge, number, &kept);
+    (void)token_at(bridge, &kept, number);
     memcpy(reasons, kept, bridge->spec->n_modalities * sizeof *reasons);
     return MMQ_OK;
 }
@@ -115,7 +116,7 @@ static mmq_status_t window(const mmq_bridge_t *bridge, float *features, float *p
     if (status != MMQ_OK) return status;
     for (int64_t number = bridge->closed - (int64_t)spec->tokens; number < bridge->closed; number++) {
         uint16_t *reasons;
-        const float *token = token_at(bridge, number, &reasons);
+        const float *token = token_at(bridge, &reasons, number);
         for (uint32_t i = 0; i < spec->n_features; i++) {
             if (features) *features++ = token[i];
             else *features_i8++ = quantised(token[i], spec);
