@@ -32,8 +32,6 @@ NOT_CLAIMED = {
     ("eeglab_sample", "eeg"): ("open-input",),
     ("eeglab_sample", "eog"): ("open-input",),
     ("stress_predict", "ppg"): ("open-input",),
-    # 25 mV are 2 mV after two tokens of 2 s, and an ECG only 0.1.
-    ("eegmat", "ecg"): ("sway",),
 }
 """Faults no rule claims within one token (or whose end within two)."""
 PAIRS = [(source, modality) for source, found in MODALITIES.items() for modality in found]
