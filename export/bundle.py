@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from pydantic import ValidationError
 
-from export import c_model, card, gate, golden, sources
+from export import card, gate, golden, sources
 from export.calibrate import calibration_windows
 from export.convert import check_ops, convert, count_macs, list_ops
 from export.errors import ExportError
@@ -193,12 +193,7 @@ def _golden_and_sources(
         "int8": models.int8.predict_many(tokens.window_features, tokens.window_presence),
     }
     data = _data_facts(card_facts)
-    text = {
-        "mmq_model.h": c_model.model_header(models.content["int8"], models.int8, settings, facts.arena_bytes),
-        "mmq_model.c": c_model.model_source(models.content["int8"]),
-        "mmq_ops.h": c_model.ops_header(facts.ops),
-    }
-    code = {name: value.encode("utf-8") for name, value in text.items()}
+    code = sources.model_sources(models.content["int8"], models.int8, settings, facts)
     code |= {**sources.core_sources(), **sources.generated_headers(front_end, short, cut)}
     files = {f"{sources.FOLDER}/{name}": content for name, content in code.items()}
     source = {"data": data.name, "simulated": data.simulated}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from export.errors import ExportError
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-ffp-contract=off")
 TIMEOUT_S = 120
+_ERROR = re.compile(r"(?<!W)error\b", re.IGNORECASE)  # a message, not -Werror in a command that is shown
 
 
 @dataclass(frozen=True)
@@ -71,26 +73,41 @@ def run_example(
     """
     with tempfile.TemporaryDirectory(prefix="mmq_example_") as folder:
         root = Path(folder)
-        for part, files in (("mmq_bridge", sources), ("golden", golden)):
-            for name, content in files.items():
-                path = root / part / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+        write_parts(root, sources, golden)
         code = root / "mmq_bridge"
         units = [str(code / "main.c"), *(str(path) for path in sorted((code / "src").glob("*.c")))]
         binary = str(root / "mmq_example")
         includes = [f"-I{code}", f"-I{code / 'include'}"]
-        _run([compiler, *FLAGS, *extra_flags, *includes, *units, "-o", binary, "-lm"], "does not compile")
-        return parse_output(_run([binary, str(root / "golden")], "does not run"))
+        run([compiler, *FLAGS, *extra_flags, *includes, *units, "-o", binary, "-lm"], "does not compile")
+        return parse_output(run([binary, str(root / "golden")], "does not run"))
 
 
-def _run(command: list[str], what: str) -> str:
+def write_parts(root: Path, sources: Mapping[str, bytes], golden: Mapping[str, bytes]) -> None:
+    """Write ``mmq_bridge/`` and ``golden/`` as they lie in a bundle."""
+    for part, files in (("mmq_bridge", sources), ("golden", golden)):
+        for name, content in files.items():
+            path = root / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def run(command: list[str], what: str, folder: Path | None = None) -> str:
+    """Run a command of building or running the example and return what it printed.
+
+    Raises
+    ------
+    ExportError
+        Saying `what` failed, with the first error it printed.
+    """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=folder
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExportError(f"mmq_bridge/main.c {what} ({error}); check the compiler.") from error
     if done.returncode:
-        reason = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
+        said = done.stderr or done.stdout
+        reason = next((line for line in said.splitlines() if _ERROR.search(line)), said[-200:])
         raise ExportError(f"mmq_bridge/main.c {what} (status {done.returncode}: {reason.strip()}).")
     return done.stdout
 

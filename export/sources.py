@@ -11,16 +11,23 @@ from typing import Literal
 import numpy as np
 
 import firmware_bridge
-from export import c_model, golden
+from export import c_model, cortex_m4f, golden
 from export.errors import ExportError
 from export.example_run import ExampleOutput, find_compiler, run_example
 from export.golden_store import GoldenStore
 from firmware_bridge.device import MODEL_FILES
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import Manifest
+from firmware_bridge.manifest import DecisionSettings, Manifest, ModelFacts
+from firmware_bridge.runtime import TFLiteModel
 from firmware_bridge.spec_header import spec_header
 
 FOLDER = "mmq_bridge"
+EXAMPLE_FILES = ("main.c", "CMakeLists.txt", "cortex_m4f/toolchain.cmake")
+BOARD_FILES = (
+    "startup.c",
+    "sections.ld",
+    "an386.ld",
+)  # the emulated board's, shared with our own tests of it
 Outcome = tuple[str, Literal["ok", "failed", "skipped"], str]
 
 
@@ -36,7 +43,9 @@ def core_sources() -> dict[str, bytes]:
     found = [
         *((path, f"include/{path.name}") for path in sorted((package / "core" / "include").glob("*.h"))),
         *((path, f"src/{path.name}") for path in sorted((package / "core" / "src").glob("*.[ch]"))),
-        *((package / "example" / name, name) for name in ("main.c", "CMakeLists.txt")),
+        (package / "README.md", "README.md"),
+        *((package / "example" / name, name) for name in EXAMPLE_FILES),
+        *((package / "targets" / "cortex_m" / name, f"cortex_m4f/{name}") for name in BOARD_FILES),
     ]
     try:
         return {name: path.read_bytes() for path, name in found}
@@ -57,24 +66,39 @@ def generated_headers(
     return {"mmq_spec.h": spec_header(front_end).encode(), "mmq_golden.h": header.encode()}
 
 
+def model_sources(
+    content: bytes, model: TFLiteModel, decision: DecisionSettings, facts: ModelFacts
+) -> dict[str, bytes]:
+    """Return the int8 model as C: the array, its sizes and scales, the operations it needs."""
+    text = {
+        "mmq_model.h": c_model.model_header(content, model, decision, facts.arena_bytes),
+        "mmq_model.c": c_model.model_source(content),
+        "mmq_ops.h": c_model.ops_header(facts.ops),
+    }
+    return {name: value.encode("utf-8") for name, value in text.items()}
+
+
 def check_sources(
-    manifest: Manifest, files: Mapping[str, bytes], front_end: FrontEnd, store: GoldenStore
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    front_end: FrontEnd,
+    store: GoldenStore,
+    model: TFLiteModel,
 ) -> list[Outcome]:
-    """Check the model's array, the source text, and what the compiled example computes.
+    """Check the model's array, the source text, and what the compiled example computes here and on an M4F.
 
     The example is compiled only where its text is what this installation would write: a bundle's own code is
     never run.
     """
     outcomes: list[Outcome] = [_array(files)]
-    sources = {
-        name.removeprefix(f"{FOLDER}/"): content
-        for name, content in files.items()
-        if name.startswith(f"{FOLDER}/")
+    sources = _part(files, FOLDER)
+    wanted = {
+        **core_sources(),
+        **generated_headers(front_end, store.front_end, store.signals),
+        **model_sources(files[MODEL_FILES["int8"]], model, manifest.decision, manifest.model),
     }
-    wanted = {**core_sources(), **generated_headers(front_end, store.front_end, store.signals)}
     changed = sorted(name for name in wanted if sources.get(name) != wanted[name])
-    code = {name for name in sources if name.startswith(("src/", "include/"))}
-    changed += sorted(code - set(wanted))
+    changed += sorted(set(sources) - set(wanted))
     made_by = manifest.versions.get("mmq-tf", "unknown")
     if changed and made_by != _own_version():
         return [*outcomes, ("text", "skipped", f"written by mmq-tf {made_by}; not compiled")]
@@ -82,7 +106,14 @@ def check_sources(
         detail = f"{FOLDER}/{changed[0]} is not what mmq-tf {made_by} writes; export again."
         return [*outcomes, ("text", "failed", detail)]
     outcomes.append(("text", "ok", f"{len(wanted)} files as mmq-tf {made_by} writes them"))
-    return [*outcomes, _example(wanted, files, store)]
+    samples = _part(files, golden.FOLDER)
+    return [*outcomes, _example(wanted, samples, store), _cortex_m4f(wanted, samples, store)]
+
+
+def _part(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """Return the files of one folder of the bundle by their path inside it."""
+    inside = (name for name in files if name.startswith(f"{folder}/"))
+    return {name.removeprefix(f"{folder}/"): files[name] for name in inside}
 
 
 def _own_version() -> str:
@@ -110,20 +141,26 @@ def array_bytes(source: bytes) -> bytes:
     return bytes(int(word, 16) for word in re.findall(rb"\b0x([0-9a-f]{2})\b", source))
 
 
-def _example(sources: Mapping[str, bytes], files: Mapping[str, bytes], store: GoldenStore) -> Outcome:
+def _example(sources: Mapping[str, bytes], samples: Mapping[str, bytes], store: GoldenStore) -> Outcome:
     compiler = find_compiler()
     if compiler is None:
         return "example", "skipped", "no C compiler on this machine"
-    samples = {
-        name.removeprefix(f"{golden.FOLDER}/"): content
-        for name, content in files.items()
-        if name.startswith(f"{golden.FOLDER}/")
-    }
     try:
-        printed = run_example(sources, samples, compiler)
-        return "example", "ok", _compare(printed, store, Path(compiler).name)
+        return "example", "ok", _compare(run_example(sources, samples, compiler), store, Path(compiler).name)
     except ExportError as error:
         return "example", "failed", str(error)
+
+
+def _cortex_m4f(sources: Mapping[str, bytes], samples: Mapping[str, bytes], store: GoldenStore) -> Outcome:
+    """Build with the bundle's own CMakeLists and toolchain file, run on the emulated board, compare."""
+    missing = cortex_m4f.missing_tools()
+    if missing:
+        return "Cortex-M4F", "skipped", f"{', '.join(missing)} not found: {cortex_m4f.INSTALL}"
+    try:
+        printed = cortex_m4f.run_example(sources, samples)
+        return "Cortex-M4F", "ok", _compare(printed, store, f"arm-none-eabi-gcc on {cortex_m4f.BOARD}")
+    except ExportError as error:
+        return "Cortex-M4F", "failed", str(error)
 
 
 def _compare(printed: ExampleOutput, store: GoldenStore, compiler: str) -> str:

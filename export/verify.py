@@ -172,7 +172,9 @@ def _check_opened(bundle: _Opened, report: VerifyReport) -> None:
         report.ask(f"LiteRT {name}", lambda name=name: _replay_litert(bundle, name))
     if "arena_bytes" in report.numbers:
         report.ask("TFLite Micro", lambda: _replay_micro(bundle, content, report))
-    outcome = check_sources(bundle.manifest, bundle.files, bundle.front_end, bundle.golden)
+    outcome = check_sources(
+        bundle.manifest, bundle.files, bundle.front_end, bundle.golden, bundle.models["int8"]
+    )
     report.checks += [Check(f"C source: {name}", state, detail) for name, state, detail in outcome]
 
 

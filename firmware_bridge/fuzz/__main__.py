@@ -44,13 +44,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _fuzz(options: argparse.Namespace) -> int:
     targets = tuple(options.target or TARGETS)
     clang = find_clang(options.install)
+    head = _head(clang, options.seconds)
     binaries = {target: build(target, options.work / "bin", clang) for target in targets}
     if options.seeds:
         for target in targets:
             seeds.write(target, options.work / "corpus" / target)
     running = [runner.start(binaries[name], name, options.seconds, options.work) for name in targets]
     results = [runner.finish(one) for one in running]
-    text = _head(clang, options.seconds) + _table(results)
+    text = head + _table(results)
     if options.merge:
         sizes = {target: runner.merge(binaries[target], target, options.work) for target in targets}
         text += "".join(f"corpus of {target}: {size} bytes\n" for target, size in sizes.items())

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import export.sources
+from export import cortex_m4f
 from export.errors import ExportError
 from export.example_run import find_compiler, parse_output
 from export.verify import verify_bundle
@@ -18,6 +19,7 @@ def report(tiny_bundle):
 @pytest.fixture
 def copy(tiny_bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(export.sources, "find_compiler", lambda: None)  # compiling takes seconds
+    monkeypatch.setattr(cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
     folder = tmp_path / "copy"
     shutil.copytree(tiny_bundle, folder)
     return folder
@@ -31,6 +33,7 @@ def test_a_whole_bundle_passes_every_check(report, tiny_bundle):
     assert report.ok
     assert report.problems == []
     wanted = "ok" if find_compiler() else "skipped"
+    emulated = "skipped" if cortex_m4f.missing_tools() else "ok"
     assert states(report) == {
         "files": "ok",
         "runtime": "ok",
@@ -44,6 +47,7 @@ def test_a_whole_bundle_passes_every_check(report, tiny_bundle):
         "C source: model array": "ok",
         "C source: text": "ok",
         "C source: example": wanted,
+        "C source: Cortex-M4F": emulated,
     }
 
 
@@ -90,10 +94,21 @@ def test_another_model_in_the_array_is_found(copy, tiny):
     assert states(report)["C source: model array"] == "failed"
 
 
-@pytest.mark.parametrize("name", ["mmq_bridge/main.c", "mmq_bridge/mmq_spec.h", "mmq_bridge/src/bridge.c"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mmq_bridge/main.c",
+        "mmq_bridge/mmq_spec.h",
+        "mmq_bridge/mmq_model.h",
+        "mmq_bridge/src/bridge.c",
+        "mmq_bridge/cortex_m4f/toolchain.cmake",
+    ],
+)
 def test_code_that_mmq_tf_did_not_write_is_never_compiled(copy, tiny, monkeypatch, name):
     monkeypatch.setattr(export.sources, "find_compiler", lambda: "cc")
     monkeypatch.setattr(export.sources, "run_example", lambda *args: pytest.fail("compiled"))
+    monkeypatch.setattr(cortex_m4f, "missing_tools", list)
+    monkeypatch.setattr(cortex_m4f, "run_example", lambda *args: pytest.fail("compiled"))
     path = copy / name
     path.write_text(path.read_text() + "\nint surprise;\n")
     tiny.sign_again(copy, [name])
@@ -111,6 +126,8 @@ def test_code_that_mmq_tf_did_not_write_is_never_compiled(copy, tiny, monkeypatc
 def test_an_added_source_file_is_never_compiled(copy, tiny, monkeypatch):
     monkeypatch.setattr(export.sources, "find_compiler", lambda: "cc")
     monkeypatch.setattr(export.sources, "run_example", lambda *args: pytest.fail("compiled"))
+    monkeypatch.setattr(cortex_m4f, "missing_tools", list)
+    monkeypatch.setattr(cortex_m4f, "run_example", lambda *args: pytest.fail("compiled"))
     (copy / "mmq_bridge/src/extra.c").write_text("int surprise;\n")
     tiny.sign_again(copy, ["mmq_bridge/src/extra.c"])
     assert "src/extra.c is not what mmq-tf" in verify_bundle(copy).problems[0]
@@ -118,9 +135,13 @@ def test_an_added_source_file_is_never_compiled(copy, tiny, monkeypatch):
 
 def test_without_a_compiler_the_example_is_skipped(tiny_bundle, monkeypatch):
     monkeypatch.setattr(export.sources, "find_compiler", lambda: None)
+    monkeypatch.setattr(cortex_m4f, "missing_tools", lambda: ["cmake", "qemu-system-arm"])
     report = verify_bundle(tiny_bundle)
     assert report.ok
     assert states(report)["C source: example"] == "skipped"
+    last = report.checks[-1]
+    assert (last.name, last.state) == ("C source: Cortex-M4F", "skipped")
+    assert last.detail.startswith("cmake, qemu-system-arm not found: apt install ")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+import export.cortex_m4f
 import export.sources
 import export.verify
 import firmware_bridge.runtime
@@ -25,6 +26,7 @@ def copy(tiny_bundle, tmp_path):
 @pytest.fixture(autouse=True)
 def no_compiler(monkeypatch):
     monkeypatch.setattr(export.sources, "find_compiler", lambda: None)
+    monkeypatch.setattr(export.cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
 
 
 @pytest.fixture
