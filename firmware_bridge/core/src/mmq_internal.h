@@ -199,12 +199,12 @@ typedef struct {
     void (*block)(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);
     uint16_t (*quality)(const mmq_state_t *state, uint32_t output, float least);
     void (*features)(mmq_state_t *state, uint32_t output, float *out);
-} mmq_doing_t;
+} mmq_methods_t;
 
 /* State of one modality. */
 struct mmq_state {
     const mmq_modality_t *spec;
-    const mmq_doing_t *doing;
+    const mmq_methods_t *methods;
     mmq_scratch_t scratch;
     mmq_channel_t *channels;
     float *baseline;  /* [channels][2]: running baseline less the first sample, first sample */
@@ -279,7 +279,7 @@ void mmq_quality_lost(mmq_state_t *state, int64_t until_ns); /* no frame came si
 void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
 
-/* Each kind: see mmq_doing_t. */
+/* Each kind: see mmq_methods_t. */
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena);
 void mmq_bank_restart(mmq_state_t *state, uint32_t output);
 void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n);

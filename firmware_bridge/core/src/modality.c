@@ -18,14 +18,14 @@ static uint16_t no_rules(const mmq_state_t *state, uint32_t output, float least)
     return 0;
 }
 
-static const mmq_doing_t bank = KIND(MMQ_HAS_BANK, bank, mmq_bank_quality, mmq_bank_features);
-static const mmq_doing_t pulse = KIND(MMQ_HAS_PULSE, pulse, mmq_pulse_quality, mmq_pulse_features);
-static const mmq_doing_t breath = KIND(MMQ_HAS(MMQ_RESP), slow, mmq_breath_quality, mmq_breath_features);
-static const mmq_doing_t eda = KIND(MMQ_HAS(MMQ_EDA), slow, no_rules, mmq_eda_features);
-static const mmq_doing_t temp = KIND(MMQ_HAS(MMQ_TEMP), slow, no_rules, mmq_temp_features);
-static const mmq_doing_t motion = KIND(MMQ_HAS(MMQ_ACC), motion, no_rules, mmq_motion_features);
+static const mmq_methods_t bank = KIND(MMQ_HAS_BANK, bank, mmq_bank_quality, mmq_bank_features);
+static const mmq_methods_t pulse = KIND(MMQ_HAS_PULSE, pulse, mmq_pulse_quality, mmq_pulse_features);
+static const mmq_methods_t breath = KIND(MMQ_HAS(MMQ_RESP), slow, mmq_breath_quality, mmq_breath_features);
+static const mmq_methods_t eda = KIND(MMQ_HAS(MMQ_EDA), slow, no_rules, mmq_eda_features);
+static const mmq_methods_t temp = KIND(MMQ_HAS(MMQ_TEMP), slow, no_rules, mmq_temp_features);
+static const mmq_methods_t motion = KIND(MMQ_HAS(MMQ_ACC), motion, no_rules, mmq_motion_features);
 
-static const mmq_doing_t *const doings[MMQ_KINDS] = {
+static const mmq_methods_t *const methods[MMQ_KINDS] = {
     [MMQ_EEG] = &bank, [MMQ_EOG] = &bank,  [MMQ_EMG] = &bank,    [MMQ_ECG] = &pulse, [MMQ_PPG] = &pulse,
     [MMQ_EDA] = &eda,  [MMQ_TEMP] = &temp, [MMQ_RESP] = &breath, [MMQ_ACC] = &motion,
 };
@@ -39,8 +39,8 @@ void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena) {
     state->channels = mmq_arena_take(arena, spec->channels, sizeof *state->channels);
     state->baseline = mmq_arena_floats(arena, 2u * waves);
     state->prefilter = mmq_arena_floats(arena, 2u * waves * spec->prefilter_sections);
-    state->doing = doings[spec->kind];
-    state->doing->layout(state, arena);
+    state->methods = methods[spec->kind];
+    state->methods->layout(state, arena);
 }
 
 void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
@@ -53,14 +53,14 @@ void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
         float *states = state->prefilter + (size_t)first * size + (channel - first);
         for (uint32_t k = 0; k < size; k++) states[(size_t)k * width] = 0.0f;
     }
-    if (!spec->spatial) state->doing->restart(state, channel / axes_of(spec));
+    if (!spec->spatial) state->methods->restart(state, channel / axes_of(spec));
 }
 
 void mmq_state_restart(mmq_state_t *state) {
     state->phase = 0;
     state->bank.filled = 0;
     for (uint32_t c = 0; c < state->spec->channels; c++) mmq_state_restart_channel(state, c);
-    for (uint32_t o = 0; o < state->spec->outputs; o++) state->doing->restart(state, o);
+    for (uint32_t o = 0; o < state->spec->outputs; o++) state->methods->restart(state, o);
 }
 
 /* Condition one group of channels into the scratch; a channel that is not alive gives zeros. */
@@ -107,7 +107,7 @@ void mmq_state_block(mmq_state_t *state, const float *frames, uint32_t stride, u
     }
     for (uint32_t o = 0, first, width; o < spec->outputs; o += width) {
         width = mmq_group(spec, spec->outputs, o, &first);
-        state->doing->block(state, o, frames, stride, n);
+        state->methods->block(state, o, frames, stride, n);
         frames += width * stride * axes_of(spec);
     }
 }
@@ -139,12 +139,12 @@ uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *out) {
     mmq_quality_token(state, token_s);
     for (uint32_t o = 0; o < spec->outputs; o++) {
         uint32_t verdict = inherited(state, o);
-        if (!verdict) verdict = state->doing->quality(state, o, half);
+        if (!verdict) verdict = state->methods->quality(state, o, half);
         bad += verdict != 0;
         why |= verdict;
         if (!spec->spatial && spec->kind != MMQ_ACC) state->channels[o].seen |= (uint16_t)verdict;
         mmq_blank(out, size);
-        state->doing->features(state, o, out); /* always: it also prepares the next token */
+        state->methods->features(state, o, out); /* always: it also prepares the next token */
         if (verdict) mmq_blank(out, size);
         out += size;
     }
