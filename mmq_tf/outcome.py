@@ -20,9 +20,9 @@ from mmq_tf.runs import Run, read_fold
 RECIPE_NOTE = (
     "Weights, epoch, temperature and normalisation are nested. The default training recipe, the presets and "
     "the PPG pulse band are not: they were chosen on Stress-Predict's (for its preset: eegmat's) validation "
-    "subjects pooled over folds, who are test subjects in other folds. The front end's quality limits were chosen on "
-    "the signals of Stress-Predict's S02 to S14 and eegmat's 00 to 09. On those data sets results may be "
-    "flattered."
+    "subjects pooled over folds, who are test subjects in other folds. The front end's quality limits were "
+    "chosen on the signals of Stress-Predict's S02 to S14 and eegmat's 00 to 09. On those data sets results "
+    "may be flattered."
 )
 
 
