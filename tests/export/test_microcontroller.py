@@ -21,7 +21,7 @@ def small() -> tuple[keras.Model, bytes]:
     presence: Any = keras.Input(batch_shape=(1, 2, 1), name="presence")
     features: Any = keras.Input(batch_shape=(1, 2, 3), name="features")
     flat = keras.layers.Reshape((6,))(features * presence)
-    fixed = keras.initializers.GlorotUniform(seed=0)
+    fixed: Any = keras.initializers.GlorotUniform(seed=0)
     model = keras.Model(
         [presence, features], {"stress": keras.layers.Dense(2, kernel_initializer=fixed)(flat)}
     )
