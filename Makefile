@@ -1,10 +1,13 @@
 # `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
+# `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
 CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 
-.PHONY: demo test targets fuzz install clean
+LICENSED := deap mahnob-hci wesad case
+
+.PHONY: demo $(LICENSED:%=demo-%) test targets fuzz install clean
 
 install: .venv/.installed
 
@@ -28,6 +31,13 @@ demo: install
 	@$(BIN)/mmq-tf stream demo/bundle --replay demo/wearer/sim-01 --every 4 --drop ppg@420-480 --drop eda@500-560 \
 	  --drop ppg@600-720 --drop eda@600-720 --drop temp@600-720 --drop acc@600-720
 	@echo "SIMULATED data throughout. Open demo/run/report.html for the result, demo/bundle/MODEL_CARD.md for the model."
+
+$(LICENSED:%=demo-%): demo-%: install
+	@$(BIN)/mmq-tf simulate --layout $(subst -,_,$*) --out demo/$* --subjects 6 --force
+	@$(BIN)/mmq-tf datasets check $(subst -,_,$*) demo/$*
+	@$(BIN)/mmq-tf prepare $* --data demo/$*
+	@$(BIN)/mmq-tf train $* --data demo/$* --folds 3 --set training.epochs=3 --out demo/$*-run --force
+	@echo "SIMULATED data in the layout of $*. Open demo/$*-run/report.html; with the real files: mmq-tf train $* --data DIR."
 
 test: install
 	@$(BIN)/ruff format --check .

@@ -55,7 +55,20 @@ class TokenStream:
     reasons: np.ndarray
 
 
-def extract_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> TokenStream:
+def whole_tokens(stop_s: float, token_s: float) -> int:
+    """Return how many whole tokens end by `stop_s` (both in s).
+
+    Examples
+    --------
+    >>> whole_tokens(60.0, 5.0), whole_tokens(59.9, 5.0)
+    (12, 11)
+    """
+    return int(max(stop_s, 0.0) / token_s + 1e-6)
+
+
+def extract_tokens(
+    front_end: FrontEnd, signals: Mapping[str, SignalLike], stop_s: float | None = None
+) -> TokenStream:
     """Turn a recording into raw tokens (normalisation is ignored).
 
     Parameters
@@ -64,11 +77,13 @@ def extract_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> To
         What to compute.
     signals : mapping of str to SignalLike
         By modality; one of the front end's that is missing here is absent throughout. Others are ignored.
+    stop_s : float, optional
+        Where the recording ends, if not with the longest of these signals.
 
     Returns
     -------
     TokenStream
-        Whole tokens up to the end of the longest signal.
+        Whole tokens up to the end.
 
     Raises
     ------
@@ -79,8 +94,8 @@ def extract_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> To
     used = {name: signals[name] for name in front_end.modality_names if name in signals}
     for name, signal in used.items():
         _check_signal(front_end, name, signal)
-    stop_s = max((s.start_s + s.samples.shape[1] / s.sampling_rate_hz for s in used.values()), default=0.0)
-    n = int(max(stop_s, 0.0) / front_end.token_s + 1e-6)
+    ends = [float(s.start_s + s.samples.shape[1] / s.sampling_rate_hz) for s in used.values()]
+    n = whole_tokens(max(ends, default=0.0) if stop_s is None else stop_s, front_end.token_s)
     if n > MAX_RECORDING_TOKENS:
         raise BridgeError(
             f"recording: expected at most {MAX_RECORDING_TOKENS} tokens, got {n}: check start_s"

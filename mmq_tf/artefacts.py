@@ -7,17 +7,16 @@ ratio: the AC power of the clean stretch over the mean power of what was added t
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 
 from mmq_tf.artefact_shapes import SHAPES, overdrive
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import Recording, Signal
+from mmq_tf.recording import Signal
 
 ARTEFACTS_VERSION = 1
-"""Changes with anything here that changes a sample: part of the digest of a corrupted recording."""
+"""Changes with anything here that changes a sample: part of the key of corrupted tokens."""
 
 _ELECTRODE = (
     "baseline_wander",
@@ -85,19 +84,19 @@ def corrupt(
     return replace(signal, samples=samples)
 
 
-def corrupt_recording(
-    recording: Recording,
+def corrupt_signal(
+    signal: Signal,
     *,
     share: float = 0.3,
     snr_db: tuple[float, float] = (0.0, 10.0),
     rng: np.random.Generator,
     token_s: float,
-) -> tuple[Recording, dict[str, list[tuple[float, float]]]]:
-    """Corrupt about `share` of every modality's tokens, each modality at its own times.
+) -> tuple[Signal, list[tuple[float, float]]]:
+    """Corrupt about `share` of a signal's tokens.
 
     Parameters
     ----------
-    recording : Recording
+    signal : Signal
         Left as it is.
     share : float
         Expected share of tokens inside an artefact, in [0, 1).
@@ -110,10 +109,10 @@ def corrupt_recording(
 
     Returns
     -------
-    Recording
-        With a digest of its own.
-    dict of str to list of (start_s, stop_s)
-        The artefacts' exact times by modality, in order.
+    Signal
+        With the artefacts added.
+    list of (start_s, stop_s)
+        Their exact times in order.
 
     Raises
     ------
@@ -123,23 +122,15 @@ def corrupt_recording(
     low, high = snr_db
     if not (0 <= share < 1 and np.isfinite([low, high, token_s]).all() and low <= high and token_s > 0):
         raise MMQError(
-            "corrupt_recording: expected 0 <= share < 1, snr_db=(low, high) in order and token_s above 0;"
+            "corrupt_signal: expected 0 <= share < 1, snr_db=(low, high) in order and token_s above 0;"
             f" got share={share!r}, snr_db={snr_db!r}, token_s={token_s!r}."
         )
-    signals: dict[str, Signal] = {}
-    times: dict[str, list[tuple[float, float]]] = {}
-    notes = [f"artefacts {ARTEFACTS_VERSION}", recording.digest]
-    for modality, signal in recording.signals.items():
-        times[modality] = draw_intervals(signal.start_s, signal.stop_s, share, token_s, rng)
-        samples = signal.samples.copy()
-        for interval in times[modality]:
-            kind, snr = str(rng.choice(KINDS[modality])), float(rng.uniform(low, high))
-            _corrupt_stretch(samples, signal, kind, snr, interval, rng)
-            notes.append(f"{modality} {kind} {snr!r} {interval!r}")
-        signals[modality] = replace(signal, samples=samples)
-        notes.append(hashlib.sha256(samples.tobytes()).hexdigest())
-    digest = hashlib.sha256("\n".join(notes).encode()).hexdigest()
-    return replace(recording, signals=signals, digest=digest), times
+    times = draw_intervals(signal.start_s, signal.stop_s, share, token_s, rng)
+    samples = signal.samples.copy()
+    for interval in times:
+        kind, snr = str(rng.choice(KINDS[signal.modality])), float(rng.uniform(low, high))
+        _corrupt_stretch(samples, signal, kind, snr, interval, rng)
+    return replace(signal, samples=samples), times
 
 
 def draw_intervals(

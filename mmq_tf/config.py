@@ -5,6 +5,7 @@ An unknown key or an impossible value is an error that names the key, never a si
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -14,9 +15,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from firmware_bridge.frontend import FrontEnd
-from mmq_tf.datasets import get_dataset
+from mmq_tf.datasets import MANIFEST_NAME, get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.model.losses import LossWeights
+from mmq_tf.loss_weights import LossWeights
 
 
 class _Section(BaseModel):
@@ -24,10 +25,15 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Which recordings, and which of their labels is learned."""
+    """Which recordings, and which of their labels is learned.
+
+    `classes` are given only for the data set ``manifest``, whose tasks stand in the folder's own
+    ``mmq-tf.toml``.
+    """
 
     dataset: str
     task: str
+    classes: tuple[str, ...] = ()
 
 
 class WindowsConfig(_Section):
@@ -59,10 +65,25 @@ class ModelConfig(_Section):
 
 
 class MissingConfig(_Section):
-    """What training hides: see `mmq_tf.missing.training_keep`."""
+    """What training hides (see `mmq_tf.missing.training_keep`), and what is hidden in turn when judging.
+
+    Each sensor alone is always one of the latter; `conditions` names further ones and the modalities they
+    hide, for example ``wrist-only = ["ecg", "emg", "resp"]``.
+    """
 
     max_rate: float = Field(default=0.9, ge=0, lt=1)
     complete_share: float = Field(default=0.2, ge=0, le=1)
+    conditions: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _conditions_have_names_of_their_own(self) -> MissingConfig:
+        for name in self.conditions:
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "full" or name.startswith("no-"):
+                raise ValueError(
+                    f"conditions: {name!r} must be small letters, digits and hyphens, and neither 'full' nor "
+                    "begin with 'no-'"
+                )
+        return self
 
 
 class ArtefactsConfig(_Section):
@@ -130,22 +151,45 @@ class RunConfig(_Section):
 
     @model_validator(mode="after")
     def _fits_its_data(self) -> RunConfig:
-        tasks = get_dataset(self.data.dataset).tasks
-        if self.data.task not in tasks:
-            raise ValueError(
-                f"data.task {self.data.task!r} is not a task of {self.data.dataset}: {sorted(tasks)}"
-            )
+        check_task(self.data)
         if self.front_end.normalisation or self.front_end.quantisation:
             raise ValueError(
                 "front_end.normalisation and front_end.quantisation are measured, never configured"
             )
+        known = set(self.front_end.modality_names)
+        for name, hidden in self.missing.conditions.items():
+            if not hidden or not set(hidden) < known:
+                raise ValueError(
+                    f"missing.conditions.{name} must hide some, not all, of {', '.join(sorted(known))}; "
+                    f"got {', '.join(hidden) or 'none'}"
+                )
         if len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise ValueError("seeds must be different numbers from 0 upwards")
         return self
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of the task, in the order of their integer labels."""
+        return self.data.classes or get_dataset(self.data.dataset).tasks[self.data.task]
+
     def to_toml(self) -> str:
         """Return this configuration as TOML that `load_config` reads back to an equal one."""
         return _toml(self.model_dump(mode="json", exclude_none=True))
+
+
+def check_task(data: DataConfig) -> None:
+    """Check that the data set has the task, or, where only its folder knows, that the classes are given."""
+    if data.dataset == MANIFEST_NAME:
+        if len(set(data.classes)) < 2 or len(set(data.classes)) != len(data.classes):
+            raise ValueError(
+                "data.classes must name at least two different classes, as the folder's mmq-tf.toml does"
+            )
+        return
+    tasks = get_dataset(data.dataset).tasks
+    if data.task not in tasks:
+        raise ValueError(f"data.task {data.task!r} is not a task of {data.dataset}: {sorted(tasks)}")
+    if data.classes:
+        raise ValueError(f"data.classes are those of {data.dataset} itself; leave them out")
 
 
 def preset_names() -> list[str]:

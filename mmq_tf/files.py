@@ -1,13 +1,23 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and where the cache lies."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmq_tf.errors import MMQError
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: `MMQ_CACHE`, or the user's cache folder."""
+    base = (
+        os.environ.get("MMQ_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmq-tf"
+    )
+    return Path(base)
 
 
 @contextmanager
@@ -32,10 +42,52 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             f"{path} could not be written: {error.strerror or error}; nothing was changed."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write text to `path`, whole or not at all; see `written_whole`."""
     with written_whole(path) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+@contextmanager
+def folder_written_whole(out: Path) -> Iterator[Path]:
+    """Yield a new, empty folder that takes the place of `out` and what was there when the block ends well.
+
+    Raises
+    ------
+    MMQError
+        If the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        if out.exists():
+            shutil.rmtree(out)
+        temporary.replace(out)
+    except OSError as error:
+        raise MMQError(
+            f"{out}: could not be written ({error.strerror or error}); nothing half-written is left."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_free(out: Path, mark: str, replace: bool) -> None:
+    """Check that nothing is at `out`, or, with `replace`, a folder that holds the file `mark`.
+
+    Raises
+    ------
+    MMQError
+        If something else is there, or a folder of that kind and it may not be replaced.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / mark).is_file():
+        raise MMQError(f"{out}: something else is there; name a folder that does not exist.")
+    if not replace:
+        raise MMQError(f"{out}: a simulated cohort is there already; use --force to replace it.")

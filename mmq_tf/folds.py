@@ -166,8 +166,9 @@ def _judge(
     method: str, predict: Callable[[np.ndarray, np.ndarray], np.ndarray], test: WindowSet, job: FoldJob
 ) -> Predictions:
     front_end = job.config.front_end
+    conditions = named_conditions(front_end.modality_names, job.config.missing.conditions)
     parts = []
-    for condition, hidden in named_conditions(front_end.modality_names).items():
+    for condition, hidden in conditions.items():
         presence = hide_modalities(test.presence, front_end.modality_names, hidden)
         features = np.where(presence_by_feature(presence, front_end), test.features, np.float32(0))
         parts.append(

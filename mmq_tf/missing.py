@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -66,7 +67,9 @@ def hide_modalities(presence: np.ndarray, modality_names: Sequence[str], hidden:
     return presence & keep
 
 
-def named_conditions(modality_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return condition name to hidden modalities: `full`, then `no-<modality>` for each one."""
+def named_conditions(
+    modality_names: Sequence[str], others: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> dict[str, tuple[str, ...]]:
+    """Return condition name to hidden modalities: `full`, `no-<modality>` for each one, then `others`."""
     single = {f"no-{name}": (name,) for name in modality_names} if len(modality_names) > 1 else {}
-    return {"full": (), **single}
+    return {"full": (), **single, **others}

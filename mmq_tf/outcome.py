@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf import __version__
-from mmq_tf.datasets import get_dataset
 from mmq_tf.evaluation.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.evaluation.report import RunSummary, render_report
 from mmq_tf.evaluation.results import ResultsFile, machine_description, write_results
@@ -39,7 +38,7 @@ def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
 def results_of(run: Run, predictions: Predictions) -> ResultsFile:
     """Return the table of a run, computed from its predictions and nothing else."""
     config = run.config
-    dataset = get_dataset(config.data.dataset)
+    dataset = run.dataset
     subjects = len(np.unique(predictions.subject))
     folds = (
         f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
@@ -63,7 +62,11 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
         seeds=config.seeds,
         machine=machine_description(),
         rows=tuple(results_from_predictions(predictions)),
-        notes=(f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.", RECIPE_NOTE),
+        notes=(
+            f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.",
+            RECIPE_NOTE,
+            *(f"Left out as bad: {line}" for line in run.facts.left_out.splitlines()),
+        ),
     )
 
 
@@ -73,7 +76,7 @@ def publish(path: Path, results: ResultsFile) -> None:
 
 
 def _summary(run: Run, jobs: Sequence[FoldJob], results: ResultsFile, predictions: Predictions) -> RunSummary:
-    dataset = get_dataset(run.config.data.dataset)
+    dataset = run.dataset
     streams = jobs[0].streams
     facts = {f"seed {job.seed}, fold {job.index}": read_fold(job.folder) for job in jobs}
     histories = {name: _curves(fact["history"]["epochs"]) for name, fact in facts.items()}

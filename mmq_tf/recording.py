@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from mne.io import BaseRaw
 
 MODALITIES = ("eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc")
 """Every modality there is, in the order used wherever several are listed."""
@@ -89,17 +93,24 @@ class Trial:
     start_s, stop_s : float
         Seconds from the recording's start, ``start_s < stop_s``; the trial is ``[start_s, stop_s)``.
     labels : dict of str to str
-        Class by task name, for instance ``{"stress": "rest"}``.
+        Class by task name, for instance ``{"stress": "rest"}``; empty where nothing is to be learned.
+    ratings : dict of str to float
+        The numbers the labels came from, where the person gave some, for instance ``{"valence": 7.1}``.
+    stimulus : str
+        What was shown, under the same name for everyone who saw it; empty where it was not the same.
 
     Raises
     ------
     MMQError
-        If the times are not finite and increasing, or a label is not a non-empty string.
+        If the times are not finite and increasing, a label is not a non-empty string, or a rating is not a
+        finite number.
     """
 
     start_s: float
     stop_s: float
     labels: Mapping[str, str]
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    stimulus: str = ""
 
     def __post_init__(self) -> None:
         if not (_is_number(self.start_s) and _is_number(self.stop_s) and self.stop_s > self.start_s):
@@ -113,7 +124,14 @@ class Trial:
                     f"Trial at {self.start_s:g} s: labels must map task names to class names;"
                     f" got {task!r}: {label!r}."
                 )
+        for scale, rating in dict(self.ratings).items():
+            if not (isinstance(scale, str) and scale and _is_number(rating)):
+                raise MMQError(
+                    f"Trial at {self.start_s:g} s: ratings must map scale names to finite numbers;"
+                    f" got {scale!r}: {rating!r}."
+                )
         object.__setattr__(self, "labels", dict(self.labels))
+        object.__setattr__(self, "ratings", {scale: float(value) for scale, value in self.ratings.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +192,19 @@ class Recording:
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities there are, in the order of `MODALITIES`."""
         return tuple(self.signals)
+
+    def to_mne(self, rate_hz: float | None = None) -> BaseRaw | dict[str, BaseRaw]:
+        """Return it as MNE raws; see `mmq_tf.mne_bridge.raws.to_mne`."""
+        from mmq_tf.mne_bridge.raws import to_mne
+
+        return to_mne(self, rate_hz)
+
+    @classmethod
+    def from_mne(cls, raw: BaseRaw | Mapping[str, BaseRaw], **settings: str | None) -> Recording:
+        """Make one from MNE raws; see `mmq_tf.mne_bridge.raws.from_mne`."""
+        from mmq_tf.mne_bridge.raws import from_mne
+
+        return from_mne(raw, **settings)
 
 
 def _is_number(value: object) -> bool:

@@ -27,6 +27,10 @@ class RunFacts:
         Where the recordings are, absolute.
     final
         Whether a model of all subjects is trained after the folds.
+    skip_bad
+        Whether bad recordings are left out instead of stopping the run.
+    left_out
+        Which were, and why; one a line.
     config_sha256, streams_sha256
         Of the configuration and of every subject's token streams; empty where they are not known.
     """
@@ -34,6 +38,8 @@ class RunFacts:
     command: str
     data_folder: str
     final: bool = False
+    skip_bad: bool = False
+    left_out: str = ""
     config_sha256: str = ""
     streams_sha256: str = ""
 
@@ -52,7 +58,7 @@ class RunFacts:
         except (OSError, ValueError, TypeError) as error:
             raise MMQError(f"{folder} is not a run folder: its {FACTS_NAME} cannot be read.") from error
         for name, value in asdict(facts).items():
-            if not isinstance(value, bool if name == "final" else str):
+            if not isinstance(value, bool if name in ("final", "skip_bad") else str):
                 raise MMQError(f"{path}: {name} has the wrong type; start a new run with another --out.")
         return facts
 

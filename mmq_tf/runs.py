@@ -15,7 +15,7 @@ import numpy as np
 
 from mmq_tf import __version__
 from mmq_tf.config import RunConfig, load_config
-from mmq_tf.datasets import get_dataset
+from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.files import write_text, written_whole
 from mmq_tf.folds import FoldJob, network_seed, write_model
@@ -46,9 +46,22 @@ class Run:
         """Where the recordings are."""
         return Path(self.facts.data_folder)
 
+    @property
+    def dataset(self) -> Dataset:
+        """The data set as it lies in the run's data folder."""
+        return open_dataset(self.config.data.dataset, self.data_folder)
+
     @classmethod
     def plan(
-        cls, folder: Path, config: RunConfig, command: str, data_folder: Path, *, final: bool, force: bool
+        cls,
+        folder: Path,
+        config: RunConfig,
+        command: str,
+        data_folder: Path,
+        *,
+        final: bool,
+        force: bool,
+        skip_bad: bool = False,
     ) -> Run:
         """Return a run that is to be made in `folder`; nothing is written before `begin`.
 
@@ -70,7 +83,7 @@ class Run:
         return cls(
             folder,
             config,
-            RunFacts(command, str(data_folder.resolve()), final, config_sha256=_digest(config)),
+            RunFacts(command, str(data_folder.resolve()), final, skip_bad, config_sha256=_digest(config)),
         )
 
     @classmethod
@@ -91,8 +104,10 @@ class Run:
             )
         return cls(folder, config, facts, begun=True)
 
-    def begin(self, streams: Sequence[Stream]) -> Run:
+    def begin(self, streams: Sequence[Stream], left_out: Sequence[str] = ()) -> Run:
         """Write the folder of a new run; of an opened one, check that the recordings are still the same.
+
+        `left_out` says which bad recordings are not among the streams, and why.
 
         Raises
         ------
@@ -101,7 +116,7 @@ class Run:
         """
         digest = streams_digest(streams)
         if not self.begun:
-            facts = replace(self.facts, streams_sha256=digest)
+            facts = replace(self.facts, streams_sha256=digest, left_out="\n".join(left_out))
             _clear(self.folder)
             write_text(self.folder / "config.toml", self.config.to_toml())
             facts.write(self.folder)
@@ -119,11 +134,10 @@ class Run:
         folds = subject_folds(
             [s.subject for s in streams], config.split.folds, config.split.validation_share, 0
         )
-        classes = get_dataset(config.data.dataset).tasks[config.data.task]
         return [
             FoldJob(
                 config=config,
-                classes=tuple(classes),
+                classes=config.classes,
                 fold=fold,
                 index=index,
                 seed=seed,
@@ -239,15 +253,7 @@ def _median_decision(decisions: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _sample(windows: WindowSet, count: int) -> WindowSet:
-    rows = np.sort(np.random.default_rng(0).permutation(len(windows))[:count])
-    return WindowSet(
-        **{
-            name: getattr(windows, name)[:, rows]
-            if name.startswith("variant")
-            else getattr(windows, name)[rows]
-            for name in WindowSet.__dataclass_fields__
-        }
-    )
+    return windows.take(np.sort(np.random.default_rng(0).permutation(len(windows))[:count]))
 
 
 def write_golden(run: Run, recording: Recording, seconds: float) -> None:
@@ -264,13 +270,13 @@ def write_golden(run: Run, recording: Recording, seconds: float) -> None:
 
 def write_metrics(run: Run, model_facts: dict[str, Any], rows: Sequence[dict[str, Any]], folds: int) -> None:
     """Write the run's `metrics.json`, last: a run that has it is complete."""
-    dataset = get_dataset(run.config.data.dataset)
+    dataset = run.dataset
     facts = {
         "name": run.config.name,
         "version": __version__,
         "command": run.facts.command,
         "model": {"size": run.config.model.size},
-        "tasks": {run.config.data.task: list(dataset.tasks[run.config.data.task])},
+        "tasks": {run.config.data.task: list(run.config.classes)},
         "data": {
             key: getattr(dataset, key)
             for key in ("name", "title", "licence", "attribution", "simulated", "label_kind")

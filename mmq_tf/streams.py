@@ -1,137 +1,164 @@
-"""Recordings through the front end, cached: raw samples become token streams once."""
+"""Recordings through the front end: raw samples become token streams once, then come from the cache."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import extract_tokens, library_path
-from mmq_tf.artefacts import ARTEFACTS_VERSION, corrupt_recording
-from mmq_tf.config import ArtefactsConfig
+from firmware_bridge.native import extract_tokens, whole_tokens
+from mmq_tf.artefacts import corrupt_signal
 from mmq_tf.datasets import Dataset
-from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording
+from mmq_tf.token_cache import CLEAN, RecordingFacts, TokenSettings, has_entry, read_entry, write_entry
 from mmq_tf.windows import Corrupted, Stream
 
 logger = logging.getLogger(__name__)
 
 
-def cache_folder() -> Path:
-    """Return where token streams are cached: `MMQ_CACHE`, or the user's cache folder."""
-    base = (
-        os.environ.get("MMQ_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmq-tf"
-    )
-    return Path(base)
-
-
-def load_streams(
-    dataset: Dataset,
-    folder: Path,
-    front_end: FrontEnd,
-    artefacts: ArtefactsConfig,
-    seed: int,
-    on_subject: Callable[[str], None] = lambda subject: None,
-) -> list[Stream]:
-    """Load every subject of a data set and return its token streams, from the cache where nothing changed.
+@dataclass
+class Source:
+    """A recording of which only what is lacking is read; it is loaded at the first need.
 
     Parameters
     ----------
-    dataset, folder
-        The loader, and the folder it reads.
-    front_end
-        How samples become tokens (its normalisation is not used: streams stay raw).
-    artefacts
-        How many corrupted variants a recording gets, and how strong they are.
-    seed
-        Of the artefacts.
-    on_subject
-        Called with each subject's name when it is done, for progress.
+    digest : str
+        What the recording is made from; known without loading it.
+    load : callable
+        Returns the recording, whose digest is that one.
+    """
+
+    digest: str
+    load: Callable[[], Recording]
+    _recording: Recording | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def of_subject(cls, dataset: Dataset, folder: Path, subject: str) -> Source:
+        """Return the source of one subject of a data set.
+
+        Raises
+        ------
+        MMQError
+            If the subject is unknown or a file cannot be read.
+        """
+        return cls(dataset.digest(folder, subject), lambda: dataset.load(folder, subject))
+
+    @property
+    def recording(self) -> Recording:
+        """The recording, loaded once."""
+        if self._recording is None:
+            self._recording = self.load()
+        return self._recording
+
+    def facts(self) -> RecordingFacts:
+        """Who, which trials and how long, from the cache where they are known."""
+        facts = RecordingFacts.read(self.digest)
+        if facts is None:
+            facts = RecordingFacts.of(self.recording)
+            facts.write()
+        return facts
+
+
+def load_stream(source: Source, settings: TokenSettings) -> Stream:
+    """Return one recording's token stream with its corrupted variants, from the cache where nothing changed.
 
     Raises
     ------
     MMQError
-        If a recording is bad, or the data set has none.
+        If the recording is bad.
+    BridgeError
+        If it is not what the front end reads (rate, channels).
     """
-    streams = []
-    for subject in dataset.subjects(folder):
-        streams.append(stream_of(dataset.load(folder, subject), front_end, artefacts, seed))
-        on_subject(subject)
-    if not streams:
-        raise MMQError(f"{folder}: no recordings of {dataset.name} found here.")
-    return streams
-
-
-def stream_of(recording: Recording, front_end: FrontEnd, artefacts: ArtefactsConfig, seed: int) -> Stream:
-    """Return one recording's token stream with its corrupted variants, cached."""
-    path = cache_folder() / _key(recording, front_end, artefacts, seed)
-    arrays = _read(path)
-    if arrays is None:
-        arrays = _extract(recording, front_end, artefacts, seed)
-        _write(path, arrays, recording, front_end)
-    variants = tuple(
-        Corrupted(arrays[f"features_{i}"], arrays[f"presence_{i}"], arrays[f"corrupted_{i}"])
-        for i in range(artefacts.variants)
-    )
+    facts = source.facts()
+    used = [name for name in settings.front_end.modality_names if name in facts.stop_s]
+    tokens = whole_tokens(max((facts.stop_s[name] for name in used), default=0.0), settings.front_end.token_s)
+    clean, *variants = (_join(source, used, tokens, settings, variant) for variant in settings.variants)
     return Stream(
-        subject=recording.subject,
-        session=recording.session,
-        features=arrays["features"],
-        presence=arrays["presence"],
-        trials=recording.trials,
-        front_end=front_end,
-        variants=variants,
+        subject=facts.subject,
+        session=facts.session,
+        features=clean.features,
+        presence=clean.presence,
+        trials=facts.trials,
+        front_end=settings.front_end,
+        variants=tuple(variants),
     )
 
 
-def _key(recording: Recording, front_end: FrontEnd, artefacts: ArtefactsConfig, seed: int) -> str:
-    """Everything that can change the tokens: the source, the front end, the core's code and the artefacts."""
-    core = hashlib.sha256(library_path().read_bytes()).hexdigest()
-    parts = [recording.digest, recording.subject, front_end.digest(), core]
-    parts += [
-        artefacts.model_dump_json(include={"variants", "share", "snr_db"}),
-        f"{ARTEFACTS_VERSION} {seed}",
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+def prepare(source: Source, settings: TokenSettings) -> list[str]:
+    """Put a recording's tokens into the cache; return what had to be made, as ``ppg`` or ``ppg variant 0``.
+
+    Raises
+    ------
+    MMQError, BridgeError
+        As `load_stream`.
+    """
+    facts = source.facts()
+    made = []
+    for name in settings.front_end.modality_names:
+        for variant in settings.variants if name in facts.stop_s else ():
+            path = settings.entry(source.digest, name, variant)
+            if not has_entry(path):
+                _make(path, source.recording, name, settings, variant)
+                made.append(name if variant == CLEAN else f"{name} variant {variant}")
+    return made
 
 
-def _extract(
-    recording: Recording, front_end: FrontEnd, artefacts: ArtefactsConfig, seed: int
+def _join(
+    source: Source, used: Sequence[str], tokens: int, settings: TokenSettings, variant: int
+) -> Corrupted:
+    """Put the modalities' tokens side by side; one that was not recorded is absent throughout."""
+    front_end = settings.front_end
+    features = np.zeros((tokens, front_end.n_features), np.float32)
+    presence = np.zeros((tokens, len(front_end.modality_names)), bool)
+    corrupted = np.zeros_like(presence)
+    for name in used:
+        path = settings.entry(source.digest, name, variant)
+        arrays = read_entry(path)
+        if arrays is None:
+            arrays = _make(path, source.recording, name, settings, variant)
+        column = front_end.modality_names.index(name)
+        features[:, front_end.feature_slices[name]] = arrays["features"][:tokens]
+        presence[:, column] = arrays["presence"][:tokens]
+        if variant != CLEAN:
+            corrupted[:, column] = arrays["corrupted"][:tokens]
+    return Corrupted(features, presence, corrupted)
+
+
+def _make(
+    path: Path, recording: Recording, name: str, settings: TokenSettings, variant: int
 ) -> dict[str, np.ndarray]:
-    clean = extract_tokens(front_end, recording.signals)
-    arrays = {"features": clean.features, "presence": clean.presence}
-    digest = int(hashlib.sha256(recording.subject.encode()).hexdigest()[:8], 16)
-    for index in range(artefacts.variants):
-        rng = np.random.default_rng([seed, index, digest])
-        corrupted, intervals = corrupt_recording(
-            recording, share=artefacts.share, snr_db=artefacts.snr_db, rng=rng, token_s=front_end.token_s
+    """Extract the tokens of one modality up to the recording's end and keep them."""
+    front_end, signal = settings.alone(name), recording.signals[name]
+    intervals: list[tuple[float, float]] = []
+    if variant != CLEAN:
+        who = int(hashlib.sha256(f"{recording.subject} {name}".encode()).hexdigest()[:8], 16)
+        signal, intervals = corrupt_signal(
+            signal,
+            share=settings.artefacts.share,
+            snr_db=settings.artefacts.snr_db,
+            rng=np.random.default_rng([settings.seed, variant, who]),
+            token_s=front_end.token_s,
         )
-        tokens = extract_tokens(front_end, corrupted.signals)
-        arrays[f"features_{index}"], arrays[f"presence_{index}"] = tokens.features, tokens.presence
-        arrays[f"corrupted_{index}"] = _tokens_touched(intervals, front_end, tokens.presence.shape)
+    tokens = extract_tokens(front_end, {name: signal}, stop_s=recording.duration_s)
+    arrays = {"features": tokens.features, "presence": tokens.presence[:, 0]}
+    if variant != CLEAN:
+        arrays["corrupted"] = _tokens_touched(intervals, front_end.token_s, len(tokens.features))
+    about = {"subject": recording.subject, "source": recording.source, "simulated": recording.simulated}
+    write_entry(path, arrays, {**about, "modality": name})
     return arrays
 
 
-def _tokens_touched(
-    intervals: dict[str, list[tuple[float, float]]], front_end: FrontEnd, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Return bool [n, M]: at least a tenth of the token lies inside an artefact."""
-    touched = np.zeros(shape, dtype=bool)
-    edges = np.arange(shape[0]) * front_end.token_s
-    for column, name in enumerate(front_end.modality_names):
-        for start_s, stop_s in intervals.get(name, []):
-            overlap = np.minimum(edges + front_end.token_s, stop_s) - np.maximum(edges, start_s)
-            touched[:, column] |= overlap > 0.1 * front_end.token_s
+def _tokens_touched(intervals: Sequence[tuple[float, float]], token_s: float, tokens: int) -> np.ndarray:
+    """Return bool [n]: at least a tenth of the token lies inside an artefact."""
+    touched = np.zeros(tokens, dtype=bool)
+    edges = np.arange(tokens) * token_s
+    for start_s, stop_s in intervals:
+        overlap = np.minimum(edges + token_s, stop_s) - np.maximum(edges, start_s)
+        touched |= overlap > 0.1 * token_s
     return touched
 
 
@@ -146,53 +173,6 @@ def streams_digest(streams: Sequence[Stream]) -> str:
         for variant in stream.variants:
             digest.update(np.ascontiguousarray(variant.corrupted).tobytes())
     return digest.hexdigest()
-
-
-def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """Return the arrays of a cache entry, or None where there is none or it is not what was written."""
-    if not (path / "meta.json").is_file():
-        return None
-    try:
-        digests = json.loads((path / "meta.json").read_text("utf-8"))["sha256"]
-        arrays = {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in digests}
-        changed = [name for name, values in arrays.items() if _array_digest(values) != digests[name]]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        logger.warning("cache entry %s is damaged (%s); it is made again", path, error)
-        return None
-    if changed:
-        logger.warning("cache entry %s is damaged (%s.npy has changed); it is made again", path, changed[0])
-        return None
-    return arrays
-
-
-def _array_digest(values: np.ndarray) -> str:
-    head = f"{values.dtype.str} {values.shape} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(values).tobytes()).hexdigest()
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray], recording: Recording, front_end: FrontEnd) -> None:
-    """Write a cache entry whole or not at all. A cache that cannot be written costs time, not the run."""
-    temporary = None
-    meta = {
-        "subject": recording.subject,
-        "source": recording.source,
-        "simulated": recording.simulated,
-        "front_end": front_end.digest(),
-        "sha256": {name: _array_digest(values) for name, values in arrays.items()},
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
-        for name, values in arrays.items():
-            np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        (temporary / "meta.json").write_text(json.dumps(meta), "utf-8")
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
-    except OSError as error:
-        logger.warning("cache entry %s could not be written: %s", path, error)
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def without_enrolment_artefacts(streams: Sequence[Stream], enrolment_s: float) -> list[Stream]:

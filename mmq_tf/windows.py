@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.native import normalise_tokens
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import Trial
+from mmq_tf.recipe import TokenLayout
+from mmq_tf.recording import Recording, Trial
+
+if TYPE_CHECKING:
+    from mne import EpochsArray
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,32 @@ class WindowSet:
     def __len__(self) -> int:
         return len(self.label)
 
+    def take(self, rows: np.ndarray) -> WindowSet:
+        """Return some of the windows: `rows` are their numbers, int [n]."""
+        fields = {name: getattr(self, name) for name in WindowSet.__dataclass_fields__}
+        return WindowSet(
+            **{
+                name: value[:, rows] if name.startswith("variant") else value[rows]
+                for name, value in fields.items()
+            }
+        )
 
-def presence_by_feature(presence: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    def to_sklearn(self, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return X float32 [N, T * F] with NaN where absent, y int [N] and groups (the subjects) [N]."""
+        seen = presence_by_feature(self.presence, front_end)
+        rows = np.where(seen, self.features, np.float32(np.nan)).reshape(len(self), -1)
+        return rows, self.label.astype(np.int64), self.subject
+
+    def to_epochs(
+        self, recordings: Iterable[Recording], front_end: FrontEnd, modality: str, classes: Sequence[str]
+    ) -> EpochsArray:
+        """Return one modality's raw samples in each window; see `mmq_tf.mne_bridge.epochs.to_epochs`."""
+        from mmq_tf.mne_bridge.epochs import to_epochs
+
+        return to_epochs(self, recordings, front_end, modality, classes)
+
+
+def presence_by_feature(presence: np.ndarray, front_end: TokenLayout) -> np.ndarray:
     """Return presence [..., M] repeated over each modality's features: [..., F]."""
     sizes = [part.stop - part.start for part in front_end.feature_slices.values()]
     return np.repeat(presence, sizes, axis=-1)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from mmq_tf.cleaning.quiet import mne_through_the_log
 from mmq_tf.cleaning.raw import Fittable
-from mmq_tf.datasets.base import read_bytes
-from mmq_tf.datasets.edf import check_edf
+from mmq_tf.datasets.files.edf import check_edf
 from mmq_tf.errors import MMQError
 
 MAX_EDF_BYTES = 2 * 2**30
@@ -32,13 +31,13 @@ def read_eeg(path: Path | str) -> Fittable:
     """
     path = Path(path)
     if path.is_dir():
-        from mmq_tf.datasets import load_folder
+        from mmq_tf.datasets import open_recording
 
-        return load_folder(path)
+        return open_recording(path)
     if not path.is_file():
         raise MMQError(f"{path}: expected an EEG file or a recording folder; found nothing.")
-    if path.suffix.lower() == ".edf":
-        check_edf(path, read_bytes(path, MAX_EDF_BYTES))
+    if path.suffix.lower() in (".edf", ".bdf"):
+        check_edf(path, MAX_EDF_BYTES)
     import mne
 
     with mne_through_the_log(str(path)):

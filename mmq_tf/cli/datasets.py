@@ -1,21 +1,54 @@
-"""``mmq-tf datasets``: which recordings can be read."""
+"""``mmq-tf datasets``: which recordings can be read, and what to do with a folder of them."""
 
 from __future__ import annotations
+
+import importlib
 
 import click
 
 from mmq_tf.datasets import DATASETS, Dataset
 
+ELSEWHERE = {
+    "get": "datasets_get",
+    "check": "datasets_check",
+    "new": "datasets_new",
+    "config": "datasets_new",
+    "show": "datasets_show",
+}
+"""Module of each subcommand that has one of its own."""
 
-@click.group(name="datasets")
+
+class _LazyGroup(click.Group):
+    """Import a subcommand's module only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        return getattr(importlib.import_module(f"mmq_tf.cli.{ELSEWHERE[cmd_name]}"), cmd_name)
+
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf datasets list
+  mmq-tf datasets get stress_predict --out data/stress_predict
+  mmq-tf datasets check deap DIR
+"""
+
+
+@click.group(name="datasets", cls=_LazyGroup, epilog=_EPILOG)
 def command() -> None:
-    """Show which recordings can be read."""
+    """Which recordings can be read; get, check, describe and look at them."""
 
 
-@command.command("list")
-def list_() -> None:
-    """List the data sets with their sensors, tasks, licence, what the label is and what to know."""
-    click.echo("\n\n".join(_described(dataset) for dataset in DATASETS.values()))
+@command.command("list", epilog="\b\nExamples\n  mmq-tf datasets list\n  mmq-tf datasets list deap wesad\n")
+@click.argument("names", nargs=-1, type=click.Choice(list(DATASETS)))
+def list_(names: tuple[str, ...]) -> None:
+    """List the data sets (or NAMES): sensors, tasks, licence, what the label is, where to get them."""
+    click.echo("\n\n".join(_described(DATASETS[name]) for name in names or DATASETS))
 
 
 def _described(dataset: Dataset) -> str:
@@ -27,6 +60,7 @@ def _described(dataset: Dataset) -> str:
         f"  label    {dataset.label_kind}",
         f"  licence  {dataset.licence}",
         f"  source   {dataset.attribution}",
+        f"  obtain   {dataset.obtain}",
         *(f"  note     {note}" for note in dataset.notes),
     ]
     return "\n".join(lines)

@@ -191,9 +191,9 @@ def _golden_signals(run: Path, recording: Path | None) -> dict[str, Any]:
     from export.golden import GoldenSignal
 
     if recording is not None:
-        from mmq_tf.cli.stream import read_recording
+        from mmq_tf.datasets import open_recording
 
-        return dict(read_recording(recording).signals)
+        return dict(open_recording(recording).signals)
     path = run / "golden.npz"
     if not path.is_file():
         raise MMQError(f"{path}: no such file; name a recording for the golden vectors with --golden FOLDER.")

@@ -35,7 +35,7 @@ Examples
     "recording",
     type=click.Path(path_type=Path),
     required=True,
-    help="E4 folder or simulated subject.",
+    help="E4 export, recording folder, XDF, a file MNE reads, ...",
 )
 @click.option(
     "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Silence a sensor, in s; repeatable."
@@ -61,6 +61,7 @@ def command(
     """
     from firmware_bridge.device import Device
     from firmware_bridge.sources.replay import Drop, check_replay, select
+    from mmq_tf.datasets import open_recording
     from mmq_tf.native_output import quiet_native
 
     if not math.isfinite(speed):
@@ -68,7 +69,7 @@ def command(
     wanted = [Drop.parse(text) for text in drops]
     with quiet_native():
         device = Device.from_bundle(bundle, model)
-    worn = read_recording(recording)
+    worn = open_recording(recording)
     signals = select(device.front_end, worn.signals)
     check_replay(signals, CHUNK_S, wanted)
     show = _Json(device, worn) if as_json else _Text(device, worn)
@@ -83,22 +84,6 @@ def command(
     except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
         sys.stdout = None  # type: ignore[assignment]
         sys.exit(0)
-
-
-def read_recording(folder: Path) -> Recording:
-    """Return the recording in an E4 export or a simulated subject's folder.
-
-    Raises
-    ------
-    MMQError
-        If the folder is neither.
-    """
-    from mmq_tf.datasets.e4 import load_e4
-    from mmq_tf.datasets.folder import JSON_NAME, load_recording
-
-    if not folder.is_dir():
-        raise MMQError(f"{folder}: expected the folder of one recording, found none; check the path.")
-    return load_recording(folder) if (folder / JSON_NAME).is_file() else load_e4(folder)
 
 
 def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:

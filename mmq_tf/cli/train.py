@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID
 from rich.table import Table
 
 from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import RUNS, newest_unfinished_run
 
 if TYPE_CHECKING:
-    from mmq_tf.datasets import Dataset
     from mmq_tf.evaluation.results import ResultsFile
     from mmq_tf.folds import FoldJob
     from mmq_tf.runs import Run
@@ -65,6 +64,7 @@ Examples
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
 )
+@click.option("--skip-bad", is_flag=True, help="Leave bad recordings out and say so; the default stops.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into each fold's folder.")
 def command(
     config: str | None,
@@ -79,6 +79,7 @@ def command(
     resume: bool,
     force: bool,
     results: Path | None,
+    skip_bad: bool,
     tensorboard: bool,
 ) -> None:
     """Train MMQ-Net and every baseline on CONFIG: a preset's name or a TOML file.
@@ -89,7 +90,7 @@ def command(
     """
     if loso and folds:
         raise click.UsageError("--loso and --folds exclude each other.")
-    if resume and (config or data or overrides or seeds or folds or loso or force):
+    if resume and (config or data or overrides or seeds or folds or loso or force or skip_bad):
         raise click.UsageError(
             "--resume goes on with a run as it was started: beside it only --out, --final, --jobs, --results "
             "and --tensorboard may be given."
@@ -110,10 +111,11 @@ def command(
         changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
         changes += [f"split.folds={folds}"] if folds else []
         changes += ['split.folds="loso"'] if loso else []
-        run = _new_run(config, data, changes, out, console, final=final, force=force)
-    run, jobs = _begin(run, console, tensorboard=tensorboard)
+        run = _new_run(config, data, changes, out, console, final=final, force=force, skip_bad=skip_bad)
+    workers = workers or os.cpu_count() or 1
+    run, jobs = _begin(run, console, workers, tensorboard=tensorboard)
     try:
-        train_run(run, jobs, console, final=final or run.facts.final, workers=workers or os.cpu_count() or 1)
+        train_run(run, jobs, console, final=final or run.facts.final, workers=workers)
     except KeyboardInterrupt:
         raise click.Abort(
             f"stopped; go on with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
@@ -140,20 +142,19 @@ def _new_run(
     *,
     final: bool,
     force: bool,
+    skip_bad: bool,
 ) -> Run:
     from mmq_tf.config import load_config
-    from mmq_tf.datasets import get_dataset
     from mmq_tf.runs import Run
 
     config = load_config(source or DEFAULT_PRESET, changes)
-    dataset = get_dataset(config.data.dataset)
-    if data is None and not dataset.simulated:
-        raise MMQError(f"{dataset.title} needs its recordings: give their folder with --data DIR.")
+    if data is None and config.data.dataset != "simulated":
+        raise MMQError(f"{config.data.dataset} needs its recordings: give their folder with --data DIR.")
     if data is not None and not data.is_dir():
         raise MMQError(f"--data {data} is not a folder.")
     out = out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     command = shlex.join(["mmq-tf", *sys.argv[1:]])
-    run = Run.plan(out, config, command, data or DEFAULT_COHORT, final=final, force=force)
+    run = Run.plan(out, config, command, data or DEFAULT_COHORT, final=final, force=force, skip_bad=skip_bad)
     if source is None:
         console.print(
             "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
@@ -174,28 +175,28 @@ def _make_default_cohort(console: Console) -> None:
         write_cohort(DEFAULT_COHORT, DEFAULT_SUBJECTS, Settings())
 
 
-def _begin(run: Run, console: Console, *, tensorboard: bool) -> tuple[Run, list[FoldJob]]:
+def _begin(run: Run, console: Console, workers: int, *, tensorboard: bool) -> tuple[Run, list[FoldJob]]:
     """Load and check everything first, so that what cannot be trained leaves no run folder."""
-    from mmq_tf.datasets import get_dataset
+    from mmq_tf.datasets.manifest.dataset import check_classes
     from mmq_tf.runs import check_folds
 
-    dataset = get_dataset(run.config.data.dataset)
-    if dataset.simulated:
+    check_classes(run.dataset, run.config.data.task, run.config.classes)
+    if run.dataset.simulated:
         console.print("[b]SIMULATED[/b] data: every number below is about a simulator, not about people.")
-    streams = _load_streams(run, dataset, console)
+    streams, left_out = _load_streams(run, console, workers)
     jobs = run.jobs(streams, tensorboard=tensorboard)
     check_folds(jobs)
-    return run.begin(streams), jobs
+    return run.begin(streams, left_out), jobs
 
 
 def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: bool, workers: int) -> None:
     """Do everything a run still lacks: folds, the model to export, table and report."""
-    from mmq_tf.datasets import get_dataset
+    from mmq_tf.cli._preparing import progress_bars
     from mmq_tf.outcome import conclude
     from mmq_tf.runs import copy_first_fold, train_final, write_golden, write_metrics
     from mmq_tf.workers import run_jobs
 
-    with _progress(console) as progress:
+    with progress_bars(console) as progress:
         total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
         bars: dict[str, TaskID] = {}
 
@@ -214,7 +215,9 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
         run_jobs(jobs, workers, on_epoch, on_fold)
         facts = train_final(run, jobs, on_epoch) if final else copy_first_fold(run, jobs)
     golden = (facts["test_subjects"] or facts["train_subjects"])[0]
-    write_golden(run, get_dataset(run.config.data.dataset).load(run.data_folder, golden), GOLDEN_S)
+    names = run.dataset.subjects(run.data_folder)
+    golden = next(name for name in names if name.partition("/")[0] == golden)  # of several sessions the first
+    write_golden(run, run.dataset.load(run.data_folder, golden), GOLDEN_S)
     table = conclude(run, jobs)
     write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
     _show(table, console)
@@ -243,28 +246,16 @@ def _show(results: ResultsFile, console: Console) -> None:
         console.print(table)
 
 
-def _load_streams(run: Run, dataset: Dataset, console: Console) -> list[Stream]:
-    from mmq_tf.streams import load_streams
+def _load_streams(run: Run, console: Console, workers: int) -> tuple[list[Stream], list[str]]:
+    """Return the token streams, and a line for every bad recording that was left out."""
+    from mmq_tf.cli._preparing import prepare_recordings
+    from mmq_tf.preparing import load_prepared
+    from mmq_tf.token_cache import TokenSettings
 
-    subjects = dataset.subjects(run.data_folder)
-    with _progress(console) as progress:
-        bar = progress.add_task("recordings through the front end", total=len(subjects), note="")
-        return load_streams(
-            dataset,
-            run.data_folder,
-            run.config.front_end,
-            run.config.artefacts,
-            seed=run.config.seeds[0],
-            on_subject=lambda subject: progress.update(bar, advance=1, note=subject),
-        )
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
+    config, name = run.config, run.config.data.dataset
+    settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
+    done = prepare_recordings(
+        console, name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad
     )
+    left_out = [f"{one.name}: {one.fault}" for one in done if one.fault]
+    return load_prepared(name, run.data_folder, settings, done), left_out

@@ -5,15 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmq_tf.datasets.base import Dataset, existing_folder
+from mmq_tf.datasets.case import CASE, CASE_RAW
+from mmq_tf.datasets.deap import DEAP
+from mmq_tf.datasets.deap_raw import DEAP_RAW
 from mmq_tf.datasets.e4 import load_e4
 from mmq_tf.datasets.eegmat import EEGMAT
-from mmq_tf.datasets.folder import JSON_NAME, load_recording
+from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
+from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
+from mmq_tf.datasets.opening import open_recording
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
+from mmq_tf.datasets.wesad import WESAD, WESAD_CHEST
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import Recording
 
-DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (SIMULATED, STRESS_PREDICT, EEGMAT)}
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        SIMULATED,
+        STRESS_PREDICT,
+        EEGMAT,
+        CASE,
+        CASE_RAW,
+        DEAP,
+        DEAP_RAW,
+        MAHNOB_HCI,
+        WESAD,
+        WESAD_CHEST,
+    )
+}
 """Every data set by name."""
 
 
@@ -30,16 +49,28 @@ def get_dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
-def load_folder(folder: Path | str) -> Recording:
-    """Read one recording from a folder of either kind: our own (``recording.json``) or an E4 export.
+def open_dataset(name: str, folder: Path | str) -> Dataset:
+    """Return the data set `name` as it lies in `folder`.
+
+    A folder written by ``mmq-tf simulate --layout`` gives one that says SIMULATED; ``manifest`` gives the one
+    that the folder's ``mmq-tf.toml`` describes.
 
     Raises
     ------
     MMQError
-        If it is neither, or a file is broken.
+        If there is none of that name, or the folder's manifest is broken.
     """
-    path = existing_folder(folder, "a recording")
-    return load_recording(path) if (path / JSON_NAME).exists() else load_e4(path)
+    if name == MANIFEST_NAME:
+        return manifest_dataset(existing_folder(folder, "a manifest"))
+    return get_dataset(name).in_folder(folder)
 
 
-__all__ = ["DATASETS", "Dataset", "get_dataset", "load_e4", "load_folder"]
+__all__ = [
+    "DATASETS",
+    "MANIFEST_NAME",
+    "Dataset",
+    "get_dataset",
+    "load_e4",
+    "open_dataset",
+    "open_recording",
+]

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mmq_tf.datasets.digests import source_digest
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording
 
 logger = logging.getLogger(__name__)
+
+SIMULATED_NAME = "SIMULATED.txt"
+"""A folder in a published layout that holds this file was made by `mmq-tf simulate --layout`."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the publisher says a whole copy holds; `mmq-tf datasets check` holds a folder against it.
+
+    Parameters
+    ----------
+    subjects : tuple of str
+        Names as `Dataset.subjects` gives them.
+    signals : dict of str to (int, float)
+        Number of channels and rate in Hz by modality.
+    trials : (int, int)
+        Fewest and most trials of a subject.
+    ratings : (float, float), optional
+        Range of the self-reports, ends included.
+    """
+
+    subjects: tuple[str, ...]
+    signals: Mapping[str, tuple[int, float]]
+    trials: tuple[int, int]
+    ratings: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -23,12 +49,21 @@ class Dataset:
         The name used on the command line and in `Recording.source`.
     title, licence, attribution : str
         For the model card.
+    obtain : str
+        Where to get it, and what must be signed first.
     tasks : dict of str to tuple of str
         Class names by task, in the order of their integer labels.
     label_kind : str
         What the label is, so that no result claims more: a condition, a self-report, ...
     modalities : tuple of str
         What a complete recording has.
+    list_subjects, source_files, load_subject : callable
+        The names that can be loaded from a folder; the files one of them is made of; its recording, whose
+        digest is set here.
+    format_version : int
+        Changes with anything in the loader that changes a sample, a time or a label: part of every digest.
+    published : Published, optional
+        What a whole copy holds.
     simulated : bool
         True where no person was measured.
     stimulus_locked : bool
@@ -41,17 +76,21 @@ class Dataset:
     title: str
     licence: str
     attribution: str
+    obtain: str
     tasks: Mapping[str, tuple[str, ...]]
     label_kind: str
     modalities: tuple[str, ...]
     list_subjects: Callable[[Path], list[str]] = field(repr=False)
+    source_files: Callable[[Path, str], Sequence[Path]] = field(repr=False)
     load_subject: Callable[[Path, str], Recording] = field(repr=False)
+    format_version: int = 1
+    published: Published | None = None
     simulated: bool = False
     stimulus_locked: bool = False
     notes: tuple[str, ...] = ()
 
     def subjects(self, folder: Path | str) -> list[str]:
-        """Names of the subjects that can be loaded from `folder`, sorted.
+        """Names of what can be loaded from `folder`, sorted: subjects, or ``subject/session``.
 
         Raises
         ------
@@ -63,15 +102,48 @@ class Dataset:
             raise MMQError(f"{folder}: expected recordings of the data set {self.name!r}; found no subject.")
         return names
 
+    def digest(self, folder: Path | str, subject: str) -> str:
+        """Hex SHA-256 of everything a subject's recording is made from; see `source_digest`.
+
+        Raises
+        ------
+        MMQError
+            If the subject is unknown or a file cannot be read.
+        """
+        root = existing_folder(folder, self.name)
+        return source_digest(f"{self.name} {self.format_version} {subject}", self.source_files(root, subject))
+
     def load(self, folder: Path | str, subject: str) -> Recording:
-        """One subject's recording.
+        """One subject's recording; `simulated` where the folder says so.
 
         Raises
         ------
         MMQError
             If the subject is unknown or one of its files is broken.
         """
-        return self.load_subject(existing_folder(folder, self.name), subject)
+        root = existing_folder(folder, self.name)
+        digest = self.digest(root, subject)
+        recording = self.load_subject(root, subject)
+        return replace(recording, digest=digest, simulated=self.simulated or is_simulated(root))
+
+    def in_folder(self, folder: Path | str) -> Dataset:
+        """Return the data set as it lies in `folder`; one made by the simulator says so in all its texts."""
+        if self.simulated or not is_simulated(Path(folder)):
+            return self
+        return replace(
+            self,
+            title=f"SIMULATED recordings in the layout of {self.title}",
+            licence="none needed: made by this toolkit, no person was measured",
+            attribution="mmq-tf simulate",
+            label_kind="condition of a simulation; SIMULATED",
+            simulated=True,
+            notes=("SIMULATED: a result on these recordings says nothing about people.", *self.notes),
+        )
+
+
+def is_simulated(folder: Path) -> bool:
+    """Whether a folder in a published layout was made by this toolkit's simulator."""
+    return (folder / SIMULATED_NAME).is_file()
 
 
 def existing_folder(folder: Path | str, what: str) -> Path:
@@ -81,6 +153,19 @@ def existing_folder(folder: Path | str, what: str) -> Path:
         found = "a file" if path.exists() else "nothing"
         raise MMQError(f"{path}: expected the folder of {what}; found {found}.")
     return path
+
+
+def check_known(folder: Path, subject: str, known: Sequence[str]) -> None:
+    """Check that `subject` is one of `known`.
+
+    Raises
+    ------
+    MMQError
+        If it is not, naming those there are.
+    """
+    if subject not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise MMQError(f"{folder}: no recording of subject {subject!r}; there are {names}.")
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

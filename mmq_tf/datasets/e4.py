@@ -1,4 +1,4 @@
-"""Native Empatica E4 exports: a folder of CSV files, one a sensor.
+"""Native Empatica E4 exports: a folder of CSV files, one a sensor, or the zip archive it was downloaded as.
 
 Row 1 is the start in Unix seconds (UTC), row 2 the rate in Hz, then one sample a row; ACC has three columns
 in 1/64 g (Empatica's own ``info.txt``, which lies in every export). ``HR.csv`` and ``IBI.csv`` are derived by
@@ -7,18 +7,19 @@ the watch and ignored: ``HR.csv`` is at times absurd, so heart rate must come fr
 
 from __future__ import annotations
 
-import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mmq_tf.datasets.base import existing_folder, read_bytes
+from mmq_tf.datasets.digests import source_digest
+from mmq_tf.datasets.files.archives import opened_zip
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ, Recording, Signal, Trial
 
-FORMAT_VERSION = b"mmq e4 1\n"  # change it with anything here that changes a sample
 MAX_FILE_BYTES = 512 * 2**20  # an E4's battery lasts two days: 11 million BVP rows, under 100 MiB
 MAX_START_SPREAD_S = 600.0  # sensors of one session start within seconds of each other
 MAX_STOP_SPREAD_S = 60.0  # ... and end within about 4 s (26 subjects of Stress-Predict)
@@ -45,11 +46,10 @@ SENSORS = (
 
 @dataclass(frozen=True)
 class E4Session:
-    """The signals of one folder, aligned, with the Unix time of their common start."""
+    """The signals of one export, aligned, with the Unix time of their common start."""
 
     signals: dict[str, Signal]
     start_unix_s: float
-    digest: str
 
     @property
     def stop_s(self) -> float:
@@ -57,57 +57,67 @@ class E4Session:
         return max(signal.stop_s for signal in self.signals.values())
 
 
-def load_e4(folder: Path | str) -> Recording:
-    """Read any E4 export folder as a recording without trials.
+def load_e4(path: Path | str) -> Recording:
+    """Read an E4 export as a recording without trials.
 
     Parameters
     ----------
-    folder : path
-        The folder that holds ``BVP.csv``, ``EDA.csv``, ``TEMP.csv``, ``ACC.csv``; a file that
-        is not there is a sensor that is not there.
+    path : path
+        The folder that holds ``BVP.csv``, ``EDA.csv``, ``TEMP.csv``, ``ACC.csv``, or a zip archive
+        that holds them (at its top or in one folder); a file that is not there is a sensor that is
+        not there.
 
     Returns
     -------
     Recording
-        Subject is the folder's name; t = 0 is the earliest start row.
+        Subject is the folder's name, or the archive's without ``.zip``; t = 0 is the earliest start row.
 
     Raises
     ------
     MMQError
-        If no sensor file is there or one is broken, naming file and row.
+        If no sensor file is there or one is broken, naming file and row, or the archive is not safe.
     """
-    path = existing_folder(folder, "an E4 export")
+    path = Path(path) if is_zip(Path(path)) else existing_folder(path, "an E4 export")
     session = read_session(path)
-    return make_recording(session, path.resolve().name or "e4", (), "e4", session.digest)
+    digest = source_digest("e4 1", sensor_files(path))
+    name = path.stem if is_zip(path) else path.resolve().name
+    return make_recording(session, name or "e4", (), "e4", digest)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether `path` is a file named as a zip archive."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def sensor_files(path: Path) -> list[Path]:
+    """List the files that an export's signals come from: its sensor files, or its archive."""
+    if is_zip(path):
+        return [path]
+    return [path / sensor.file for sensor in SENSORS if (path / sensor.file).exists()]
 
 
 def make_recording(
-    session: E4Session, subject: str, trials: tuple[Trial, ...], source: str, digest: str
+    session: E4Session, subject: str, trials: tuple[Trial, ...], source: str, digest: str = ""
 ) -> Recording:
     """Join a session with who it is and what was labelled."""
-    return Recording(subject, "1", session.signals, trials, source=source, simulated=False, digest=digest)
+    return Recording(subject, "1", session.signals, trials, source=source, digest=digest)
 
 
-def read_session(folder: Path) -> E4Session:
-    """Read and align the sensor files of one folder.
+def read_session(path: Path) -> E4Session:
+    """Read and align the sensor files of one folder or archive, one at a time.
 
     Raises
     ------
     MMQError
         As `load_e4`.
     """
-    digest = hashlib.sha256(FORMAT_VERSION)
+    files = _archived(path) if is_zip(path) else _in_folder(path)
     found: dict[str, tuple[Sensor, float, float, np.ndarray]] = {}
-    for sensor in SENSORS:
-        path = folder / sensor.file
-        if not path.exists():
-            continue
-        data = read_bytes(path, MAX_FILE_BYTES)
-        digest.update(sensor.file.encode() + hashlib.sha256(data).digest())
-        found[sensor.modality] = (sensor, *parse_csv(path, data, len(sensor.channels)))
+    for sensor, name, data in files:
+        found[sensor.modality] = (sensor, *parse_csv(name, data, len(sensor.channels)))
     if not found:
         names = ", ".join(sensor.file for sensor in SENSORS)
-        raise MMQError(f"{folder}: expected at least one of the E4 files {names}; found none of them.")
+        raise MMQError(f"{path}: expected at least one of the E4 files {names}; found none of them.")
     start_unix_s = min(start for _, start, _, _ in found.values())
     signals = {
         modality: Signal(
@@ -115,8 +125,32 @@ def read_session(folder: Path) -> E4Session:
         )
         for modality, (sensor, start, rate, rows) in found.items()
     }
-    _check_spread(folder, signals)
-    return E4Session(signals, start_unix_s, digest.hexdigest())
+    _check_spread(path, signals)
+    return E4Session(signals, start_unix_s)
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[Sensor, Path, bytes]]:
+    for sensor in SENSORS:
+        path = folder / sensor.file
+        if path.exists():
+            yield sensor, path, read_bytes(path, MAX_FILE_BYTES)
+
+
+def _archived(path: Path) -> Iterator[tuple[Sensor, Path, bytes]]:
+    """Sensor files of an archive; what macOS adds beside them (``__MACOSX``) is passed over."""
+    with opened_zip(path) as archive:
+        files = {sensor.file: sensor for sensor in SENSORS}
+        members = [PurePosixPath(name) for name in archive.names if not name.startswith("__MACOSX/")]
+        members = [member for member in members if member.name in files]
+        folders = {str(member.parent) for member in members}
+        if len(folders) > 1:
+            there = ", ".join(sorted(folders))[:200]
+            raise MMQError(
+                f"{path}: expected the files of one E4 export; found some in {there}: unpack it and give one"
+                " folder."
+            )
+        for member in members:
+            yield files[member.name], path / member, archive.read(str(member), MAX_FILE_BYTES)
 
 
 def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.ndarray]:

@@ -8,15 +8,14 @@ cleaned by ICA before it was published.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.base import Dataset, read_bytes
-from mmq_tf.datasets.edf import check_edf
+from mmq_tf.datasets.base import Dataset, Published
+from mmq_tf.datasets.files.edf import check_edf
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
@@ -26,15 +25,31 @@ CLASSES = ("rest", "arithmetic")
 PAUSE_S = 5.0
 LEFT_OUT = "A2-A1"  # between the ears: not a scalp channel
 MAX_FILE_BYTES = 256 * 2**20
-FORMAT_VERSION = b"mmq eegmat 1\n"
 
 
 def list_subjects(folder: Path) -> list[str]:
     """Subjects with both files, as ``Subject00``; one that has only one of them is named in a warning."""
-    parts = Counter(path.name[:-6] for path in folder.glob("Subject*_[12].edf"))
+    parts = _parts(folder)
     for name in sorted(name for name, count in parts.items() if count < 2):
         logger.warning("%s: %s is left out, one of its two files is missing", folder, name)
     return [name for name, count in parts.items() if count == 2]
+
+
+def _parts(folder: Path) -> Counter[str]:
+    """Count the files there are by subject."""
+    return Counter(path.name[:-6] for path in folder.glob("Subject*_[12].edf"))
+
+
+def source_files(folder: Path, subject: str) -> list[Path]:
+    """List the subject's two files, rest first."""
+    paths = [folder / f"{subject}_{part}.edf" for part in (1, 2)]
+    known = sorted(name for name, count in _parts(folder).items() if count == 2)
+    if subject not in known:
+        missing = next((path for path in paths if not path.is_file()), paths[0])
+        raise MMQError(
+            f"{missing}: not found; the subjects with both files are {', '.join(known) or 'none'}."
+        )
+    return paths
 
 
 def load_subject(folder: Path, subject: str) -> Recording:
@@ -57,24 +72,15 @@ def load_subject(folder: Path, subject: str) -> Recording:
     MMQError
         If a file is missing, cut short or not EDF, or the two files differ in channels or rate.
     """
-    paths = [folder / f"{subject}_{part}.edf" for part in (1, 2)]
-    known = sorted(list_subjects(folder))
-    if subject not in known:
-        missing = next((path for path in paths if not path.is_file()), paths[0])
-        raise MMQError(
-            f"{missing}: not found; the subjects with both files are {', '.join(known) or 'none'}."
-        )
-    digest = hashlib.sha256(FORMAT_VERSION)
+    paths = source_files(folder, subject)
     parts = []
     for path in paths:
-        data = read_bytes(path, MAX_FILE_BYTES)
-        check_edf(path, data)
-        digest.update(hashlib.sha256(data).digest())
+        check_edf(path, MAX_FILE_BYTES)
         parts.append(_read(path))
     rest, task = parts
     if rest[:2] != task[:2]:
         raise MMQError(f"{paths[1]}: expected the channels and the rate of {paths[0].name}; they differ.")
-    return _join(subject, rest, task, digest.hexdigest())
+    return _join(subject, rest, task)
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], float, np.ndarray]:
@@ -104,7 +110,6 @@ def _join(
     subject: str,
     rest: tuple[tuple[str, ...], float, np.ndarray],
     task: tuple[tuple[str, ...], float, np.ndarray],
-    digest: str,
 ) -> Recording:
     names, rate, _ = rest
     pause = np.full((len(names), round(PAUSE_S * rate)), np.nan)
@@ -120,7 +125,7 @@ def _join(
         Trial(0.0, rest_s, {"load": CLASSES[0]}),
         Trial(rest_s + pause.shape[1] / rate, total_s, {"load": CLASSES[1]}),
     )
-    return Recording(subject, "1", signals, trials, source="eegmat", digest=digest)
+    return Recording(subject, "1", signals, trials, source="eegmat")
 
 
 def _as_float32(samples: np.ndarray, scale: float) -> np.ndarray:
@@ -135,11 +140,18 @@ EEGMAT = Dataset(
         "Zyma et al., Electroencephalograms during Mental Arithmetic Task Performance, Data 2019, 4(1):14;"
         " Goldberger et al., PhysioBank, PhysioToolkit, and PhysioNet, Circulation 2000"
     ),
+    obtain="https://physionet.org/content/eegmat/1.0.0/; or: mmq-tf datasets get eegmat",
     tasks={"load": CLASSES},
     label_kind="condition (mental arithmetic or rest); not a self-report",
     modalities=("eeg", "ecg"),
     list_subjects=list_subjects,
+    source_files=source_files,
     load_subject=load_subject,
+    published=Published(
+        subjects=tuple(f"Subject{number:02d}" for number in range(36)),
+        signals={"eeg": (19, 500.0), "ecg": (1, 500.0)},
+        trials=(2, 2),
+    ),
     notes=(
         "Rest always precedes the task: time is a confound.",
         f"Rest and task are two files, joined with {PAUSE_S:g} s of lost samples; the true pause is unknown.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmq_tf.datasets.base import existing_folder, read_bytes
-from mmq_tf.datasets.simulator import Interval, Truth
+from mmq_tf.datasets.digests import source_digest
+from mmq_tf.datasets.truth import Interval, Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
 
@@ -41,6 +41,8 @@ class TrialFile(_Strict):
     start_s: float
     stop_s: float
     labels: dict[str, str]
+    ratings: dict[str, float] = {}
+    stimulus: str = ""
 
 
 class IntervalFile(_Strict):
@@ -133,8 +135,7 @@ def load_recording(folder: Path | str) -> Recording:
         If a file is missing, broken or not what ``recording.json`` says.
     """
     path = existing_folder(folder, "a recording")
-    content, data = _read_json(path / JSON_NAME)
-    digest = hashlib.sha256(data)
+    content = _read_json(path / JSON_NAME)
     signals = {}
     for name, described in content.signals.items():
         if name not in MODALITIES:
@@ -143,7 +144,6 @@ def load_recording(folder: Path | str) -> Recording:
             )
         shape = (len(described.channels), described.samples)
         samples = read_npy(path / f"{name}.npy", shape)
-        digest.update(name.encode() + samples.tobytes())
         try:
             signals[name] = Signal(
                 name,
@@ -156,7 +156,7 @@ def load_recording(folder: Path | str) -> Recording:
         except MMQError as error:
             raise MMQError(f"{path / JSON_NAME}: {error}") from error
     try:
-        trials = tuple(Trial(trial.start_s, trial.stop_s, trial.labels) for trial in content.trials)
+        trials = tuple(Trial(**vars(trial)) for trial in content.trials)
         return Recording(
             content.subject,
             content.session,
@@ -164,10 +164,15 @@ def load_recording(folder: Path | str) -> Recording:
             trials,
             source=content.source,
             simulated=content.simulated,
-            digest=digest.hexdigest(),
+            digest=source_digest("recording 1", recording_files(path)),
         )
     except MMQError as error:
         raise MMQError(f"{path / JSON_NAME}: {error}") from error
+
+
+def recording_files(folder: Path) -> list[Path]:
+    """List the files a recording's folder is made of, its description first."""
+    return [folder / JSON_NAME, *sorted(folder.glob("*.npy"))]
 
 
 def load_truth(folder: Path | str) -> Truth:
@@ -179,7 +184,7 @@ def load_truth(folder: Path | str) -> Truth:
         If the recording has none, because it was measured.
     """
     path = Path(folder) / JSON_NAME
-    content, _ = _read_json(path)
+    content = _read_json(path)
     if content.truth is None:
         raise MMQError(f"{path}: expected the ground truth of a simulated recording; it has none.")
     artefacts, dropouts = (
@@ -230,10 +235,10 @@ def read_npy(path: Path, shape: tuple[int, int]) -> np.ndarray:
     return np.load(path, allow_pickle=False)
 
 
-def _read_json(path: Path) -> tuple[RecordingFile, bytes]:
+def _read_json(path: Path) -> RecordingFile:
     data = read_bytes(path, MAX_JSON_BYTES)
     try:
-        return RecordingFile.model_validate_json(data), data
+        return RecordingFile.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from mmq_tf.datasets.base import Dataset
-from mmq_tf.datasets.folder import JSON_NAME, load_recording, load_truth, save_recording, to_json
+from mmq_tf.datasets.base import Dataset, check_known
+from mmq_tf.datasets.folder import (
+    JSON_NAME,
+    load_recording,
+    load_truth,
+    recording_files,
+    save_recording,
+    to_json,
+)
 from mmq_tf.datasets.simulator import CLASSES, DEFAULT_MODALITIES, Settings, Truth, simulate
 from mmq_tf.errors import MMQError
+from mmq_tf.files import check_free, folder_written_whole
 from mmq_tf.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -61,25 +67,13 @@ def write_cohort(
     if not 1 <= subjects <= MAX_SUBJECTS:
         raise MMQError(f"simulate: subjects must be 1 to {MAX_SUBJECTS}; got {subjects}.")
     out = Path(out).resolve()
-    _check_free(out, replace)
-    temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
+    check_free(out, COHORT_NAME, replace)
+    with folder_written_whole(out) as temporary:
         _write(temporary, subjects, settings, on_subject)
-        if out.exists():
-            shutil.rmtree(out)
-        temporary.replace(out)
-    except OSError as error:
-        raise MMQError(
-            f"{out}: could not be written ({error.strerror or error}); nothing half-written is left."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return out
 
 
 def _write(folder: Path, subjects: int, settings: Settings, on_subject: Callable[[str], None]) -> None:
-    folder.mkdir(parents=True)
     for index in range(subjects):
         recording, truth = simulate(settings, index)
         parameters = {**asdict(settings), "index": index}
@@ -90,20 +84,17 @@ def _write(folder: Path, subjects: int, settings: Settings, on_subject: Callable
     (folder / COHORT_NAME).write_text(to_json(cohort), "utf-8")
 
 
-def _check_free(out: Path, replace: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / COHORT_NAME).is_file():
-        raise MMQError(f"{out}: something else is there; name a folder that does not exist.")
-    if not replace:
-        raise MMQError(f"{out}: a simulated cohort is there already; use --force to replace it.")
-
-
 def list_subjects(folder: Path) -> list[str]:
     """Every folder that holds a ``recording.json``."""
     return [
         path.parent.name for path in folder.glob(f"*/{JSON_NAME}") if not path.parent.name.startswith(".")
     ]
+
+
+def source_files(folder: Path, subject: str) -> list[Path]:
+    """List the files of one subject's folder."""
+    check_known(folder, subject, list_subjects(folder))
+    return recording_files(folder / subject)
 
 
 def load_subject(folder: Path, subject: str) -> Recording:
@@ -114,7 +105,7 @@ def load_subject(folder: Path, subject: str) -> Recording:
     MMQError
         If there is none of that name, a file is broken, or the recording is not a simulated one.
     """
-    _check_known(folder, subject)
+    check_known(folder, subject, list_subjects(folder))
     recording = load_recording(folder / subject)
     if not recording.simulated:
         raise MMQError(
@@ -131,14 +122,8 @@ def ground_truth(folder: Path | str, subject: str) -> Truth:
     MMQError
         As `load_subject`.
     """
-    _check_known(Path(folder), subject)
+    check_known(Path(folder), subject, list_subjects(Path(folder)))
     return load_truth(Path(folder) / subject)
-
-
-def _check_known(folder: Path, subject: str) -> None:
-    known = sorted(list_subjects(folder))
-    if subject not in known:
-        raise MMQError(f"{folder}: no simulated subject {subject!r}; there are {', '.join(known) or 'none'}.")
 
 
 SIMULATED = Dataset(
@@ -146,10 +131,12 @@ SIMULATED = Dataset(
     title="SIMULATED cohort",
     licence="none needed: made by this toolkit, no person was measured",
     attribution="mmq-tf simulate",
+    obtain="mmq-tf simulate --out DIR",
     tasks={"stress": CLASSES},
     label_kind="condition of a simulation; SIMULATED",
     modalities=DEFAULT_MODALITIES,
     list_subjects=list_subjects,
+    source_files=source_files,
     load_subject=load_subject,
     simulated=True,
     notes=("SIMULATED: a result on these recordings says nothing about people.",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from functools import lru_cache
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.base import Dataset, read_bytes
-from mmq_tf.datasets.e4 import SENSORS, make_recording, read_session
+from mmq_tf.datasets.base import Dataset, Published, check_known, read_bytes
+from mmq_tf.datasets.e4 import SENSORS, make_recording, read_session, sensor_files
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Trial
 
@@ -20,7 +19,6 @@ LABEL_FILE = Path("Processed_data") / "Improved_All_Combined_hr_rsp_binary.csv"
 COLUMNS = ("Participant", "Time(sec)", "Label")
 MAX_LABEL_BYTES = 64 * 2**20
 LABEL_PERIOD_S = 1.0
-FORMAT_VERSION = b"mmq stress_predict 1\n"
 
 
 def list_subjects(folder: Path) -> list[str]:
@@ -31,6 +29,12 @@ def list_subjects(folder: Path) -> list[str]:
         raise MMQError(f"{raw}: expected the folder of subjects (S02, S03, ...); found none.")
     matches = ((path, re.fullmatch(r"S(\d+)", path.name)) for path in raw.iterdir() if path.is_dir())
     return [path.name for path, match in matches if match and int(match[1]) in labelled]
+
+
+def source_files(folder: Path, subject: str) -> list[Path]:
+    """List the subject's sensor files and the file of everyone's labels."""
+    check_known(folder, subject, list_subjects(folder))
+    return [*sensor_files(folder / "Raw_data" / subject), folder / LABEL_FILE]
 
 
 def load_subject(folder: Path, subject: str) -> Recording:
@@ -53,18 +57,15 @@ def load_subject(folder: Path, subject: str) -> Recording:
     MMQError
         If a sensor file or a label row is broken, or a label lies outside the recording.
     """
-    known = sorted(list_subjects(folder))
-    if subject not in known:
-        raise MMQError(f"{folder}: no labelled subject {subject!r}; there are {', '.join(known)}.")
+    check_known(folder, subject, list_subjects(folder))
     labels = _read_labels(folder)
     mine = np.flatnonzero(labels[:, 0] == int(subject[1:]))
     path = folder / LABEL_FILE
     session = read_session(folder / "Raw_data" / subject)
     time_s = labels[mine, 1] - session.start_unix_s
     _check_times(path, subject, mine, time_s, session.stop_s)
-    digest = hashlib.sha256(FORMAT_VERSION + session.digest.encode() + labels[mine].tobytes()).hexdigest()
     trials = trials_of_runs(time_s, labels[mine, 2].astype(int), session.stop_s)
-    return make_recording(session, subject, trials, "stress_predict", digest)
+    return make_recording(session, subject, trials, "stress_predict")
 
 
 def trials_of_runs(time_s: np.ndarray, label: np.ndarray, stop_s: float) -> tuple[Trial, ...]:
@@ -182,15 +183,23 @@ STRESS_PREDICT = Dataset(
         "Iqbal et al., Stress Monitoring Using Wearable Sensors: A Pilot Study and Stress-Predict Dataset,"
         " Sensors 2022, 22(21):8135"
     ),
+    obtain="https://github.com/italha-d/Stress-Predict-Dataset; or: mmq-tf datasets get stress_predict",
     tasks={"stress": CLASSES},
     label_kind="condition (stress task or rest, by the protocol's clock); not a self-report",
     modalities=tuple(sensor.modality for sensor in SENSORS),
     list_subjects=list_subjects,
+    source_files=source_files,
     load_subject=load_subject,
+    published=Published(
+        subjects=tuple(f"S{number:02d}" for number in range(2, 36)),
+        signals={"ppg": (1, 64.0), "eda": (1, 4.0), "temp": (1, 4.0), "acc": (3, 32.0)},
+        trials=(5, 16),
+    ),
     notes=(
         "S01 has no labels and is left out.",
         "S06's label edges come from a minute-resolution log.",
         "Movement and the fixed order of tasks are confounds.",
         "The watch's own HR.csv and IBI.csv are not used.",
+        "`mmq-tf datasets get` offers S02 to S27: no digest of the other subjects' files is pinned.",
     ),
 )

@@ -23,7 +23,7 @@ _METHOD_STYLE = {
     "boosted_dropout": ("#c25b8e", "D"),
 }
 _GUESSES = ("majority", "stratified")
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,
@@ -49,13 +49,13 @@ _STYLE: Any = {
 def as_data_uri(figure: Figure) -> str:
     """Render a figure as an SVG in a ``data:`` address, to stand in an ``<img>`` without any other file."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(1, columns, squeeze=False)
     return figure, list(axes[0])
@@ -76,7 +76,7 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
     methods = [m for m in results.methods if m not in guesses]
     conditions = [c for c in results.conditions if any(results.row(m, c, metric) for m in methods)]
     figure, (axes,) = _figure(6.0, 0.9 + len(conditions) * (0.25 + 0.13 * len(methods)))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for order, method in enumerate(methods):
             places, means, low, high = [], [], [], []
             for place, condition in enumerate(conditions):
@@ -123,7 +123,7 @@ def subject_figure(
     known = ~(np.isnan(model_scores) | np.isnan(other_scores))
     x, y = other_scores[known], model_scores[known]
     figure, (axes,) = _figure(4.4, 4.2)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         low = float(np.floor(10 * min([1.0, *x, *y]) - 0.2) / 10)
         axes.plot([low, 1.02], [low, 1.02], color=MUTED, lw=1, ls=(0, (4, 3)))
         for which, colour, text in (
@@ -152,7 +152,7 @@ def reliability_figure(labels: np.ndarray, stages: Mapping[str, np.ndarray]) -> 
     stages : mapping of a title to probabilities ``[N, K]``
     """
     figure, axes = _figure(3.1 * len(stages), 3.2, len(stages))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for panel, (title, probabilities) in zip(axes, stages.items(), strict=True):
             bins = reliability_bins(labels, probabilities)
             used = bins.count > 0
@@ -178,7 +178,7 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, classes: Sequenc
     counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, (axes,) = _figure(1.9 + 0.8 * size, 1.3 + 0.75 * size)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for i in range(size):
             for j in range(size):
@@ -205,7 +205,7 @@ def curves_figure(
     figure, axes = _figure(3.1 * len(panels), 2.8, len(panels))
     colours = {"loss": MUTED, "val_loss": ACCENT}
     alpha = float(np.clip(3.0 / max(1, len(histories)), 0.15, 0.9))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for panel, (title, keys) in zip(axes, panels, strict=True):
             for key in keys:
                 runs = {name: curves[key] for name, curves in histories.items() if len(curves.get(key, ()))}
@@ -231,7 +231,7 @@ def curves_figure(
 def presence_figure(share: np.ndarray, subjects: Sequence[str], modalities: Sequence[str]) -> Figure:
     """Draw which share of the tokens each subject's sensors gave, ``[subjects, modalities]`` in 0..1."""
     figure, (axes,) = _figure(6.4, 0.9 + 0.32 * len(modalities))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         picture = axes.imshow(share.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         every = max(1, -(-len(subjects) // 40))
         axes.set_xticks(range(0, len(subjects), every), list(subjects)[::every], rotation=90, fontsize=7.5)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation import figures
 from mmq_tf.evaluation.calibration import undo_temperature
+from mmq_tf.evaluation.pages import html_environment
 from mmq_tf.evaluation.predictions import Predictions
-from mmq_tf.evaluation.results import TEMPLATES, ResultsFile, format_cell
+from mmq_tf.evaluation.results import ResultsFile, format_cell
 from mmq_tf.evaluation.statistics import Comparison
 from mmq_tf.evaluation.summary import SubjectTable, compare_methods, subject_table
 
@@ -104,13 +104,7 @@ def render_report(run: RunSummary) -> str:
     scores = subject_table(run.predictions)
     tree = best_tree(run.results)
     comparisons = compare_methods(scores, run.model) if len(run.results.methods) > 1 else []
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment()
     environment.filters["p_value"] = format_p
     return environment.get_template("report.html.j2").render(
         run=run,

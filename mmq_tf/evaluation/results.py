@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mmq_tf.errors import MMQError
 from mmq_tf.files import write_text
 
-COUNTS = ("bytes", "arena_bytes", "macs", "instructions")
+COUNTS = ("bytes", "peak_bytes", "arena_bytes", "macs", "instructions")
 """Metrics that are whole numbers, shown without decimals."""
 LEAKY_SPLIT = "windows-shuffled"
 TRANSDUCTIVE_NORMALISATION = "session"

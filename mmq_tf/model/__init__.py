@@ -1,10 +1,10 @@
 """MMQ-Net and its losses, written in `keras.ops` so that any Keras backend trains it."""
 
+from mmq_tf.loss_weights import LossWeights
 from mmq_tf.model.attention import AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
-from mmq_tf.model.losses import LossWeights
 from mmq_tf.model.mmqnet import SIZES, MMQNet
 from mmq_tf.model.queries import CategoryQueries, InterferenceQueries, ModalityQueries
 from mmq_tf.model.tokens import TokenEmbedding

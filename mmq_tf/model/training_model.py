@@ -5,10 +5,10 @@ import dataclasses
 import keras
 
 from mmq_tf.errors import MMQError
+from mmq_tf.loss_weights import LossWeights
 from mmq_tf.model import losses
 from mmq_tf.model._keras import glorot, ops
 from mmq_tf.model.block_dense import BlockDense
-from mmq_tf.model.losses import LossWeights
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.tokens import feature_owner
 

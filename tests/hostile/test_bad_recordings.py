@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmq_tf.datasets import get_dataset, load_e4, load_folder
+from mmq_tf.datasets import get_dataset, load_e4, open_recording
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
@@ -282,13 +282,13 @@ def test_an_edf_with_bytes_too_many(edf):
     refused(lambda: load_edf(edf), "Subject00_1.edf", "longer than its header says")
 
 
-def test_mne_stumbles(edf):
+def test_an_edf_with_a_range_that_is_no_number(edf):
     path = edf / "Subject00_1.edf"
     data = bytearray(path.read_bytes())
     at = 256 + 104 * 22  # the physical minimum of the first signal
     data[at : at + 8] = b"lowest  "
     path.write_bytes(data)
-    refused(lambda: load_edf(edf), "Subject00_1.edf", "MNE cannot read")
+    refused(lambda: load_edf(edf), "Subject00_1.edf", "signal 1", "physical", "'lowest'")
 
 
 def test_one_of_the_two_files_is_missing(edf):
@@ -324,7 +324,7 @@ def edit(cohort, change):
 )
 def test_broken_json(cohort, text, words):
     (cohort / "sim-01" / "recording.json").write_bytes(text.encode("latin-1"))
-    refused(lambda: load_folder(cohort / "sim-01"), *words)
+    refused(lambda: open_recording(cohort / "sim-01"), *words)
 
 
 @pytest.mark.parametrize(
@@ -351,13 +351,13 @@ def test_broken_json(cohort, text, words):
 )
 def test_json_that_cannot_be_true(cohort, change, words):
     edit(cohort, change)
-    refused(lambda: load_folder(cohort / "sim-01"), "sim-01", *words)
+    refused(lambda: open_recording(cohort / "sim-01"), "sim-01", *words)
 
 
 def test_json_with_nan(cohort):
     path = cohort / "sim-01" / "recording.json"
     path.write_text(path.read_text().replace('"start_s": 0.0', '"start_s": NaN', 1))
-    refused(lambda: load_folder(cohort / "sim-01"), "recording.json")
+    refused(lambda: open_recording(cohort / "sim-01"), "recording.json")
 
 
 class Bomb:
@@ -374,9 +374,9 @@ def test_a_pickle_in_an_npy_is_never_loaded(cohort, tmp_path):
     payload = np.empty((1, 1680), object)
     payload[:] = [[Bomb(tmp_path / "exploded")] * 1680]
     np.save(cohort / "sim-01" / "eda.npy", payload, allow_pickle=True)
-    refused(lambda: load_folder(cohort / "sim-01"), "eda.npy", "Python objects")
+    refused(lambda: open_recording(cohort / "sim-01"), "eda.npy", "Python objects")
     (cohort / "sim-01" / "eda.npy").write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
-    refused(lambda: load_folder(cohort / "sim-01"), "eda.npy", "expected a .npy file")
+    refused(lambda: open_recording(cohort / "sim-01"), "eda.npy", "expected a .npy file")
     assert not (tmp_path / "exploded").exists()
 
 
@@ -394,7 +394,7 @@ def test_a_pickle_in_an_npy_is_never_loaded(cohort, tmp_path):
 )
 def test_an_npy_of_another_kind(cohort, array, words):
     np.save(cohort / "sim-01" / "eda.npy", array)
-    refused(lambda: load_folder(cohort / "sim-01"), "sim-01", *words)
+    refused(lambda: open_recording(cohort / "sim-01"), "sim-01", *words)
 
 
 def npy(header, body=b""):
@@ -418,7 +418,7 @@ def npy(header, body=b""):
 )
 def test_a_broken_npy(cohort, content):
     (cohort / "sim-01" / "eda.npy").write_bytes(content)
-    refused(lambda: load_folder(cohort / "sim-01"), "eda.npy", "expected")
+    refused(lambda: open_recording(cohort / "sim-01"), "eda.npy", "expected")
 
 
 # ---- a full disk

@@ -36,6 +36,7 @@ def test_complete_share_keeps_windows_whole():
 def test_named_conditions_hide_each_sensor_once():
     assert named_conditions(("ppg", "eda")) == {"full": (), "no-ppg": ("ppg",), "no-eda": ("eda",)}
     assert named_conditions(("ppg",)) == {"full": ()}
+    assert named_conditions(("ppg",), {"dark": ("ppg",)}) == {"full": (), "dark": ("ppg",)}
 
 
 def test_hide_modalities_leaves_natural_gaps():

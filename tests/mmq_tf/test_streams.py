@@ -4,9 +4,13 @@ import logging
 import numpy as np
 import pytest
 
+from firmware_bridge.native import extract_tokens
 from mmq_tf.config import load_config
+from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.simulator import Settings, simulate
-from mmq_tf.streams import cache_folder, stream_of, streams_digest, without_enrolment_artefacts
+from mmq_tf.files import cache_folder
+from mmq_tf.streams import Source, load_stream, prepare, streams_digest, without_enrolment_artefacts
+from mmq_tf.token_cache import TokenSettings
 
 SETTINGS = [
     "front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}",
@@ -16,40 +20,104 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def recording():
-    return simulate(Settings(minutes=7, modalities=("eda", "temp")), 0)[0]
+    return simulate(Settings(minutes=7, modalities=("eda", "temp", "acc")), 0)[0]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
+
+
+def settings_of(*changes, seed=0):
+    config = load_config("simulated", [*SETTINGS, *changes])
+    return TokenSettings(config.front_end, config.artefacts, seed)
 
 
 @pytest.fixture
-def read(recording, tmp_path, monkeypatch):
-    """`read(seed)`: the recording's stream, through a cache of its own."""
-    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
-    config = load_config("simulated", SETTINGS)
-    return lambda seed=0: stream_of(recording, config.front_end, config.artefacts, seed)
+def read(recording):
+    """`read(*changes, seed)`: the recording's stream, through a cache of its own."""
+    return lambda *changes, seed=0: load_stream(source_of(recording), settings_of(*changes, seed=seed))
+
+
+def source_of(recording):
+    return Source(recording.digest, lambda: recording)
 
 
 def entries():
-    return sorted(cache_folder().iterdir())
+    return sorted((cache_folder() / "tokens").iterdir())
 
 
-def test_a_stream_read_from_the_cache_is_the_stream_that_was_made(read, monkeypatch):
+def entry(modality, variant):
+    (found,) = [
+        path
+        for path in entries()
+        if json.loads((path / "meta.json").read_text())["modality"] == modality
+        and (path / "corrupted.npy").exists() == variant
+    ]
+    return found
+
+
+def test_a_stream_read_from_the_cache_is_the_stream_that_was_made(read, recording):
     made = read()
-    monkeypatch.setattr("mmq_tf.streams.extract_tokens", None)  # would fail if it were called again
-    assert streams_digest([read()]) == streams_digest([made])
-    assert len(entries()) == 1
-    assert {path.name for path in entries()[0].iterdir()} == {
+    again = load_stream(Source(recording.digest, lambda: pytest.fail("loaded again")), settings_of())
+    assert streams_digest([again]) == streams_digest([made])
+    assert len(entries()) == 4
+    assert {path.name for path in entry("eda", False).iterdir()} == {
         "meta.json",
         "features.npy",
         "presence.npy",
-        "features_0.npy",
-        "presence_0.npy",
-        "corrupted_0.npy",
     }
-    assert json.loads((entries()[0] / "meta.json").read_text())["simulated"] is True
+    assert json.loads((entry("temp", True) / "meta.json").read_text())["simulated"] is True
 
 
-def test_another_artefact_seed_is_another_entry(read):
-    assert streams_digest([read(0)]) != streams_digest([read(1)])
-    assert len(entries()) == 2
+def test_modalities_apart_are_the_modalities_together(read, recording):
+    stream, settings = read(), settings_of()
+    together = extract_tokens(settings.front_end, recording.signals)
+    np.testing.assert_array_equal(stream.features, together.features)
+    np.testing.assert_array_equal(stream.presence, together.presence)
+    assert stream.presence.any(0).all()
+
+
+@pytest.mark.parametrize(("name", "subject"), [("stress_predict", "S03"), ("eegmat", "Subject04")])
+def test_real_modalities_apart_are_the_modalities_together(mmq_data, name, subject):
+    config = load_config(name.replace("_", "-"), ["artefacts.variants=0"])
+    settings = TokenSettings(config.front_end, config.artefacts, 0)
+    source = Source.of_subject(get_dataset(name), mmq_data / name, subject)
+    stream = load_stream(source, settings)
+    together = extract_tokens(config.front_end, source.recording.signals)
+    np.testing.assert_array_equal(stream.features, together.features)
+    np.testing.assert_array_equal(stream.presence, together.presence)
+
+
+def test_a_sensor_that_was_not_recorded_is_absent_throughout(read):
+    stream = read("front_end.modalities.ppg={sampling_rate_hz=64}")
+    column = stream.front_end.modality_names.index("ppg")
+    assert not stream.presence[:, column].any()
+    assert len(entries()) == 4
+
+
+def test_another_artefact_seed_is_another_entry_of_the_variants_alone(read):
+    assert streams_digest([read()]) != streams_digest([read(seed=1)])
+    assert len(entries()) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ("front_end.tokens=6", []),
+        ("normalisation.enrolment_s=60", []),
+        ("windows.stride_s=5", []),
+        ("front_end.modalities.eda.max_step_per_s=9", ["eda", "eda variant 0"]),
+        ("front_end.modalities.acc={sampling_rate_hz=32}", ["acc", "acc variant 0"]),
+        ("artefacts.variants=2", ["eda variant 1", "temp variant 1"]),
+        ("artefacts.share=0.2", ["eda variant 0", "temp variant 0"]),
+        ("front_end.token_s=10", ["eda", "eda variant 0", "temp", "temp variant 0"]),
+    ],
+)
+def test_a_change_remakes_exactly_what_depends_on_it(recording, change, made):
+    assert prepare(source_of(recording), settings_of()) == ["eda", "eda variant 0", "temp", "temp variant 0"]
+    assert prepare(source_of(recording), settings_of(change)) == made
+    assert prepare(Source(recording.digest, lambda: pytest.fail("loaded")), settings_of(change)) == []
 
 
 def _flip(path):
@@ -59,28 +127,36 @@ def _flip(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"),
+    ("name", "variant", "damage"),
     [
-        ("features.npy", _flip),
-        ("features_0.npy", lambda path: path.write_bytes(b"")),
-        ("presence.npy", lambda path: path.write_bytes(path.read_bytes()[:100])),
-        ("corrupted_0.npy", lambda path: path.unlink()),
-        ("features.npy", lambda path: np.save(path, np.zeros(3, np.float32))),
-        ("meta.json", lambda path: path.write_text("{")),
-        ("meta.json", lambda path: path.write_text("{}")),
+        ("features.npy", False, _flip),
+        ("features.npy", True, lambda path: path.write_bytes(b"")),
+        ("presence.npy", False, lambda path: path.write_bytes(path.read_bytes()[:100])),
+        ("corrupted.npy", True, lambda path: path.unlink()),
+        ("features.npy", False, lambda path: np.save(path, np.zeros(3, np.float32))),
+        ("meta.json", False, lambda path: path.write_text("{")),
+        ("meta.json", True, lambda path: path.write_text("{}")),
     ],
 )
-def test_a_damaged_cache_entry_is_made_again(read, caplog, name, damage):
-    made = streams_digest([read()])
-    (entry,) = entries()
-    damage(entry / name)
+def test_a_damaged_cache_entry_is_made_again(read, caplog, name, variant, damage):
+    made, before = streams_digest([read()]), entries()
+    damage(entry("eda", variant) / name)
     with caplog.at_level(logging.WARNING):
         assert streams_digest([read()]) == made
     assert "is damaged" in caplog.text
     caplog.clear()
     read()
     assert caplog.text == ""
-    assert entries() == [entry]
+    assert entries() == before
+
+
+def test_damaged_facts_are_read_again(read, recording):
+    made = streams_digest([read()])
+    (facts,) = (cache_folder() / "recordings").iterdir()
+    for text in ("{", "{}", "[]", facts.read_text().replace(recording.digest[:8], "00000000")):
+        facts.write_text(text)
+        assert streams_digest([read()]) == made
+        assert recording.digest in facts.read_text()
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(read, tmp_path, caplog):

@@ -7,6 +7,7 @@ of the numbers stand beside them; SIMULATED signals only resemble measured ones.
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import fftconvolve, lfilter
 
 from mmq_tf.artefact_shapes import band_noise, bursts
@@ -92,6 +93,31 @@ def skin_conductance_responses(
     time = np.arange(0, 30.0, 1 / sampling_rate_hz)
     response = np.exp(-time / SCR_DECAY_S) - np.exp(-time / SCR_RISE_S)
     return fftconvolve(happens * amplitude, response / response.max())[: happens.size]
+
+
+def blinks(at_s: np.ndarray, height: np.ndarray, n: int, sampling_rate_hz: float) -> np.ndarray:
+    """Draw blinks: the lid closes in 0.1 s and opens in 0.2 s (Caffier et al., Eur J Appl Physiol 89, 2003).
+
+    Parameters
+    ----------
+    at_s, height : numpy.ndarray
+        ``[blinks]`` when each begins, and its peak.
+    """
+    happens = np.zeros(n)
+    np.add.at(happens, np.minimum((at_s * sampling_rate_hz).astype(int), n - 1), height)
+    closing = np.sin(np.pi / 2 * np.arange(0, 1, 1 / (0.1 * sampling_rate_hz))) ** 2
+    opening = np.cos(np.pi / 2 * np.arange(0, 1, 1 / (0.2 * sampling_rate_hz))) ** 2
+    return fftconvolve(happens, np.concatenate([closing, opening]))[:n]
+
+
+def gaze(
+    clock_s: np.ndarray, sampling_rate_hz: float, spread_deg: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw fixations of about 1 s and saccades of 40 ms, in uV (20 uV a degree, Malmivuo & Plonsey 1995)."""
+    fixations = np.cumsum(rng.exponential(1.0, int(clock_s[-1] * 1.5) + 50))
+    where = 20.0 * rng.normal(0, spread_deg, fixations.size + 1)
+    length = max(1, round(0.04 * sampling_rate_hz))
+    return uniform_filter1d(where[np.searchsorted(fixations, clock_s)], length)
 
 
 def movement(

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmq_tf.artefact_shapes import band_noise
 from mmq_tf.datasets.simulator import physiology
-from mmq_tf.datasets.simulator.body import RATE_HZ, STEP_S, Body
+from mmq_tf.datasets.simulator.body import MOTION_RATE_HZ, STEP_S, Body
 from mmq_tf.recording import Signal
+
+EEG_NEIGHBOURS = 8
+"""Electrodes that share activity; also how many are computed at once, which bounds memory."""
 
 
 def _ppg(body: Body) -> Signal:
@@ -20,12 +24,10 @@ def _ppg(body: Body) -> Signal:
     drift = np.exp(body.at("ppg", physiology.wandering(body.time_s.size, STEP_S, 60.0, 0.15, rng)))
     samples = person.pulse_amplitude * squeeze * drift * wave * (1 + 0.06 * breath) + 6 * breath
     shaken = body.at("ppg", body.time_s * 0)
-    fast = np.arange(body.motion.shape[1]) / RATE_HZ["acc"]
-    clock = np.arange(shaken.size) / RATE_HZ["ppg"]
-    for axis, gain in zip(body.motion, rng.normal(0, 1, 3), strict=True):
-        shaken += gain * person.motion_on_pulse * np.interp(clock, fast, axis)
+    for axis, gain in zip(_moved(body, "ppg"), rng.normal(0, 1, 3), strict=True):
+        shaken += gain * person.motion_on_pulse * axis
     return _signal(
-        "ppg", samples + shaken + rng.normal(0, 0.06 * person.pulse_amplitude, samples.size), "a.u."
+        body, "ppg", samples + shaken + rng.normal(0, 0.06 * person.pulse_amplitude, samples.size), "a.u."
     )
 
 
@@ -34,7 +36,7 @@ def _ecg(body: Body) -> Signal:
     samples = body.person.r_wave_mv * physiology.ecg(body.at("ecg", body.heart_cycles))
     samples *= 1 + 0.05 * np.sin(2 * np.pi * body.at("ecg", body.breath_cycles))
     samples += 0.04 * np.sin(2 * np.pi * body.at("ecg", body.breath_cycles))
-    return _signal("ecg", samples + rng.normal(0, 0.015, samples.size), "mV")
+    return _signal(body, "ecg", samples + rng.normal(0, 0.015, samples.size), "mV")
 
 
 def _eda(body: Body) -> Signal:
@@ -49,7 +51,7 @@ def _eda(body: Body) -> Signal:
     height *= np.clip(1 + 0.3 * body.arousal, 0.3, 3)
     phasic = physiology.skin_conductance_responses(body.scr, height, 1 / STEP_S)
     samples = body.at("eda", tonic + phasic)
-    return _signal("eda", np.maximum(samples + rng.normal(0, 0.0012, samples.size), 0.02), "uS")
+    return _signal(body, "eda", np.maximum(samples + rng.normal(0, 0.0012, samples.size), 0.02), "uS")
 
 
 def _temp(body: Body) -> Signal:
@@ -59,19 +61,19 @@ def _temp(body: Body) -> Signal:
     level = person.skin_degc - cooling + physiology.wandering(body.time_s.size, STEP_S, 200.0, 0.12, rng)
     level += person.warming * (1 - np.exp(-body.time_s / 400))
     samples = body.at("temp", level) + rng.normal(0, 0.008, body.at("temp", level).size)
-    return _signal("temp", np.round(samples / 0.02) * 0.02, "degC")
+    return _signal(body, "temp", np.round(samples / 0.02) * 0.02, "degC")
 
 
 def _acc(body: Body) -> Signal:
     """Gravity in the wrist's posture, movement and noise; within 2 g, in steps of 1/64 g."""
     rng = body.generator("acc")
-    n = body.motion.shape[1]
-    changes = np.concatenate([[0], np.sort(rng.integers(0, n, rng.poisson(n / RATE_HZ["acc"] / 100)))])
+    rate, n = body.rates_hz["acc"], body.clock("acc").size
+    changes = np.concatenate([[0], np.sort(rng.integers(0, n, rng.poisson(n / rate / 100)))])
     axes = rng.normal(size=(changes.size, 3)) * 0.35 + rng.normal(size=3)
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     posture = axes[np.searchsorted(changes, np.arange(n), side="right") - 1].T
-    samples = posture + body.motion + rng.normal(0, 0.006, (3, n))
-    return _signal("acc", np.clip(np.round(samples * 64) / 64, -2, 2), "g", ("x", "y", "z"))
+    samples = posture + _moved(body, "acc") + rng.normal(0, 0.006, (3, n))
+    return _signal(body, "acc", np.clip(np.round(samples * 64) / 64, -2, 2), "g")
 
 
 def _resp(body: Body) -> Signal:
@@ -79,11 +81,11 @@ def _resp(body: Body) -> Signal:
     samples = np.sin(2 * np.pi * body.at("resp", body.breath_cycles)) * (
         1 - 0.15 * body.at("resp", body.arousal)
     )
-    return _signal("resp", samples + rng.normal(0, 0.03, samples.size), "a.u.")
+    return _signal(body, "resp", samples + rng.normal(0, 0.03, samples.size), "a.u.")
 
 
 def _eeg(body: Body) -> Signal:
-    """Four electrodes: alpha falls, theta and beta rise with load (Klimesch, Brain Res Rev 29, 1999)."""
+    """Scalp: alpha falls, theta and beta rise with load (Klimesch, Brain Res Rev 29, 1999)."""
     person, rng = body.person, body.generator("eeg")
     arousal = body.at("eeg", body.arousal)
     gains = {
@@ -92,12 +94,51 @@ def _eeg(body: Body) -> Signal:
         "alpha": person.alpha_uv * np.clip(1 - person.alpha_reaction * arousal, 0.2, 2),
         "beta": 2.5 * np.clip(1 + person.beta_reaction * arousal, 0.3, 3),
     }
-    return _signal("eeg", physiology.eeg(gains, 4, RATE_HZ["eeg"], rng), "uV", ("AF7", "AF8", "TP9", "TP10"))
+    samples = np.empty((len(body.channels["eeg"]), arousal.size), np.float32)
+    for first in range(0, len(samples), EEG_NEIGHBOURS):
+        group = samples[first : first + EEG_NEIGHBOURS]
+        group[:] = physiology.eeg(gains, len(group), body.rates_hz["eeg"], rng)
+    return _signal(body, "eeg", samples, "uV")
 
 
-def _signal(modality: str, samples: np.ndarray, unit: str, channels: tuple[str, ...] | None = None) -> Signal:
+def _eog(body: Body) -> Signal:
+    """Gaze across and upwards; the lower pair sees the blinks, the pair beside the eyes little of them."""
+    person, rng = body.person, body.generator("eog")
+    clock, rate = body.clock("eog"), body.rates_hz["eog"]
+    height = person.blink_uv * np.exp(rng.normal(0, 0.15, body.blinks_s.size))
+    blinks = physiology.blinks(body.blinks_s, height, clock.size, rate)
+    across = physiology.gaze(clock, rate, 3.5, rng) + 0.08 * blinks
+    upwards = physiology.gaze(clock, rate, 1.0, rng) + blinks
+    return _signal(body, "eog", np.stack([across, upwards]) + rng.normal(0, 3, (2, clock.size)), "uV")
+
+
+def _emg(body: Body) -> Signal:
+    """Muscles: a tone that follows arousal, each its own, and contractions while the person moves."""
+    person, rng = body.person, body.generator("emg")
+    moving = np.zeros(body.time_s.size)
+    for start_s, stop_s in body.motion_s:
+        moving[(body.time_s >= start_s) & (body.time_s < stop_s)] = 1.0
+    effort = 5 * physiology.lagged(moving, STEP_S, 0.3, 0.5)
+    rate, names = body.rates_hz["emg"], body.channels["emg"]
+    samples = np.empty((len(names), body.clock("emg").size), np.float32)
+    for muscle in samples:
+        own = physiology.wandering(body.time_s.size, STEP_S, 15.0, 0.15, rng)
+        tone = np.exp(person.muscle_reaction * body.arousal + own) + effort * rng.uniform(0.5, 1.5)
+        wave = band_noise(1, muscle.size, rate, (20.0, min(450.0, 0.48 * rate)), rng)[0]
+        muscle[:] = person.muscle_uv * body.at("emg", tone) * wave / wave.std()
+    return _signal(body, "emg", samples, "uV")
+
+
+def _moved(body: Body, modality: str) -> np.ndarray:
+    """Movement ``[3, n]`` in g at the samples of a modality."""
+    fast = np.arange(body.motion.shape[1]) / MOTION_RATE_HZ
+    clock = body.clock(modality)
+    return np.stack([np.interp(clock, fast, axis) for axis in body.motion])
+
+
+def _signal(body: Body, modality: str, samples: np.ndarray, unit: str) -> Signal:
     array = np.ascontiguousarray(np.atleast_2d(samples), dtype=np.float32)
-    return Signal(modality, array, RATE_HZ[modality], unit, channels or (modality,))
+    return Signal(modality, array, body.rates_hz[modality], unit, body.channels[modality])
 
 
 SENSORS: dict[str, Callable[[Body], Signal]] = {
@@ -108,4 +149,6 @@ SENSORS: dict[str, Callable[[Body], Signal]] = {
     "resp": _resp,
     "temp": _temp,
     "acc": _acc,
+    "eog": _eog,
+    "emg": _emg,
 }

@@ -18,6 +18,7 @@ from mmq_tf.artefacts import ARTEFACTS_VERSION, KINDS, corrupt
 from mmq_tf.datasets.simulator import physiology
 from mmq_tf.datasets.simulator.body import RATE_HZ, Body, live
 from mmq_tf.datasets.simulator.sensors import SENSORS
+from mmq_tf.datasets.truth import Interval, Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
@@ -31,27 +32,6 @@ FIRST_REST_S = 180.0
 
 BLOCK_S = 120.0
 MIN_MINUTES, MAX_MINUTES = 7.0, 240.0
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A stretch of one modality that is not what the body sent."""
-
-    modality: str
-    start_s: float
-    stop_s: float
-    kind: str
-    snr_db: float | None = None
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What the simulator knows: artefacts, dropouts, and when beats (R waves) and SCRs came, in seconds."""
-
-    artefacts: tuple[Interval, ...] = ()
-    dropouts: tuple[Interval, ...] = ()
-    beats_s: tuple[float, ...] = ()
-    scr_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def run(home, monkeypatch, capsys):
 
 BAD = [
     (["stress-predict"], "needs its recordings: give their folder with --data DIR."),
-    (["no-such-preset"], "is neither a preset (eegmat, simulated, stress-predict) nor a readable TOML file."),
+    (["no-such-preset"], "is neither a preset ("),
     (["tiny.toml", "--data", "absent"], "--data absent is not a folder."),
     (["tiny.toml", "--data", "tiny.toml"], "--data tiny.toml is not a folder."),
     (["tiny.toml", "--data", "."], "expected recordings of the data set 'simulated'; found no subject."),
@@ -222,6 +222,7 @@ BAD = [
     (["--resume"], "no unfinished run under runs/; name one with --out."),
     (["--resume", "--out", "cohort"], "cohort is not a run folder: its run.json cannot be read."),
     (["--resume", "--seed", "4"], "--resume goes on with a run as it was started"),
+    (["--resume", "--skip-bad"], "--resume goes on with a run as it was started"),
     (["tiny.toml", "--resume"], "--resume goes on with a run as it was started"),
 ]
 
@@ -288,6 +289,22 @@ def test_a_run_whose_recordings_have_changed_is_not_resumed(run, unbroken, home,
     code, error = run("--resume", "--out", tmp_path / "run")
     assert code == 2
     assert str(tmp_path / "cohort") in error
+
+
+def test_a_bad_recording_is_left_out_only_when_asked_and_named_in_the_table(home, run, tmp_path):
+    cohort = shutil.copytree(home / "cohort", tmp_path / "cohort")
+    (cohort / "sim-03" / "eda.npy").write_bytes(b"")
+    options = ["tiny.toml", "--data", cohort, "--jobs", 1, "--set", "training.epochs=1", "--out"]
+    code, error = run(*options, tmp_path / "run")
+    assert (code, "eda.npy" in error) == (2, True), error
+    assert not (tmp_path / "run").exists()
+    stdout, _ = finish(start(home, *options, tmp_path / "run", "--loso", "--skip-bad"))
+    assert "bad sim-03: " in stdout
+    assert read(tmp_path / "run", "run.json")["left_out"].startswith("sim-03: ")
+    assert any(
+        "Left out as bad: sim-03: " in note for note in read(tmp_path / "run", "results.json")["notes"]
+    )
+    assert "sim-03" not in (tmp_path / "run" / "predictions.csv").read_text()
 
 
 @pytest.mark.parametrize(

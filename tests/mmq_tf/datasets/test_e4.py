@@ -1,8 +1,11 @@
+import zipfile
+
 import numpy as np
 import pytest
 
 from mmq_tf.datasets import load_e4
-from mmq_tf.datasets.e4 import parse_csv
+from mmq_tf.datasets.e4 import parse_csv, sensor_files
+from mmq_tf.errors import MMQError
 
 
 def write(folder, name, start, rate, rows):
@@ -58,3 +61,38 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):
 def test_a_lost_sample_may_be_written_as_nan(tmp_path):
     _, _, rows = parse_csv(tmp_path / "EDA.csv", b"1\n4\n0.5\nnan\n", 1)
     assert np.isnan(rows[1, 0])
+
+
+def zipped(export, folder=""):
+    path = export.with_name("S99_E4_Data.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(export.iterdir()):
+            archive.write(file, f"{folder}{file.name}")
+        archive.writestr("__MACOSX/._EDA.csv", b"\0\5\x16\7")
+    return path
+
+
+@pytest.mark.parametrize("folder", ["", "S99_E4_Data/"])
+def test_an_archive_is_read_as_its_folder(export, folder):
+    wanted = load_e4(export)
+    got = load_e4(str(zipped(export, folder)))
+    assert got.subject == "S99_E4_Data"
+    assert got.modalities == wanted.modalities
+    for name, signal in wanted.signals.items():
+        assert got.signals[name].start_s == signal.start_s
+        np.testing.assert_array_equal(got.signals[name].samples, signal.samples)
+
+
+def test_an_archive_is_its_own_source(export):
+    path = zipped(export)
+    assert sensor_files(path) == [path]
+    before = load_e4(path).digest
+    (export / "EDA.csv").write_text((export / "EDA.csv").read_text().replace("0.5\n", "0.6\n", 1))
+    zipped(export)
+    assert load_e4(path).digest != before
+
+
+def test_an_error_in_an_archive_names_the_file_in_it(export):
+    (export / "EDA.csv").write_text("1000.0\n4.0\n0.5\nhalf\n")
+    with pytest.raises(MMQError, match=r"S99_E4_Data\.zip/EDA\.csv: row 4 must be one number; got 'half'"):
+        load_e4(zipped(export))

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from mmq_tf.cli.datasets import command as datasets
 from mmq_tf.cli.simulate import command
-from mmq_tf.datasets import get_dataset, load_folder
+from mmq_tf.datasets import get_dataset, open_recording
 from mmq_tf.datasets.folder import save_recording
 from mmq_tf.datasets.simulated import ground_truth, write_cohort
 from mmq_tf.datasets.simulator import Settings, simulate
@@ -62,7 +62,7 @@ def test_every_file_for_people_says_simulated(cohort):
 
 
 def test_one_subject_can_be_replayed_from_its_folder(cohort):
-    assert load_folder(cohort / "sim-02").subject == "sim-02"
+    assert open_recording(cohort / "sim-02").subject == "sim-02"
 
 
 def test_changing_a_sample_changes_the_digest(cohort, tmp_path):
@@ -79,7 +79,7 @@ def test_changing_a_sample_changes_the_digest(cohort, tmp_path):
 def test_a_measured_recording_is_not_read_as_a_simulated_one(tmp_path):
     signal = Signal("eda", np.ones((1, 40), np.float32), 4.0, "uS", ("eda",))
     save_recording(Recording("p", "1", {"eda": signal}), tmp_path / "p")
-    assert not load_folder(tmp_path / "p").simulated
+    assert not open_recording(tmp_path / "p").simulated
     with pytest.raises(MMQError, match="expected a simulated recording"):
         DATASET.load(tmp_path, "p")
     with pytest.raises(MMQError, match="expected the ground truth"):

@@ -1,0 +1,237 @@
+"""The run configuration that `mmq-tf datasets config` writes: what the recordings allow, and defaults."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.frontend import FrontEnd
+from mmq_tf.config import load_config
+from mmq_tf.datasets import Dataset
+from mmq_tf.datasets.manifest.template import as_toml
+from mmq_tf.errors import MMQError
+from mmq_tf.files import written_whole
+from mmq_tf.recording import MODALITIES, Recording, Trial
+
+MAX_LOOKED_AT = 12
+"""Recordings that are read to see sensors and trials."""
+TOKEN_LENGTHS_S = (5.0, 2.0, 1.0, 0.5)
+MAX_TOKENS = 12
+MIN_TOKENS = 4
+MAX_WINDOW_TOKENS = 160  # of all modalities: as many as one softmax keeps apart in int8
+MIN_ENROLMENT_S, MAX_ENROLMENT_S = 30.0, 120.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens of `token_s` seconds, so many a window."""
+
+    token_s: float
+    tokens: int
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window in s."""
+        return self.token_s * self.tokens
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What must be the same in all recordings of a run."""
+
+    sampling_rate_hz: float
+    channels: tuple[str, ...]
+    unit: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is kept of a recording that was looked at; its samples are not."""
+
+    subject: str
+    sensors: dict[str, Sensor]
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def of(cls, recording: Recording, task: str) -> Seen:
+        """Return the sensors of a recording and its trials with a label of the task."""
+        sensors = {
+            name: Sensor(signal.sampling_rate_hz, signal.channels, signal.unit)
+            for name, signal in recording.signals.items()
+        }
+        return cls(recording.subject, sensors, tuple(t for t in recording.trials if task in t.labels))
+
+
+def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path) -> list[str]:
+    """Write a run configuration that `mmq_tf.config.load_config` accepts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of a manifest.
+    folder : Path
+        Of the recordings; some of them are read.
+    task : str, optional
+        What to learn; needed where there are several tasks.
+    out : Path
+        TOML file to write.
+
+    Returns
+    -------
+    list of str
+        What was chosen and why, for the user.
+
+    Raises
+    ------
+    MMQError
+        If a recording is broken, recordings differ in a sensor's rate or channels, or the trials are too
+        short.
+    """
+    name = _task(dataset, task)
+    subjects = dataset.subjects(folder)
+    people = {subject.split("/")[0] for subject in subjects}
+    if len(people) < 3:
+        raise MMQError(f"{folder}: expected 3 people or more, to train, choose and judge; got {len(people)}.")
+    chosen = np.linspace(0, len(subjects) - 1, min(len(subjects), MAX_LOOKED_AT)).round().astype(int)
+    seen = [Seen.of(dataset.load(folder, subjects[at]), name) for at in chosen]
+    sensors, said = _sensors(folder, seen)
+    window = _window(folder, name, seen, sensors)
+    enrolment_s = _enrolment_s(seen, name, window)
+    text = _text(dataset, folder, name, sensors, window, enrolment_s, len(people))
+    with written_whole(out) as temporary:
+        temporary.write_text(text, "utf-8")
+        load_config(temporary)
+    labels = Counter(trial.labels[name] for one in seen for trial in one.trials)
+    return [
+        *said,
+        f"{name}: {', '.join(f'{labels[label]} {label}' for label in dataset.tasks[name])} trials in"
+        f" {len(seen)} of {len(subjects)} recordings",
+        f"windows: {window.tokens} tokens of {window.token_s:g} s for {', '.join(sensors)}",
+        f"enrolment: the first {enrolment_s:g} s"
+        if enrolment_s
+        else "no enrolment: nothing precedes the trials",
+    ]
+
+
+def _task(dataset: Dataset, task: str | None) -> str:
+    if task is None and len(dataset.tasks) > 1:
+        raise MMQError(f"name the task to learn with --task: {', '.join(dataset.tasks)}.")
+    name = task or next(iter(dataset.tasks))
+    if name not in dataset.tasks:
+        raise MMQError(f"--task {name!r} is not one of {', '.join(dataset.tasks)}.")
+    return name
+
+
+def _sensors(folder: Path, seen: Sequence[Seen]) -> tuple[dict[str, Sensor], list[str]]:
+    """Return the sensors a front end can take, and what is said of the others."""
+    found: dict[str, Sensor] = {}
+    for one in seen:
+        for name, sensor in one.sensors.items():
+            first = found.setdefault(name, sensor)
+            for what in ("sampling_rate_hz", "channels", "unit"):
+                if getattr(first, what) != getattr(sensor, what):
+                    raise MMQError(
+                        f"{folder}: {name} of {one.subject} has {what} {getattr(sensor, what)!r}, others"
+                        f" {getattr(first, what)!r}; recordings of one run need the same."
+                    )
+    said, taken = [], {}
+    for name in (name for name in MODALITIES if name in found):
+        try:
+            _front_end({name: found[name]}, Window(TOKEN_LENGTHS_S[0], MIN_TOKENS))
+            taken[name] = found[name]
+        except BridgeError as error:
+            said.append(f"{name} is left out: {error}")
+    if not taken:
+        raise MMQError(f"{folder}: no sensor can be used: {'; '.join(said)}.")
+    return taken, said
+
+
+def _front_end(sensors: dict[str, Sensor], window: Window) -> FrontEnd:
+    rates = {name: sensor.sampling_rate_hz for name, sensor in sensors.items()}
+    channels = {name: sensor.channels for name, sensor in sensors.items()}
+    return FrontEnd.wearable(rates, channels, token_s=window.token_s, tokens=window.tokens)
+
+
+def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Sensor]) -> Window:
+    """Return the longest usual window that three of four trials hold, wherever the tokens' edges fall."""
+    lengths = [trial.stop_s - trial.start_s for one in seen for trial in one.trials]
+    if not lengths:
+        raise MMQError(f"{folder}: no recording has a trial with a label of {task!r}.")
+    length_s = float(np.quantile(lengths, 0.25))
+    most = min(MAX_TOKENS, MAX_WINDOW_TOKENS // len(sensors))
+    least_s = 4 / min(sensor.sampling_rate_hz for sensor in sensors.values())  # 4 samples a token or more
+    for token_s in TOKEN_LENGTHS_S:
+        tokens = min(most, int(length_s / token_s + 1e-9) - 1)
+        if tokens >= min(MIN_TOKENS, most) and token_s >= least_s:
+            return Window(token_s, tokens)
+    raise MMQError(
+        f"{folder}: a quarter of the trials of {task!r} last {length_s:g} s or less, too short for windows of"
+        f" {MIN_TOKENS} tokens of {max(least_s, TOKEN_LENGTHS_S[-1]):g} s; join trials, or leave out slow"
+        " sensors."
+    )
+
+
+def _enrolment_s(seen: Sequence[Seen], task: str, window: Window) -> float:
+    """Seconds at the start that may set a wearer's baseline: before all trials, or in everyone's first rest.
+
+    Half of a first trial is the most that may go; a window must remain of it. 0 where there is no such time.
+    """
+    firsts = [one.trials[0] for one in seen if one.trials]
+    if len(firsts) < len(seen):
+        return 0.0
+    free_s = min(first.start_s for first in firsts)
+    if free_s < MIN_ENROLMENT_S and len({first.labels[task] for first in firsts}) == 1:
+        free_s = min(
+            first.start_s
+            + min((first.stop_s - first.start_s) / 2, first.stop_s - first.start_s - window.window_s)
+            for first in firsts
+        )
+    whole_s = int(min(free_s, MAX_ENROLMENT_S) / window.token_s) * window.token_s
+    return whole_s if whole_s >= MIN_ENROLMENT_S else 0.0
+
+
+def _text(
+    dataset: Dataset,
+    folder: Path,
+    task: str,
+    sensors: dict[str, Sensor],
+    window: Window,
+    enrolment_s: float,
+    people: int,
+) -> str:
+    name = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "recordings"
+    stride_s = max(window.token_s, round(window.window_s / 4 / window.token_s) * window.token_s)
+    lines = [
+        f"# {' '.join(dataset.title.split())}: {task}. Written by `mmq-tf datasets config`; every value may"
+        " be changed.",
+        f"name = {as_toml(f'{name}-{task}' if len(dataset.tasks) > 1 else name)}",
+        "",
+        "[data]",
+        f"dataset = {as_toml(dataset.name)}",
+        f"task = {as_toml(task)}",
+        f"classes = {as_toml(dataset.tasks[task])}",
+        "",
+        "[front_end]",
+        f"token_s = {window.token_s}",
+        f"tokens = {window.tokens}  # a window of {window.window_s:g} s, inside one trial",
+    ]
+    for modality, sensor in sensors.items():
+        lines += [
+            f"[front_end.modalities.{modality}]",
+            f"sampling_rate_hz = {sensor.sampling_rate_hz}",
+            f"channels = {as_toml(sensor.channels)}",
+        ]
+    lines += ["", "[windows]", f"stride_s = {stride_s}", "", "[normalisation]"]
+    if enrolment_s:
+        lines += ['mode = "enrolment"  # the first seconds set the wearer\'s baseline and are not scored']
+        lines += [f"enrolment_s = {enrolment_s}"]
+    else:
+        lines += ['mode = "population"']
+    folds = '"loso"  # leave one subject out' if people < 10 else "5"
+    return "\n".join([*lines, "", "[split]", f"folds = {folds}", "", "[training]", "batch_size = 32"]) + "\n"

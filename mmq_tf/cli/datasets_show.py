@@ -1,0 +1,79 @@
+"""``mmq-tf datasets show``: a page of a recording, for people who look before they train."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from mmq_tf.recording import Recording
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf datasets show data/stress_predict/Raw_data/S10
+  mmq-tf datasets show stress_predict:S10 --data data/stress_predict --out S10.png
+  mmq-tf datasets show cap.edf --front-end frontend.json --from 600 --to 660
+"""
+
+
+@click.command(name="show", epilog=_EPILOG)
+@click.argument("recording")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set, for DATASET:SUBJECT.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Page to write, .html or .png.  [default: the recording's name and .html, here]",
+)
+@click.option(
+    "--front-end",
+    "front_end_file",
+    type=click.Path(path_type=Path),
+    help="Front end (.json) that judges the samples.  [default: the defaults for these sensors and rates]",
+)
+@click.option("--from", "from_s", type=float, metavar="S", help="Begin so many seconds into the recording.")
+@click.option("--to", "to_s", type=float, metavar="S", help="End there.")
+def show(
+    recording: str,
+    data: Path | None,
+    out: Path | None,
+    front_end_file: Path | None,
+    from_s: float | None,
+    to_s: float | None,
+) -> None:
+    """Draw every signal of RECORDING with its trials, the presence of its tokens and why some are absent.
+
+    RECORDING is a file or folder (our own, an E4 export, whatever MNE reads, ...) or DATASET:SUBJECT.
+    """
+    from firmware_bridge.frontend import FrontEnd
+    from mmq_tf.evaluation.recording_page.page import check_page_path, summary, write_page
+    from mmq_tf.evaluation.recording_page.view import look_at
+
+    page = out or Path(re.sub(r"[^\w.-]+", "-", _name(recording)) + ".html")
+    check_page_path(page)  # before the work: a wrong name should not cost minutes
+    front_end = None if front_end_file is None else FrontEnd.load(front_end_file)
+    view = look_at(_open(recording, data), front_end, from_s, to_s)
+    write_page(view, page)
+    click.echo(f"{summary(view)}\n{page}")
+
+
+def _name(recording: str) -> str:
+    path = Path(recording)
+    return path.resolve().name.split(".")[0] if path.exists() else recording
+
+
+def _open(recording: str, data: Path | None) -> Recording:
+    from mmq_tf.datasets import open_dataset
+    from mmq_tf.datasets.opening import open_recording
+
+    name, colon, subject = recording.partition(":")
+    if Path(recording).exists() or not colon:
+        return open_recording(recording)
+    if data is None:
+        raise MMQError(f"{recording}: name the folder of the data set {name!r} with --data.")
+    return open_dataset(name, data).load(data, subject)

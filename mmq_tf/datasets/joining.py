@@ -1,0 +1,90 @@
+"""Pieces that were published apart, put one after the other into one recording with lost samples between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Signal
+
+GRID_S = 60.0
+"""Every piece's zero lies on a multiple of this, so on a token's edge for any whole part of a minute."""
+
+PAUSE_S = 60.0
+"""A piece's zero comes at least this long after the piece before has ended: the longest context of a default
+front end (respiration), so that no feature of a trial knows of the piece before."""
+
+GAP_S = 5.0
+"""At least this much is lost between two pieces, so that the front end starts anew."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Signals of one moment, by modality; `zero_s` is what is to fall on the grid (a trial's start)."""
+
+    signals: Mapping[str, Signal]
+    zero_s: float = 0.0
+
+    @property
+    def stop_s(self) -> float:
+        """End of the last signal, in the piece's own time."""
+        return max(signal.stop_s for signal in self.signals.values())
+
+
+def join_pieces(pieces: Sequence[Piece]) -> tuple[dict[str, Signal], list[float]]:
+    """Join pieces in time.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        Each modality has the same rate, unit and channels wherever it occurs; a piece may lack one.
+
+    Returns
+    -------
+    signals : dict of str to Signal
+        From t = 0; NaN where no piece lies.
+    offsets_s : list of float
+        What to add to a piece's own time.
+
+    Raises
+    ------
+    MMQError
+        If there is no piece, or a modality differs between pieces in rate, unit or channels.
+    """
+    if not pieces:
+        raise MMQError("join_pieces: expected at least one piece; got none.")
+    offsets: list[float] = []
+    earliest_s = 0.0  # of the next piece's zero
+    for number, piece in enumerate(pieces):
+        if number:
+            stop_s = offsets[-1] + pieces[number - 1].stop_s
+            earliest_s = stop_s + max(PAUSE_S, GAP_S + piece.zero_s)
+        zero_s = math.ceil(max(earliest_s, piece.zero_s) / GRID_S - 1e-9) * GRID_S
+        offsets.append(zero_s - piece.zero_s)
+    names = dict.fromkeys(name for piece in pieces for name in piece.signals)
+    return {name: _joined(name, pieces, offsets) for name in names}, offsets
+
+
+def _joined(name: str, pieces: Sequence[Piece], offsets: Sequence[float]) -> Signal:
+    parts = [
+        (piece.signals[name], at) for piece, at in zip(pieces, offsets, strict=True) if name in piece.signals
+    ]
+    first = parts[0][0]
+    for signal, _ in parts:
+        for what in ("sampling_rate_hz", "unit", "channels"):
+            if getattr(signal, what) != getattr(first, what):
+                raise MMQError(
+                    f"{name}: every piece must have the same {what}; got {getattr(first, what)!r} and"
+                    f" {getattr(signal, what)!r}."
+                )
+    rate = first.sampling_rate_hz
+    starts = [round((at + signal.start_s) * rate) for signal, at in parts]
+    total = max(start + signal.samples.shape[1] for start, (signal, _) in zip(starts, parts, strict=True))
+    samples = np.full((len(first.channels), total), np.nan, np.float32)
+    for start, (signal, _) in zip(starts, parts, strict=True):
+        samples[:, start : start + signal.samples.shape[1]] = signal.samples
+    return Signal(name, samples, rate, first.unit, first.channels)

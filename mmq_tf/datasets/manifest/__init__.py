@@ -1,0 +1,1 @@
+"""Your own recordings: a folder described by its ``mmq-tf.toml``."""

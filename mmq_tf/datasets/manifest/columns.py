@@ -1,0 +1,232 @@
+"""Columns of a CSV, Parquet or npz file, by name, after a look at how large they are."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmq_tf.datasets.files.archives import opened_zip
+from mmq_tf.datasets.files.tables import LOST, MAX_VALUES, read_names, read_table
+from mmq_tf.datasets.files.words import read_words
+from mmq_tf.errors import MMQError
+
+MAX_NPY_BYTES = 2**30
+FIRST_ROWS = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What was read of one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    arrays : dict of str to numpy.ndarray
+        ``[rows]`` or, from npz, ``[rows, channels]``: float64, text (dtype object or U) or datetime64.
+    first_row : int
+        What rows are counted from in errors.
+    zoned : frozenset of str
+        Columns of dates that are in UTC.
+    """
+
+    path: Path
+    arrays: Mapping[str, np.ndarray]
+    first_row: int
+    zoned: frozenset[str] = frozenset()
+
+    def place(self, name: str, index: int) -> str:
+        """Name the file, row and column of one value, for an error."""
+        return f"{self.path}: row {self.first_row + index}, column {name}"
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Return a column of numbers, float64; refuse infinity and text, naming the row.
+
+        Raises
+        ------
+        MMQError
+            If a value is no number.
+        """
+        values = self.arrays[name]
+        if values.dtype.kind not in "fiub":
+            raise MMQError(
+                f"{self.place(name, 0)}: expected numbers; got {values.dtype.kind!r} ({values[0]!r})."
+            )
+        infinite = np.argwhere(np.isinf(values))
+        if infinite.size:
+            raise MMQError(
+                f"{self.place(name, int(infinite[0][0]))}: expected a finite number; got infinity."
+            )
+        return values.astype(np.float64, copy=False)
+
+
+def column_names(path: Path, form: str) -> tuple[str, ...]:
+    """Names of the columns a file has.
+
+    Raises
+    ------
+    MMQError
+        If it cannot be read.
+    """
+    if form == "csv":
+        return read_names(path)
+    if form == "npz":
+        with opened_zip(path) as archive:
+            return tuple(name.removesuffix(".npy") for name in archive.names)
+    return tuple(_parquet(path).schema_arrow.names)
+
+
+def read_columns(path: Path, form: str, numbers: Sequence[str], words: Sequence[str] = ()) -> Columns:
+    """Read some columns of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    form : str
+        ``csv``, ``parquet`` or ``npz``.
+    numbers, words : sequence of str
+        Columns wanted as numbers, and those a CSV file is to give as text. The other formats know by
+        themselves.
+
+    Raises
+    ------
+    MMQError
+        If a column is missing, the file is broken or too large, or a number is none.
+    """
+    there = column_names(path, form)
+    wanted = tuple(dict.fromkeys((*numbers, *words)))
+    missing = next((name for name in wanted if name not in there), None)
+    if missing is not None:
+        raise MMQError(f"{path}: has no column {missing!r}; there are {', '.join(there[:40])}.")
+    if form == "parquet":
+        return _read_parquet(path, wanted)
+    if form == "npz":
+        return _read_npz(path, wanted)
+    arrays: dict[str, np.ndarray] = {}
+    first_row = 1
+    if numbers:
+        table = read_table(path, tuple(dict.fromkeys(numbers)))
+        arrays, first_row = dict(table.columns), table.first_row
+    if words:
+        text, first_row = read_words(path, tuple(dict.fromkeys(words)))
+        arrays = {**arrays, **text}
+    return Columns(path, arrays, first_row)
+
+
+def first_rows(path: Path, form: str) -> Columns:
+    """Read the beginning of every column; numbers as float64 wherever a CSV column holds nothing else.
+
+    Raises
+    ------
+    MMQError
+        If the file cannot be read.
+    """
+    if form == "npz":
+        return _read_npz(path, column_names(path, form))
+    if form == "parquet":
+        return _read_parquet(path, column_names(path, form), FIRST_ROWS)
+    words, first_row = read_words(path, beginning=True)
+    return Columns(path, {name: _as_numbers(column) for name, column in words.items()}, first_row)
+
+
+def _as_numbers(words: np.ndarray) -> np.ndarray:
+    try:
+        return np.array([float(word.replace(",", ".")) if word not in LOST else np.nan for word in words])
+    except ValueError:
+        return words
+
+
+def _parquet(path: Path):  # noqa: ANN202 (pyarrow is an extra)
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MMQError(f"{path}: Parquet needs an extra: pip install 'mmq-tf[parquet]'") from error
+    try:
+        return pyarrow.parquet.ParquetFile(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise MMQError(f"{path}: cannot be read as Parquet ({_short(error)}).") from error
+
+
+def _read_parquet(path: Path, wanted: Sequence[str], rows: int | None = None) -> Columns:
+    import pyarrow
+
+    file = _parquet(path)
+    count = min(file.metadata.num_rows, rows or MAX_VALUES)
+    if not 0 < count * len(wanted) <= MAX_VALUES:
+        raise MMQError(
+            f"{path}: expected 1 to {MAX_VALUES} values; it has {count} rows of {len(wanted)} columns."
+        )
+    try:
+        if rows is None:
+            table = file.read(columns=list(wanted))
+        else:
+            table = pyarrow.Table.from_batches([next(file.iter_batches(rows, columns=list(wanted)))])
+        arrays = {name: _parquet_column(path, name, table.column(name)) for name in wanted}
+    except (OSError, pyarrow.ArrowException) as error:
+        raise MMQError(f"{path}: cannot be read as Parquet ({_short(error)}).") from error
+    zoned = frozenset(name for name in wanted if getattr(table.schema.field(name).type, "tz", None))
+    return Columns(path, arrays, 1, zoned)
+
+
+def _parquet_column(path: Path, name: str, column) -> np.ndarray:  # noqa: ANN001
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pyarrow.types.is_timestamp(kind):
+        return column.cast(pyarrow.timestamp("us")).to_numpy()
+    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
+        return column.fill_null("").to_numpy().astype(object)
+    if pyarrow.types.is_boolean(kind):
+        column = column.cast(pyarrow.int8())
+    if not pyarrow.types.is_primitive(column.type) and not pyarrow.types.is_decimal(column.type):
+        raise MMQError(f"{path}: column {name} must hold numbers, text or times; it holds {kind}.")
+    return column.cast(pyarrow.float64()).to_numpy().astype(np.float64)
+
+
+def _read_npz(path: Path, wanted: Sequence[str]) -> Columns:
+    with opened_zip(path) as archive:
+        arrays = {name: _npy(path / name, archive.read(f"{name}.npy", MAX_NPY_BYTES)) for name in wanted}
+    return Columns(path, arrays, 0)
+
+
+def _npy(place: Path, data: bytes) -> np.ndarray:
+    """Parse one array; its header is held against the number of bytes before anything is allocated."""
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    except (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError) as error:
+        raise MMQError(
+            f"{place}: expected an array of NumPy; its header cannot be read ({_short(error)})."
+        ) from error
+    if dtype.kind not in "fiubUM" or len(shape) not in (1, 2) or 0 in shape:
+        what = "Python objects, which are never loaded" if dtype.hasobject else f"{dtype} {list(shape)}"
+        raise MMQError(f"{place}: expected numbers or text [rows] or [rows, channels]; got {what}.")
+    wanted = file.tell() + math.prod(shape) * dtype.itemsize
+    if len(data) != wanted:
+        raise MMQError(
+            f"{place}: expected {wanted} bytes for the shape {list(shape)}; the array has {len(data)}."
+        )
+    file.seek(0)
+    return _tall(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _tall(array: np.ndarray) -> np.ndarray:
+    """Rows along the longer axis: nothing has more channels than samples."""
+    array = array.T if array.ndim == 2 and array.shape[1] > array.shape[0] else array
+    return array.astype(np.float64) if array.dtype.kind in "fiub" else array
+
+
+def _short(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

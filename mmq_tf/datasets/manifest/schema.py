@@ -1,0 +1,322 @@
+"""What a ``mmq-tf.toml`` may say: its keys, their values, and one clear sentence where one is wrong."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mmq_tf.datasets.base import read_bytes
+from mmq_tf.datasets.units import unit_factor
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import MAX_RATE_HZ
+
+FILE_NAME = "mmq-tf.toml"
+MAX_MANIFEST_BYTES = 2**20
+TABLES = ("csv", "parquet", "npz")
+"""Formats whose columns the manifest describes; the others say themselves what they hold."""
+
+Modality = Literal["eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc"]
+Format = Literal["csv", "parquet", "npz", "mne", "xdf", "e4", "embraceplus", "recording"]
+TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "iso"]
+PLACEHOLDERS = ("{subject}", "{session}")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SignalPart(_Part):
+    """One modality in a table: its columns, the unit they are in, and what brings them to the front end's.
+
+    `factor` may be left out where the unit says it (mV, uS, m/s2, ...) and for ppg and resp, which have no
+    common unit.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    unit: str = Field(min_length=1)
+    factor: float | None = None
+    channels: tuple[str, ...] = ()
+    sampling_rate_hz: float | None = Field(default=None, gt=0, le=MAX_RATE_HZ)
+    time_column: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.factor == 0:
+            raise ValueError("factor must not be 0")
+        for what in ("columns", "channels"):
+            names = getattr(self, what)
+            if len(set(names)) != len(names) or not all(names):
+                raise ValueError(f"{what} must be different, non-empty names")
+        return self
+
+    def scale(self, modality: str) -> float:
+        """Return what a value in the file is multiplied by to be in the front end's unit.
+
+        Raises
+        ------
+        ValueError
+            If neither the unit nor a factor says so, or the two contradict each other.
+        """
+        return unit_factor(modality, self.unit, self.factor)
+
+
+class TimePart(_Part):
+    """The column that says when each row was measured, and its unit."""
+
+    column: str = Field(min_length=1)
+    unit: TimeUnit
+
+
+class FilesPart(_Part):
+    """One kind of file: where every subject's lies, how it is written, and what it holds.
+
+    Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
+    `units` by channel (mne); `markers`, the stream that holds them (xdf).
+    """
+
+    path: str
+    format: Format
+    optional: bool = False
+    sampling_rate_hz: float | None = Field(default=None, gt=0, le=MAX_RATE_HZ)
+    time: TimePart | None = None
+    signals: dict[Modality, SignalPart] = {}
+    labels: tuple[str, ...] = ()
+    modalities: dict[str, Modality | Literal["ignore"]] = {}
+    units: dict[str, str] = {}
+    markers: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str) -> str:
+        return checked_pattern(path, needs_subject=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for key, forms in (("modalities", ("mne", "xdf")), ("units", ("mne",)), ("markers", ("xdf",))):
+            if getattr(self, key) and self.format not in forms:
+                raise ValueError(f"{key} is only for {' and '.join(forms)}; the format is {self.format}")
+        if self.format not in TABLES:
+            given = [key for key in ("sampling_rate_hz", "time", "signals", "labels") if getattr(self, key)]
+            if given:
+                raise ValueError(
+                    f"{given[0]} is only for {', '.join(TABLES)}; a file of {self.format} says it"
+                )
+            return self
+        if not self.signals and not self.labels:
+            raise ValueError("a table needs signals or labels; name its columns")
+        for name, signal in self.signals.items():
+            self._check_signal(name, signal)
+        if self.labels and self.time is None and self.sampling_rate_hz is None:
+            raise ValueError("labels need sampling_rate_hz or time, to say when each row was")
+        return self
+
+    def _check_signal(self, name: str, signal: SignalPart) -> None:
+        try:
+            signal.scale(name)
+        except ValueError as error:
+            raise ValueError(f"signals.{name}: {error}") from None
+        if self.time is None and signal.time_column is not None:
+            raise ValueError(f"signals.{name}: time_column needs time, which says its unit")
+        if self.time is None and signal.sampling_rate_hz is None and self.sampling_rate_hz is None:
+            raise ValueError(f"signals.{name}: give sampling_rate_hz, or time with the column that tells it")
+        own = signal.sampling_rate_hz not in (None, self.sampling_rate_hz)
+        if own and self.time is None and self.sampling_rate_hz is not None and self.format != "npz":
+            raise ValueError(
+                f"signals.{name}: rows of one table have one rate; a signal with its own needs time"
+            )
+        if signal.channels and self.format != "npz" and len(signal.channels) != len(signal.columns):
+            raise ValueError(
+                f"signals.{name}: {len(signal.columns)} columns need as many channels, got"
+                f" {len(signal.channels)}"
+            )
+
+
+class TrialsPart(_Part):
+    """Where the trials are.
+
+    ``column``: runs of one value in a table's label columns. ``table``: a file with the columns subject,
+    session, start, stop and one a task. ``annotations``: the annotations or markers of mne and xdf files.
+    ``recording``: the trials of our own recording folders.
+    """
+
+    source: Literal["column", "table", "annotations", "recording"]
+    path: str | None = None
+    time_unit: TimeUnit | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.source != "table":
+            if self.path is not None or self.time_unit is not None:
+                raise ValueError("path and time_unit are only for source = 'table'")
+            return self
+        if self.path is None or self.time_unit is None:
+            raise ValueError("source = 'table' needs path and time_unit")
+        checked_pattern(self.path, needs_subject=False)
+        return self
+
+
+class TaskPart(_Part):
+    """One thing to learn: its classes in order, and which value in the files means which.
+
+    Without `values` and `high_above` the files' values are the classes' names. `ignore` names values without
+    a label; any other one is an error. With `high_above` the second class is every value above it, and
+    `range` says which values there can be.
+    """
+
+    classes: tuple[str, ...] = Field(min_length=2)
+    column: str | None = None
+    values: dict[str, str] | None = None
+    high_above: float | None = None
+    range: tuple[float, float] | None = None
+    ignore: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.range is not None and (self.high_above is None or not self.range[0] < self.range[1]):
+            raise ValueError("range is the lowest and the highest value that high_above may meet")
+        if len(set(self.classes)) != len(self.classes) or not all(name.strip() for name in self.classes):
+            raise ValueError("classes must be different, non-empty names")
+        if self.high_above is not None and (self.values is not None or len(self.classes) != 2):
+            raise ValueError("high_above needs exactly two classes, the lower first, and no values")
+        if self.values is not None:
+            unknown = next((name for name in self.values.values() if name not in self.classes), None)
+            if unknown is not None:
+                raise ValueError(
+                    f"values leads to {unknown!r}, which is not one of {', '.join(self.classes)}"
+                )
+            unused = next((name for name in self.classes if name not in self.values.values()), None)
+            if unused is not None:
+                raise ValueError(f"values leads to no class {unused!r}; name the value that means it")
+        return self
+
+
+class Manifest(_Part):
+    """The whole of ``mmq-tf.toml``."""
+
+    title: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    attribution: str = Field(min_length=1)
+    label_kind: str = Field(min_length=1)
+    simulated: bool = False
+    stimulus_locked: bool = False
+    files: tuple[FilesPart, ...] = Field(min_length=1)
+    trials: TrialsPart
+    tasks: dict[str, TaskPart] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_files()
+        self._check_trials()
+        return self
+
+    def _check_files(self) -> None:
+        if len({"{session}" in part.path for part in self.files}) > 1:
+            raise ValueError("either every path of files has {session} or none has")
+        whole = [part.format for part in self.files if part.format not in TABLES]
+        if whole and len(self.files) > 1:
+            raise ValueError(
+                f"files of {whole[0]} hold a whole recording: they must be the only entry of files"
+            )
+        names = [name for part in self.files for name in part.signals]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"signals.{twice} is described twice; one modality comes from one kind of file")
+        if not whole and not names:
+            raise ValueError("no entry of files has signals")
+        if all(part.optional for part in self.files):
+            raise ValueError("one entry of files must not be optional")
+
+    def _check_trials(self) -> None:
+        made_by = {"annotations": ("mne", "xdf"), "recording": ("recording",), "column": TABLES}
+        allowed = made_by.get(self.trials.source)
+        if allowed is not None and self.files[0].format not in allowed:
+            raise ValueError(
+                f"trials.source {self.trials.source!r} is only for {', '.join(allowed)}; the files are"
+                f" {self.files[0].format}"
+            )
+        if self.trials.source == "column":
+            self.label_files()
+
+    def label_files(self) -> FilesPart:
+        """Return the entry of files whose label columns hold every task's labels."""
+        wanted = self.label_columns
+        found = [part for part in self.files if set(wanted) <= set(part.labels)]
+        if len(found) != 1:
+            raise ValueError(
+                f"trials.source 'column': the columns {', '.join(wanted)} must be named in labels of exactly"
+                f" one entry of files; they are in {len(found)}"
+            )
+        return found[0]
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """Columns that hold the tasks' labels."""
+        return tuple(dict.fromkeys(task.column or name for name, task in self.tasks.items()))
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether the paths tell sessions apart."""
+        return "{session}" in self.files[0].path
+
+
+def checked_pattern(path: str, *, needs_subject: bool) -> str:
+    """Return a path with placeholders, or say why it may not be used.
+
+    Raises
+    ------
+    ValueError
+        If it could leave the folder, has an unknown placeholder, or lacks the subject.
+    """
+    parts = path.split("/")
+    if not path or path.startswith("/") or "\\" in path or re.match(r"[A-Za-z]:", path):
+        raise ValueError("path must be relative to the manifest's folder, with / between its parts")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("path must stay in the manifest's folder: no '..', '.' or empty part")
+    unknown = [word for word in re.findall(r"\{[^}]*\}?", path) if word not in PLACEHOLDERS]
+    if unknown:
+        raise ValueError(f"path may hold {' and '.join(PLACEHOLDERS)} only; got {unknown[0]!r}")
+    if needs_subject and "{subject}" not in path:
+        raise ValueError("path must hold {subject} where the file's or folder's name says whose it is")
+    return path
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the ``mmq-tf.toml`` of a folder.
+
+    Raises
+    ------
+    MMQError
+        If there is none, it is not TOML, or a key or a value is not allowed; the key is named.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise MMQError(
+            f"{path}: not found; `mmq-tf datasets new {folder}` writes one from the files it finds."
+        )
+    try:
+        values = tomllib.loads(read_bytes(path, MAX_MANIFEST_BYTES).decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MMQError(f"{path}: is not valid TOML in UTF-8 ({str(error)[:200]}).") from error
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        raise MMQError(f"{path}: {_sentence(error)}") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place}; remove it or correct its spelling."
+    if first["type"] == "missing":
+        return f"the key {place} is missing; give it."
+    if first["type"] == "string_too_short":
+        return f"{place} is empty; fill it in."
+    message = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    got = f"; got {str(given)[:60]!r}" if isinstance(given, str | int | float) else ""
+    return f"{place + ': ' if place else ''}{message[:1].lower()}{message[1:]}{got}."

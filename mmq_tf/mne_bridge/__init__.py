@@ -1,0 +1,1 @@
+"""Recordings and windows as MNE objects, and back."""

@@ -1,0 +1,210 @@
+"""What `datasets new` sees in a folder, and what it leaves to the user."""
+
+import tomllib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mmq_tf.cli.datasets_new import config as config_command
+from mmq_tf.cli.datasets_new import new as new_command
+from mmq_tf.datasets.manifest.guess import look_at
+from mmq_tf.datasets.manifest.patterns import find_patterns
+from mmq_tf.datasets.manifest.template import OPEN, render
+from mmq_tf.errors import MMQError
+
+
+def write(path, header, *columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [",".join(map(str, row)) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("paths", "patterns"),
+    [
+        (["P01.csv", "P02.csv"], ["{subject}.csv"]),
+        (["data/P1/eda.csv", "data/P1/bvp.csv", "data/P2/eda.csv", "data/P2/bvp.csv"],
+         ["data/{subject}/bvp.csv", "data/{subject}/eda.csv"]),
+        (["P1/P1_eda.csv", "P2/P2_eda.csv"], ["{subject}/{subject}_eda.csv"]),
+        (["s1/morning", "s1/evening", "s2/morning"], ["{subject}/{session}"]),
+        (["sub-01_ses-1.xdf", "sub-01_ses-2.xdf", "sub-02_ses-1.xdf"], ["sub-{subject}_ses-{session}.xdf"]),
+    ],
+)  # fmt: skip
+def test_patterns(paths, patterns):
+    found = find_patterns(paths)
+    assert [one.path for one in found] == patterns
+    assert not any(one.doubt for one in found)
+    assert sorted(name for one in found for name in one.files) == sorted(paths)
+
+
+def test_what_cannot_be_told_is_said():
+    (one,) = find_patterns(["P01_bvp.csv"])
+    assert "could not be told" in one.doubt
+    (one,) = find_patterns(["2024-01-02_P01.csv", "2024-01-03_P02.csv"])
+    assert "differ together" in one.doubt
+
+
+def test_columns_units_rates_and_values(tmp_path):
+    n = 400
+    write(
+        tmp_path / "P01.csv",
+        "index,timestamp,BVP,EDA (uS),acc_x,acc_y,acc_z,hr,condition",
+        range(n), 1.7e12 + np.arange(n) * 15.625, np.arange(n), np.full(n, 2.5), *[np.zeros(n)] * 3,
+        np.full(n, 70), ["rest"] * 300 + ["stress"] * 100,
+    )  # fmt: skip
+    write(tmp_path / "P02.csv", "index,timestamp", [0], [0])
+    (one,) = look_at(tmp_path).files
+    assert one.time == ("timestamp", "unix_ms")
+    assert one.rate_hz == 64
+    assert {name: signal.columns for name, signal in one.signals.items()} == {
+        "ppg": ("BVP",),
+        "eda": ("EDA (uS)",),
+        "acc": ("acc_x", "acc_y", "acc_z"),
+    }
+    assert (one.signals["eda"].unit, one.signals["ppg"].unit, one.signals["acc"].unit) == ("uS", "a.u.", "")
+    assert one.signals["eda"].low == 2.5
+    assert list(one.labels) == ["condition"]
+    assert "rest (300)" in one.labels["condition"]
+    assert set(one.unused) == {"index", "hr"}
+
+
+def test_the_template_is_toml_that_says_what_is_open(tmp_path):
+    write(
+        tmp_path / "P01.csv",
+        'time,EDA,"label ""x"""'.replace('"', ""),
+        np.arange(50) / 4,
+        np.ones(50),
+        [1] * 50,
+    )
+    text = render(look_at(tmp_path))
+    values = tomllib.loads(text)
+    assert values["files"][0]["sampling_rate_hz"] == 4
+    assert values["title"] == ""
+    (task,) = values["tasks"].values()
+    assert task["classes"] == []
+    assert text.count(OPEN) >= 6
+    assert "could not be told" in text
+
+
+def test_electrodes_dates_and_a_trials_table(tmp_path):
+    dates = [f"2024-05-01T10:00:{i / 100:05.2f}" for i in range(300)]
+    for name in ("a", "b"):
+        write(tmp_path / "eeg" / f"{name}.csv", "date,Fp1,Fz,A2", dates, *[np.zeros(300)] * 3)
+    write(tmp_path / "trials.csv", "subject,start,stop,valence", ["a"], [0], [3], [7])
+    found = look_at(tmp_path)
+    (one,) = found.files
+    assert one.pattern.path == "eeg/{subject}.csv"
+    assert one.time == ("date", "iso")
+    assert one.rate_hz == 100
+    assert one.signals["eeg"].columns == ("Fp1", "Fz", "A2")
+    assert found.trials == ("trials.csv", ("subject", "start", "stop", "valence"))
+    values = tomllib.loads(render(found))
+    assert values["trials"]["path"] == "trials.csv"
+    assert list(values["tasks"]) == ["valence"]
+
+
+def test_a_folder_of_e4_exports(tmp_path):
+    for name in ("S1", "S2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "EDA.csv").write_text("1000.0\n4.0\n" + "0.5\n" * 40)
+    text = render(look_at(tmp_path))
+    values = tomllib.loads(text)
+    assert values["files"] == [{"path": "{subject}", "format": "e4"}]
+    assert "eda: 1 channels (eda) at 4 Hz in uS" in text
+    assert values["trials"]["source"] == "table"
+
+
+def test_a_folder_without_recordings(tmp_path):
+    (tmp_path / "readme.txt").write_text("nothing here\n")
+    result = CliRunner().invoke(new_command, [str(tmp_path)])
+    assert isinstance(result.exception, MMQError)
+    assert "found none of" in str(result.exception)
+    assert not (tmp_path / "mmq-tf.toml").exists()
+    result = CliRunner().invoke(new_command, [str(tmp_path / "nowhere")])
+    assert "found nothing" in str(result.exception)
+
+
+# ---- datasets config
+
+
+@pytest.fixture
+def study(tmp_path):
+    """`study(people, seconds, trials)`: EDA at 4 Hz and trials of both classes in turn."""
+
+    def make(people=4, seconds=400, trials=((0, 100), (100, 200), (200, 400))):
+        folder = tmp_path / "study"
+        rows = []
+        for number in range(people):
+            write(folder / f"P{number}.csv", "eda", np.ones(4 * seconds))
+            rows += [(f"P{number}", *span, ("a", "b")[i % 2]) for i, span in enumerate(trials)]
+        write(folder / "trials.csv", "subject,start,stop,kind", *zip(*rows, strict=True))
+        (folder / "mmq-tf.toml").write_text(
+            'title = "t"\nlicence = "l"\nattribution = "a"\nlabel_kind = "k"\n'
+            '[[files]]\npath = "{subject}.csv"\nformat = "csv"\nsampling_rate_hz = 4\n'
+            '[files.signals.eda]\ncolumns = ["eda"]\nunit = "uS"\n'
+            '[trials]\nsource = "table"\npath = "trials.csv"\ntime_unit = "s"\n'
+            '[tasks.kind]\nclasses = ["a", "b"]\n'
+        )
+        return folder
+
+    return make
+
+
+def configured(folder, *options):
+    out = folder.parent / "my.toml"
+    result = CliRunner().invoke(config_command, [str(folder), "--out", str(out), *options])
+    if result.exception:
+        raise result.exception
+    return tomllib.loads(out.read_text())
+
+
+def test_windows_fit_short_trials(study):
+    folder = study(trials=tuple((20 * i, 20 * i + 15) for i in range(20)))
+    front_end = configured(folder)["front_end"]
+    assert front_end["tokens"] * front_end["token_s"] <= 15
+    assert front_end["tokens"] >= 4
+
+
+def test_enrolment_where_the_first_rest_is_everyones(study):
+    assert configured(study())["normalisation"] == {"mode": "enrolment", "enrolment_s": 40.0}
+
+
+def test_no_enrolment_where_trials_begin_at_once(study):
+    assert configured(study(trials=((0, 62), (62, 124), (124, 186))))["normalisation"] == {
+        "mode": "population"
+    }
+
+
+def test_time_before_the_first_trial_is_enrolment(study):
+    values = configured(study(trials=((90, 160), (160, 230))))
+    assert values["normalisation"] == {"mode": "enrolment", "enrolment_s": 90.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"people": 2}, "expected 3 people or more"),
+        ({"trials": ((0, 1), (2, 3))}, "too short"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before(study, settings, words):
+    with pytest.raises(MMQError, match=words):
+        configured(study(**settings))
+
+
+def test_another_task(study):
+    with pytest.raises(MMQError, match="'mood' is not one of kind"):
+        configured(study(), "--task", "mood")
+
+
+def test_recordings_that_differ_in_a_sensor_are_named(study):
+    folder = study()
+    text = (folder / "mmq-tf.toml").read_text()
+    text = text.replace("sampling_rate_hz = 4", 'time = { column = "t", unit = "s" }')
+    (folder / "mmq-tf.toml").write_text(text)
+    for number in range(4):
+        rate = 8 if number == 3 else 4
+        write(folder / f"P{number}.csv", "t,eda", np.arange(400 * rate) / rate, np.ones(400 * rate))
+    with pytest.raises(MMQError, match=r"eda of P3 has sampling_rate_hz 8.0, others 4.0"):
+        configured(folder)
