@@ -36,7 +36,7 @@ $(LICENSED:%=demo-%): demo-%: install
 	@$(BIN)/mmq-tf simulate --layout $(subst -,_,$*) --out demo/$* --subjects 6 --force
 	@$(BIN)/mmq-tf datasets check $(subst -,_,$*) demo/$*
 	@$(BIN)/mmq-tf prepare $* --data demo/$*
-	@$(BIN)/mmq-tf train $* --data demo/$* --folds 3 --set training.epochs=3 --out demo/$*-run --force
+	@$(BIN)/mmq-tf train $* --data demo/$* --folds 3 --set training.batch_size=8 --out demo/$*-run --force
 	@echo "SIMULATED data in the layout of $*. Open demo/$*-run/report.html; with the real files: mmq-tf train $* --data DIR."
 
 test: install

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
-from mmq_tf.config import RunConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import negative_log_likelihood
 from mmq_tf.evaluation.metrics import auroc
@@ -20,6 +19,7 @@ from mmq_tf.files import written_whole
 from mmq_tf.missing import hide_modalities, named_conditions, training_keep
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
+from mmq_tf.recipe import Recipe
 from mmq_tf.teacher import out_of_fold_probabilities
 from mmq_tf.windows import WindowSet, presence_by_feature
 
@@ -41,7 +41,7 @@ class EpochData:
     Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
     """
 
-    def __init__(self, windows: WindowSet, config: RunConfig, classes: int, seed: int) -> None:
+    def __init__(self, windows: WindowSet, config: Recipe, classes: int, seed: int) -> None:
         self.windows, self.config, self.seed = windows, config, seed
         self.target = np.eye(classes, dtype=np.float32)[windows.label]
         share = config.training.teacher_share
@@ -105,9 +105,8 @@ class EpochData:
         return features, presence, corrupted
 
 
-def new_network(config: RunConfig, classes: int, seed: int) -> MMQTraining:
+def new_network(config: Recipe, classes: int, seed: int) -> MMQTraining:
     """Return a compiled, freshly initialised network for this configuration."""
-    keras.utils.set_random_seed(seed)
     front_end = config.front_end
     sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
     net = MMQNet.from_size(
@@ -121,7 +120,9 @@ def new_network(config: RunConfig, classes: int, seed: int) -> MMQTraining:
     return MMQTraining(net, loss_weights=config.losses)
 
 
-def compile_network(model: MMQTraining, config: RunConfig, steps_per_epoch: int) -> None:
+def compile_network(
+    model: MMQTraining, config: Recipe, steps_per_epoch: int, *, run_eagerly: bool = False
+) -> None:
     """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
     settings = config.training
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -132,28 +133,31 @@ def compile_network(model: MMQTraining, config: RunConfig, steps_per_epoch: int)
         weight_decay=settings.weight_decay,
         clipnorm=1.0,
     )
-    model.compile(optimizer=optimizer)
+    model.compile(optimizer=optimizer, run_eagerly=run_eagerly)
 
 
 def fit_network(
     model: MMQTraining,
     train: WindowSet,
     validation: WindowSet | None,
-    config: RunConfig,
+    config: Recipe,
     seed: int,
-    state_path: Path,
+    state_path: Path | None,
     on_epoch: Progress = lambda epoch, metrics: None,
     epochs: int | None = None,
     tensorboard: Path | None = None,
+    *,
+    run_eagerly: bool = False,
 ) -> History:
     """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
 
     The score is the AUROC over validation subjects' windows, seen complete, with each sensor gone in turn and
     under the training's random missingness. Without validation windows exactly `epochs` are trained. After
     every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
+    `run_eagerly` spares a training of few steps the seconds that tracing a step costs.
     """
     data = EpochData(train, config, model.net.tasks[config.data.task], seed)
-    compile_network(model, config, data.steps)
+    compile_network(model, config, data.steps, run_eagerly=run_eagerly)
     model.build()
     model.optimizer.build(model.trainable_variables)
     views = None if validation is None else ValidationViews(validation, config)
@@ -182,7 +186,8 @@ def fit_network(
         if score > history.best_score:
             history.best_epoch, history.best_score = epoch + 1, score
             best = [np.array(value) for value in model.net.get_weights()]
-        _save(model, history, best, state_path)
+        if state_path is not None:
+            _save(model, history, best, state_path)
         on_epoch(epoch + 1, metrics)
     model.net.set_weights(best)
     return history
@@ -191,7 +196,7 @@ def fit_network(
 class ValidationViews:
     """Validation windows as a wearable may see them: complete, each sensor gone, random tokens gone."""
 
-    def __init__(self, windows: WindowSet, config: RunConfig) -> None:
+    def __init__(self, windows: WindowSet, config: Recipe) -> None:
         names = config.front_end.modality_names
         keep = training_keep(
             np.random.default_rng(0),
@@ -199,7 +204,8 @@ class ValidationViews:
             max_rate=config.missing.max_rate,
             complete_share=0.0,
         )
-        hidden = [hide_modalities(windows.presence, names, gone) for gone in named_conditions(names).values()]
+        conditions = named_conditions(names, config.missing.conditions)
+        hidden = [hide_modalities(windows.presence, names, gone) for gone in conditions.values()]
         self.presence = np.concatenate([*hidden, windows.presence & keep])
         mask = presence_by_feature(self.presence, config.front_end)
         self.features = np.where(mask, np.concatenate([windows.features] * (len(hidden) + 1)), 0.0)
@@ -233,8 +239,8 @@ def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Pa
         np.savez(temporary, allow_pickle=False, **{"state": state, **arrays})  # pyright: ignore
 
 
-def _restore(model: MMQTraining, path: Path) -> tuple[History, list[np.ndarray]]:
-    if not path.is_file():
+def _restore(model: MMQTraining, path: Path | None) -> tuple[History, list[np.ndarray]]:
+    if path is None or not path.is_file():
         return History(), [np.array(value) for value in model.net.get_weights()]
     try:
         with np.load(path, allow_pickle=False) as saved:

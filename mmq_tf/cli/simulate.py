@@ -13,7 +13,8 @@ from rich.progress import Progress
 
 from mmq_tf.datasets.layouts import LAYOUTS
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import DEFAULT_MODALITIES, RATE_HZ, Settings
+from mmq_tf.datasets.simulator import RATE_HZ, Settings
+from mmq_tf.datasets.truth import DEFAULT_MODALITIES
 
 DEFAULT_SUBJECTS = 12
 _EPILOG = """

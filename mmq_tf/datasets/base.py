@@ -127,7 +127,10 @@ class Dataset:
         return replace(recording, digest=digest, simulated=self.simulated or is_simulated(root))
 
     def in_folder(self, folder: Path | str) -> Dataset:
-        """Return the data set as it lies in `folder`; one made by the simulator says so in all its texts."""
+        """Return the data set as it lies in `folder`; one made by the simulator says so in all its texts.
+
+        Of that one fewer trials than published are as they should be: most layouts can be shortened.
+        """
         if self.simulated or not is_simulated(Path(folder)):
             return self
         return replace(
@@ -137,6 +140,7 @@ class Dataset:
             attribution="mmq-tf simulate",
             label_kind="condition of a simulation; SIMULATED",
             simulated=True,
+            published=self.published and replace(self.published, trials=(1, self.published.trials[1])),
             notes=("SIMULATED: a result on these recordings says nothing about people.", *self.notes),
         )
 

@@ -106,7 +106,7 @@ def _files(folder: Path) -> dict[str, Path]:
 def _read_pickle(path: Path) -> dict[str, object]:
     content = load_pickle(path, MAX_FILE_BYTES)
     if not isinstance(content, dict) or not SHAPES.keys() <= content.keys():
-        got = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        got = ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
         raise MMQError(f"{path}: expected a dictionary of {' and '.join(SHAPES)}; got {got[:100] or 'none'}.")
     return {name: content[name] for name in SHAPES}
 

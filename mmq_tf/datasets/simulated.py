@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmq_tf.datasets.base import Dataset, check_known
 from mmq_tf.datasets.folder import (
@@ -16,10 +17,13 @@ from mmq_tf.datasets.folder import (
     save_recording,
     to_json,
 )
-from mmq_tf.datasets.simulator import CLASSES, DEFAULT_MODALITIES, Settings, Truth, simulate
+from mmq_tf.datasets.truth import CLASSES, DEFAULT_MODALITIES, Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.files import check_free, folder_written_whole
 from mmq_tf.recording import Recording
+
+if TYPE_CHECKING:
+    from mmq_tf.datasets.simulator import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +78,8 @@ def write_cohort(
 
 
 def _write(folder: Path, subjects: int, settings: Settings, on_subject: Callable[[str], None]) -> None:
+    from mmq_tf.datasets.simulator import simulate  # its filters load slowly, and reading needs none
+
     for index in range(subjects):
         recording, truth = simulate(settings, index)
         parameters = {**asdict(settings), "index": index}

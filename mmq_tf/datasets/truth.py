@@ -1,8 +1,11 @@
-"""What a simulator knows of its recording: artefacts, dropouts, beats and skin responses."""
+"""What is known of a simulation without running it: its classes, and what it tells of a recording."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+CLASSES = ("rest", "stress")
+DEFAULT_MODALITIES = ("ppg", "eda", "temp", "acc")
 
 
 @dataclass(frozen=True)

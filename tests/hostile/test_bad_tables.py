@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmq_tf.datasets.files import tables
+from mmq_tf.datasets.files import table_form, tables
 from mmq_tf.datasets.files.tables import read_table
 from mmq_tf.errors import MMQError
 
@@ -71,7 +71,7 @@ def test_a_column_of_true_and_false_is_not_of_numbers(refused, word):
 
 
 def test_a_field_far_into_a_large_file_is_named_by_its_row(refused, monkeypatch):
-    monkeypatch.setattr(tables, "BLOCK_CHARACTERS", 1000)
+    monkeypatch.setattr(table_form, "BLOCK_CHARACTERS", 1000)
     refused("a,b\n" + "1,2\n" * 5000 + "1,two\n" + "1,2\n" * 5000, "row 5002", "column b", "'two'")
 
 
@@ -120,12 +120,12 @@ def test_zero_bytes_and_foreign_bytes_in_the_rows(refused):
 
 
 def test_a_row_without_end(refused):
-    refused("a,b\n" + "1" * (tables.MAX_ROW_CHARACTERS + 10), "row 2", "longer than")
-    refused("a,b\n1,2\n" + "\n" * (tables.MAX_ROW_CHARACTERS + 10), "blank rows")
+    refused("a,b\n" + "1" * (table_form.MAX_ROW_CHARACTERS + 10), "row 2", "longer than")
+    refused("a,b\n1,2\n" + "\n" * (table_form.MAX_ROW_CHARACTERS + 10), "blank rows")
 
 
 def test_too_many_columns(refused):
-    refused(",".join("1" * (tables.MAX_COLUMNS + 1)) + "\n", "4096 columns", "row 1")
+    refused(",".join("1" * (table_form.MAX_COLUMNS + 1)) + "\n", "4096 columns", "row 1")
 
 
 def test_too_many_values_are_refused_before_they_are_kept(refused, monkeypatch):

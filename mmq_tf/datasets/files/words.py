@@ -9,7 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.files import tables
+from mmq_tf.datasets.files.table_form import (
+    MAX_VALUES,
+    Form,
+    as_utf8,
+    blocks,
+    check_shape,
+    form_of,
+    positions,
+)
 from mmq_tf.errors import MMQError
 
 
@@ -39,14 +47,14 @@ def read_words(
     MMQError
         As `read_table`.
     """
-    form = tables._form(path)
-    wanted = tables._positions(path, form, columns)
+    form = form_of(path)
+    wanted = positions(path, form, columns)
     parts: list[list[np.ndarray]] = []
     rows = 0
-    for block in tables._blocks(path, form, False):
-        rows += tables._check_shape(path, block, form, form.first_row + rows)
-        if rows * len(wanted) > tables.MAX_VALUES:
-            raise MMQError(f"{path}: expected at most {tables.MAX_VALUES} values; there are more.")
+    for block in blocks(path, form, False):
+        rows += check_shape(path, block, form, form.first_row + rows)
+        if rows * len(wanted) > MAX_VALUES:
+            raise MMQError(f"{path}: expected at most {MAX_VALUES} values; there are more.")
         parts.append(_parse(block, form, wanted))
         if beginning:
             break
@@ -57,7 +65,7 @@ def read_words(
     }, form.first_row
 
 
-def _parse(block: bytes, form: tables._Form, wanted: Sequence[int]) -> list[np.ndarray]:
+def _parse(block: bytes, form: Form, wanted: Sequence[int]) -> list[np.ndarray]:
     import pandas
 
     frame = pandas.read_csv(
@@ -79,5 +87,5 @@ def _parse(block: bytes, form: tables._Form, wanted: Sequence[int]) -> list[np.n
 
 def _decoded(words: np.ndarray) -> np.ndarray:
     """Mend UTF-8 that was taken for an 8-bit code page, and drop spaces at its ends."""
-    known = {word: tables._as_utf8(word).strip() for word in set(words)}
+    known = {word: as_utf8(word).strip() for word in set(words)}
     return np.array([known[word] for word in words], dtype=object)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmq_tf.datasets.simulator import CLASSES, physiology
+from mmq_tf.datasets.simulator import physiology
 from mmq_tf.datasets.simulator.body import CHANNELS, RATE_HZ, live
 from mmq_tf.datasets.simulator.sensors import SENSORS
+from mmq_tf.datasets.truth import CLASSES
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Signal, Trial
 

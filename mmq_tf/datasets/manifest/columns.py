@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf.datasets.files.archives import opened_zip
-from mmq_tf.datasets.files.tables import LOST, MAX_VALUES, read_names, read_table
+from mmq_tf.datasets.files.table_form import LOST, MAX_VALUES
+from mmq_tf.datasets.files.tables import read_names, read_table
 from mmq_tf.datasets.files.words import read_words
 from mmq_tf.errors import MMQError
 

@@ -18,15 +18,13 @@ from mmq_tf.artefacts import ARTEFACTS_VERSION, KINDS, corrupt
 from mmq_tf.datasets.simulator import physiology
 from mmq_tf.datasets.simulator.body import RATE_HZ, Body, live
 from mmq_tf.datasets.simulator.sensors import SENSORS
-from mmq_tf.datasets.truth import Interval, Truth
+from mmq_tf.datasets.truth import CLASSES, DEFAULT_MODALITIES, Interval, Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
 SIMULATOR_VERSION = 1
 """Changes with anything in this package that changes a sample."""
 
-CLASSES = ("rest", "stress")
-DEFAULT_MODALITIES = ("ppg", "eda", "temp", "acc")
 FIRST_REST_S = 180.0
 """The first block is rest of at least this length, so that an enrolment fits into it."""
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmq_tf.datasets.files import tables
+from mmq_tf.datasets.files import table_form
 from mmq_tf.datasets.files.tables import read_names, read_table
 from mmq_tf.datasets.layouts.decimal_text import decimal_rows
 
@@ -64,7 +64,7 @@ def test_columns_without_a_name_have_their_number(read):
     assert read('"",a,\n1,2,3\n').names == ("1", "a", "3")
 
 
-@pytest.mark.parametrize("word", tables.LOST)
+@pytest.mark.parametrize("word", table_form.LOST)
 def test_words_for_a_lost_value(read, word):
     values = read(f"a,b\n1,{word}\n{word},2\n")
     assert np.isnan(values["b"][0])
@@ -107,7 +107,7 @@ def test_large_integers_and_unix_times_keep_their_digits(read):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_written_is_read_whatever_the_block(tmp_path, monkeypatch, rows, delimiter, block):
     """Blocks are cut at row ends, so no row is lost, doubled or torn."""
-    monkeypatch.setattr(tables, "BLOCK_CHARACTERS", block)
+    monkeypatch.setattr(table_form, "BLOCK_CHARACTERS", block)
     values = np.array(rows).T / 1000
     path = tmp_path / "table.txt"
     path.write_bytes(

@@ -1,0 +1,342 @@
+"""MMQ-Net as a scikit-learn estimator: missing sensors are NaN, people are groups."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Literal, Self, TypeVar
+
+import keras
+import numpy as np
+from pydantic import BaseModel, ValidationError
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from firmware_bridge.frontend import FrontEnd
+from mmq_tf.array_windows import ArrayLayout, array_windows, flat
+from mmq_tf.config import (
+    ArtefactsConfig,
+    DataConfig,
+    MissingConfig,
+    ModelConfig,
+    SplitConfig,
+    TrainingConfig,
+    describe_validation,
+)
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.calibration import fit_temperature
+from mmq_tf.loss_weights import LossWeights
+from mmq_tf.training import fit_network, new_network
+from mmq_tf.windows import WindowSet
+
+logger = logging.getLogger(__name__)
+Section = TypeVar("Section", bound=BaseModel)
+
+TASK = "label"
+EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
+AT_ONCE = 256
+DRAWS = 20
+SEEDS = 2**20  # the network multiplies its seed by 1000, and every backend takes 32 bits
+_TRAINING, _MODEL, _MISSING, _SPLIT = TrainingConfig(), ModelConfig(), MissingConfig(), SplitConfig()
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What the parameters of one estimator say, by the names that training reads; see `mmq_tf.recipe`."""
+
+    front_end: ArrayLayout
+    model: ModelConfig
+    missing: MissingConfig
+    training: TrainingConfig
+    data: DataConfig = DataConfig(dataset="array", task=TASK)
+    losses: LossWeights = LossWeights()
+    artefacts: ArtefactsConfig = ArtefactsConfig(variants=0)
+
+
+class MMQClassifier(ClassifierMixin, BaseEstimator):
+    """Classify windows of body signals of which any sensor may be missing.
+
+    The same network, losses, augmentation and stopping as `mmq-tf train`, on features that are already there.
+    Artefacts are the exception: they are added to raw signals, so none are taught here.
+
+    NaN is ordinary input: a token (one modality in one step) whose features are all NaN is absent, a single
+    NaN in a present token becomes the training mean. Features are standardised with what the training rows
+    show of them in any step.
+
+    Parameters
+    ----------
+    modalities : dict of str to int, optional
+        Features a token of each modality, in the order of the columns; by default one modality holds all.
+    tokens : int, optional
+        Steps in a window, T. By default the second axis of a 3-D X, and 1 for a 2-D one.
+    size : {"nano", "small", "base"}
+        The network's size, see `mmq_tf.model.SIZES`.
+    epochs, batch_size, learning_rate, weight_decay : int, int, float, float
+        Of the optimiser, AdamW with a cosine decay over all epochs.
+    dropout : float
+        Share of hidden units dropped in training.
+    feature_noise, feature_shift : float
+        Standard deviations of what training adds to each standardised token and to each whole window.
+    max_rate, complete_share : float
+        What training hides, see `mmq_tf.missing.training_keep`.
+    teacher_share : float
+        How much of the labels comes from forests fitted on *other* groups; without groups none does.
+    validation_fraction : float
+        Share of the groups, if `fit` is given at least two, that choose the epoch and the temperature; 0
+        holds nothing back. Without groups nothing is held back either: rows of one person on both sides would
+        choose by memory.
+    patience : int
+        Epochs without a better score on held-back groups after which training stops.
+    random_state : int, RandomState or None
+        Of the weights, of what training shows, and of the groups held back.
+    verbose : int
+        Above 0, epochs are logged as information, otherwise for debugging.
+
+    Attributes
+    ----------
+    classes_ : ndarray ``[K]``
+    n_features_in_ : int
+        Columns of X, T * F.
+    feature_names_in_ : ndarray
+        Where X was a data frame.
+    net_ : MMQNet
+        The trained network.
+    scaler_ : StandardScaler
+        Of the F features of a token.
+    layout_ : ArrayLayout
+        T and the modalities.
+    temperature_ : float
+        What the logits are divided by; 1 where no group was held back.
+    validation_groups_ : ndarray
+        The groups held back.
+    history_ : list of dict
+        The losses, and the scores on groups held back, of each epoch.
+    best_epoch_ : int
+        Whose weights were kept, counted from 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    >>> y = np.where(X[:, 0] > 0, "stress", "rest")
+    >>> X[::3, :2] = np.nan
+    >>> model = MMQClassifier(modalities={"eda": 2, "temp": 2}, epochs=8, learning_rate=0.01, random_state=0)
+    >>> model.fit(X, y).predict_proba(X).shape
+    (60, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        modalities: Mapping[str, int] | None = None,
+        tokens: int | None = None,
+        size: Literal["nano", "small", "base"] = _MODEL.size,
+        epochs: int = _TRAINING.epochs,
+        batch_size: int = _TRAINING.batch_size,
+        learning_rate: float = _TRAINING.learning_rate,
+        weight_decay: float = _TRAINING.weight_decay,
+        dropout: float = _MODEL.dropout,
+        feature_noise: float = _TRAINING.feature_noise,
+        feature_shift: float = _TRAINING.feature_shift,
+        max_rate: float = _MISSING.max_rate,
+        complete_share: float = _MISSING.complete_share,
+        teacher_share: float = _TRAINING.teacher_share,
+        validation_fraction: float = _SPLIT.validation_share,
+        patience: int = _TRAINING.patience,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.modalities = modalities
+        self.tokens = tokens
+        self.size = size
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.feature_noise = feature_noise
+        self.feature_shift = feature_shift
+        self.max_rate = max_rate
+        self.complete_share = complete_share
+        self.teacher_share = teacher_share
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def for_front_end(cls, front_end: FrontEnd, **parameters: Any) -> Self:
+        """Return an estimator for windows of this front end, as `WindowSet.to_sklearn` gives them."""
+        slices = front_end.feature_slices
+        sizes = {name: part.stop - part.start for name, part in slices.items()}
+        return cls(modalities=sizes, tokens=front_end.tokens, **parameters)
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Train a fresh network.
+
+        Parameters
+        ----------
+        X : array ``[N, T * F]`` or ``[N, T, F]``
+            The F features of all modalities side by side, step after step; NaN where nothing was measured.
+        y : array ``[N]``
+            Classes of any kind, at least two different ones.
+        groups : array ``[N]``, optional
+            Whose window it is; see `validation_fraction` and `teacher_share`.
+            `cross_val_score` gives its `groups` to the splitter alone: add ``params={"groups": groups}``, or
+            use scikit-learn's metadata routing.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, X holds infinity, there is one class only, or no choice of groups to hold
+            back leaves every class on both sides. `MMQError` is one.
+        """
+        tokens = self._tokens(X)
+        X, y = validate_data(self, flat(X, tokens), y, dtype=np.float64, ensure_all_finite="allow-nan")
+        check_classification_targets(y)
+        self.classes_, label = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise MMQError(f"y: expected at least two classes, got only 1 class, {self.classes_[0]!r}.")
+        recipe = self._recipe(tokens, X.shape[1])
+        seed = int(check_random_state(self.random_state).randint(SEEDS))
+        subject = np.zeros(len(X)) if groups is None else column_or_1d(groups)
+        check_consistent_length(X, subject)
+        train, held = self._hold_back(label, subject, seed)
+        self.layout_ = recipe.front_end
+        with np.errstate(invalid="ignore"):  # a feature never measured has no mean
+            self.scaler_ = StandardScaler().fit(X[train].reshape(-1, self.layout_.n_features))
+        windows = array_windows(X, self.layout_, self.scaler_, label, subject)
+        steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
+        model = new_network(recipe, len(self.classes_), seed)
+        model.net.run_eagerly = True  # scoring a net anew each fit: tracing it would cost more than it saves
+        with _one_token_is_fine():
+            history = fit_network(
+                model,
+                windows.take(train),
+                windows.take(held) if len(held) else None,
+                recipe,
+                seed,
+                state_path=None,
+                on_epoch=self._log,
+                run_eagerly=steps <= EAGER_STEPS,
+            )
+        self.net_ = model.net
+        self.history_, self.best_epoch_ = history.epochs, history.best_epoch
+        self.validation_groups_ = np.unique(subject[held])
+        self.temperature_ = fit_temperature(self._logits(windows.take(held)), label[held])
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the calibrated logits ``[N, K]``; of two classes the log odds ``[N]`` of the second."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            flat(X, self.layout_.tokens),
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            reset=False,
+        )
+        nobody = np.zeros(len(X))
+        windows = array_windows(X, self.layout_, self.scaler_, nobody, nobody)
+        logits = self._logits(windows) / self.temperature_
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the calibrated probabilities ``[N, K]`` in the order of `classes_`."""
+        decision = self.decision_function(X)
+        if decision.ndim == 1:
+            decision = np.stack([np.zeros(len(decision)), decision], axis=1)
+        return softmax(decision, axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each window ``[N]``."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that NaN is input, and so is a 3-D X."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _tokens(self, X: Any) -> int:
+        """Return T, as given or as X shows it."""
+        if self.tokens is None:
+            return X.shape[1] if getattr(X, "ndim", 2) == 3 else 1
+        if not isinstance(self.tokens, Integral) or self.tokens < 1:
+            raise MMQError(f"tokens: expected a whole number of at least 1, got {self.tokens!r}.")
+        return int(self.tokens)
+
+    def _recipe(self, tokens: int, columns: int) -> _Recipe:
+        if not 0 <= self.validation_fraction < 1:
+            raise MMQError(
+                f"validation_fraction: expected at least 0 and below 1, got {self.validation_fraction!r}."
+            )
+        layout = ArrayLayout.of_columns(columns, tokens, self.modalities)
+        try:
+            return _Recipe(
+                layout,
+                self._section(ModelConfig),
+                self._section(MissingConfig),
+                self._section(TrainingConfig),
+            )
+        except ValidationError as error:
+            raise MMQError(f"MMQClassifier: {describe_validation(error)}") from error
+
+    def _section(self, section: type[Section]) -> Section:
+        """Return a section of the configuration with those of its values that are parameters here."""
+        given = self.get_params(deep=False)
+        return section(**{name: given[name] for name in section.model_fields if name in given})
+
+    def _hold_back(self, label: np.ndarray, subject: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows that train and the rows that choose; the two share no group."""
+        every = np.arange(len(label))
+        if len(np.unique(subject)) < 2 or self.validation_fraction == 0:
+            return every, every[:0]
+        splits = GroupShuffleSplit(DRAWS, test_size=self.validation_fraction, random_state=seed)
+        for train, held in splits.split(every, groups=subject):
+            if len(np.unique(label[train])) == len(np.unique(label[held])) == len(self.classes_):
+                return train, held
+        raise MMQError(
+            f"groups: of {DRAWS} choices of groups to hold back none left every class on both sides; set "
+            "validation_fraction=0, or give more groups."
+        )
+
+    def _logits(self, windows: WindowSet) -> np.ndarray:
+        """Return the logits float64 ``[N, K]``.
+
+        Always as many windows at once, so that none depends, in its last bit, on what stands beside it.
+        """
+        short = ((0, -len(windows) % AT_ONCE), (0, 0), (0, 0))
+        inputs = {
+            "features": np.pad(windows.features, short),
+            "presence": np.pad(windows.presence.astype(np.float32), short),
+        }
+        logits: list[Any] = [np.empty((0, len(self.classes_)))]  # validation windows may be none
+        with _one_token_is_fine():
+            for start in range(0, len(windows), AT_ONCE):
+                part = {name: values[start : start + AT_ONCE] for name, values in inputs.items()}
+                logits.append(keras.ops.convert_to_numpy(self.net_(part)[TASK]))
+        return np.concatenate(logits)[: len(windows)]
+
+    def _log(self, epoch: int, metrics: dict[str, float]) -> None:
+        values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        logger.log(logging.INFO if self.verbose else logging.DEBUG, "epoch %d: %s", epoch, values)
+
+
+@contextmanager
+def _one_token_is_fine() -> Iterator[None]:
+    """Keep Keras from warning that attention over a single token (T = M = 1) always gives it weight 1."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are using a softmax over axis")
+        yield
