@@ -1,11 +1,12 @@
 # `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
-# `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case) trains on SIMULATED people in a licensed set's layout.
+# `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
 CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 
-LICENSED := deap mahnob-hci wesad case
+LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
+layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
 .PHONY: demo $(LICENSED:%=demo-%) test targets fuzz install clean
 
@@ -33,11 +34,11 @@ demo: install
 	@echo "SIMULATED data throughout. Open demo/run/report.html for the result, demo/bundle/MODEL_CARD.md for the model."
 
 $(LICENSED:%=demo-%): demo-%: install
-	@$(BIN)/mmq-tf simulate --layout $(subst -,_,$*) --out demo/$* --subjects 6 --force
-	@$(BIN)/mmq-tf datasets check $(subst -,_,$*) demo/$*
-	@$(BIN)/mmq-tf prepare $* --data demo/$*
-	@$(BIN)/mmq-tf train $* --data demo/$* --folds 3 --set training.batch_size=8 --out demo/$*-run --force
-	@echo "SIMULATED data in the layout of $*. Open demo/$*-run/report.html; with the real files: mmq-tf train $* --data DIR."
+	@$(BIN)/mmq-tf simulate --layout $(layout) --out demo/$(layout) --subjects 6 --force
+	@$(BIN)/mmq-tf datasets check $(layout) demo/$(layout)
+	@$(BIN)/mmq-tf prepare $* --data demo/$(layout)
+	@$(BIN)/mmq-tf train $* --data demo/$(layout) --folds 3 --set training.batch_size=8 --out demo/$*-run --force
+	@echo "SIMULATED people in the layout of $(layout). Open demo/$*-run/report.html; the real files: mmq-tf train $* --data DIR"
 
 test: install
 	@$(BIN)/ruff format --check .
