@@ -19,6 +19,7 @@ from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import RUNS, newest_unfinished_run
 
 if TYPE_CHECKING:
+    from mmq_tf.config import RunConfig
     from mmq_tf.evaluation.results import ResultsFile
     from mmq_tf.folds import FoldJob
     from mmq_tf.runs import Run
@@ -84,9 +85,9 @@ def command(
 ) -> None:
     """Train MMQ-Net and every baseline on CONFIG: a preset's name or a TOML file.
 
-    Presets: simulated (the default), stress-predict, eegmat. Subjects are kept apart; epoch and calibration
-    are chosen on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume
-    continues.
+    Presets: simulated (the default), stress-predict, eegmat, wesad, wesad-chest, wesad-wrist-with-chest,
+    deap, mahnob-hci, case. Subjects are kept apart; epoch and calibration are chosen on validation subjects;
+    each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
     """
     if loso and folds:
         raise click.UsageError("--loso and --folds exclude each other.")
@@ -97,6 +98,11 @@ def command(
         )
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
+    changes = [*overrides]
+    changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
+    changes += [f"split.folds={folds}"] if folds else []
+    changes += ['split.folds="loso"'] if loso else []
+    settings = None if resume else _checked_config(config, data, changes)
     _one_thread_a_worker()
     from mmq_tf.native_output import quiet_native
 
@@ -104,14 +110,15 @@ def command(
         from mmq_tf.runs import Run  # loads the training backend, which reads the settings above
 
     console = Console()
-    if resume:
+    if settings is None:
         run = Run.open(out or newest_unfinished_run())
     else:
-        changes = [*overrides]
-        changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
-        changes += [f"split.folds={folds}"] if folds else []
-        changes += ['split.folds="loso"'] if loso else []
-        run = _new_run(config, data, changes, out, console, final=final, force=force, skip_bad=skip_bad)
+        run = _new_run(settings, data, out, console, final=final, force=force, skip_bad=skip_bad)
+        if config is None:
+            console.print(
+                "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
+                "--data DIR (or another preset, or your own TOML file)."
+            )
     workers = workers or os.cpu_count() or 1
     run, jobs = _begin(run, console, workers, tensorboard=tensorboard)
     try:
@@ -133,10 +140,21 @@ def _one_thread_a_worker() -> None:
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
+def _checked_config(source: str | None, data: Path | None, changes: Sequence[str]) -> RunConfig:
+    """Return the configuration; what is wrong with it is said before anything slow is loaded."""
+    from mmq_tf.config import load_config
+
+    config = load_config(source or DEFAULT_PRESET, changes)
+    if data is None and config.data.dataset != "simulated":
+        raise MMQError(f"{config.data.dataset} needs its recordings: give their folder with --data DIR.")
+    if data is not None and not data.is_dir():
+        raise MMQError(f"--data {data} is not a folder.")
+    return config
+
+
 def _new_run(
-    source: str | None,
+    config: RunConfig,
     data: Path | None,
-    changes: Sequence[str],
     out: Path | None,
     console: Console,
     *,
@@ -144,22 +162,11 @@ def _new_run(
     force: bool,
     skip_bad: bool,
 ) -> Run:
-    from mmq_tf.config import load_config
     from mmq_tf.runs import Run
 
-    config = load_config(source or DEFAULT_PRESET, changes)
-    if data is None and config.data.dataset != "simulated":
-        raise MMQError(f"{config.data.dataset} needs its recordings: give their folder with --data DIR.")
-    if data is not None and not data.is_dir():
-        raise MMQError(f"--data {data} is not a folder.")
     out = out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     command = shlex.join(["mmq-tf", *sys.argv[1:]])
     run = Run.plan(out, config, command, data or DEFAULT_COHORT, final=final, force=force, skip_bad=skip_bad)
-    if source is None:
-        console.print(
-            "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
-            "--data DIR (or eegmat, or your own TOML file)."
-        )
     if data is None:
         _make_default_cohort(console)
     return run

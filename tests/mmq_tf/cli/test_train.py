@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from mmq_tf import cli
+from mmq_tf.cli import train
+from mmq_tf.config import preset_names
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import Settings
 
@@ -233,6 +235,11 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(run, home, arguments, mess
     code, error = run(*arguments)
     assert (code, message in error) == (2, True), error
     assert {path.name for path in home.iterdir()} | {"cache"} == before
+
+
+def test_the_help_names_every_preset():
+    text = " ".join((train.command.help or "").split())
+    assert not [name for name in preset_names() if f" {name}" not in text]
 
 
 @pytest.fixture
