@@ -16,7 +16,7 @@ MARGIN = 3
 
 
 def show_results(results: ResultsFile, console: Console) -> None:
-    """Print AUROC and macro-F1 of every method under every condition, in several tables if one is too wide."""
+    """Print AUROC and macro-F1 of every method and condition, in several tables if one is too wide."""
     first = max(len(name) for name in ("method", *results.methods)) + MARGIN + 1
     stamp = "SIMULATED  " if results.simulated and not results.data.startswith("SIMULATED") else ""
     for metric in ("auroc", "macro_f1"):
