@@ -6,11 +6,7 @@ python benchmarks/features.py --data ../shared/data --results results/feature_sp
 from __future__ import annotations
 
 import shlex
-import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -29,6 +25,7 @@ from firmware_bridge.native import Bridge, extract_tokens
 from mmq_tf import __version__
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.evaluation.rounds import Contender, median_row, time_rounds
 from mmq_tf.evaluation.sample_recordings import read_eeglab_sample
 from mmq_tf.recording import Signal
 
@@ -36,15 +33,6 @@ TOKEN_S = 2.0
 BOTH, POWER = "eeg32-de-psd", "eeg32-psd"
 SAME = 1e-3
 """Largest difference in nats that counts as the same feature: float32 filters against float64 ones."""
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One way to compute the features of all windows; `ready` prepares what a user would prepare once."""
-
-    name: str
-    condition: str
-    run: Callable[[], np.ndarray]
 
 
 def load_signal(data: Path) -> Signal:
@@ -129,40 +117,15 @@ def check_same(entries: list[Contender]) -> list[str]:
     return found
 
 
-def time_rounds(entries: list[Contender], rounds: int, report: Callable[[str], None]) -> np.ndarray:
-    """Processor seconds of this process by round and contender, all contenders in turn in each round."""
-    taken = np.zeros((rounds, len(entries)))
-    for row in range(rounds):
-        for column, entry in enumerate(entries):
-            start = time.process_time()
-            entry.run()
-            taken[row, column] = time.process_time() - start
-        report(f"round {row + 1} of {rounds}")
-    return taken
-
-
 def rows_of(entries: list[Contender], taken: np.ndarray, windows: int) -> list[ResultRow]:
     """Windows a second and, for every other one, the core's speed over it, round by round."""
     rows = []
     for column, entry in enumerate(entries):
-        rows.append(_row(entry, "windows_per_s", windows / taken[:, column]))
+        rows.append(median_row(entry, "windows_per_s", windows / taken[:, column]))
     for column, entry in enumerate(entries):
         if not entry.name.startswith("core"):
-            rows.append(_row(entry, "ratio", taken[:, column] / taken[:, 0]))
+            rows.append(median_row(entry, "ratio", taken[:, column] / taken[:, 0]))
     return rows
-
-
-def _row(entry: Contender, metric: str, values: np.ndarray) -> ResultRow:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return ResultRow(
-        method=entry.name,
-        condition=entry.condition,
-        metric=metric,
-        mean=round(statistics.median(values.tolist()), 3),
-        low=round(float(low), 3),
-        high=round(float(high), 3),
-        n=len(values),
-    )
 
 
 NOTES = (

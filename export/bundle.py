@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from firmware_bridge.manifest import (
     MANIFEST_NAME,
     DataFacts,
     DecisionSettings,
+    FineTuningFacts,
     Manifest,
     ModelFacts,
     decision_settings,
@@ -70,6 +72,8 @@ def write_bundle(
     report_html: str | None = None,
     max_drop: float = 0.5,
     calibration: Windows | None = None,
+    fine_tuning: FineTuningFacts | None = None,
+    reference: keras.Model | None = None,
     on_gate: OnGate = lambda rows: None,
 ) -> Manifest:
     """Quantise a net, judge it, and write the bundle folder.
@@ -97,6 +101,10 @@ def write_bundle(
         Points of macro-F1 int8 may lose.
     calibration
         Windows the converter sees; the validation windows where none are given.
+    fine_tuning
+        What was done to the run's net before, where something was.
+    reference
+        The run's own deployed net, where `deployed` was fine-tuned: int8 is judged against that one.
     on_gate
         Called with the table of float against int8 before it is judged.
 
@@ -119,13 +127,14 @@ def write_bundle(
     front_end = front_end.with_quantisation(_quantisation(models.int8))
     check_fits(front_end, models.int8, settings)
     mix = gate.missing_mix(validation.features, validation.presence, validation.labels)
-    rows = gate.compare(models.float32, models.int8, mix, tuple(settings.tasks))
+    judge = models.float32 if reference is None else _float_model(reference)
+    rows = gate.compare(judge, models.int8, mix, tuple(settings.tasks))
     on_gate(rows)
     judged = gate.require(rows, max_drop)
     facts = _model_facts(models, judged, max_drop)
     files = _model_files(models, front_end)
     files |= _golden_and_sources(front_end, models, settings, facts, golden_signals, card_facts)
-    manifest = _manifest(files, facts, settings, card_facts)
+    manifest = _manifest(files, facts, settings, card_facts, fine_tuning)
     files |= _documents(manifest, rows, front_end, card_facts, report_html)
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
@@ -148,6 +157,10 @@ def _convert(deployed: keras.Model, calibration: Windows) -> _Models:
     )
 
 
+def _float_model(deployed: keras.Model) -> TFLiteModel:
+    return TFLiteModel(convert(deployed, None, RECIPES["float32"]), MODEL_FILES["float32"])
+
+
 def _quantisation(model: TFLiteModel) -> Quantisation:
     scale, zero_point = model.quantisation("features")
     return Quantisation(scale=scale, zero_point=zero_point)
@@ -158,6 +171,7 @@ def _model_facts(models: _Models, judged: gate.GateRow, max_drop: float) -> Mode
     return ModelFacts(
         float32_bytes=len(content["float32"]),
         int8_bytes=len(content["int8"]),
+        int8_gzip_bytes=len(gzip.compress(content["int8"], mtime=0)),
         int8_float_io_bytes=len(content["int8_float_io"]),
         arena_bytes=arena_bytes(content["int8"]),
         float32_arena_bytes=arena_bytes(content["float32"]),
@@ -211,7 +225,11 @@ def _data_facts(card_facts: Mapping[str, Any]) -> DataFacts:
 
 
 def _manifest(
-    files: Mapping[str, bytes], facts: ModelFacts, settings: DecisionSettings, card_facts: Mapping[str, Any]
+    files: Mapping[str, bytes],
+    facts: ModelFacts,
+    settings: DecisionSettings,
+    card_facts: Mapping[str, Any],
+    fine_tuning: FineTuningFacts | None,
 ) -> Manifest:
     data = _data_facts(card_facts)
     try:
@@ -225,6 +243,7 @@ def _manifest(
             test_subjects=tuple(card_facts.get("test_subjects", ())),
             decision=settings,
             model=facts,
+            fine_tuning=fine_tuning,
             files={name: file_entry(content) for name, content in files.items()},
         )
     except (KeyError, ValidationError) as error:

@@ -74,6 +74,15 @@ def convert(
         If calibration lacks, the converter fails or has lost its per-tensor switch, or the result holds an
         operation outside `ALLOWED_OPS`.
     """
+    content = convert_any(deployed, calibration, recipe)
+    check_ops(content)
+    return content
+
+
+def convert_any(
+    deployed: keras.Model, calibration: Iterable[Mapping[str, np.ndarray]] | None, recipe: Recipe
+) -> bytes:
+    """Convert as `convert` does, but allow every operation: for models to compare with, never to embed."""
     windows = [] if calibration is None else list(calibration)
     names = [tensor.name for tensor in deployed.inputs]
     if recipe.numbers == "int8":
@@ -87,7 +96,6 @@ def convert(
         except Exception as error:  # the converter raises its own, undocumented kinds
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ExportError(f"convert: the converter refused recipe {recipe.name!r}: {reason}") from error
-    check_ops(content)
     logger.info("%s: %d bytes, %d operations", recipe.name, len(content), sum(list_ops(content).values()))
     return content
 
@@ -134,6 +142,10 @@ def _configure(converter, windows: list[Mapping[str, np.ndarray]], recipe: Recip
     converter.unfold_batchmatmul = recipe.unfold_batch_matmul
     if recipe.numbers == "float32":
         return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if recipe.numbers != "int8":
+        converter.target_spec.supported_types = [tf.float16] if recipe.numbers == "float16" else []
+        return
     if recipe.per_tensor_dense and not hasattr(converter, PER_TENSOR_SWITCH):
         raise ExportError(
             f"convert: this TensorFlow ({tf.__version__}) has no converter switch {PER_TENSOR_SWITCH}; "
@@ -145,7 +157,6 @@ def _configure(converter, windows: list[Mapping[str, np.ndarray]], recipe: Recip
             yield {name: np.asarray(value, "float32") for name, value in window.items()}
 
     kind = tf.int8 if recipe.inputs_outputs == "int8" else tf.float32
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = kind

@@ -15,6 +15,8 @@ _TYPE_NAMES = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 
+_PRODUCTS = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D"})
+
 
 @dataclasses.dataclass(frozen=True)
 class TensorFacts:
@@ -107,14 +109,20 @@ def list_ops(content: bytes) -> Counter:
 
 
 def count_macs(content: bytes) -> int:
-    """Return the multiply-accumulates of one inference: dense layers and batch products."""
-    total = 0
-    for op in read_graph(content).ops:
-        if op.name not in ("FULLY_CONNECTED", "BATCH_MATMUL"):
-            continue
-        left, result = op.inputs[0], op.outputs[0]
-        if left is None or result is None:
-            raise ExportError(f"model: a {op.name} lacks its input or output; convert it again.")
-        transposed = op.name == "BATCH_MATMUL" and op.options is not None and op.options.adjX
-        total += math.prod(result.shape) * left.shape[-2 if transposed else -1]
-    return total
+    """Return the multiply-accumulates of one inference: dense layers, batch products and convolutions.
+
+    Padding counts as if it were multiplied. Pooling, activations and additions are none.
+    """
+    return sum(_macs(op) for op in read_graph(content).ops if op.name in _PRODUCTS)
+
+
+def _macs(op: OpFacts) -> int:
+    left, right, result = op.inputs[0], op.inputs[1], op.outputs[0]
+    if left is None or right is None or result is None:
+        raise ExportError(f"model: a {op.name} lacks its input or output; convert it again.")
+    if op.name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        # Kernels are [outputs, height, width, inputs] and, a channel each, [1, height, width, outputs].
+        kernel = right.shape[1:] if op.name == "CONV_2D" else right.shape[1:-1]
+        return math.prod(result.shape) * math.prod(kernel)
+    transposed = op.name == "BATCH_MATMUL" and op.options is not None and op.options.adjX
+    return math.prod(result.shape) * left.shape[-2 if transposed else -1]

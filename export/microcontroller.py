@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 _ROOMY = 4 << 20
 _SMALLEST = re.compile(r"smallest arena (\d+)")
 _TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
+_TRIED = re.compile(r"tried (\d+)")
 _STEP = 64
+_RESTARTS = 64
 _ALLOCATE = """
 import sys
 from pathlib import Path
@@ -32,6 +34,7 @@ from pathlib import Path
 from tflite_micro import runtime
 content, size, step = Path(sys.argv[1]).read_bytes(), int(sys.argv[2]), int(sys.argv[3])
 while True:
+    print("tried", size, flush=True)
     try:
         runtime.Interpreter.from_bytes(content, arena_size=size)
     except RuntimeError:
@@ -59,8 +62,22 @@ def arena_bytes(content: bytes) -> int:
         path = Path(folder, "model.tflite")
         path.write_bytes(content)
         kept = _number(_TOTAL, _child(_ALLOCATE, path, _ROOMY))
-        start = kept + -kept % _STEP
-        return _number(_SMALLEST, _child(_GROW, path, start, _STEP))
+        return _grow(path, kept + -kept % _STEP)
+
+
+def _grow(path: Path, size: int) -> int:
+    """Return the first size from `size` on that is enough.
+
+    After many arenas that were too small the interpreter may end its process: a fresh one tries that size
+    again, and one that ends at its very first try goes on with the next.
+    """
+    for _ in range(_RESTARTS):
+        done = _child(_GROW, path, size, _STEP)
+        tried = _TRIED.findall(done.stdout)
+        if done.returncode >= 0 or not tried:
+            break
+        size = max(int(tried[-1]), size + _STEP * (len(tried) == 1))
+    return _number(_SMALLEST, done)
 
 
 def _child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:

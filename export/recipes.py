@@ -12,8 +12,9 @@ class Recipe:
     ----------
     name : str
         Also the file's name: ``model_<name>.tflite``.
-    numbers : {"int8", "float32"}
-        What weights and activations are made of.
+    numbers : {"int8", "float32", "float16", "dynamic"}
+        What weights and activations are made of. float16 and dynamic (int8 weights) are of the weights only:
+        activations stay float32, and TFLite Micro does not run such a model.
     inputs_outputs : {"int8", "float32"}
         What the model takes and gives.
     per_tensor_dense : bool
@@ -23,7 +24,7 @@ class Recipe:
     """
 
     name: str
-    numbers: Literal["int8", "float32"]
+    numbers: Literal["int8", "float32", "float16", "dynamic"]
     inputs_outputs: Literal["int8", "float32"]
     per_tensor_dense: bool = True
     unfold_batch_matmul: bool = False
@@ -42,6 +43,16 @@ def int8_float_io() -> Recipe:
 def float32() -> Recipe:
     """Nothing quantised: the reference."""
     return Recipe("float32", "float32", "float32")
+
+
+def float16() -> Recipe:
+    """Weights kept in half precision: to compare with."""
+    return Recipe("float16", "float16", "float32")
+
+
+def dynamic() -> Recipe:
+    """Weights kept in int8, computed in float: to compare with."""
+    return Recipe("dynamic", "dynamic", "float32")
 
 
 RECIPES = {recipe.name: recipe for recipe in (int8(), int8_float_io(), float32())}

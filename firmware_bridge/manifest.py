@@ -91,6 +91,7 @@ class ModelFacts(_Strict):
 
     float32_bytes: int = Field(ge=0)
     int8_bytes: int = Field(ge=0)
+    int8_gzip_bytes: int | None = Field(default=None, ge=0)
     int8_float_io_bytes: int = Field(ge=0)
     arena_bytes: int = Field(ge=0)
     float32_arena_bytes: int = Field(ge=0)
@@ -102,6 +103,27 @@ class ModelFacts(_Strict):
     max_drop_points: float
     agreement: float = Field(ge=0, le=1)
     judged_windows: int = Field(ge=0)
+
+
+class FineTuningFacts(_Strict):
+    """What was done to a run's network before it was quantised.
+
+    Attributes
+    ----------
+    epochs : int
+        How long it was trained further.
+    pruned_share : float or None
+        The share of each larger dense kernel's weights that was to become 0.
+    zero_share : float or None
+        The share of them that is 0, measured.
+    quantisation_aware : bool
+        Whether it was trained with rounded weights and activations.
+    """
+
+    epochs: int = Field(ge=1)
+    pruned_share: float | None = Field(default=None, gt=0, lt=1)
+    zero_share: float | None = Field(default=None, ge=0, le=1)
+    quantisation_aware: bool = False
 
 
 class Manifest(_Strict):
@@ -117,6 +139,7 @@ class Manifest(_Strict):
     test_subjects: tuple[str, ...] = ()
     decision: DecisionSettings
     model: ModelFacts
+    fine_tuning: FineTuningFacts | None = None
     files: dict[str, FileEntry] = Field(min_length=1, max_length=MAX_FILES)
 
     @field_validator("files")

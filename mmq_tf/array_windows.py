@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from mmq_tf.config import NormalisationConfig
+from mmq_tf.config import (
+    ArtefactsConfig,
+    DataConfig,
+    MissingConfig,
+    ModelConfig,
+    NormalisationConfig,
+    TrainingConfig,
+)
 from mmq_tf.errors import MMQError
+from mmq_tf.loss_weights import LossWeights
+from mmq_tf.recipe import Recipe, TokenLayout
 from mmq_tf.windows import WindowSet
 
+Layout = TypeVar("Layout", bound=TokenLayout)
+
+TASK = "label"
 CLIP = NormalisationConfig().clip
 
 
@@ -69,6 +81,24 @@ class ArrayLayout:
         return layout
 
 
+@dataclass(frozen=True)
+class PlainRecipe(Generic[Layout]):
+    """A recipe put together from its parts instead of read from a run's file; see `mmq_tf.recipe`."""
+
+    front_end: Layout
+    model: ModelConfig
+    missing: MissingConfig
+    training: TrainingConfig
+    data: DataConfig = DataConfig(dataset="array", task=TASK)
+    losses: LossWeights = LossWeights()
+    artefacts: ArtefactsConfig = ArtefactsConfig(variants=0)
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> PlainRecipe[TokenLayout]:
+        """Return the parts of any recipe."""
+        return PlainRecipe(**{part.name: getattr(recipe, part.name) for part in fields(cls)})
+
+
 def flat(X: Any, tokens: int) -> Any:
     """Return a 3-D X ``[N, T, F]`` as ``[N, T * F]``, anything else as it is."""
     if getattr(X, "ndim", 2) != 3:
@@ -98,16 +128,26 @@ def array_windows(
     measured = np.isfinite(rows).reshape(shape)
     presence = [measured[..., part].any(axis=-1) for part in layout.feature_slices.values()]
     z = np.nan_to_num(scaler.transform(rows.reshape(-1, layout.n_features))).reshape(shape)
-    variants = np.zeros((0, *shape[:2], len(presence)), dtype=bool)
+    return plain_windows(
+        np.clip(z, -CLIP, CLIP).astype(np.float32), np.stack(presence, axis=-1), label, subject
+    )
+
+
+def plain_windows(
+    features: np.ndarray, presence: np.ndarray, label: np.ndarray, subject: np.ndarray
+) -> WindowSet:
+    """Return windows of arrays that came without session, trial, time and corrupted variants."""
+    count = len(features)
+    nothing = np.zeros((0, *presence.shape), dtype=bool)
     return WindowSet(
-        features=np.clip(z, -CLIP, CLIP).astype(np.float32),
-        presence=np.stack(presence, axis=-1),
+        features=features,
+        presence=presence,
         label=label,
         subject=subject,
-        session=np.full(len(rows), ""),
-        trial=np.zeros(len(rows), dtype=np.int64),
-        start_s=np.zeros(len(rows)),
-        variant_features=np.zeros((0, *shape), dtype=np.float32),
-        variant_presence=variants,
-        variant_corrupted=variants,
+        session=np.full(count, ""),
+        trial=np.zeros(count, dtype=np.int64),
+        start_s=np.zeros(count),
+        variant_features=np.zeros((0, *features.shape), dtype=np.float32),
+        variant_presence=nothing,
+        variant_corrupted=nothing,
     )

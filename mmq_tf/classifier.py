@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, Self, TypeVar
 
@@ -22,10 +21,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from firmware_bridge.frontend import FrontEnd
-from mmq_tf.array_windows import ArrayLayout, array_windows, flat
+from mmq_tf.array_windows import TASK, ArrayLayout, PlainRecipe, array_windows, flat
 from mmq_tf.config import (
-    ArtefactsConfig,
-    DataConfig,
     MissingConfig,
     ModelConfig,
     SplitConfig,
@@ -34,32 +31,16 @@ from mmq_tf.config import (
 )
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import fit_temperature
-from mmq_tf.loss_weights import LossWeights
-from mmq_tf.training import fit_network, new_network
+from mmq_tf.training import EAGER_STEPS, fit_network, new_network
 from mmq_tf.windows import WindowSet
 
 logger = logging.getLogger(__name__)
 Section = TypeVar("Section", bound=BaseModel)
 
-TASK = "label"
-EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
 AT_ONCE = 256
 DRAWS = 20
 SEEDS = 2**20  # the network multiplies its seed by 1000, and every backend takes 32 bits
 _TRAINING, _MODEL, _MISSING, _SPLIT = TrainingConfig(), ModelConfig(), MissingConfig(), SplitConfig()
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """What the parameters of one estimator say, by the names that training reads; see `mmq_tf.recipe`."""
-
-    front_end: ArrayLayout
-    model: ModelConfig
-    missing: MissingConfig
-    training: TrainingConfig
-    data: DataConfig = DataConfig(dataset="array", task=TASK)
-    losses: LossWeights = LossWeights()
-    artefacts: ArtefactsConfig = ArtefactsConfig(variants=0)
 
 
 class MMQClassifier(ClassifierMixin, BaseEstimator):
@@ -277,14 +258,14 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
             raise MMQError(f"tokens: expected a whole number of at least 1, got {self.tokens!r}.")
         return int(self.tokens)
 
-    def _recipe(self, tokens: int, columns: int) -> _Recipe:
+    def _recipe(self, tokens: int, columns: int) -> PlainRecipe[ArrayLayout]:
         if not 0 <= self.validation_fraction < 1:
             raise MMQError(
                 f"validation_fraction: expected at least 0 and below 1, got {self.validation_fraction!r}."
             )
         layout = ArrayLayout.of_columns(columns, tokens, self.modalities)
         try:
-            return _Recipe(
+            return PlainRecipe(
                 layout,
                 self._section(ModelConfig),
                 self._section(MissingConfig),

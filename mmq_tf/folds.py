@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
-from mmq_tf.baselines import BASELINES
+from mmq_tf.baselines import BASELINES, Baseline
 from mmq_tf.config import RunConfig
 from mmq_tf.evaluation.calibration import apply_temperature, choose_min_confidence, fit_temperature
 from mmq_tf.evaluation.predictions import Predictions, write_predictions
@@ -44,6 +44,15 @@ class FoldJob:
     def done(self) -> bool:
         """Whether the folder is complete: `metrics.json` is written last."""
         return (self.folder / "metrics.json").is_file()
+
+    @property
+    def name(self) -> str:
+        """What progress calls it."""
+        return f"fold {self.index} seed {self.seed}"
+
+    def run(self, on_epoch: Progress) -> None:
+        """Call `run_fold`."""
+        run_fold(self, on_epoch)
 
 
 @dataclass(frozen=True)
@@ -152,14 +161,18 @@ def judge_network(model: MMQTraining, test: WindowSet, decision: dict[str, Any],
 
 def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
     """Fit one baseline on the fold's training windows and predict under every named condition."""
-    baseline = BASELINES[name]().fit(
+    return _judge(name, fit_baseline(name, windows, job).predict_proba, windows.test, job)
+
+
+def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
+    """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
+    return BASELINES[name]().fit(
         windows.train.features,
         windows.train.presence,
         windows.train.label.astype(int),
         windows.front_end.feature_slices,
         network_seed(job.seed, job.index),
     )
-    return _judge(name, baseline.predict_proba, windows.test, job)
 
 
 def _judge(

@@ -10,7 +10,7 @@ import numpy as np
 from mmq_tf import __version__
 from mmq_tf.evaluation.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.evaluation.report import RunSummary, render_report
-from mmq_tf.evaluation.results import ResultsFile, machine_description, write_results
+from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.evaluation.summary import results_from_predictions
 from mmq_tf.files import write_text
 from mmq_tf.folds import MODEL_NAME, FoldJob
@@ -37,9 +37,13 @@ def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
 
 def results_of(run: Run, predictions: Predictions) -> ResultsFile:
     """Return the table of a run, computed from its predictions and nothing else."""
+    return results_file(run, results_from_predictions(predictions), len(np.unique(predictions.subject)))
+
+
+def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsFile:
+    """Return rows measured on a run as a results file that says how the run was made."""
     config = run.config
     dataset = run.dataset
-    subjects = len(np.unique(predictions.subject))
     folds = (
         f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
     )
@@ -61,7 +65,7 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
         normalisation=f"{norm.mode}{first}",
         seeds=config.seeds,
         machine=machine_description(),
-        rows=tuple(results_from_predictions(predictions)),
+        rows=tuple(rows),
         notes=(
             f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.",
             RECIPE_NOTE,

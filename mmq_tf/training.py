@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
@@ -25,6 +25,8 @@ from mmq_tf.windows import WindowSet, presence_by_feature
 
 Progress = Callable[[int, dict[str, float]], None]
 
+EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
+
 
 @dataclass
 class History:
@@ -41,8 +43,13 @@ class EpochData:
     Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
     """
 
-    def __init__(self, windows: WindowSet, config: Recipe, classes: int, seed: int) -> None:
+    def __init__(
+        self, windows: WindowSet, config: Recipe, classes: int, seed: int, target: np.ndarray | None = None
+    ) -> None:
         self.windows, self.config, self.seed = windows, config, seed
+        if target is not None:
+            self.target = target
+            return
         self.target = np.eye(classes, dtype=np.float32)[windows.label]
         share = config.training.teacher_share
         if share:
@@ -146,6 +153,9 @@ def fit_network(
     on_epoch: Progress = lambda epoch, metrics: None,
     epochs: int | None = None,
     tensorboard: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    keep_from: int = 1,
+    target: np.ndarray | None = None,
     *,
     run_eagerly: bool = False,
 ) -> History:
@@ -154,16 +164,19 @@ def fit_network(
     The score is the AUROC over validation subjects' windows, seen complete, with each sensor gone in turn and
     under the training's random missingness. Without validation windows exactly `epochs` are trained. After
     every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
+    `callbacks` are Keras' own; epochs before `keep_from` are never the best one. `target` are soft labels
+    [N, classes] in place of the training windows' own.
     `run_eagerly` spares a training of few steps the seconds that tracing a step costs.
     """
-    data = EpochData(train, config, model.net.tasks[config.data.task], seed)
+    data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
     compile_network(model, config, data.steps, run_eagerly=run_eagerly)
     model.build()
     model.optimizer.build(model.trainable_variables)
     views = None if validation is None else ValidationViews(validation, config)
     history, best = _restore(model, state_path)
     limit = epochs or config.training.epochs
-    callbacks = [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
+    callbacks = [*callbacks]
+    callbacks += [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
     for epoch in range(len(history.epochs), limit):
         if views is not None and epoch - history.best_epoch >= config.training.patience:
             break
@@ -183,7 +196,7 @@ def fit_network(
             metrics |= views.score(model.net)
         history.epochs.append(metrics)
         score = metrics.get("val_auroc", float(epoch))
-        if score > history.best_score:
+        if epoch + 1 >= keep_from and score > history.best_score:
             history.best_epoch, history.best_score = epoch + 1, score
             best = [np.array(value) for value in model.net.get_weights()]
         if state_path is not None:

@@ -10,23 +10,38 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mmq_tf.errors import MMQError
 from mmq_tf.native_output import quiet_native
 
-if TYPE_CHECKING:
-    from mmq_tf.folds import FoldJob
-
 OnEpoch = Callable[[str, int, dict[str, float]], None]
 OnFold = Callable[[str], None]
+
+
+class Job(Protocol):
+    """What a worker does with one fold: train it, or judge it again."""
+
+    @property
+    def name(self) -> str:
+        """For progress."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        ...
+
+    def run(self, on_epoch: Callable[[int, dict[str, float]], None]) -> None:
+        """Do it. `on_epoch` is called with a number and what is known after each step that is saved."""
+        ...
 
 
 class _Stopped(Exception):
     """Raised inside a worker that was asked to stop; the epoch it finished is saved."""
 
 
-def run_jobs(jobs: Sequence[FoldJob], workers: int, on_epoch: OnEpoch, on_fold: OnFold) -> None:
+def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFold) -> None:
     """Run the fold jobs that are not done, several at a time.
 
     Parameters
@@ -61,25 +76,23 @@ def run_jobs(jobs: Sequence[FoldJob], workers: int, on_epoch: OnEpoch, on_fold: 
             _follow(pending, messages, on_epoch, on_fold)
         except BrokenProcessPool as error:
             raise MMQError(
-                "a worker process was killed, most likely for lack of memory; go on with --resume and "
-                "fewer --jobs."
+                "a worker process was killed, most likely for lack of memory; go on with fewer --jobs (and, "
+                "for training, --resume)."
             ) from error
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _run_here(jobs: Sequence[FoldJob], on_epoch: OnEpoch, on_fold: OnFold) -> None:
-    from mmq_tf.folds import run_fold
-
+def _run_here(jobs: Sequence[Job], on_epoch: OnEpoch, on_fold: OnFold) -> None:
     for job in jobs:
-        name = _name(job)
-        run_fold(job, lambda epoch, metrics, name=name: on_epoch(name, epoch, metrics))
+        name = job.name
+        job.run(lambda epoch, metrics, name=name: on_epoch(name, epoch, metrics))
         on_fold(name)
 
 
 def _follow(
-    pending: dict[Future[None], FoldJob], messages: queue.Queue[Any], on_epoch: OnEpoch, on_fold: OnFold
+    pending: dict[Future[None], Job], messages: queue.Queue[Any], on_epoch: OnEpoch, on_fold: OnFold
 ) -> None:
     while pending:
         finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -87,7 +100,7 @@ def _follow(
         for future in finished:
             job = pending.pop(future)
             future.result()
-            on_fold(_name(job))
+            on_fold(job.name)
 
 
 def _drain(messages: queue.Queue[Any], on_epoch: OnEpoch) -> None:
@@ -116,17 +129,11 @@ def _start_worker() -> None:
         import mmq_tf.folds  # noqa: F401  loads the training backend, which talks while it is loaded
 
 
-def _work(job: FoldJob, messages: Any, stop: Any) -> None:
-    from mmq_tf.folds import run_fold
-
+def _work(job: Job, messages: Any, stop: Any) -> None:
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-        messages.put((_name(job), epoch, metrics))
+        messages.put((job.name, epoch, metrics))
         if stop.is_set():
             raise _Stopped
 
     if not stop.is_set():
-        run_fold(job, on_epoch)
-
-
-def _name(job: FoldJob) -> str:
-    return f"fold {job.index} seed {job.seed}"
+        job.run(on_epoch)

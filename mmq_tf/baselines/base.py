@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from mmq_tf.recipe import Recipe
+    from mmq_tf.windows import WindowSet
 
 
 def check_windows(features: np.ndarray, presence: np.ndarray, slices: Mapping[str, slice]) -> None:
@@ -98,6 +102,43 @@ class Baseline(ABC):
         self.slices = dict(slices)
         self._fit(features[known], presence[known], labels[known].astype(np.int64), seed)
         return self
+
+    def fit_windows(
+        self,
+        train: "WindowSet",
+        validation: "WindowSet | None",
+        recipe: "Recipe",
+        seed: int = 0,
+        classes: int | None = None,
+    ) -> Self:
+        """Learn from one fold: what all methods of a table are given alike.
+
+        A method that chooses something on validation subjects, or trains by the run's recipe, overrides this;
+        the others take the training windows alone.
+
+        Parameters
+        ----------
+        train, validation : WindowSet
+            Training windows, and those of the validation subjects.
+        recipe : Recipe
+            Of the run.
+        seed, classes
+            As for `fit`.
+
+        Returns
+        -------
+        Baseline
+            Itself.
+
+        Raises
+        ------
+        MMQError
+            As `fit`.
+        """
+        labels = train.label.astype(np.int64)
+        return self.fit(
+            train.features, train.presence, labels, recipe.front_end.feature_slices, seed, classes
+        )
 
     def predict_proba(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         """Give the class probabilities of windows.

@@ -15,7 +15,18 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
-COMMANDS = ("simulate", "datasets", "prepare", "clean", "train", "export", "verify", "stream", "bench")
+COMMANDS = (
+    "simulate",
+    "datasets",
+    "prepare",
+    "clean",
+    "train",
+    "evaluate",
+    "export",
+    "verify",
+    "stream",
+    "bench",
+)
 
 
 class _LazyGroup(click.Group):
@@ -40,6 +51,7 @@ def cli(debug: bool) -> None:
     mmq-tf train                         train on a SIMULATED cohort
     mmq-tf train stress-predict --data DIR
     mmq-tf prepare deap --data DIR       features into the cache, on all cores
+    mmq-tf evaluate                      the newest run under missing and broken sensors
     mmq-tf export --int8                 turn the newest run into a bundle to embed
     mmq-tf verify bundles/NAME
     mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120

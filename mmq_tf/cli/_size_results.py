@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import Manifest
+from firmware_bridge.manifest import FineTuningFacts, Manifest
 from mmq_tf import __version__
 from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
 
@@ -24,7 +24,7 @@ def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: 
             "macs": facts.macs,
             "macro_f1": facts.float32_macro_f1,
         },
-        "int8": {
+        int8_name(manifest.fine_tuning): {
             "bytes": facts.int8_bytes,
             "arena_bytes": facts.arena_bytes,
             "macs": facts.macs,
@@ -53,9 +53,32 @@ def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: 
             "hidden, with whole "
             f"modalities gone; float32 and int8 name the same class in {facts.agreement:.1%}.",
             "arena_bytes: TFLite Micro with 64-bit pointers, an upper bound for a microcontroller.",
+            *_tuning_notes(manifest.fine_tuning),
         ),
     )
     write_results(path, results)
+
+
+def int8_name(tuned: FineTuningFacts | None) -> str:
+    """Return the condition of an int8 model by what was done to it before.
+
+    Examples
+    --------
+    >>> int8_name(None), int8_name(FineTuningFacts(epochs=9, pruned_share=0.5, quantisation_aware=True))
+    ('int8', 'int8-qat-pruned-50')
+    """
+    qat = "-qat" if tuned and tuned.quantisation_aware else ""
+    pruned = f"-pruned-{100 * tuned.pruned_share:g}" if tuned and tuned.pruned_share else ""
+    return f"int8{qat}{pruned}"
+
+
+def _tuning_notes(tuned: FineTuningFacts | None) -> tuple[str, ...]:
+    if tuned is None:
+        return ()
+    return (
+        f"{int8_name(tuned)}: the run's network trained on for {tuned.epochs} epochs before it was "
+        "quantised; macro_f1 of float32 is that of the run's own network.",
+    )
 
 
 def _normalisation(bundle: Path) -> str:

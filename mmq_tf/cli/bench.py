@@ -1,12 +1,14 @@
-"""`mmq-tf bench`: what the C core costs on a microcontroller, counted and held against its budgets."""
+"""`mmq-tf bench`: what the C core costs on a microcontroller, and what the models cost beside others."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from firmware_bridge.targets.budgets import Verdict
     from firmware_bridge.targets.cost import ScenarioCost
     from firmware_bridge.targets.flash import Flash
+    from mmq_tf.cli._model_cost import ModelCost
 
 
 @click.group(name="bench")
@@ -65,6 +68,74 @@ def core(results: Path | None, build: Path, install: bool) -> None:
     if exceeded:
         click.echo(f"over budget: {'; '.join(exceeded)}", err=True)
         sys.exit(1)
+
+
+@command.command(name="model")
+@click.argument("source", default="simulated", metavar="[RUN|BUNDLE|CONFIG]")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings of CONFIG.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the configuration."
+)
+@click.option("--size", "sizes", multiple=True, type=click.Choice(["nano", "small", "base"]),
+    help="Size of our network; repeat it for several.  [default: the source's]",
+)  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1), default=40, show_default=True, help="Interleaved rounds.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md)."
+)
+def model(
+    source: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    sizes: tuple[str, ...],
+    rounds: int,
+    results: Path | None,
+) -> None:
+    """Compare a decision of our models with those of others: latency, bytes, MACs, arena.
+
+    One process, one thread, in turn: MMQ-Net in int8 and float32, a zero-fill transformer as wide and as
+    deep, the random forest and, where there is EEG, EEGNet on raw samples. Without recordings (--data, or
+    those of a run) the windows are drawn at random. The front end is not included: see `bench core`.
+    """
+    if results is not None and results.suffix != ".json":
+        raise MMQError(f"{results}: a results file's name should end in .json.")
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
+    from mmq_tf.native_output import quiet_native
+
+    console = Console()
+    with quiet_native():
+        from mmq_tf.cli._model_cost import measure_models
+        from mmq_tf.cli._model_cost_source import open_source
+    opened = open_source(source, data, overrides, console)
+    with console.status("converting, then deciding in turn"), quiet_native():
+        costs = measure_models(opened, sizes or (opened.size,), rounds)
+    title = f"One decision on {opened.front_end.window_s:g} s{'  SIMULATED' if opened.simulated else ''}"
+    console.print(_model_table(title, costs))
+    if results:
+        from mmq_tf.cli._model_cost_results import write_cost_results
+
+        write_cost_results(results, opened, costs)
+        console.print(f"table: {results} and {results.with_suffix('.md')}")
+
+
+def _model_table(title: str, costs: list[ModelCost]) -> Table:
+    from mmq_tf.cli._model_cost_results import cost_rows
+
+    values = {(row.method, row.condition, row.metric): row.mean for row in cost_rows(costs)}
+    columns = {"latency_ratio": ("ratio", ".2f"), "latency_us": ("us", ",.1f")}
+    columns |= {"bytes": ("bytes", ",.0f"), "macs": ("MACs", ",.0f"), "arena_bytes": ("arena", ",.0f")}
+    table = Table(title=title, box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for name, _ in columns.values():
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost in costs:
+        found = ((values[cost.name, cost.condition, metric], form) for metric, (_, form) in columns.items())
+        cells = ("–" if value is None else format(value, form) for value, form in found)
+        table.add_row(f"{cost.name} {cost.condition}", *cells)
+    first = f"{costs[0].name} in {costs[0].condition}"
+    table.caption = f"ratio: median time over that of {first}, round by round; us: on this machine"
+    return table
 
 
 def _cost_table(costs: dict[str, list[ScenarioCost]], level: str) -> Table:

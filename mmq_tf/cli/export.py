@@ -13,9 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
 from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import newest_run
 
+DEFAULT_EPOCHS = 20
 MAX_JSON_BYTES = 64_000_000
 
 _EPILOG = """
@@ -24,6 +26,8 @@ Examples
   mmq-tf export --int8                               the newest run, into bundles/NAME
   mmq-tf export runs/stress-predict --fold 3 --out bundles/watch
   mmq-tf export runs/final --max-drop 0.2 --golden DIR/S02
+  mmq-tf export runs/final --int8 --prune 0.5        half of the larger kernels' weights 0: a smaller download
+  mmq-tf export runs/final --int8 --qat --epochs 5   trained on with rounded weights and activations
 """
 
 
@@ -44,6 +48,24 @@ Examples
     help="Recording (E4 or simulated folder) for the golden vectors.  [default: the one train kept]",
 )
 @click.option(
+    "--prune",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Set this share of the larger kernels' weights to 0 while training on: the file compresses better; "
+    "memory and time stay as they are.",
+)
+@click.option("--qat", is_flag=True, help="Train on with weights and activations rounded to 8 bits.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help=f"Epochs to train on, with --prune or --qat.  [default: {DEFAULT_EPOCHS}]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="The run's recordings, for --prune and --qat.  [default: where train read them]",
+)
+@click.option(
     "--results", type=click.Path(path_type=Path), help="Also write size and score here (.json, with .md)."
 )
 def command(
@@ -53,41 +75,66 @@ def command(
     fold: int | None,
     max_drop: float,
     golden: Path | None,
+    prune: float | None,
+    qat: bool,
+    epochs: int | None,
+    data: Path | None,
     results: Path | None,
 ) -> None:
     """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
 
     Refused, with exit code 2, when int8 loses more than --max-drop points or an operation is not allowed.
+    With --prune or --qat the network is first trained on, on the run's own training subjects, and judged
+    against the run's own float network.
     """
+    if not (prune or qat) and (epochs or data):
+        raise click.UsageError("--epochs and --data belong to --prune and --qat; give one of these too.")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
     console = Console()
     run = run or newest_run()
     out = out or Path("bundles") / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
-    manifest = export_run(run, out, fold, max_drop, golden, console)
+    wish = Smaller(epochs or DEFAULT_EPOCHS, prune, qat) if prune or qat else None
+    manifest = export_run(run, out, fold, max_drop, golden, console, wish, data)
     facts = manifest.model
     console.print(
-        f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes, arena "
-        f"{facts.arena_bytes:,} bytes, {facts.macs:,} MACs; {len(manifest.files)} files in {out}"
+        f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes "
+        f"({facts.int8_gzip_bytes:,} after gzip), arena {facts.arena_bytes:,} bytes, {facts.macs:,} MACs; "
+        f"{len(manifest.files)} files in {out}"
     )
     if results:
         from mmq_tf.cli._size_results import write_size_results
 
         write_size_results(results, out, manifest, _run_facts(run, fold))
         console.print(f"table: {results} and {results.with_suffix('.md')}")
+    tuned = manifest.fine_tuning
+    if tuned is not None and tuned.zero_share is not None:
+        console.print(f"{tuned.zero_share:.1%} of the larger kernels' weights are 0", highlight=False)
     console.print(f"next: mmq-tf verify {out}", highlight=False)
 
 
 def export_run(
-    run: Path, out: Path, fold: int | None, max_drop: float, golden: Path | None, console: Console
+    run: Path,
+    out: Path,
+    fold: int | None,
+    max_drop: float,
+    golden: Path | None,
+    console: Console,
+    wish: Smaller | None = None,
+    data: Path | None = None,
 ) -> Any:
-    """Read a run folder and write its bundle; return the manifest.
+    """Read a run folder, make its network smaller where that is wished, and write its bundle.
+
+    Returns
+    -------
+    Manifest
 
     Raises
     ------
     MMQError
-        If the folder is not a finished run or a file of it cannot be read.
+        If the folder is not a finished run, a file of it cannot be read, or its recordings are needed and
+        gone.
     ExportError
         If the model does not pass.
     """
@@ -95,26 +142,36 @@ def export_run(
 
     facts = _run_facts(run, fold)
     source = run if fold is None else _fold_folder(run, fold)
-    with console.status("quantising, judging and writing"), quiet_native():
+    with quiet_native():
         from export.bundle import write_bundle
+        from export.folder import check_target
         from export.graph import deployed_model
         from firmware_bridge.frontend import FrontEnd
 
+        check_target(out)
         front_end = FrontEnd.load(source / "frontend.json")
-        net = _load_net(source / "model.keras")
         shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
-        return write_bundle(
-            out,
-            deployed=deployed_model(net, *shape),
-            front_end=front_end,
-            decision=facts["decision"],
-            validation=_read_windows(source / "validation.npz"),
-            golden_signals=_golden_signals(run, golden),
-            card_facts=facts,
-            report_html=_read_report(run / "report.html"),
-            max_drop=max_drop,
-            on_gate=lambda rows: _show_gate(rows, max_drop, console),
-        )
+        net, decision, tuned, reference = _load_net(source / "model.keras"), facts["decision"], None, None
+        windows, signals = _read_windows(source / "validation.npz"), _golden_signals(run, golden)
+        if wish is not None:
+            known = TuningData.of_run(run, facts, front_end, data, console)
+            reference = deployed_model(_load_net(source / "model.keras"), *shape)
+            decision, tuned = make_smaller(net, decision, known, wish, console)
+        with console.status("quantising, judging and writing"):
+            return write_bundle(
+                out,
+                deployed=deployed_model(net, *shape),
+                front_end=front_end,
+                decision=decision,
+                validation=windows,
+                golden_signals=signals,
+                card_facts=facts,
+                report_html=_read_report(run / "report.html"),
+                max_drop=max_drop,
+                fine_tuning=tuned,
+                reference=reference,
+                on_gate=lambda rows: _show_gate(rows, max_drop, console),
+            )
 
 
 def _fold_folder(run: Path, fold: int) -> Path:

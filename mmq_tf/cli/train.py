@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import TaskID
-from rich.table import Table
 
 from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import RUNS, newest_unfinished_run
 
 if TYPE_CHECKING:
     from mmq_tf.config import RunConfig
-    from mmq_tf.evaluation.results import ResultsFile
     from mmq_tf.folds import FoldJob
     from mmq_tf.runs import Run
+    from mmq_tf.token_cache import TokenSettings
     from mmq_tf.windows import Stream
 
 DEFAULT_PRESET = "simulated"
@@ -103,7 +102,7 @@ def command(
     changes += [f"split.folds={folds}"] if folds else []
     changes += ['split.folds="loso"'] if loso else []
     settings = None if resume else _checked_config(config, data, changes)
-    _one_thread_a_worker()
+    one_thread_a_worker()
     from mmq_tf.native_output import quiet_native
 
     with quiet_native():
@@ -134,7 +133,8 @@ def command(
     )
 
 
-def _one_thread_a_worker() -> None:
+def one_thread_a_worker() -> None:
+    """Keep the training backend to one thread a process, before it is first imported."""
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
@@ -190,7 +190,7 @@ def _begin(run: Run, console: Console, workers: int, *, tensorboard: bool) -> tu
     check_classes(run.dataset, run.config.data.task, run.config.classes)
     if run.dataset.simulated:
         console.print("[b]SIMULATED[/b] data: every number below is about a simulator, not about people.")
-    streams, left_out = _load_streams(run, console, workers)
+    streams, left_out = load_streams(run, console, workers)
     jobs = run.jobs(streams, tensorboard=tensorboard)
     check_folds(jobs)
     return run.begin(streams, left_out), jobs
@@ -199,6 +199,7 @@ def _begin(run: Run, console: Console, workers: int, *, tensorboard: bool) -> tu
 def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: bool, workers: int) -> None:
     """Do everything a run still lacks: folds, the model to export, table and report."""
     from mmq_tf.cli._preparing import progress_bars
+    from mmq_tf.cli._tables import show_results
     from mmq_tf.outcome import conclude
     from mmq_tf.runs import copy_first_fold, train_final, write_golden, write_metrics
     from mmq_tf.workers import run_jobs
@@ -227,7 +228,7 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
     write_golden(run, run.dataset.load(run.data_folder, golden), GOLDEN_S)
     table = conclude(run, jobs)
     write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
-    _show(table, console)
+    show_results(table, console)
 
 
 def _publish(run: Run, path: Path, console: Console) -> None:
@@ -238,29 +239,19 @@ def _publish(run: Run, path: Path, console: Console) -> None:
     console.print(f"table: {path} and {path.with_suffix('.md')}", highlight=False)
 
 
-def _show(results: ResultsFile, console: Console) -> None:
-    for metric in ("auroc", "macro_f1"):
-        stamp = "SIMULATED  " if results.simulated else ""
-        table = Table(title=f"{stamp}{results.data}: {metric}, mean over subjects")
-        table.add_column("method")
-        for condition in results.conditions:
-            table.add_column(condition, justify="right")
-        for method in results.methods:
-            rows = [results.row(method, condition, metric) for condition in results.conditions]
-            table.add_row(
-                method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in rows)
-            )
-        console.print(table)
+def load_streams(
+    run: Run, console: Console, workers: int, settings: TokenSettings | None = None
+) -> tuple[list[Stream], list[str]]:
+    """Return the token streams, and a line for every bad recording that was left out.
 
-
-def _load_streams(run: Run, console: Console, workers: int) -> tuple[list[Stream], list[str]]:
-    """Return the token streams, and a line for every bad recording that was left out."""
+    With the run's own settings, unless others are given.
+    """
     from mmq_tf.cli._preparing import prepare_recordings
     from mmq_tf.preparing import load_prepared
     from mmq_tf.token_cache import TokenSettings
 
     config, name = run.config, run.config.data.dataset
-    settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
+    settings = settings or TokenSettings(config.front_end, config.artefacts, config.seeds[0])
     done = prepare_recordings(
         console, name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad
     )

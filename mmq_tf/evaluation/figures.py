@@ -16,7 +16,7 @@ from mmq_tf.evaluation.results import ResultsFile
 
 INK, MUTED, GRID, ACCENT, WARM = "#1d2733", "#66727f", "#e3e8ee", "#0068b5", "#d1690e"
 # Okabe & Ito's colours, told apart by colour-blind readers; the model alone is strong, filled and large.
-_METHOD_STYLE = {
+METHOD_STYLE = {
     "logistic": ("#8a949e", "X"),
     "forest": ("#009e73", "s"),
     "boosted": ("#e69f00", "^"),
@@ -87,7 +87,7 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
                 means.append(row.mean)
                 low.append(row.mean - (row.mean if row.low is None else row.low))
                 high.append((row.mean if row.high is None else row.high) - row.mean)
-            colour, marker = (ACCENT, "o") if method == model else _METHOD_STYLE.get(method, (MUTED, "v"))
+            colour, marker = (ACCENT, "o") if method == model else METHOD_STYLE.get(method, (MUTED, "v"))
             size = 7.5 if method == model else 5
             spread = np.maximum([low, high], 0)
             axes.errorbar(

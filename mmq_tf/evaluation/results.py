@@ -14,8 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mmq_tf.errors import MMQError
 from mmq_tf.files import write_text
 
-COUNTS = ("bytes", "peak_bytes", "arena_bytes", "macs", "instructions")
+COUNTS = ("bytes", "gzip_bytes", "peak_bytes", "arena_bytes", "macs", "instructions")
 """Metrics that are whole numbers, shown without decimals."""
+MANY_CONDITIONS = 16
+"""More conditions than this are the rows of a table, and methods its columns."""
 LEAKY_SPLIT = "windows-shuffled"
 TRANSDUCTIVE_NORMALISATION = "session"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -206,8 +208,8 @@ def render_markdown(results: ResultsFile) -> str:
 def result_tables(results: ResultsFile) -> list[dict[str, Any]]:
     """Arrange rows as tables of text: ``title, corner, columns, rows`` with rows of (name, cells).
 
-    One table a metric, methods by conditions; a single method's several metrics make one table, metrics by
-    conditions.
+    One table a metric, methods by conditions (the other way round where there are more than
+    `MANY_CONDITIONS`); a single method's several metrics make one table, metrics by conditions.
     """
     index = results._index()
     if len(results.methods) == 1 and len(results.metrics) > 1:
@@ -219,12 +221,15 @@ def result_tables(results: ResultsFile) -> list[dict[str, Any]]:
     tables = []
     for metric in results.metrics:
         here = tuple(c for c in results.conditions if any((m, c, metric) in index for m in results.methods))
-        rows = [
-            (m, [format_cell(index.get((m, c, metric))) for c in here])
-            for m in results.methods
-            if any((m, c, metric) in index for c in here)
-        ]
-        tables.append({"title": metric, "corner": "method", "columns": here, "rows": rows})
+        methods = tuple(m for m in results.methods if any((m, c, metric) in index for c in here))
+        if len(here) > MANY_CONDITIONS:
+            stamps = "".join(f" {stamp}" for stamp in results.stamps if stamp != "SIMULATED")
+            corner, columns = "condition", tuple(m + stamps for m in methods)
+            rows = [(c, [format_cell(index.get((m, c, metric))) for m in methods]) for c in here]
+        else:
+            corner, columns = "method", here
+            rows = [(m, [format_cell(index.get((m, c, metric))) for c in here]) for m in methods]
+        tables.append({"title": metric, "corner": corner, "columns": columns, "rows": rows})
     return tables
 
 

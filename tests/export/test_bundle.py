@@ -17,7 +17,7 @@ from export.golden import GoldenSignal, cut_golden, golden_front_end, npy_bytes,
 from export.sources import array_bytes
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import Manifest
+from firmware_bridge.manifest import FineTuningFacts, Manifest
 
 
 def listing(folder):
@@ -329,3 +329,13 @@ def test_bundles_made_twice_are_the_same_bytes(quick, tmp_path):
         (tmp_path / "b/manifest.json").read_text()
     )
     shutil.rmtree(tmp_path / "a")
+
+
+def test_a_fine_tuned_net_is_judged_against_the_runs_own(tiny, tmp_path):
+    facts = FineTuningFacts(epochs=1, pruned_share=0.5, zero_share=0.5)
+    end = tiny.front_end()
+    changed = tiny.network(end)  # agrees with itself in int8, but says the opposite of the run's
+    changed.get_layer("logits").set_weights([-w for w in changed.get_layer("logits").get_weights()])
+    with pytest.raises(ExportError, match="int8 loses"):
+        tiny.write(tmp_path / "b", deployed=changed, reference=tiny.network(end), fine_tuning=facts)
+    assert not list(tmp_path.iterdir())

@@ -14,12 +14,20 @@ from hypothesis.extra import numpy as hnp
 
 import export.convert
 from export.calibrate import calibration_windows
-from export.convert import ALLOWED_OPS, PER_TENSOR_SWITCH, check_ops, convert, count_macs, list_ops
+from export.convert import (
+    ALLOWED_OPS,
+    PER_TENSOR_SWITCH,
+    check_ops,
+    convert,
+    convert_any,
+    count_macs,
+    list_ops,
+)
 from export.errors import ExportError
 from export.flatbuffer import read_graph
 from export.graph import deployed_model
 from export.microcontroller import MicroModel, arena_bytes
-from export.recipes import RECIPES
+from export.recipes import RECIPES, dynamic, float16
 from mmq_tf.model import MMQNet, MMQTraining
 from mmq_tf.model.tokens import feature_owner
 
@@ -164,6 +172,17 @@ def test_int8_features_of_absent_tokens_cannot_change_the_output(nano, other, pr
     plain = run(np.where(owned, nano.features[0], 0), presence)
     np.testing.assert_array_equal(run(np.where(owned, nano.features[0], other), presence), plain)
     assert np.isfinite(plain).all()
+
+
+def test_recipes_to_compare_with_compute_the_same_and_are_refused_for_a_bundle(nano):
+    deployed = deployed_model(nano.net, T, F, M)
+    half, mixed = (convert_any(deployed, None, recipe) for recipe in (float16(), dynamic()))
+    assert len(nano.int8) < len(half) < len(nano.float32)
+    assert len(mixed) < len(nano.float32)
+    np.testing.assert_allclose(through(half, nano), nano.float_logits, atol=0.02)
+    np.testing.assert_allclose(through(mixed, nano), nano.float_logits, atol=0.2)
+    with pytest.raises(ExportError, match="DEQUANTIZE"):
+        check_ops(half)
 
 
 def test_per_tensor_switch_exists_and_works(nano):

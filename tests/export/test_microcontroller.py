@@ -55,6 +55,19 @@ def test_the_arena_it_counts_is_enough_and_no_more(small, tmp_path):
     assert [done.returncode != 0 for done in tried] == [False, True]
 
 
+def test_an_interpreter_that_ends_its_process_is_started_again(small, monkeypatch):
+    """As seen after fifty arenas that were too small; here at the third try of every process."""
+    needed = arena_bytes(small[1])
+    dying = "import os\ntries = 0\n" + microcontroller._GROW.replace(
+        '    print("tried"', '    tries += 1\n    tries == 3 and os.kill(os.getpid(), 11)\n    print("tried"'
+    )
+    monkeypatch.setattr(microcontroller, "_GROW", dying)
+    assert arena_bytes(small[1]) == needed
+    monkeypatch.setattr(microcontroller, "_GROW", "import os\nos.kill(os.getpid(), 11)")
+    with pytest.raises(ExportError, match="refuses the model"):
+        arena_bytes(small[1])
+
+
 def test_an_operation_the_interpreter_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(export.convert, "check_ops", lambda content: None)
     inputs = keras.Input(batch_shape=(1, 4), name="x")

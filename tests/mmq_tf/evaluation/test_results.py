@@ -90,6 +90,17 @@ def test_simulated_leaky_and_transductive_are_stamped():
     assert "| mmqnet LEAKY TRANSDUCTIVE | 0.820" in text
 
 
+def test_many_conditions_are_the_rows_of_a_table_and_keep_the_stamps():
+    rows = tuple(
+        ResultRow(method=method, condition=f"B-{level}", metric="auroc", mean=level / 100, n=26)
+        for method in ("mmqnet", "forest")
+        for level in range(17)
+    )
+    text = render_markdown(a_table(rows=rows, split="windows-shuffled"))
+    assert "| condition | mmqnet LEAKY | forest LEAKY |" in text
+    assert "| B-12 | 0.120 | 0.120 |" in text
+
+
 def test_one_method_with_sizes_is_one_table():
     rows = [
         ResultRow(method="nano", condition="int8", metric=metric, mean=value, n=1)

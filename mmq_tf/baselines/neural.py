@@ -1,0 +1,162 @@
+"""Transformers that meet a missing sensor in the ways of the literature: what MMQ-Net must beat.
+
+Each has an MMQ-Net's width, depth, optimiser, epochs, augmentation, soft labels and validation views, and
+about as many weights; only what happens to absent tokens differs. They are not among
+`mmq_tf.baselines.BASELINES`: they take as long to train as the network itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.special import softmax
+
+from mmq_tf.array_windows import ArrayLayout, PlainRecipe, plain_windows
+from mmq_tf.baselines.base import Baseline
+from mmq_tf.baselines.transformer import (
+    Transformer,
+    TransformerTraining,
+    mean_of_present,
+    transformer_sizes,
+)
+from mmq_tf.config import MissingConfig, ModelConfig, TrainingConfig
+from mmq_tf.errors import MMQError
+from mmq_tf.model.mmqnet import SIZES
+from mmq_tf.recipe import Recipe
+from mmq_tf.training import EAGER_STEPS, History, fit_network, predict_logits
+from mmq_tf.windows import WindowSet, presence_by_feature
+
+
+class NeuralBaseline(Baseline):
+    """A transformer trained as MMQ-Net is; subclasses say what they do about absent tokens.
+
+    `fit_windows` is what a fold calls: it takes the run's own recipe and chooses the epoch on the same
+    validation views as MMQ-Net. `fit`, which gets neither, trains for all epochs by the recipe given here.
+
+    Parameters
+    ----------
+    model, missing, training
+        The recipe of `fit`; the run's defaults where left out.
+
+    Attributes
+    ----------
+    hides : bool
+        Whether tokens are hidden in training, by the same draws as for MMQ-Net.
+    masks : bool
+        Whether absent tokens are masked instead of filled.
+    fills_mean : bool
+        Whether they are filled with the mean of the training features instead of zeros.
+    history : History
+        Of the last training: the scores by epoch and the best one.
+    """
+
+    hides: ClassVar[bool] = True
+    masks: ClassVar[bool] = False
+    fills_mean: ClassVar[bool] = False
+    history: History
+
+    def __init__(
+        self,
+        model: ModelConfig | None = None,
+        missing: MissingConfig | None = None,
+        training: TrainingConfig | None = None,
+    ):
+        self.model = model or ModelConfig()
+        self.missing = missing or MissingConfig()
+        self.training = training or TrainingConfig()
+
+    def fit_windows(
+        self,
+        train: WindowSet,
+        validation: WindowSet | None,
+        recipe: Recipe,
+        seed: int = 0,
+        classes: int | None = None,
+    ) -> Self:
+        """Learn from one fold; the epoch is the best one on the validation subjects."""
+        known = train.take(np.flatnonzero(train.label >= 0))
+        if not len(known):
+            raise MMQError(f"labels: {self.name} needs at least one labelled window, got {len(train)} of -1.")
+        self.classes = int(known.label.max()) + 1 if classes is None else int(classes)
+        self.slices = dict(recipe.front_end.feature_slices)
+        self._train(known, validation, recipe, seed)
+        return self
+
+    def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        sizes = {name: part.stop - part.start for name, part in self.slices.items()}
+        layout = ArrayLayout(features.shape[1], sizes)
+        recipe = PlainRecipe(layout, self.model, self.missing, self.training)
+        self._train(plain_windows(features, presence, labels, np.full(len(labels), "")), None, recipe, seed)
+
+    def _train(self, train: WindowSet, validation: WindowSet | None, recipe: Recipe, seed: int) -> None:
+        recipe = self._own_recipe(recipe)
+        self.task, self.layout = recipe.data.task, recipe.front_end
+        visible = presence_by_feature(train.presence, self.layout)
+        self.net: Any = Transformer(
+            train.features.shape[1],
+            {name: part.stop - part.start for name, part in self.slices.items()},
+            {self.task: self.classes},
+            fill=mean_of_present(train.features, visible).tolist() if self.fills_mean else None,
+            masked=self.masks,
+            dropout=recipe.model.dropout,
+            seed=seed,
+            **transformer_sizes(SIZES[recipe.model.size]),
+        )
+        model: Any = TransformerTraining(self.net, recipe.losses)  # trained by the very loop of MMQTraining
+        steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
+        eager = steps <= EAGER_STEPS
+        self.history = fit_network(model, train, validation, recipe, seed, state_path=None, run_eagerly=eager)
+
+    def _own_recipe(self, recipe: Recipe) -> PlainRecipe[Any]:
+        """Return the same recipe, with nothing hidden in training where the method does not do that."""
+        own = PlainRecipe.of(recipe)
+        shown = own.missing.model_copy(update={"complete_share": 1.0})
+        return own if self.hides else replace(own, missing=shown)
+
+    def _predict(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        seen = np.where(presence_by_feature(presence, self.layout), features, 0.0)
+        logits = predict_logits(self.net, seen, presence)[self.task]
+        return softmax(logits.astype(np.float64), axis=1)
+
+
+class ZeroFill(NeuralBaseline):
+    """Absent features are 0 and nothing says so; trained on windows as they are."""
+
+    name = "zero_fill"
+    hides = False
+
+
+class MeanFill(NeuralBaseline):
+    """Absent features are the mean of the training features; trained on windows as they are."""
+
+    name = "mean_fill"
+    hides = False
+    fills_mean = True
+
+
+class ModalityDropout(NeuralBaseline):
+    """Zero filling, taught with tokens hidden as MMQ-Net is: whole modalities, blocks, scattered tokens."""
+
+    name = "modality_dropout"
+
+
+class AttentionMask(NeuralBaseline):
+    """Absent tokens are masked out of attention and pooling; tokens are hidden in training.
+
+    References
+    ----------
+    Xu et al. 2025, "LSM-2: Learning from Incomplete Wearable Sensor Data", arXiv 2506.05321: adaptive and
+    inherited masking, here without its pretraining.
+    """
+
+    name = "attention_mask"
+    masks = True
+
+
+NEURAL_BASELINES: Mapping[str, type[NeuralBaseline]] = {
+    kind.name: kind for kind in (ZeroFill, MeanFill, ModalityDropout, AttentionMask)
+}
+"""Every neural baseline by its name in the results."""

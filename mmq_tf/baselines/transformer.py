@@ -1,0 +1,221 @@
+"""The plain transformer of the neural baselines: MMQ-Net's tokens and blocks, without a single query."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from mmq_tf.errors import MMQError
+from mmq_tf.loss_weights import LossWeights
+from mmq_tf.model import losses
+from mmq_tf.model._keras import glorot, ops
+from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.dyt import DyT
+from mmq_tf.model.encoder import EncoderBlock
+from mmq_tf.model.tokens import TokenEmbedding, feature_owner
+
+_NUMBERS = ("n_tokens", "feature_sizes", "tasks", "fill", "masked")
+_SIZES = ("dim", "heads", "blocks", "hidden", "dropout", "seed")
+
+
+@keras.saving.register_keras_serializable("mmq_tf")
+class Transformer(keras.Model):
+    """Embed every token, encode, take the mean over tokens, read each task's logits from it.
+
+    What an absent token holds never reaches the answer. Either `fill` stands in its place and the network is
+    not told that anything lacks, or (`masked`) it is left out of all attention and of the mean.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Steps in a window, T.
+    feature_sizes : mapping of str to int
+        Number of features of each modality, in the front end's order.
+    tasks : mapping of str to int
+        Number of classes of each task.
+    fill : sequence of float, optional
+        What absent features are taken to be, F numbers; zeros by default.
+    masked : bool
+        Whether absent tokens are masked instead of filled.
+    dim, heads, blocks, hidden : int
+        Token width, attention heads, encoder blocks, hidden width.
+    dropout : float
+        Dropout of the encoder's hidden units in training, 0 to 1.
+    seed : int
+        Seed of the initial weights and of the dropout.
+
+    Raises
+    ------
+    MMQError
+        If the number of fillings is not that of the features.
+    """
+
+    def __init__(
+        self,
+        n_tokens: int,
+        feature_sizes: Mapping[str, int],
+        tasks: Mapping[str, int],
+        *,
+        fill: Sequence[float] | None = None,
+        masked: bool = False,
+        dim: int = 32,
+        heads: int = 1,
+        blocks: int = 3,
+        hidden: int = 64,
+        dropout: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        width = sum(feature_sizes.values())
+        self.fill = [0.0] * width if fill is None else [float(value) for value in fill]
+        if len(self.fill) != width:
+            raise MMQError(f"Transformer: `fill` must hold {width} numbers, got {len(self.fill)}.")
+        self.n_tokens = n_tokens
+        self.feature_sizes = dict(feature_sizes)
+        self.tasks = dict(tasks)
+        self.masked = masked
+        self.dim = dim
+        self.heads = heads
+        self.blocks = blocks
+        self.hidden = hidden
+        self.dropout = dropout
+        self.seed = seed
+        self.embedding = TokenEmbedding(n_tokens, feature_sizes, dim, seed=1000 * seed, name="embedding")
+        self.encoder = [
+            EncoderBlock(
+                dim, heads, hidden, dropout=dropout, seed=1000 * seed + 10 * index, name=f"block_{index}"
+            )
+            for index in range(1, blocks + 1)
+        ]
+        self.norm = DyT(affine=False, name="norm")
+        self.read_outs = {
+            task: keras.layers.Dense(
+                count, kernel_initializer=glorot(1000 * seed + 900), name=f"logits_{task}"
+            )
+            for task, count in self.tasks.items()
+        }
+        self.build()
+
+    def build(self, input_shape=None):
+        """Create every weight, once; the shapes follow from the constructor's arguments."""
+        if self.embedding.built:
+            return
+        stream = (None, self.n_tokens * len(self.feature_sizes), self.dim)
+        self.embedding.build((None, self.n_tokens, sum(self.feature_sizes.values())))
+        for part in (*self.encoder, self.norm):
+            part.build(stream)
+        for read_out in self.read_outs.values():
+            read_out.build((None, self.dim))
+
+    def call(self, inputs, training=False):
+        """Return the logits ``[B, classes]`` of each task of ``features`` and ``presence`` (0 or 1)."""
+        presence = ops.cast(inputs["presence"], self.compute_dtype)
+        encode = self._encode_masked if self.masked else self._encode_filled
+        pooled = encode(inputs["features"], presence, bool(training))
+        return {task: read_out(pooled) for task, read_out in self.read_outs.items()}
+
+    def _encode_filled(self, features, presence, training):
+        owner = ops.convert_to_tensor(feature_owner(self.feature_sizes), self.compute_dtype)
+        visible = ops.matmul(presence, owner)
+        filled = features * visible
+        if any(self.fill):
+            filled = filled + (1.0 - visible) * ops.convert_to_tensor(self.fill, self.compute_dtype)
+        encoded = self.embedding(filled, ops.ones_like(presence))
+        for block in self.encoder:
+            encoded = block(encoded, training=training)
+        return ops.mean(self.norm(encoded), axis=1)
+
+    def _encode_masked(self, features, presence, training):
+        n_all = self.n_tokens * len(self.feature_sizes)
+        penalty = MASK_DEPTH * (1.0 - ops.reshape(presence, (-1, 1, n_all)))
+        encoded = self.embedding(features, presence)
+        for block in self.encoder:
+            encoded = block(encoded, penalty=penalty, training=training)
+        here = ops.reshape(presence, (-1, n_all, 1))
+        count = ops.maximum(ops.sum(here, axis=1), 1.0)
+        return ops.sum(self.norm(encoded) * here, axis=1) / count
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in (*_NUMBERS, *_SIZES)}}
+
+
+@keras.saving.register_keras_serializable("mmq_tf")
+class TransformerTraining(keras.Model):
+    """Train a `Transformer` on the same two views of each window, and at the same weights, as MMQ-Net.
+
+    Inputs and labels are those of `mmq_tf.model.training_model.MMQTraining`: what is shown, and the clean
+    complete window. The loss is cross-entropy on both, the only losses that need no queries.
+
+    Parameters
+    ----------
+    net : Transformer
+        Its weights are the ones trained.
+    loss_weights : LossWeights, optional
+        Of these `classes`, `classes_full` and `label_smoothing` are used.
+    """
+
+    def __init__(self, net: Transformer, loss_weights: LossWeights | dict | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+        if isinstance(loss_weights, dict):
+            loss_weights = LossWeights(**loss_weights)
+        self.loss_weights: LossWeights = loss_weights or LossWeights()
+        self.build()
+
+    def build(self, input_shape=None):
+        """Nothing is left to build: the net has built itself."""
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Return the logits ``[2 B, classes]`` by task: of the shown windows, then of the complete ones."""
+        both = {
+            name: ops.concatenate(
+                [ops.cast(inputs[part], self.compute_dtype) for part in (name, f"{name}_full")], axis=0
+            )
+            for name in ("features", "presence")
+        }
+        return self.net(both, training=bool(training))
+
+    def compute_loss(self, x=None, y=None, y_pred: Any = None, sample_weight=None, training=True):
+        """Return the weighted cross-entropy of both views, averaged over tasks."""
+        weights, total = self.loss_weights, 0.0
+        for task, labels in (y or {}).items():
+            halves = ops.split(y_pred[task], 2, axis=0)
+            for weight, logits in zip((weights.classes, weights.classes_full), halves, strict=True):
+                total = total + weight * losses.class_cross_entropy(
+                    logits, labels, smoothing=weights.label_smoothing, weights=sample_weight
+                )
+        return total / max(len(y or {}), 1)
+
+    def get_config(self):
+        """Return the net and the loss weights."""
+        own = {
+            "net": keras.saving.serialize_keras_object(self.net),
+            "loss_weights": dataclasses.asdict(self.loss_weights),
+        }
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Rebuild the net, then the training model."""
+        net = keras.saving.deserialize_keras_object(config["net"], custom_objects=custom_objects)
+        return cls(**{**config, "net": net})
+
+
+def transformer_sizes(size: Mapping[str, int]) -> dict[str, Any]:
+    """Return the widths of the transformer that stands beside an MMQ-Net of a size.
+
+    Same width, heads and hidden units; two more blocks, in place of the attention of the modality queries and
+    of the category queries: as deep, and within a few per cent as many weights.
+    """
+    return {**{name: size[name] for name in ("dim", "heads", "hidden")}, "blocks": size["blocks"] + 2}
+
+
+def mean_of_present(features: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Return the mean float64 ``[F]`` of visible features ``[N, T, F]``; 0 where none ever was."""
+    total = np.where(visible, features, 0.0).sum(axis=(0, 1), dtype=np.float64)
+    return total / np.maximum(visible.sum(axis=(0, 1)), 1)

@@ -1,0 +1,170 @@
+"""What `mmq-tf bench model` is about: a run, a bundle or a configuration, with windows to decide on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from export.flatbuffer import read_graph
+from firmware_bridge.device import MODEL_FILES
+from firmware_bridge.frontend import FrontEnd
+from firmware_bridge.manifest import MANIFEST_NAME, Manifest
+from mmq_tf.cli._preparing import prepare_recordings
+from mmq_tf.config import RunConfig, load_config
+from mmq_tf.datasets import open_dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.folds import FoldJob, fold_windows
+from mmq_tf.model.mmqnet import SIZES
+from mmq_tf.preparing import load_prepared
+from mmq_tf.run_folder import FACTS_NAME, RunFacts
+from mmq_tf.splits import subject_folds
+from mmq_tf.token_cache import TokenSettings
+from mmq_tf.windows import presence_by_feature
+
+DRAWN = 1000
+
+
+@dataclass(frozen=True)
+class CostSource:
+    """Shapes and windows; of a bundle also our files. Weights do not change a cost: networks are made anew.
+
+    Attributes
+    ----------
+    front_end : FrontEnd
+    classes : int
+        Of the task, or of all of a bundle's tasks together.
+    size : str
+        Our network's size, a name in `SIZES`.
+    features, presence, labels : numpy.ndarray
+        Training windows float32 ``[N, T, F]``, bool ``[N, T, M]``, int ``[N]``.
+    data : str
+        Where they come from, for the results.
+    split : str
+        How they were chosen.
+    normalisation : str
+        Of the windows.
+    simulated : bool
+        Whether they are drawn or recorded of simulated people.
+    files : mapping of str to bytes
+        Our .tflite files by recipe, of a bundle.
+    """
+
+    front_end: FrontEnd
+    classes: int
+    size: str
+    features: np.ndarray
+    presence: np.ndarray
+    labels: np.ndarray
+    data: str
+    split: str
+    normalisation: str
+    simulated: bool
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def open_source(source: str, data: Path | None, overrides: Sequence[str], console: Console) -> CostSource:
+    """Open a run folder, a bundle, a preset or a TOML file.
+
+    Without recordings (no `data`, or a bundle) the windows are drawn at random.
+
+    Raises
+    ------
+    MMQError, BridgeError
+        If it is none of these, or its recordings cannot be read.
+    """
+    folder = Path(source)
+    if (folder / MANIFEST_NAME).is_file():
+        if data is not None or overrides:
+            raise MMQError(f"{folder} is a bundle: --data and --set belong to a run or a configuration.")
+        return _bundle(folder)
+    if (folder / FACTS_NAME).is_file():
+        config = load_config(folder / "config.toml", overrides)
+        return _configured(config, data or Path(RunFacts.read(folder).data_folder), console)
+    return _configured(load_config(source, overrides), data, console)
+
+
+def _bundle(folder: Path) -> CostSource:
+    manifest = Manifest.load(folder)
+    front_end = FrontEnd.load(folder / "frontend.json")
+    files = {name: manifest.read(folder, MODEL_FILES[name]) for name in ("int8", "float32")}
+    classes = sum(len(names) for names in manifest.decision.tasks.values())
+    size = _size_of(files["float32"], classes, folder)
+    features, presence, labels = drawn_windows(front_end, classes)
+    data, split = f"{manifest.data.title}: its bundle; windows drawn at random", "none"
+    return CostSource(
+        front_end, classes, size, features, presence, labels, data, split, "none", simulated=True, files=files
+    )
+
+
+def _size_of(content: bytes, classes: int, folder: Path) -> str:
+    """Return the size whose width the read-outs have: one query a class, `dim` wide, side by side."""
+    graph = read_graph(content)
+    outputs = set(graph.outputs.values())
+    widths = {op.inputs[0].shape[-1] for op in graph.ops if op.inputs[0] and outputs & set(op.outputs)}
+    for name, size in SIZES.items():
+        if widths == {size["dim"] * classes}:
+            return name
+    raise MMQError(f"{folder}: its network is none of the sizes {', '.join(SIZES)}, so no other is as wide.")
+
+
+def _configured(config: RunConfig, data: Path | None, console: Console) -> CostSource:
+    if data is None:
+        windows = drawn_windows(config.front_end, len(config.classes))
+        text, split, simulated = f"preset or file {config.name}; windows drawn at random", "none", True
+    else:
+        windows, text, split, simulated = _recorded(config, data, console)
+    return CostSource(
+        config.front_end,
+        len(config.classes),
+        config.model.size,
+        *windows,
+        data=text,
+        split=split,
+        normalisation="none" if data is None else config.normalisation.mode,
+        simulated=simulated,
+    )
+
+
+def _recorded(
+    config: RunConfig, data: Path, console: Console
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str, str, bool]:
+    """Return the training windows of the run's first fold, and what they are."""
+    name = config.data.dataset
+    config = config.model_copy(update={"artefacts": config.artefacts.model_copy(update={"variants": 0})})
+    settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
+    done = prepare_recordings(console, name, data, settings, jobs=os.cpu_count() or 1, skip_bad=False)
+    streams = load_prepared(name, data, settings, done)
+    split = config.split
+    folds = subject_folds([stream.subject for stream in streams], split.folds, split.validation_share, 0)
+    job = FoldJob(config, config.classes, folds[0], 0, config.seeds[0], Path(), tuple(streams))
+    train = fold_windows(job).train
+    dataset = open_dataset(name, data)
+    subjects = len({stream.subject for stream in streams})
+    return (
+        (train.features, train.presence, train.label.astype(np.int64)),
+        f"{dataset.title}, {subjects} subjects",
+        f"training windows ({len(train)}) of fold 0 of {len(folds)}",
+        dataset.simulated,
+    )
+
+
+def drawn_windows(front_end: FrontEnd, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw windows of normal features that the class shifts a little, with a tenth of the tokens absent.
+
+    Returns
+    -------
+    tuple
+        Features float32 ``[N, T, F]``, presence bool ``[N, T, M]``, labels int ``[N]``.
+    """
+    rng = np.random.default_rng(0)
+    shape = (DRAWN, front_end.tokens)
+    labels = rng.integers(classes, size=DRAWN)
+    features = rng.standard_normal((*shape, front_end.n_features), dtype=np.float32)
+    features += 0.1 * labels[:, np.newaxis, np.newaxis].astype(np.float32)
+    presence = rng.random((*shape, len(front_end.modality_names))) < 0.9
+    return np.where(presence_by_feature(presence, front_end), features, np.float32(0)), presence, labels

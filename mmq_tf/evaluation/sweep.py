@@ -1,0 +1,246 @@
+"""A finished run judged again: every method of a fold under every condition of the missing-data protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
+from mmq_tf import __version__
+from mmq_tf.baselines import BASELINES
+from mmq_tf.config import ArtefactsConfig, RunConfig
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.calibration import apply_temperature
+from mmq_tf.evaluation.masks import shared_masks
+from mmq_tf.evaluation.predictions import Predictions, write_predictions
+from mmq_tf.files import write_text
+from mmq_tf.folds import MODEL_NAME, FoldJob, fit_baseline, fold_windows
+from mmq_tf.missing import hide_modalities
+from mmq_tf.protocols import (
+    ARTEFACT_SHARE,
+    MASK_SEED,
+    SNR_DB,
+    artefact_seed,
+    condition_name,
+    read_level,
+    sensor_conditions,
+)
+from mmq_tf.runs import read_fold
+from mmq_tf.streams import without_enrolment_artefacts
+from mmq_tf.token_cache import TokenSettings
+from mmq_tf.training import Progress, predict_logits
+from mmq_tf.windows import Stream, WindowSet, presence_by_feature
+
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def artefact_settings(config: RunConfig) -> dict[int, TokenSettings]:
+    """Return, for each signal-to-noise ratio (dB) of protocol E, how its corrupted tokens are made.
+
+    The artefacts' times, kinds and shapes are the same at each ratio, and of another seed than training's.
+    """
+    seed = artefact_seed(config.seeds[0])
+    return {
+        snr: TokenSettings(
+            config.front_end,
+            ArtefactsConfig(variants=1, share=ARTEFACT_SHARE, snr_db=(float(snr), float(snr))),
+            seed,
+        )
+        for snr in SNR_DB
+    }
+
+
+def evaluation_jobs(
+    jobs: Sequence[FoldJob],
+    corrupted: Sequence[Sequence[Stream]],
+    folder: Path,
+    protocols: Sequence[str],
+) -> list[SweepJob]:
+    """Return one job for each fold and seed of a finished run.
+
+    Parameters
+    ----------
+    jobs
+        Of the run, its streams as they were trained on.
+    corrupted
+        For each of `SNR_DB` the same streams, each with one corrupted variant; empty without protocol E.
+        The enrolment stays clean, as in training: it is done with care.
+    folder : Path
+        Of the evaluation.
+    protocols
+        Some of `PROTOCOLS`.
+    """
+    clean = [replace(stream, variants=()) for stream in jobs[0].streams]
+    noisy = [
+        replace(stream, variants=tuple(level[place].variants[0] for level in corrupted))
+        for place, stream in enumerate(clean)
+    ]
+    noisy = without_enrolment_artefacts(noisy, jobs[0].config.normalisation.enrolment_s)
+    return [
+        SweepJob(
+            replace(
+                job,
+                streams=tuple(
+                    bad if bad.subject in job.fold.test else good
+                    for good, bad in zip(clean, noisy, strict=True)
+                ),
+            ),
+            folder,
+            tuple(protocols),
+        )
+        for job in jobs
+    ]
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """Everything one worker needs to judge one fold.
+
+    `fold` is the fold of the run; its test streams carry the corrupted variants of protocol E, if any.
+    """
+
+    fold: FoldJob
+    folder: Path
+    protocols: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What progress calls it."""
+        return self.fold.name
+
+    @property
+    def predictions_path(self) -> Path:
+        """The fold's predictions under every condition."""
+        return self.folder / "folds" / f"{self.fold.folder.name}.csv"
+
+    @property
+    def facts_path(self) -> Path:
+        """What the fold says about itself; written last."""
+        return self.predictions_path.with_suffix(".json")
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of what decides the fold's predictions: another one, and they are made again."""
+        model = hashlib.sha256((self.fold.folder / "model.keras").read_bytes()).hexdigest()
+        parts = [__version__, model, *BASELINES, *self.protocols, str(MASK_SEED), str(SNR_DB)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def done(self) -> bool:
+        """Whether the predictions are there, of this network and these protocols."""
+        try:
+            known = json.loads(self.facts_path.read_text("utf-8"))["key"]
+            return known == self.key and self.predictions_path.is_file()
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def run(self, on_epoch: Progress) -> None:
+        """Predict with every method and write the fold's two files; `on_epoch` counts methods."""
+        windows = fold_windows(self.fold)
+        test, job = windows.test, self.fold
+        masks = shared_masks(
+            self.folder / "masks" / f"{job.index:02d}.npz", test, job.config.front_end.token_s, MASK_SEED
+        )
+        parts = self._judge(MODEL_NAME, _calibrated_network(job), test, masks)
+        on_epoch(1, {})
+        for count, name in enumerate(BASELINES, start=2):
+            parts += self._judge(name, fit_baseline(name, windows, job).predict_proba, test, masks)
+            on_epoch(count, {})
+        write_predictions(self.predictions_path, Predictions.concatenate(parts))
+        facts = {"key": self.key, "artefacts": artefact_facts(test, job) if "E" in self.protocols else []}
+        write_text(self.facts_path, json.dumps(facts, indent=1))
+
+    def _judge(
+        self, method: str, predict: Predict, test: WindowSet, masks: dict[str, np.ndarray]
+    ) -> list[Predictions]:
+        return [
+            Predictions.of_windows(
+                classes=self.fold.classes,
+                method=method,
+                condition=condition,
+                seed=self.fold.seed,
+                fold=self.fold.index,
+                subject=test.subject,
+                session=test.session,
+                trial=test.trial,
+                start_s=test.start_s,
+                label=test.label,
+                probabilities=predict(features, presence),
+            )
+            for condition, features, presence in self._views(test, masks)
+        ]
+
+    def _views(
+        self, test: WindowSet, masks: dict[str, np.ndarray]
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yield each condition with the features [N, T, F] and presence [N, T, M] a method then sees."""
+        config = self.fold.config
+        names = config.front_end.modality_names
+        seen = {"full": test.presence}
+        if "D" in self.protocols:
+            hidden = sensor_conditions(names, config.missing.conditions)
+            seen |= {name: hide_modalities(test.presence, names, gone) for name, gone in hidden.items()}
+        for name, mask in masks.items():
+            protocol, _ = read_level(name) or ("", 0.0)
+            if protocol in self.protocols:
+                seen[name] = test.presence & mask
+        for condition, presence in seen.items():
+            visible = presence_by_feature(presence, config.front_end)
+            yield condition, np.where(visible, test.features, np.float32(0)), presence
+        if "E" in self.protocols:
+            for snr, features, presence in zip(
+                SNR_DB, test.variant_features, test.variant_presence, strict=True
+            ):
+                visible = presence_by_feature(presence, config.front_end)
+                yield condition_name("E", snr), np.where(visible, features, np.float32(0)), presence
+
+
+def _calibrated_network(job: FoldJob) -> Predict:
+    """Return the fold's network with its temperature, as `mmq_tf.folds.judge_network` uses it."""
+    task = job.config.data.task
+    path = job.folder / "model.keras"
+    temperature = read_fold(job.folder)["decision"]["temperature"][task]
+    try:
+        net: Any = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
+
+    def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return apply_temperature(predict_logits(net, features, presence)[task], temperature)
+
+    return predict
+
+
+def artefact_facts(test: WindowSet, job: FoldJob) -> list[dict[str, Any]]:
+    """Count, a subject and ratio, what the artefacts of protocol E did to tokens that are clean-present.
+
+    Of the tokens of the subject's windows: how many were ``present`` without artefacts, ``touched`` of those
+    by an artefact, ``ruled_absent`` of the touched by the front end's quality rules, and ``untouched_absent``
+    of the others (a bad token makes the front end start anew).
+    """
+    facts = []
+    for snr, presence, corrupted in zip(SNR_DB, test.variant_presence, test.variant_corrupted, strict=True):
+        for subject in dict.fromkeys(test.subject.tolist()):
+            rows = test.subject == subject
+            clean, touched, lost = test.presence[rows], corrupted[rows], ~presence[rows]
+            facts.append(
+                {
+                    "condition": condition_name("E", snr),
+                    "seed": job.seed,
+                    "subject": subject,
+                    "present": int(clean.sum()),
+                    "touched": int((clean & touched).sum()),
+                    "ruled_absent": int((clean & touched & lost).sum()),
+                    "untouched_absent": int((clean & ~touched & lost).sum()),
+                }
+            )
+    return facts

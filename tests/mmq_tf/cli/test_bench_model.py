@@ -1,0 +1,133 @@
+"""`mmq-tf bench model`: what is compared, what is counted, what is refused. Never how long anything takes."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from export.calibrate import calibration_windows
+from export.convert import convert
+from export.graph import deployed_model
+from export.recipes import RECIPES
+from mmq_tf.cli import _model_cost
+from mmq_tf.cli._model_cost import LiteRTCall
+from mmq_tf.cli._model_cost_source import _size_of, drawn_windows, open_source
+from mmq_tf.cli.bench import command
+from mmq_tf.config import load_config
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.results import read_results
+from mmq_tf.model.mmqnet import MMQNet
+
+EEG = ("eegmat", "--set", 'front_end.modalities.eeg.channels=["Fp1", "Fp2"]')
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "cost.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmq_tf.cli._model_cost_source.DRAWN", 200)
+        done = CliRunner().invoke(command, ["model", *EEG, "--rounds", "2", "--results", str(path)])
+    assert done.exit_code == 0, done.output
+    return done.output, read_results(path), path
+
+
+def test_every_model_stands_in_the_table_and_in_the_file(measured):
+    output, results, path = measured
+    models = {(row.method, row.condition) for row in results.rows}
+    both = {
+        (name, numbers)
+        for name in ("mmqnet-nano", "zero_fill-nano", "eegnet")
+        for numbers in ("int8", "float32")
+    }
+    assert models == both | {("forest", "scikit-learn")}
+    for method, condition in models:
+        assert f"{method} {condition}" in output
+    assert "SIMULATED" in output
+    assert results.simulated
+    assert "SIMULATED" in path.with_suffix(".md").read_text()
+    assert json.loads(path.read_text())["name"] == "cost"
+
+
+def test_the_numbers_are_counted_and_ours_is_the_measure(measured):
+    _, results, _ = measured
+    value = {(row.method, row.condition, row.metric): row.mean for row in results.rows}
+    assert value["mmqnet-nano", "int8", "latency_ratio"] == 1.0
+    samples = 10 * 128
+    by_hand = (
+        2 * samples * 8 * 64 + samples * 16 * 2 + 2 * (samples // 4) * 16 * 16 + 16 * (samples // 32) * 2
+    )
+    assert value["eegnet", "int8", "macs"] == value["eegnet", "float32", "macs"] == by_hand
+    assert value["mmqnet-nano", "int8", "macs"] == value["mmqnet-nano", "float32", "macs"] > 0
+    for name in ("mmqnet-nano", "zero_fill-nano"):
+        assert value[name, "int8", "bytes"] < value[name, "float32", "bytes"]
+        assert value[name, "int8", "arena_bytes"] < 40_000
+    assert value["forest", "scikit-learn", "bytes"] > 100_000
+    assert value["forest", "scikit-learn", "macs"] is None
+    assert any(
+        "filtering and decimating to 128 Hz before it are not counted" in note for note in results.notes
+    )
+
+
+def network(seed=0):
+    front_end = load_config("simulated").front_end
+    sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
+    net = MMQNet.from_size("nano", front_end.tokens, sizes, {"stress": 2}, seed=seed)
+    return deployed_model(net, front_end.tokens, front_end.n_features, len(sizes))
+
+
+@pytest.fixture(scope="module")
+def nano():
+    """An MMQ-Net of the simulated preset, its int8 and float32 files, and the inputs of one decision."""
+    features, presence, _ = drawn_windows(load_config("simulated").front_end, 2)
+    deployed, windows = network(), calibration_windows(features, presence, 16)
+    files = {name: convert(deployed, windows, RECIPES[name]) for name in ("int8", "float32")}
+    return deployed, files, {"features": features[:1], "presence": presence[:1].astype("float32")}
+
+
+def test_a_call_gives_the_networks_logits(nano):
+    deployed, files, inputs = nano
+    (found,) = LiteRTCall(files["float32"], inputs)()
+    expected = deployed([inputs["features"], inputs["presence"]])["stress"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    (coded,) = LiteRTCall(files["int8"], inputs)()
+    assert coded.dtype == np.int8
+
+
+def test_a_file_that_computes_something_else_is_not_timed(nano):
+    deployed, files, inputs = nano
+    model = _model_cost._Model("mmqnet-nano", "float32", files["float32"], inputs)
+    _model_cost._check_same(model, deployed)
+    with pytest.raises(MMQError, match="mmqnet-nano: LiteRT's logits differ .* nothing was timed"):
+        _model_cost._check_same(model, network(seed=9))
+
+
+def test_a_bundles_size_is_read_from_its_network(nano, tmp_path):
+    assert _size_of(nano[1]["float32"], 2, tmp_path) == "nano"
+    with pytest.raises(MMQError, match="none of the sizes nano, small, base"):
+        _size_of(nano[1]["float32"], 3, tmp_path)
+
+
+def test_drawn_windows_repeat_and_hold_zeros_where_absent():
+    front_end = load_config("simulated").front_end
+    first, again = drawn_windows(front_end, 2), drawn_windows(front_end, 2)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    features, presence, labels = first
+    part = front_end.feature_slices["eda"]
+    absent = ~presence[..., front_end.modality_names.index("eda")]
+    assert absent.any()
+    assert not features[absent][:, part].any()
+    assert set(labels) == {0, 1}
+
+
+def test_what_is_no_source_is_refused(tiny_bundle):
+    with pytest.raises(MMQError, match="neither a preset"):
+        open_source("nothing-here", None, (), Console())
+    with pytest.raises(MMQError, match="none of the sizes"):
+        open_source(str(tiny_bundle), None, (), Console())
+    with pytest.raises(MMQError, match="is a bundle: --data and --set belong to"):
+        open_source(str(tiny_bundle), None, ("training.epochs=2",), Console())
+    done = CliRunner().invoke(command, ["model", "--results", "cost.txt"])
+    assert isinstance(done.exception, MMQError)
