@@ -12,6 +12,7 @@ import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
 from mmq_tf.baselines import BASELINES, Baseline
+from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.config import RunConfig
 from mmq_tf.evaluation.calibration import apply_temperature, choose_min_confidence, fit_temperature
 from mmq_tf.evaluation.predictions import Predictions, write_predictions
@@ -166,12 +167,9 @@ def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
     """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
-    return BASELINES[name]().fit(
-        windows.train.features,
-        windows.train.presence,
-        windows.train.label.astype(int),
-        windows.front_end.feature_slices,
-        network_seed(job.seed, job.index),
+    kinds: dict[str, type[Baseline]] = {**BASELINES, **NEURAL_BASELINES}
+    return kinds[name]().fit_windows(
+        windows.train, windows.validation, job.config, network_seed(job.seed, job.index)
     )
 
 

@@ -59,18 +59,23 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
 )
+@click.option(
+    "--neural", is_flag=True, help="Also train transformers without our queries in every fold (slow)."
+)
 def command(
     run: Path | None,
     out: Path | None,
     workers: int | None,
     protocols: tuple[str, ...],
     results: Path | None,
+    neural: bool,
 ) -> None:
     """Judge RUN, a finished run's folder, under missing and broken sensors.
 
     Nothing is trained but the baselines, which are fitted again as in the run. All methods see the same
     masks, drawn once and kept beside the predictions. Folds that are done stay done: after Ctrl-C the same
-    command goes on.
+    command goes on. --neural adds zero_fill, mean_fill, modality_dropout and attention_mask: transformers of
+    the network's width, trained as it was, on the same windows.
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
@@ -94,7 +99,7 @@ def command(
     folder = out or opened.folder / "evaluation"
     workers = workers or os.cpu_count() or 1
     try:
-        jobs = _jobs(opened, folder, protocols, console, workers)
+        jobs = _jobs(opened, folder, protocols, console, workers, neural=neural)
         _judge(jobs, console, workers)
     except KeyboardInterrupt:
         raise click.Abort("stopped; the same command goes on where it was.") from None
@@ -106,8 +111,12 @@ def command(
     console.print(f"report: {folder / 'report.html'}", highlight=False)
 
 
-def _jobs(run: Run, folder: Path, protocols: Sequence[str], console: Console, workers: int) -> list[SweepJob]:
+def _jobs(
+    run: Run, folder: Path, protocols: Sequence[str], console: Console, workers: int, *, neural: bool
+) -> list[SweepJob]:
     """Load the streams the run was trained on and, for protocol E, the same recordings with artefacts."""
+    from mmq_tf.baselines import BASELINES
+    from mmq_tf.baselines.neural import NEURAL_BASELINES
     from mmq_tf.cli.train import load_streams
     from mmq_tf.evaluation.sweep import artefact_settings, evaluation_jobs
 
@@ -121,11 +130,11 @@ def _jobs(run: Run, folder: Path, protocols: Sequence[str], console: Console, wo
         for snr, settings in artefact_settings(run.config).items():
             console.print(f"artefacts at {snr} dB", highlight=False)
             corrupted.append(load_streams(run, console, workers, settings)[0])
-    return evaluation_jobs(folds, corrupted, folder, protocols)
+    baselines = [*BASELINES, *(NEURAL_BASELINES if neural else ())]
+    return evaluation_jobs(folds, corrupted, folder, protocols, baselines)
 
 
 def _judge(jobs: Sequence[SweepJob], console: Console, workers: int) -> None:
-    from mmq_tf.baselines import BASELINES
     from mmq_tf.cli._preparing import progress_bars
     from mmq_tf.workers import run_jobs
 
@@ -135,7 +144,7 @@ def _judge(jobs: Sequence[SweepJob], console: Console, workers: int) -> None:
 
         def on_method(name: str, count: int, _: dict[str, float]) -> None:
             if name not in bars:
-                bars[name] = progress.add_task(name, total=1 + len(BASELINES), note="methods")
+                bars[name] = progress.add_task(name, total=1 + len(jobs[0].baselines), note="methods")
             progress.update(bars[name], completed=count)
 
         def on_fold(name: str) -> None:

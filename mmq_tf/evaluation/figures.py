@@ -21,6 +21,10 @@ METHOD_STYLE = {
     "forest": ("#009e73", "s"),
     "boosted": ("#e69f00", "^"),
     "boosted_dropout": ("#c25b8e", "D"),
+    "zero_fill": ("#56b4e9", "v"),
+    "mean_fill": ("#b3a369", "<"),
+    "modality_dropout": ("#d55e00", ">"),
+    "attention_mask": ("#5b3a8e", "P"),
 }
 _GUESSES = ("majority", "stratified")
 STYLE: Any = {

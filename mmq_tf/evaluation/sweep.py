@@ -15,7 +15,6 @@ import numpy as np
 
 import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
 from mmq_tf import __version__
-from mmq_tf.baselines import BASELINES
 from mmq_tf.config import ArtefactsConfig, RunConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import apply_temperature
@@ -63,6 +62,7 @@ def evaluation_jobs(
     corrupted: Sequence[Sequence[Stream]],
     folder: Path,
     protocols: Sequence[str],
+    baselines: Sequence[str],
 ) -> list[SweepJob]:
     """Return one job for each fold and seed of a finished run.
 
@@ -77,8 +77,10 @@ def evaluation_jobs(
         Of the evaluation.
     protocols
         Some of `PROTOCOLS`.
+    baselines
+        Which are fitted again and judged beside the network.
     """
-    clean = [replace(stream, variants=()) for stream in jobs[0].streams]
+    clean = jobs[0].streams
     noisy = [
         replace(stream, variants=tuple(level[place].variants[0] for level in corrupted))
         for place, stream in enumerate(clean)
@@ -95,6 +97,7 @@ def evaluation_jobs(
             ),
             folder,
             tuple(protocols),
+            tuple(baselines),
         )
         for job in jobs
     ]
@@ -110,6 +113,7 @@ class SweepJob:
     fold: FoldJob
     folder: Path
     protocols: tuple[str, ...]
+    baselines: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -130,7 +134,7 @@ class SweepJob:
     def key(self) -> str:
         """Digest of what decides the fold's predictions: another one, and they are made again."""
         model = hashlib.sha256((self.fold.folder / "model.keras").read_bytes()).hexdigest()
-        parts = [__version__, model, *BASELINES, *self.protocols, str(MASK_SEED), str(SNR_DB)]
+        parts = [__version__, model, *self.baselines, *self.protocols, str(MASK_SEED), str(SNR_DB)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -151,7 +155,7 @@ class SweepJob:
         )
         parts = self._judge(MODEL_NAME, _calibrated_network(job), test, masks)
         on_epoch(1, {})
-        for count, name in enumerate(BASELINES, start=2):
+        for count, name in enumerate(self.baselines, start=2):
             parts += self._judge(name, fit_baseline(name, windows, job).predict_proba, test, masks)
             on_epoch(count, {})
         write_predictions(self.predictions_path, Predictions.concatenate(parts))

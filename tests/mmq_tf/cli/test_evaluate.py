@@ -10,6 +10,7 @@ import pytest
 
 from mmq_tf import cli, folds
 from mmq_tf.baselines import BASELINES
+from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import Settings
 from mmq_tf.evaluation import sweep
@@ -219,3 +220,13 @@ def test_what_cannot_be_evaluated_is_refused_in_one_sentence(whole, call, home, 
     text = refusal(call, capsys, "run", "--jobs", 1, "--protocols", ",".join(PROTOCOLS), "--out", "damaged")
     assert "00.npz is damaged" in text
     assert "\n" not in text
+
+
+def test_transformers_without_our_queries_join_when_asked(home, call, monkeypatch):
+    for name in set(NEURAL_BASELINES) - {"attention_mask"}:
+        monkeypatch.delitem(NEURAL_BASELINES, name)
+    assert call("evaluate", "run", "--protocols", "D", "--neural", "--out", "neural", "--jobs", 1) is None
+    predictions = read_predictions(home / "neural" / "folds" / "00.csv")
+    rows = predictions.method == "attention_mask"
+    assert list(dict.fromkeys(predictions.condition[rows])) == SENSOR_CONDITIONS
+    assert "attention_mask" in (home / "neural" / "results.md").read_text("utf-8")
