@@ -13,7 +13,7 @@ from scipy.special import softmax
 from firmware_bridge.frontend import FrontEnd
 from mmq_tf.config import RunConfig
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.calibration import apply_temperature, choose_min_confidence, fit_temperature
+from mmq_tf.folds import fit_decision
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.streams import without_enrolment_artefacts
@@ -138,14 +138,4 @@ def recalibrated(
 
     Without validation windows they stay as they were.
     """
-    if validation is None:
-        return dict(decision)
-    logits = predict_logits(net, validation.features, validation.presence)[task]
-    labels = validation.label.astype(int)
-    temperature = fit_temperature(logits, labels)
-    confidence = choose_min_confidence(apply_temperature(logits, temperature), labels)
-    return {
-        **decision,
-        "temperature": {task: float(temperature)},
-        "min_confidence": {task: float(confidence)},
-    }
+    return {**decision, **({} if validation is None else fit_decision(net, validation, task))}

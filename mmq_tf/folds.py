@@ -18,6 +18,7 @@ from mmq_tf.evaluation.calibration import apply_temperature, choose_min_confiden
 from mmq_tf.evaluation.predictions import Predictions, write_predictions
 from mmq_tf.files import write_text, written_whole
 from mmq_tf.missing import hide_modalities, named_conditions
+from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.normalise import fit_normalisation
 from mmq_tf.splits import Fold
@@ -135,17 +136,21 @@ def network_seed(seed: int, index: int) -> int:
 def calibrate(model: MMQTraining, validation: WindowSet, job: FoldJob) -> dict[str, Any]:
     """Return the decision settings of the bundle, chosen on validation subjects."""
     task = job.config.data.task
-    logits = predict_logits(model.net, validation.features, validation.presence)[task]
-    labels = validation.label.astype(int)
-    temperature = fit_temperature(logits, labels)
-    confidence = choose_min_confidence(apply_temperature(logits, temperature), labels)
     return {
         "tasks": {task: list(job.classes)},
-        "temperature": {task: float(temperature)},
-        "min_confidence": {task: float(confidence)},
+        **fit_decision(model.net, validation, task),
         "min_present_share": 0.1,
         "every_tokens": 1,
     }
+
+
+def fit_decision(net: MMQNet, validation: WindowSet, task: str) -> dict[str, dict[str, float]]:
+    """Return temperature and confidence limit of a task, chosen on validation windows."""
+    logits = predict_logits(net, validation.features, validation.presence)[task]
+    labels = validation.label.astype(int)
+    temperature = fit_temperature(logits, labels)
+    confidence = choose_min_confidence(apply_temperature(logits, temperature), labels)
+    return {"temperature": {task: float(temperature)}, "min_confidence": {task: float(confidence)}}
 
 
 def judge_network(model: MMQTraining, test: WindowSet, decision: dict[str, Any], job: FoldJob) -> Predictions:
