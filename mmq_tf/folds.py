@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,12 @@ from mmq_tf.training import History, Progress, fit_network, new_network, predict
 from mmq_tf.windows import Stream, WindowSet, build_windows, presence_by_feature
 
 MODEL_NAME = "mmqnet"
+
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Class probabilities [N, C] of features [N, T, F] and presence [N, T, M]."""
+
+View = tuple[str, np.ndarray, np.ndarray]
+"""A condition's name, and the features and presence of all test windows under it."""
 
 
 @dataclass(frozen=True)
@@ -178,15 +184,23 @@ def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
     )
 
 
-def _judge(
-    method: str, predict: Callable[[np.ndarray, np.ndarray], np.ndarray], test: WindowSet, job: FoldJob
-) -> Predictions:
-    front_end = job.config.front_end
-    conditions = named_conditions(front_end.modality_names, job.config.missing.conditions)
+def _judge(method: str, predict: Predict, test: WindowSet, job: FoldJob) -> Predictions:
+    names = job.config.front_end.modality_names
+    conditions = named_conditions(names, job.config.missing.conditions)
+    views = (
+        (name, test.features, hide_modalities(test.presence, names, gone))
+        for name, gone in conditions.items()
+    )
+    return Predictions.concatenate(judge_views(method, predict, test, job, views))
+
+
+def judge_views(
+    method: str, predict: Predict, test: WindowSet, job: FoldJob, views: Iterable[View]
+) -> list[Predictions]:
+    """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
     parts = []
-    for condition, hidden in conditions.items():
-        presence = hide_modalities(test.presence, front_end.modality_names, hidden)
-        features = np.where(presence_by_feature(presence, front_end), test.features, np.float32(0))
+    for condition, features, presence in views:
+        visible = presence_by_feature(presence, job.config.front_end)
         parts.append(
             Predictions.of_windows(
                 classes=job.classes,
@@ -199,10 +213,10 @@ def _judge(
                 trial=test.trial,
                 start_s=test.start_s,
                 label=test.label,
-                probabilities=predict(features, presence),
+                probabilities=predict(np.where(visible, features, np.float32(0)), presence),
             )
         )
-    return Predictions.concatenate(parts)
+    return parts
 
 
 def write_model(folder: Path, model: MMQTraining, front_end: FrontEnd, gate: WindowSet) -> None:

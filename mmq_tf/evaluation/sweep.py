@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from mmq_tf.evaluation.calibration import apply_temperature
 from mmq_tf.evaluation.masks import shared_masks
 from mmq_tf.evaluation.predictions import Predictions, write_predictions
 from mmq_tf.files import write_text
-from mmq_tf.folds import MODEL_NAME, FoldJob, fit_baseline, fold_windows
+from mmq_tf.folds import MODEL_NAME, FoldJob, Predict, View, fit_baseline, fold_windows, judge_views
 from mmq_tf.missing import hide_modalities
 from mmq_tf.protocols import (
     ARTEFACT_SHARE,
@@ -36,9 +36,7 @@ from mmq_tf.runs import read_fold
 from mmq_tf.streams import without_enrolment_artefacts
 from mmq_tf.token_cache import TokenSettings
 from mmq_tf.training import Progress, predict_logits
-from mmq_tf.windows import Stream, WindowSet, presence_by_feature
-
-Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from mmq_tf.windows import Stream, WindowSet
 
 
 def artefact_settings(config: RunConfig) -> dict[int, TokenSettings]:
@@ -153,39 +151,18 @@ class SweepJob:
         masks = shared_masks(
             self.folder / "masks" / f"{job.index:02d}.npz", test, job.config.front_end.token_s, MASK_SEED
         )
-        parts = self._judge(MODEL_NAME, _calibrated_network(job), test, masks)
+        parts = judge_views(MODEL_NAME, _calibrated_network(job), test, job, self._views(test, masks))
         on_epoch(1, {})
         for count, name in enumerate(self.baselines, start=2):
-            parts += self._judge(name, fit_baseline(name, windows, job).predict_proba, test, masks)
+            predict = fit_baseline(name, windows, job).predict_proba
+            parts += judge_views(name, predict, test, job, self._views(test, masks))
             on_epoch(count, {})
         write_predictions(self.predictions_path, Predictions.concatenate(parts))
         facts = {"key": self.key, "artefacts": artefact_facts(test, job) if "E" in self.protocols else []}
         write_text(self.facts_path, json.dumps(facts, indent=1))
 
-    def _judge(
-        self, method: str, predict: Predict, test: WindowSet, masks: dict[str, np.ndarray]
-    ) -> list[Predictions]:
-        return [
-            Predictions.of_windows(
-                classes=self.fold.classes,
-                method=method,
-                condition=condition,
-                seed=self.fold.seed,
-                fold=self.fold.index,
-                subject=test.subject,
-                session=test.session,
-                trial=test.trial,
-                start_s=test.start_s,
-                label=test.label,
-                probabilities=predict(features, presence),
-            )
-            for condition, features, presence in self._views(test, masks)
-        ]
-
-    def _views(
-        self, test: WindowSet, masks: dict[str, np.ndarray]
-    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Yield each condition with the features [N, T, F] and presence [N, T, M] a method then sees."""
+    def _views(self, test: WindowSet, masks: dict[str, np.ndarray]) -> Iterator[View]:
+        """Yield each condition with the features and presence of the test windows."""
         config = self.fold.config
         names = config.front_end.modality_names
         seen = {"full": test.presence}
@@ -197,14 +174,12 @@ class SweepJob:
             if protocol in self.protocols:
                 seen[name] = test.presence & mask
         for condition, presence in seen.items():
-            visible = presence_by_feature(presence, config.front_end)
-            yield condition, np.where(visible, test.features, np.float32(0)), presence
+            yield condition, test.features, presence
         if "E" in self.protocols:
             for snr, features, presence in zip(
                 SNR_DB, test.variant_features, test.variant_presence, strict=True
             ):
-                visible = presence_by_feature(presence, config.front_end)
-                yield condition_name("E", snr), np.where(visible, features, np.float32(0)), presence
+                yield condition_name("E", snr), features, presence
 
 
 def _calibrated_network(job: FoldJob) -> Predict:
