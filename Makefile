@@ -1,14 +1,17 @@
 # `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
+# `make companion` installs what the companion page and its tests in a browser need (npm; Chromium as root).
+# `make pretrained` builds the model that comes with the package again, from Stress-Predict's recordings under MMQ_DATA.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
+MMQ_DATA ?= ../shared/data
 CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) test targets fuzz install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained test targets companion fuzz install clean
 
 install: .venv/.installed
 
@@ -40,6 +43,14 @@ $(LICENSED:%=demo-%): demo-%: install
 	@$(BIN)/mmq-tf train $* --data demo/$(layout) --folds 3 --set training.batch_size=8 --out demo/$*-run --force
 	@echo "SIMULATED people in the layout of $(layout). Open demo/$*-run/report.html; the real files: mmq-tf train $* --data DIR"
 
+pretrained: install
+	@$(BIN)/mmq-tf simulate --out runs/pretrained-golden --subjects 1 --minutes 7 --force
+	@$(BIN)/mmq-tf train stress-predict --data $(MMQ_DATA)/stress_predict --set name=wrist-stress --set model.size=nano \
+	  --final --out runs/wrist-stress --force
+	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
+	  --out mmq_tf/pretrained/wrist-stress
+	@$(BIN)/mmq-tf verify --pretrained wrist-stress
+
 test: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -49,6 +60,12 @@ test: install
 targets: install
 	@$(BIN)/python -m firmware_bridge.targets --install
 	@$(BIN)/mmq-tf bench core
+
+companion: install
+	@$(BIN)/mmq-tf companion --install
+	@npm ci --prefix tests/firmware_bridge/companion --ignore-scripts --no-audit --no-fund --loglevel error
+	@command -v chromium >/dev/null || { apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }
 
 fuzz: install
 	@$(BIN)/python -m firmware_bridge.fuzz --install --seconds $(or $(FUZZ_S),30)

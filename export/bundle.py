@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -60,6 +60,15 @@ class _Models:
     float32: TFLiteModel
 
 
+class _Vectors(NamedTuple):
+    """The golden replay's front end, samples and tokens, and the logits by model and task."""
+
+    front_end: FrontEnd
+    signals: dict[str, golden.GoldenSignal]
+    tokens: golden.GoldenTokens
+    logits: dict[str, dict[str, np.ndarray]]
+
+
 def write_bundle(
     out: str | Path,
     *,
@@ -69,6 +78,8 @@ def write_bundle(
     validation: Windows,
     golden_signals: Mapping[str, SignalLike],
     card_facts: Mapping[str, Any],
+    golden_origin: golden.GoldenOrigin | None = None,
+    code: bool = True,
     report_html: str | None = None,
     max_drop: float = 0.5,
     calibration: Windows | None = None,
@@ -95,6 +106,10 @@ def write_bundle(
     card_facts
         ``name``, ``data`` (see `DataFacts`), ``exported_model``, ``train_subjects``, ``test_subjects``,
         ``results`` (rows of the results contract).
+    golden_origin
+        Whose signals those are; the training data's where it is not given.
+    code
+        Whether C sources go into the folder; `export.complete.complete_bundle` can add them later.
     report_html
         The run's report.
     max_drop
@@ -132,10 +147,15 @@ def write_bundle(
     on_gate(rows)
     judged = gate.require(rows, max_drop)
     facts = _model_facts(models, judged, max_drop)
+    data = _data_facts(card_facts)
+    origin = golden_origin or golden.GoldenOrigin(data.name, data.simulated)
+    vectors = _golden_vectors(front_end, models, golden_signals)
     files = _model_files(models, front_end)
-    files |= _golden_and_sources(front_end, models, settings, facts, golden_signals, card_facts)
-    manifest = _manifest(files, facts, settings, card_facts, fine_tuning)
-    files |= _documents(manifest, rows, front_end, card_facts, report_html)
+    files |= golden.golden_files(*vectors, origin)
+    files |= _sources(front_end, models, settings, facts, vectors) if code else {}
+    manifest = _manifest(files, facts, settings, card_facts, data, fine_tuning)
+    results = card_facts.get("results", ())
+    files |= card.documents(manifest, front_end, rows, results, origin, report_html)
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
     write_folder(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
@@ -191,14 +211,8 @@ def _model_files(models: _Models, front_end: FrontEnd) -> dict[str, bytes]:
     return {**files, "frontend.json": front_end.to_json().encode("utf-8")}
 
 
-def _golden_and_sources(
-    front_end: FrontEnd,
-    models: _Models,
-    settings: DecisionSettings,
-    facts: ModelFacts,
-    signals: Mapping[str, SignalLike],
-    card_facts: Mapping[str, Any],
-) -> dict[str, bytes]:
+def _golden_vectors(front_end: FrontEnd, models: _Models, signals: Mapping[str, SignalLike]) -> _Vectors:
+    """Return the golden samples with their front end, and what the core and the models make of them."""
     cut = golden.cut_golden(signals, front_end)
     short = golden.golden_front_end(front_end, golden.count_tokens(front_end, cut))
     tokens = golden.replay_golden(short, cut)
@@ -206,12 +220,21 @@ def _golden_and_sources(
         "float32": models.float32.predict_many(tokens.window_features, tokens.window_presence),
         "int8": models.int8.predict_many(tokens.window_features, tokens.window_presence),
     }
-    data = _data_facts(card_facts)
-    code = sources.model_sources(models.content["int8"], models.int8, settings, facts)
-    code |= {**sources.core_sources(), **sources.generated_headers(front_end, short, cut)}
-    files = {f"{sources.FOLDER}/{name}": content for name, content in code.items()}
-    source = {"data": data.name, "simulated": data.simulated}
-    return {**files, **golden.golden_files(short, cut, tokens, logits, source)}
+    return _Vectors(short, cut, tokens, logits)
+
+
+def _sources(
+    front_end: FrontEnd, models: _Models, settings: DecisionSettings, facts: ModelFacts, vectors: _Vectors
+) -> dict[str, bytes]:
+    return sources.code_files(
+        front_end,
+        vectors.front_end,
+        vectors.signals,
+        models.content["int8"],
+        models.int8,
+        settings,
+        facts,
+    )
 
 
 def _data_facts(card_facts: Mapping[str, Any]) -> DataFacts:
@@ -229,9 +252,9 @@ def _manifest(
     facts: ModelFacts,
     settings: DecisionSettings,
     card_facts: Mapping[str, Any],
+    data: DataFacts,
     fine_tuning: FineTuningFacts | None,
 ) -> Manifest:
-    data = _data_facts(card_facts)
     try:
         return Manifest(
             name=str(card_facts["name"]),
@@ -261,19 +284,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _documents(
-    manifest: Manifest,
-    rows: Sequence[gate.GateRow],
-    front_end: FrontEnd,
-    card_facts: Mapping[str, Any],
-    report_html: str | None,
-) -> dict[str, bytes]:
-    results = card_facts.get("results", ())
-    text = {
-        "MODEL_CARD.md": card.render("MODEL_CARD.md.j2", manifest, rows, front_end, results),
-        "README.md": card.render("README.md.j2", manifest, rows, front_end, results),
-        "report.html": report_html or card.render("report.html.j2", manifest, rows, front_end, results),
-    }
-    return {name: value.encode("utf-8") for name, value in text.items()}

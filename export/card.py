@@ -8,16 +8,49 @@ from typing import Any
 import jinja2
 
 from export.gate import GateRow
+from export.golden import GoldenOrigin
+from export.sources import is_code
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.manifest import Manifest
+
+
+def documents(
+    manifest: Manifest,
+    front_end: FrontEnd,
+    rows: Sequence[GateRow],
+    results: Sequence[Mapping[str, Any]],
+    origin: GoldenOrigin,
+    report_html: str | None,
+) -> dict[str, bytes]:
+    """Return card, README and report by file name.
+
+    Parameters
+    ----------
+    manifest
+        Names the files that lie beside the documents.
+    front_end, rows, results
+        As of `render`.
+    origin
+        Whose samples the golden vectors are.
+    report_html
+        The run's report; a small one is written where it is not given.
+    """
+    more = {"golden": origin, "own_report": report_html is not None}
+    text = {
+        "MODEL_CARD.md": render("MODEL_CARD.md.j2", manifest, front_end, rows, results, **more),
+        "README.md": render("README.md.j2", manifest, front_end),
+        "report.html": report_html or render("report.html.j2", manifest, front_end, rows),
+    }
+    return {name: value.encode("utf-8") for name, value in text.items()}
 
 
 def render(
     template: str,
     manifest: Manifest,
-    rows: Sequence[GateRow],
     front_end: FrontEnd,
+    rows: Sequence[GateRow] = (),
     results: Sequence[Mapping[str, Any]] = (),
+    **more: object,
 ) -> str:
     """Render one of ``export/templates``.
 
@@ -27,12 +60,14 @@ def render(
         File name of the template.
     manifest
         Its facts; the file list may still lack the documents.
-    rows
-        Float against int8, from `export.gate.compare`.
     front_end
         Of the bundle.
+    rows
+        Float against int8, from `export.gate.compare`.
     results
         The run's rows of the results contract (method, condition, metric, mean, low, high, n).
+    more
+        What else the template names.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("export", "templates"),
@@ -51,6 +86,8 @@ def render(
         rows=rows,
         front_end=front_end,
         results=result_table(results),
+        code=any(map(is_code, manifest.files)),
+        **more,
     )
 
 

@@ -6,8 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -55,6 +54,14 @@ class GoldenTokens:
     window_presence: np.ndarray
     window_features_i8: np.ndarray
     window_presence_i8: np.ndarray
+
+
+@dataclass(frozen=True)
+class GoldenOrigin:
+    """Whose samples the golden vectors are: the source of the recording, and whether it is SIMULATED."""
+
+    data: str
+    simulated: bool
 
 
 def golden_step_s(front_end: FrontEnd) -> float:
@@ -189,7 +196,7 @@ def golden_files(
     signals: Mapping[str, GoldenSignal],
     tokens: GoldenTokens,
     logits: Mapping[str, Mapping[str, np.ndarray]],
-    facts: Mapping[str, Any],
+    origin: GoldenOrigin,
 ) -> dict[str, bytes]:
     """Return the content of the ``golden/`` folder by path.
 
@@ -201,8 +208,8 @@ def golden_files(
         What went in and came out.
     logits
         [W, classes] by task by model name (``float32``, ``int8``), by LiteRT.
-    facts
-        Anything to keep beside, for example the source.
+    origin
+        Whose samples they are.
     """
     arrays = {sample_file(name): signal.samples for name, signal in signals.items()}
     arrays |= {f"{name}.npy": value for name, value in vars(tokens).items()}
@@ -212,7 +219,7 @@ def golden_files(
         for task, value in by_task.items()
     }
     index = {
-        **facts,
+        **asdict(origin),
         "enrolment_tokens": enrolment_tokens(front_end),
         "step_s": golden_step_s(front_end),
         "signals": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,16 @@ from export import c_model, cortex_m4f, golden
 from export.errors import ExportError
 from export.example_run import ExampleOutput, find_compiler, run_example
 from export.golden_store import GoldenStore
+from export.opened import OpenedBundle
 from firmware_bridge.device import MODEL_FILES
 from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import DecisionSettings, Manifest, ModelFacts
+from firmware_bridge.manifest import DecisionSettings, ModelFacts
 from firmware_bridge.runtime import TFLiteModel
 from firmware_bridge.spec_header import spec_header
 
 FOLDER = "mmq_bridge"
+CODE_FOLDERS = (FOLDER, "android", "ios")
+DEVICE_FILES = ("mmq_device.h", "mmq_device.c")  # the bridge for languages that call C
 EXAMPLE_FILES = ("main.c", "CMakeLists.txt", "cortex_m4f/toolchain.cmake")
 BOARD_FILES = (
     "startup.c",
@@ -45,12 +48,30 @@ def core_sources() -> dict[str, bytes]:
         *((path, f"src/{path.name}") for path in sorted((package / "core" / "src").glob("*.[ch]"))),
         (package / "README.md", "README.md"),
         *((package / "example" / name, name) for name in EXAMPLE_FILES),
+        *((package / "mobile" / name, name) for name in DEVICE_FILES),
         *((package / "targets" / "cortex_m" / name, f"cortex_m4f/{name}") for name in BOARD_FILES),
     ]
+    return _read_all(found)
+
+
+def phone_sources() -> dict[str, bytes]:
+    """Return ``android/`` and ``ios/`` by path inside a bundle; they are the same in every one.
+
+    Raises
+    ------
+    ExportError
+        When a file is not there.
+    """
+    package = Path(firmware_bridge.__file__).parent / "mobile"
+    found = [path for folder in ("android", "ios") for path in sorted((package / folder).rglob("*.*"))]
+    return _read_all([(path, path.relative_to(package).as_posix()) for path in found])
+
+
+def _read_all(found: Sequence[tuple[Path, str]]) -> dict[str, bytes]:
     try:
         return {name: path.read_bytes() for path, name in found}
     except OSError as error:
-        raise ExportError(f"{error.filename}: the C source is not there; install mmq-tf again.") from error
+        raise ExportError(f"{error.filename}: the source is not there; install mmq-tf again.") from error
 
 
 def generated_headers(
@@ -78,36 +99,76 @@ def model_sources(
     return {name: value.encode("utf-8") for name, value in text.items()}
 
 
-def check_sources(
-    manifest: Manifest,
-    files: Mapping[str, bytes],
+def code_files(
     front_end: FrontEnd,
-    store: GoldenStore,
+    replay_end: FrontEnd,
+    signals: Mapping[str, golden.GoldenSignal],
+    content: bytes,
     model: TFLiteModel,
-) -> list[Outcome]:
+    decision: DecisionSettings,
+    facts: ModelFacts,
+) -> dict[str, bytes]:
+    """Return all code of a bundle by path inside it: the installed sources, and what follows from the bundle.
+
+    Parameters
+    ----------
+    front_end, replay_end
+        Of the device, and of the golden replay (see `export.golden.golden_front_end`).
+    signals
+        The golden samples.
+    content, model
+        The int8 model, as bytes and opened.
+    decision, facts
+        Of the manifest.
+    """
+    bridge = {
+        **core_sources(),
+        **generated_headers(front_end, replay_end, signals),
+        **model_sources(content, model, decision, facts),
+    }
+    return {f"{FOLDER}/{name}": text for name, text in bridge.items()} | phone_sources()
+
+
+def code_of(bundle: OpenedBundle) -> dict[str, bytes]:
+    """Return all code of a bundle by path inside it, as this installation writes it."""
+    return code_files(
+        bundle.front_end,
+        bundle.golden.front_end,
+        bundle.golden.signals,
+        bundle.files[MODEL_FILES["int8"]],
+        bundle.models["int8"],
+        bundle.manifest.decision,
+        bundle.manifest.model,
+    )
+
+
+def is_code(name: str) -> bool:
+    """Whether a path inside a bundle is one of its code."""
+    return name.partition("/")[0] in CODE_FOLDERS
+
+
+def check_sources(bundle: OpenedBundle) -> list[Outcome]:
     """Check the model's array, the source text, and what the compiled example computes here and on an M4F.
 
     The example is compiled only where its text is what this installation would write: a bundle's own code is
-    never run.
+    never run. A bundle without code has nothing to check.
     """
-    outcomes: list[Outcome] = [_array(files)]
-    sources = _part(files, FOLDER)
-    wanted = {
-        **core_sources(),
-        **generated_headers(front_end, store.front_end, store.signals),
-        **model_sources(files[MODEL_FILES["int8"]], model, manifest.decision, manifest.model),
-    }
+    sources = {name: content for name, content in bundle.files.items() if is_code(name)}
+    if not sources:
+        return [("all", "skipped", "the bundle holds none (`mmq-tf export --slim`)")]
+    outcomes: list[Outcome] = [_array(bundle.files)]
+    wanted = code_of(bundle)
     changed = sorted(name for name in wanted if sources.get(name) != wanted[name])
     changed += sorted(set(sources) - set(wanted))
-    made_by = manifest.versions.get("mmq-tf", "unknown")
-    if changed and made_by != _own_version():
+    made_by = bundle.manifest.versions.get("mmq-tf", "unknown")
+    if changed and made_by != own_version():
         return [*outcomes, ("text", "skipped", f"written by mmq-tf {made_by}; not compiled")]
     if changed:
-        detail = f"{FOLDER}/{changed[0]} is not what mmq-tf {made_by} writes; export again."
+        detail = f"{changed[0]} is not what mmq-tf {made_by} writes; export again."
         return [*outcomes, ("text", "failed", detail)]
     outcomes.append(("text", "ok", f"{len(wanted)} files as mmq-tf {made_by} writes them"))
-    samples = _part(files, golden.FOLDER)
-    return [*outcomes, _example(wanted, samples, store), _cortex_m4f(wanted, samples, store)]
+    bridge, samples = _part(wanted, FOLDER), _part(bundle.files, golden.FOLDER)
+    return [*outcomes, _example(bridge, samples, bundle.golden), _cortex_m4f(bridge, samples, bundle.golden)]
 
 
 def _part(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
@@ -116,7 +177,8 @@ def _part(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
     return {name.removeprefix(f"{folder}/"): files[name] for name in inside}
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Return the installed version of mmq-tf."""
     try:
         return version("mmq-tf")
     except PackageNotFoundError:

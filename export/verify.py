@@ -10,18 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from export import golden
-from export.convert import check_ops
 from export.errors import ExportError
 from export.flatbuffer import count_macs, list_ops
 from export.gate import agreement
-from export.golden_store import GoldenStore, load_golden
+from export.golden_store import GoldenStore
 from export.microcontroller import MicroModel, arena_bytes
+from export.opened import OpenedBundle, open_bundle, read_files
 from export.sources import check_sources
-from firmware_bridge.device import MODEL_FILES, check_fits, read_front_end
+from firmware_bridge.device import MODEL_FILES
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.manifest import MANIFEST_NAME, Manifest
-from firmware_bridge.runtime import TFLiteModel, check_flatbuffer, check_runtime
+from firmware_bridge.runtime import check_runtime
 
 RANDOM_WINDOWS = 200
 INT8_STEPS = 6  # kernels of LiteRT, XNNPACK and TFLite Micro differ by up to six steps of the output
@@ -94,18 +94,6 @@ class VerifyReport:
         return self.checks[-1].state == "ok"
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """The checked content of a bundle."""
-
-    folder: Path
-    manifest: Manifest
-    files: dict[str, bytes]
-    front_end: FrontEnd
-    models: dict[str, TFLiteModel]
-    golden: GoldenStore
-
-
 def verify_bundle(folder: str | Path) -> VerifyReport:
     """Check a bundle folder from its digests to its decisions.
 
@@ -123,48 +111,28 @@ def verify_bundle(folder: str | Path) -> VerifyReport:
     if not report.ask("files", lambda: _read_all(folder, report, files)):
         return report
     report.ask("runtime", lambda: f"LiteRT {check_runtime()}")
-    opened: list[_Opened] = []
+    opened: list[OpenedBundle] = []
     if report.ok and report.ask("contents", lambda: _open(folder, report, files, opened)):
         _check_opened(opened[0], report)
     return report
 
 
 def _read_all(folder: Path, report: VerifyReport, files: dict[str, bytes]) -> str:
-    """Read every file of the manifest with its digest; nothing else may lie in the folder."""
-    manifest = Manifest.load(folder)
-    report.manifest = manifest
-    for name in manifest.files:
-        files[name] = manifest.read(folder, name)
-    found = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if not path.is_dir()}
-    unknown = sorted(found - set(manifest.files) - {MANIFEST_NAME})
-    if unknown:
-        raise ExportError(
-            f"{folder / unknown[0]}: the manifest does not name this file; remove it or export again."
-        )
+    report.manifest = Manifest.load(folder)
+    files |= read_files(folder, report.manifest)
     return f"{len(files)} files, every SHA-256 as exported"
 
 
-def _open(folder: Path, report: VerifyReport, files: dict[str, bytes], opened: list[_Opened]) -> str:
-    manifest = report.manifest
-    if manifest is None:
+def _open(folder: Path, report: VerifyReport, files: dict[str, bytes], opened: list[OpenedBundle]) -> str:
+    if report.manifest is None:
         raise ExportError(f"{folder}: no manifest was read.")
-    missing = sorted({*MODEL_FILES.values(), "frontend.json", "golden/golden.json"} - set(files))
-    if missing:
-        raise ExportError(f"{folder / missing[0]}: a bundle needs this file; export again.")
-    front_end = read_front_end(manifest, folder)
-    for file in MODEL_FILES.values():  # every file before any interpreter
-        check_flatbuffer(files[file], str(folder / file))
-        check_ops(files[file])
-    store = load_golden(folder, files, front_end, tuple(manifest.decision.tasks))
-    models = {name: TFLiteModel(files[file], str(folder / file)) for name, file in MODEL_FILES.items()}
-    for model in models.values():
-        check_fits(front_end, model, manifest.decision)
-    opened.append(_Opened(folder, manifest, files, front_end, models, store))
-    version = f"front end version {front_end.frontend_version}"
-    return f"{version}, {len(models)} models, {len(store.signals)} golden signals"
+    bundle = open_bundle(folder, report.manifest, files)
+    opened.append(bundle)
+    version = f"front end version {bundle.front_end.frontend_version}"
+    return f"{version}, {len(bundle.models)} models, {len(bundle.golden.signals)} golden signals"
 
 
-def _check_opened(bundle: _Opened, report: VerifyReport) -> None:
+def _check_opened(bundle: OpenedBundle, report: VerifyReport) -> None:
     content = bundle.files[MODEL_FILES["int8"]]
     report.ask("operations and size", lambda: _measure(bundle, content, report))
     report.ask("C core", lambda: _replay_core(bundle))
@@ -172,13 +140,11 @@ def _check_opened(bundle: _Opened, report: VerifyReport) -> None:
         report.ask(f"LiteRT {name}", lambda name=name: _replay_litert(bundle, name))
     if "arena_bytes" in report.numbers:
         report.ask("TFLite Micro", lambda: _replay_micro(bundle, content, report))
-    outcome = check_sources(
-        bundle.manifest, bundle.files, bundle.front_end, bundle.golden, bundle.models["int8"]
-    )
+    outcome = check_sources(bundle)
     report.checks += [Check(f"C source: {name}", state, detail) for name, state, detail in outcome]
 
 
-def _measure(bundle: _Opened, content: bytes, report: VerifyReport) -> str:
+def _measure(bundle: OpenedBundle, content: bytes, report: VerifyReport) -> str:
     facts = bundle.manifest.model
     report.ops = dict(sorted(list_ops(content).items()))
     report.numbers = {"bytes": len(content), "macs": count_macs(content)}
@@ -191,7 +157,7 @@ def _measure(bundle: _Opened, content: bytes, report: VerifyReport) -> str:
     return f"{len(content)} bytes, arena {report.numbers['arena_bytes']} bytes, {report.numbers['macs']} MACs"
 
 
-def _replay_core(bundle: _Opened) -> str:
+def _replay_core(bundle: OpenedBundle) -> str:
     store = bundle.golden
     made = golden.replay_golden(store.front_end, store.signals)
     for name, wanted in vars(store.tokens).items():
@@ -211,7 +177,7 @@ def _largest(got: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.nanmax(np.abs(got.astype(np.float64) - wanted.astype(np.float64)), initial=0.0))
 
 
-def _tolerance(bundle: _Opened, name: str, task: str) -> float:
+def _tolerance(bundle: OpenedBundle, name: str, task: str) -> float:
     if name == "float32":
         return FLOAT_TOLERANCE * max(
             1.0, float(np.abs(bundle.golden.logits["float32"][task]).max(initial=0.0))
@@ -220,7 +186,7 @@ def _tolerance(bundle: _Opened, name: str, task: str) -> float:
     return INT8_STEPS * float(scale)
 
 
-def _compare_logits(bundle: _Opened, name: str, got: dict[str, np.ndarray], who: str) -> str:
+def _compare_logits(bundle: OpenedBundle, name: str, got: dict[str, np.ndarray], who: str) -> str:
     """Compare with the golden logits of float32 or int8."""
     stored = "float32" if name == "float32" else "int8"
     worst = 0.0
@@ -236,13 +202,13 @@ def _compare_logits(bundle: _Opened, name: str, got: dict[str, np.ndarray], who:
     return f"golden logits within {worst:.2g}"
 
 
-def _replay_litert(bundle: _Opened, name: str) -> str:
+def _replay_litert(bundle: OpenedBundle, name: str) -> str:
     tokens = bundle.golden.tokens
     got = bundle.models[name].predict_many(tokens.window_features, tokens.window_presence)
     return _compare_logits(bundle, name, got, "LiteRT")
 
 
-def _replay_micro(bundle: _Opened, content: bytes, report: VerifyReport) -> str:
+def _replay_micro(bundle: OpenedBundle, content: bytes, report: VerifyReport) -> str:
     tokens, micro = bundle.golden.tokens, MicroModel(content)
     got = micro.predict_many(tokens.window_features, tokens.window_presence)
     detail = _compare_logits(bundle, "int8", got, "TFLite Micro")

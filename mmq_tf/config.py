@@ -58,10 +58,17 @@ class NormalisationConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """The network, by the name of its size."""
+    """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`)."""
 
+    name: Literal["mmqnet", "mhacl"] = "mmqnet"
     size: Literal["nano", "small", "base"] = "nano"
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    queries: tuple[Literal["modality", "category", "interference"], ...] = (
+        "modality",
+        "category",
+        "interference",
+    )
+    learned_mask: bool = True
 
 
 class MissingConfig(_Section):
@@ -133,6 +140,26 @@ class TrainingConfig(_Section):
     teacher_share: float = Field(default=0.5, ge=0, le=1)
 
 
+class PretrainingConfig(_Section):
+    """Stage 1 of ME-MHACL (`mmq-tf pretrain`), and how a training that starts from it begins.
+
+    A batch holds `seconds` moments and `pairs` offspring in each of their two groups; a share `one_sided` of
+    the pairs is shown on one side of the cut only, so that no person is in both groups. `frozen_epochs` are
+    those of ``mmq-tf train --init`` in which the encoder stays as it was pretrained.
+    """
+
+    seconds: int = Field(default=8, ge=2)
+    pairs: int = Field(default=2, ge=1)
+    one_sided: float = Field(default=1.0, ge=0, le=1)
+    temperature: float = Field(default=0.1, gt=0)
+    projection: int = Field(default=64, ge=1)
+    epochs: int = Field(default=30, ge=1)
+    steps: int = Field(default=50, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    frozen_epochs: int = Field(default=5, ge=0)
+
+
 class RunConfig(_Section):
     """One run, whole."""
 
@@ -147,6 +174,7 @@ class RunConfig(_Section):
     artefacts: ArtefactsConfig = ArtefactsConfig()
     split: SplitConfig = SplitConfig()
     training: TrainingConfig = TrainingConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
     @model_validator(mode="after")

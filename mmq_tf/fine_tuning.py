@@ -15,9 +15,8 @@ from mmq_tf.config import RunConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.folds import fit_decision
 from mmq_tf.model.mmqnet import MMQNet
-from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.streams import without_enrolment_artefacts
-from mmq_tf.training import History, Progress, fit_network, predict_logits
+from mmq_tf.training import History, Progress, fit_network, predict_logits, training_model
 from mmq_tf.windows import Stream, WindowSet, build_windows
 
 
@@ -115,7 +114,7 @@ def fine_tune(
     """
     settings = config.training.model_copy(update={"epochs": epochs, "patience": epochs})
     losses = replace(config.losses, rebuild_features=0.0, no_label=0.0, label_smoothing=0.0)
-    model = MMQTraining(net, losses)
+    model = training_model(net, losses)
     return fit_network(
         model,
         windows.train,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge.frontend import FrontEnd
+from mmq_tf.ablations import ABLATIONS
 from mmq_tf.baselines import BASELINES, Baseline
 from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.config import RunConfig
@@ -21,12 +22,11 @@ from mmq_tf.missing import hide_modalities, named_conditions
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.normalise import fit_normalisation
+from mmq_tf.pretraining.start import Start
 from mmq_tf.splits import Fold
 from mmq_tf.streams import without_enrolment_artefacts
 from mmq_tf.training import History, Progress, fit_network, new_network, predict_logits
 from mmq_tf.windows import Stream, WindowSet, build_windows, presence_by_feature
-
-MODEL_NAME = "mmqnet"
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Class probabilities [N, C] of features [N, T, F] and presence [N, T, M]."""
@@ -47,6 +47,7 @@ class FoldJob:
     folder: Path
     streams: tuple[Stream, ...]
     tensorboard: bool = False
+    start: Start | None = None
 
     @property
     def done(self) -> bool:
@@ -121,6 +122,7 @@ def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[
     """Train the network of one fold; its state file lets a broken run go on."""
     seed = network_seed(job.seed, job.index)
     model = new_network(job.config, len(job.classes), seed)
+    held = job.start.into(model.net, job.fold, job.folder.name) if job.start else None
     history = fit_network(
         model,
         windows.train,
@@ -130,6 +132,7 @@ def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[
         job.folder / "state.npz",
         on_epoch,
         tensorboard=job.folder / "tensorboard" if job.tensorboard else None,
+        before_epoch=held,
     )
     return model, history
 
@@ -168,7 +171,7 @@ def judge_network(model: MMQTraining, test: WindowSet, decision: dict[str, Any],
             predict_logits(model.net, features, presence)[task], decision["temperature"][task]
         )
 
-    return _judge(MODEL_NAME, predict, test, job)
+    return _judge(job.config.model.name, predict, test, job)
 
 
 def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
@@ -178,7 +181,7 @@ def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
     """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
-    kinds: dict[str, type[Baseline]] = {**BASELINES, **NEURAL_BASELINES}
+    kinds: dict[str, type[Baseline]] = {**BASELINES, **NEURAL_BASELINES, **ABLATIONS}
     return kinds[name]().fit_windows(
         windows.train, windows.validation, job.config, network_seed(job.seed, job.index)
     )

@@ -28,15 +28,21 @@ def fit_normalisation(
     """
     if not streams:
         raise MMQError("normalisation needs at least one training recording, got none.")
-    skip = int(round(settings.enrolment_s / token_s)) if settings.mode == "enrolment" else 0
+    enrols = settings.mode == "enrolment"
+    lengths_s = [
+        min(settings.enrolment_s, stream.limits.enrolment_s) if enrols else 0.0 for stream in streams
+    ]
+    skips = [int(round(length_s / token_s)) for length_s in lengths_s]
     values = [stream.measured_features() for stream in streams]
-    centres = np.array([_mean(value[:skip] if skip else value) for value in values])
+    centres = np.array([_mean(v[:skip] if skip else v) for v, skip in zip(values, skips, strict=True)])
     mean = _mean(centres)
     if settings.mode == "population":
         squares = [_mean((value - mean) ** 2) for value in values]
     else:
         own = np.where(np.isfinite(centres), centres, mean)
-        squares = [_mean((value[skip:] - centre) ** 2) for value, centre in zip(values, own, strict=True)]
+        squares = [
+            _mean((v[skip:] - centre) ** 2) for v, skip, centre in zip(values, skips, own, strict=True)
+        ]
     std = np.sqrt(_mean(np.array(squares)))
     std = np.where(np.isfinite(std) & (std > 1e-6), std, 1.0)
     return Normalisation(

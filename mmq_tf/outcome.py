@@ -13,7 +13,7 @@ from mmq_tf.evaluation.report import RunSummary, render_report
 from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.evaluation.summary import results_from_predictions
 from mmq_tf.files import write_text
-from mmq_tf.folds import MODEL_NAME, FoldJob
+from mmq_tf.folds import FoldJob
 from mmq_tf.runs import Run, read_fold
 
 RECIPE_NOTE = (
@@ -67,8 +67,9 @@ def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsF
         machine=machine_description(),
         rows=tuple(rows),
         notes=(
-            f"mmqnet is the size {config.model.size}; the label is {dataset.label_kind}.",
+            f"{config.model.name} is the size {config.model.size}; the label is {dataset.label_kind}.",
             RECIPE_NOTE,
+            *(member.note for member in dataset.members if member.note),
             *(f"Left out as bad: {line}" for line in run.facts.left_out.splitlines()),
         ),
     )
@@ -90,7 +91,7 @@ def _summary(run: Run, jobs: Sequence[FoldJob], results: ResultsFile, prediction
         task=task,
         results=results,
         predictions=predictions,
-        model=MODEL_NAME,
+        model=run.config.model.name,
         histories=histories,
         best_epochs={name: fact["history"]["best_epoch"] for name, fact in facts.items()},
         temperatures={

@@ -98,12 +98,15 @@ class Trial:
         The numbers the labels came from, where the person gave some, for instance ``{"valence": 7.1}``.
     stimulus : str
         What was shown, under the same name for everyone who saw it; empty where it was not the same.
+    stimulus_s : float
+        How long it had been shown when the trial begins. Not part of the text form, whose digest tells
+        whether a run's recordings are still the same.
 
     Raises
     ------
     MMQError
-        If the times are not finite and increasing, a label is not a non-empty string, or a rating is not a
-        finite number.
+        If the times are not finite and increasing, a label is not a non-empty string, a rating is not a
+        finite number, or the stimulus began after the trial.
     """
 
     start_s: float
@@ -111,6 +114,7 @@ class Trial:
     labels: Mapping[str, str]
     ratings: Mapping[str, float] = field(default_factory=dict)
     stimulus: str = ""
+    stimulus_s: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         if not (_is_number(self.start_s) and _is_number(self.stop_s) and self.stop_s > self.start_s):
@@ -130,6 +134,11 @@ class Trial:
                     f"Trial at {self.start_s:g} s: ratings must map scale names to finite numbers;"
                     f" got {scale!r}: {rating!r}."
                 )
+        if not (_is_number(self.stimulus_s) and self.stimulus_s >= 0):
+            raise MMQError(
+                f"Trial at {self.start_s:g} s: stimulus_s must be a finite number of at least 0; got"
+                f" {self.stimulus_s!r}."
+            )
         object.__setattr__(self, "labels", dict(self.labels))
         object.__setattr__(self, "ratings", {scale: float(value) for scale, value in self.ratings.items()})
 

@@ -31,6 +31,8 @@ class RunFacts:
         Whether bad recordings are left out instead of stopping the run.
     left_out
         Which were, and why; one a line.
+    init
+        The pretraining run whose encoders the networks start from, absolute; empty where there is none.
     config_sha256, streams_sha256
         Of the configuration and of every subject's token streams; empty where they are not known.
     """
@@ -40,6 +42,7 @@ class RunFacts:
     final: bool = False
     skip_bad: bool = False
     left_out: str = ""
+    init: str = ""
     config_sha256: str = ""
     streams_sha256: str = ""
 

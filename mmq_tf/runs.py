@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from mmq_tf.errors import MMQError
 from mmq_tf.files import write_text, written_whole
 from mmq_tf.folds import FoldJob, network_seed, write_model
 from mmq_tf.normalise import fit_normalisation
+from mmq_tf.pretraining.start import Start
 from mmq_tf.recording import Recording
 from mmq_tf.run_folder import FACTS_NAME, RunFacts
-from mmq_tf.splits import subject_folds
+from mmq_tf.splits import Fold, joined_folds
 from mmq_tf.streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.training import fit_network, new_network
 from mmq_tf.windows import Stream, WindowSet, build_windows, window_starts
@@ -30,6 +31,15 @@ from mmq_tf.workers import OnEpoch
 
 MODEL_FILES = ("model.keras", "frontend.json", "validation.npz")
 GATE_WINDOWS = 2000
+
+
+class FoldPlace(NamedTuple):
+    """One fold of one seed, and its folder."""
+
+    fold: Fold
+    index: int
+    seed: int
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,14 @@ class Run:
         """The data set as it lies in the run's data folder."""
         return open_dataset(self.config.data.dataset, self.data_folder)
 
+    @property
+    def start(self) -> Start | None:
+        """What the networks start from, where they do not start from nothing."""
+        if not self.facts.init:
+            return None
+        config = self.config
+        return Start(Path(self.facts.init), config.data.dataset, config.pretraining.frozen_epochs)
+
     @classmethod
     def plan(
         cls,
@@ -62,6 +80,7 @@ class Run:
         final: bool,
         force: bool,
         skip_bad: bool = False,
+        init: Path | None = None,
     ) -> Run:
         """Return a run that is to be made in `folder`; nothing is written before `begin`.
 
@@ -80,11 +99,15 @@ class Run:
                     f"{folder} already holds a run; use --resume to go on, --force to start anew, "
                     "or another --out."
                 )
-        return cls(
-            folder,
-            config,
-            RunFacts(command, str(data_folder.resolve()), final, skip_bad, config_sha256=_digest(config)),
+        facts = RunFacts(
+            command,
+            str(data_folder.resolve()),
+            final,
+            skip_bad,
+            init=str(init.resolve()) if init else "",
+            config_sha256=_digest(config.to_toml().encode()),
         )
+        return cls(folder, config, facts)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -97,7 +120,7 @@ class Run:
         """
         facts = RunFacts.read(folder)
         config = load_config(folder / "config.toml")
-        if facts.config_sha256 and facts.config_sha256 != _digest(config):
+        if facts.config_sha256 and facts.config_sha256 != _digest((folder / "config.toml").read_bytes()):
             raise MMQError(
                 f"{folder / 'config.toml'} was changed after the run began, so its folds would not belong "
                 "together; undo the change, or start a new run with that file and another --out."
@@ -128,30 +151,40 @@ class Run:
             )
         return self
 
-    def jobs(self, streams: Sequence[Stream], *, tensorboard: bool = False) -> list[FoldJob]:
-        """Return one job a fold and seed; the first seed's folders carry the fold's number alone."""
+    def fold_places(self, subjects: Sequence[str]) -> list[FoldPlace]:
+        """Return every fold of every seed; the first seed's folders carry the fold's number alone."""
         config = self.config
-        folds = subject_folds(
-            [s.subject for s in streams], config.split.folds, config.split.validation_share, 0
+        folds = joined_folds(
+            self.dataset.grouped(subjects), config.split.folds, config.split.validation_share, 0
         )
         return [
-            FoldJob(
-                config=config,
-                classes=config.classes,
-                fold=fold,
-                index=index,
-                seed=seed,
-                folder=self.folder / "folds" / (f"{index:02d}" + ("" if number == 0 else f"-seed{seed}")),
-                streams=tuple(streams),
-                tensorboard=tensorboard,
+            FoldPlace(
+                fold, index, seed, self.folder / "folds" / (f"{index:02d}" + (f"-seed{seed}" if n else ""))
             )
-            for number, seed in enumerate(config.seeds)
+            for n, seed in enumerate(config.seeds)
             for index, fold in enumerate(folds)
         ]
 
+    def jobs(self, streams: Sequence[Stream], *, tensorboard: bool = False) -> list[FoldJob]:
+        """Return one job a fold and seed."""
+        return [
+            FoldJob(
+                config=self.config,
+                classes=self.config.classes,
+                fold=place.fold,
+                index=place.index,
+                seed=place.seed,
+                folder=place.folder,
+                streams=tuple(streams),
+                tensorboard=tensorboard,
+                start=self.start,
+            )
+            for place in self.fold_places([stream.subject for stream in streams])
+        ]
 
-def _digest(config: RunConfig) -> str:
-    return hashlib.sha256(config.to_toml().encode()).hexdigest()
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _clear(folder: Path) -> None:
@@ -177,7 +210,8 @@ def check_folds(jobs: Sequence[FoldJob]) -> None:
     front_end = config.front_end.with_normalisation(normalisation)
     found: dict[str, set[str]] = {}
     for stream in streams:
-        table = window_starts(stream.trials, front_end, config.windows.stride_s, len(stream.features))
+        stride_s, tokens = config.windows.stride_s, len(stream.features)
+        table = window_starts(stream.trials, front_end, stride_s, tokens, stream.limits)
         labels = {stream.trials[trial].labels.get(config.data.task) for _, trial in table}
         found.setdefault(stream.subject, set()).update(label for label in labels if label is not None)
     for job in jobs:
@@ -222,6 +256,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     windows = build_windows(streams, front_end, config.data.task, first.classes, config.windows.stride_s)
     seed = network_seed(first.seed, len(jobs))
     model = new_network(config, len(first.classes), seed)
+    held = first.start.into(model.net, None, first.folder.name) if first.start else None
     state = run.folder / "final.npz"
     fit_network(
         model,
@@ -232,6 +267,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
         state,
         lambda epoch, m: on_epoch("all subjects", epoch, m),
         epochs=epochs,
+        before_epoch=held,
     )
     write_model(run.folder, model, front_end, _sample(windows, GATE_WINDOWS))
     state.unlink(missing_ok=True)
@@ -275,7 +311,7 @@ def write_metrics(run: Run, model_facts: dict[str, Any], rows: Sequence[dict[str
         "name": run.config.name,
         "version": __version__,
         "command": run.facts.command,
-        "model": {"size": run.config.model.size},
+        "model": {"name": run.config.model.name, "size": run.config.model.size},
         "tasks": {run.config.data.task: list(run.config.classes)},
         "data": {
             key: getattr(dataset, key)

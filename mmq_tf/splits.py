@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
+
+SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,38 @@ def subject_folds(
         )
     order = names if folds == "loso" else list(np.random.default_rng([seed, 0]).permutation(names))
     return [_fold(names, order[index::count], validation_share, seed, index) for index in range(count)]
+
+
+def joined_folds(
+    groups: Sequence[Sequence[str]], folds: int | Literal["loso"], validation_share: float, seed: int
+) -> list[Fold]:
+    """Return folds of several groups of subjects, each the union of every group's own fold of that number.
+
+    So every side of every fold has people of each group in the group's share, and a model of one group alone
+    is judged on the very people that a model of all groups is. One group gives `subject_folds`.
+
+    Parameters
+    ----------
+    groups
+        Names; nobody belongs to two of them.
+    folds, validation_share, seed
+        As for `subject_folds`.
+
+    Raises
+    ------
+    MMQError
+        If a group has too few subjects, or one subject is to be left out of several groups.
+    """
+    if folds == "loso" and len(groups) > 1:
+        raise MMQError(
+            "leaving one subject out tests people of one data set a fold, and the pooled ones are to be "
+            "judged together; give a number of folds."
+        )
+    own = [subject_folds(group, folds, validation_share, seed) for group in groups]
+    return [
+        Fold(*(tuple(sorted(chain(*(getattr(fold, side) for fold in parts)))) for side in SIDES))
+        for parts in zip(*own, strict=True)
+    ]
 
 
 def _fold(names: list[str], test: Sequence[str], validation_share: float, seed: int, index: int) -> Fold:

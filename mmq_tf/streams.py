@@ -13,6 +13,8 @@ import numpy as np
 from firmware_bridge.native import extract_tokens, whole_tokens
 from mmq_tf.artefacts import corrupt_signal
 from mmq_tf.datasets import Dataset
+from mmq_tf.datasets.base import Member
+from mmq_tf.limits import UNLIMITED
 from mmq_tf.recording import Recording
 from mmq_tf.token_cache import CLEAN, RecordingFacts, TokenSettings, has_entry, read_entry, write_entry
 from mmq_tf.windows import Corrupted, Stream
@@ -30,10 +32,13 @@ class Source:
         What the recording is made from; known without loading it.
     load : callable
         Returns the recording, whose digest is that one.
+    member : Member, optional
+        Of the data set that joins its own with others: how it is called and labelled there.
     """
 
     digest: str
     load: Callable[[], Recording]
+    member: Member | None = None
     _recording: Recording | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -45,7 +50,11 @@ class Source:
         MMQError
             If the subject is unknown or a file cannot be read.
         """
-        return cls(dataset.digest(folder, subject), lambda: dataset.load(folder, subject))
+        member = dataset.member_of(subject)
+        if member is not None:
+            dataset, folder = member.dataset, folder / member.dataset.name
+            subject = subject.removeprefix(member.prefix)
+        return cls(dataset.digest(folder, subject), lambda: dataset.load(folder, subject), member)
 
     @property
     def recording(self) -> Recording:
@@ -60,7 +69,10 @@ class Source:
         if facts is None:
             facts = RecordingFacts.of(self.recording)
             facts.write()
-        return facts
+        if self.member is None:
+            return facts
+        trials = self.member.trials(facts.trials)
+        return replace(facts, subject=self.member.prefix + facts.subject, trials=trials)
 
 
 def load_stream(source: Source, settings: TokenSettings) -> Stream:
@@ -85,6 +97,7 @@ def load_stream(source: Source, settings: TokenSettings) -> Stream:
         trials=facts.trials,
         front_end=settings.front_end,
         variants=tuple(variants),
+        limits=source.member.limits if source.member else UNLIMITED,
     )
 
 
@@ -146,13 +159,13 @@ def _make(
     tokens = extract_tokens(front_end, {name: signal}, stop_s=recording.duration_s)
     arrays = {"features": tokens.features, "presence": tokens.presence[:, 0]}
     if variant != CLEAN:
-        arrays["corrupted"] = _tokens_touched(intervals, front_end.token_s, len(tokens.features))
+        arrays["corrupted"] = tokens_touched(intervals, front_end.token_s, len(tokens.features))
     about = {"subject": recording.subject, "source": recording.source, "simulated": recording.simulated}
     write_entry(path, arrays, {**about, "modality": name})
     return arrays
 
 
-def _tokens_touched(intervals: Sequence[tuple[float, float]], token_s: float, tokens: int) -> np.ndarray:
+def tokens_touched(intervals: Sequence[tuple[float, float]], token_s: float, tokens: int) -> np.ndarray:
     """Return bool [n]: at least a tenth of the token lies inside an artefact."""
     touched = np.zeros(tokens, dtype=bool)
     edges = np.arange(tokens) * token_s
@@ -188,7 +201,7 @@ def without_enrolment_artefacts(streams: Sequence[Stream], enrolment_s: float) -
 
 
 def _clean_start(stream: Stream, variant: Corrupted, enrolment_s: float) -> Corrupted:
-    stop = int(round(enrolment_s / stream.front_end.token_s))
+    stop = int(round(min(enrolment_s, stream.limits.enrolment_s) / stream.front_end.token_s))
 
     def join(clean: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
         return np.concatenate([clean[:stop], corrupted[stop:]])

@@ -6,17 +6,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from scipy.special import softmax
 
+from mmq_tf.baselines.transformer import TransformerTraining
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import negative_log_likelihood
 from mmq_tf.evaluation.metrics import auroc
 from mmq_tf.files import written_whole
+from mmq_tf.loss_weights import LossWeights
 from mmq_tf.missing import hide_modalities, named_conditions, training_keep
+from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.recipe import Recipe
@@ -112,19 +116,37 @@ class EpochData:
         return features, presence, corrupted
 
 
-def new_network(config: Recipe, classes: int, seed: int) -> MMQTraining:
-    """Return a compiled, freshly initialised network for this configuration."""
+def new_network(config: Recipe, classes: int, seed: int) -> Any:
+    """Return a freshly initialised network for this configuration, inside its training model."""
     front_end = config.front_end
     sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
+    if config.model.name == "mhacl":
+        net = MHACL.from_size(
+            config.model.size,
+            front_end.tokens,
+            sizes,
+            {config.data.task: classes},
+            dropout=config.model.dropout,
+            seed=seed,
+        )
+        return training_model(net, config.losses)
     net = MMQNet.from_size(
         config.model.size,
         n_tokens=front_end.tokens,
         feature_sizes=sizes,
         tasks={config.data.task: classes},
         dropout=config.model.dropout,
+        queries=config.model.queries,
+        learned_mask=config.model.learned_mask,
         seed=seed,
     )
-    return MMQTraining(net, loss_weights=config.losses)
+    return training_model(net, config.losses)
+
+
+def training_model(net: Any, loss_weights: LossWeights) -> Any:
+    """Return what trains a network: an MMQ-Net with all its losses, another one on the same two views."""
+    kind = MMQTraining if isinstance(net, MMQNet) else TransformerTraining
+    return kind(net, loss_weights=loss_weights)
 
 
 def compile_network(
@@ -157,6 +179,7 @@ def fit_network(
     keep_from: int = 1,
     target: np.ndarray | None = None,
     *,
+    before_epoch: Callable[[Any, int], None] | None = None,
     run_eagerly: bool = False,
 ) -> History:
     """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
@@ -165,7 +188,8 @@ def fit_network(
     under the training's random missingness. Without validation windows exactly `epochs` are trained. After
     every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
     `callbacks` are Keras' own; epochs before `keep_from` are never the best one. `target` are soft labels
-    [N, classes] in place of the training windows' own.
+    [N, classes] in place of the training windows' own. `before_epoch` is called with the model and the epoch,
+    counted from 0.
     `run_eagerly` spares a training of few steps the seconds that tracing a step costs.
     """
     data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
@@ -173,13 +197,15 @@ def fit_network(
     model.build()
     model.optimizer.build(model.trainable_variables)
     views = None if validation is None else ValidationViews(validation, config)
-    history, best = _restore(model, state_path)
+    history, best = restore_state(model, state_path)
     limit = epochs or config.training.epochs
     callbacks = [*callbacks]
     callbacks += [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
     for epoch in range(len(history.epochs), limit):
         if views is not None and epoch - history.best_epoch >= config.training.patience:
             break
+        if before_epoch is not None:
+            before_epoch(model, epoch)
         inputs, labels = data.draw(epoch)
         logs = model.fit(
             inputs,
@@ -200,7 +226,7 @@ def fit_network(
             history.best_epoch, history.best_score = epoch + 1, score
             best = [np.array(value) for value in model.net.get_weights()]
         if state_path is not None:
-            _save(model, history, best, state_path)
+            save_state(model, history, best, state_path)
         on_epoch(epoch + 1, metrics)
     model.net.set_weights(best)
     return history
@@ -244,7 +270,8 @@ def predict_logits(net: MMQNet, features: np.ndarray, presence: np.ndarray) -> d
     return {task: np.asarray(values) for task, values in logits.items()}
 
 
-def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Path) -> None:
+def save_state(model: Any, history: History, best: list[np.ndarray], path: Path) -> None:
+    """Write everything a training needs to go on: all variables, the optimiser's, and the best weights."""
     arrays = {f"value_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     arrays |= {f"best_{i}": value for i, value in enumerate(best)}
     state = np.frombuffer(json.dumps(vars(history)).encode(), dtype=np.uint8)
@@ -252,7 +279,14 @@ def _save(model: MMQTraining, history: History, best: list[np.ndarray], path: Pa
         np.savez(temporary, allow_pickle=False, **{"state": state, **arrays})  # pyright: ignore
 
 
-def _restore(model: MMQTraining, path: Path | None) -> tuple[History, list[np.ndarray]]:
+def restore_state(model: Any, path: Path | None) -> tuple[History, list[np.ndarray]]:
+    """Read what `save_state` wrote into a model; where nothing was, the history is empty.
+
+    Raises
+    ------
+    MMQError
+        If the file is damaged.
+    """
     if path is None or not path.is_file():
         return History(), [np.array(value) for value in model.net.get_weights()]
     try:
@@ -266,5 +300,5 @@ def _restore(model: MMQTraining, path: Path | None) -> tuple[History, list[np.nd
     return history, best
 
 
-def _variables(model: MMQTraining) -> list[keras.Variable]:
+def _variables(model: Any) -> list[keras.Variable]:
     return [*model.variables, *model.optimizer.variables]

@@ -11,6 +11,7 @@ import numpy as np
 from firmware_bridge.frontend import FrontEnd
 from firmware_bridge.native import normalise_tokens
 from mmq_tf.errors import MMQError
+from mmq_tf.limits import UNLIMITED, Limits
 from mmq_tf.recipe import TokenLayout
 from mmq_tf.recording import Recording, Trial
 
@@ -42,6 +43,7 @@ class Stream:
     trials: tuple[Trial, ...]
     front_end: FrontEnd
     variants: tuple[Corrupted, ...] = ()
+    limits: Limits = UNLIMITED
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
@@ -135,21 +137,42 @@ def build_windows(
     return _concatenate(parts)
 
 
-def window_starts(trials: Sequence[Trial], front_end: FrontEnd, stride_s: float, n_tokens: int) -> np.ndarray:
-    """Return int [N, 2]: first token and trial index of each window that lies wholly inside one trial."""
-    stride = max(1, round(stride_s / front_end.token_s))
+def window_starts(
+    trials: Sequence[Trial], front_end: FrontEnd, stride_s: float, n_tokens: int, limits: Limits = UNLIMITED
+) -> np.ndarray:
+    """Return int [N, 2]: first token and trial index of each window that lies wholly inside one trial.
+
+    Where `limits` let a window read fewer than its T tokens, those it reads are its last and lie inside the
+    trial; its first token may then come before the trial, even before the recording.
+    """
+    stride = max(1, round(min(stride_s, limits.stride_s) / front_end.token_s))
     norm = front_end.normalisation
-    earliest = norm.enrolment_s if norm is not None and norm.mode == "enrolment" else 0.0
+    enrols = norm is not None and norm.mode == "enrolment"
+    earliest = min(norm.enrolment_s, limits.enrolment_s) if norm is not None and enrols else 0.0
+    read = tokens_read(front_end, limits)
     rows = []
     for index, trial in enumerate(trials):
         first = int(np.ceil(max(trial.start_s, earliest) / front_end.token_s - 1e-9))
-        last = min(int(np.floor(trial.stop_s / front_end.token_s + 1e-9)), n_tokens) - front_end.tokens
+        last = min(int(np.floor(trial.stop_s / front_end.token_s + 1e-9)), n_tokens) - read
         rows += [(start, index) for start in range(first, last + 1, stride)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return np.array(rows, dtype=np.int64).reshape(-1, 2) - [front_end.tokens - read, 0]
+
+
+def tokens_read(front_end: FrontEnd, limits: Limits) -> int:
+    """Return how many of a window's T tokens a recording with these limits fills: its last ones."""
+    return max(1, round(min(limits.window_s, front_end.window_s) / front_end.token_s))
+
+
+def with_limits(front_end: FrontEnd, limits: Limits) -> FrontEnd:
+    """Return the front end as it normalises a recording with these limits: its enrolment may be shorter."""
+    norm = front_end.normalisation
+    if norm is None or norm.enrolment_s <= limits.enrolment_s:
+        return front_end
+    return front_end.with_normalisation(norm.model_copy(update={"enrolment_s": limits.enrolment_s}))
 
 
 def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
-    table = window_starts(stream.trials, front_end, stride_s, len(stream.features))
+    table = window_starts(stream.trials, front_end, stride_s, len(stream.features), stream.limits)
     labels = [stream.trials[trial].labels.get(task) for _, trial in table]
     keep = np.array([label is not None for label in labels], dtype=bool)
     table = table[keep]
@@ -158,10 +181,17 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
         raise MMQError(
             f"subject {stream.subject}: unknown {task} labels {sorted(unknown)}, expected {classes}."
         )
-    index = table[:, :1] + np.arange(front_end.tokens)
+    index = np.maximum(table[:, :1] + np.arange(front_end.tokens), 0)
+    unread = front_end.tokens - tokens_read(front_end, stream.limits)
 
-    def gather(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return normalise_tokens(front_end, features, presence)[index]
+    def gather(tokens: np.ndarray) -> np.ndarray:
+        """Return the windows' tokens, those that are not read as absent ones: all 0."""
+        windows = tokens[index]
+        windows[:, :unread] = 0
+        return windows
+
+    def normalised(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return gather(normalise_tokens(with_limits(front_end, stream.limits), features, presence))
 
     def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
         return (
@@ -170,18 +200,18 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
 
     token_shape = (*index.shape, len(front_end.modality_names))
     return WindowSet(
-        features=gather(stream.features, stream.presence),
-        presence=stream.presence[index],
+        features=normalised(stream.features, stream.presence),
+        presence=gather(stream.presence),
         label=np.array([classes.index(label) for label in labels if label is not None], dtype=np.int8),
         subject=np.full(len(table), stream.subject),
         session=np.full(len(table), stream.session),
         trial=table[:, 1],
         start_s=table[:, 0] * front_end.token_s,
         variant_features=stack(
-            lambda v: gather(v.features, v.presence), (*index.shape, front_end.n_features), np.float32
+            lambda v: normalised(v.features, v.presence), (*index.shape, front_end.n_features), np.float32
         ),
-        variant_presence=stack(lambda v: v.presence[index], token_shape, np.bool_),
-        variant_corrupted=stack(lambda v: v.corrupted[index], token_shape, np.bool_),
+        variant_presence=stack(lambda v: gather(v.presence), token_shape, np.bool_),
+        variant_corrupted=stack(lambda v: gather(v.corrupted), token_shape, np.bool_),
     )
 
 

@@ -1,1 +1,1 @@
-"""Where samples come from: a recording replayed, later live streams."""
+"""Where samples come from: a recording replayed, live streams, boards."""

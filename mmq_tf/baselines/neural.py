@@ -1,8 +1,8 @@
 """Transformers that meet a missing sensor in the ways of the literature: what MMQ-Net must beat.
 
 Each has an MMQ-Net's width, depth, optimiser, epochs, augmentation, soft labels and validation views, and
-about as many weights; only what happens to absent tokens differs. They are not among
-`mmq_tf.baselines.BASELINES`: they take as long to train as the network itself.
+about as many weights; only what happens to absent tokens differs, and how sensors are joined. They are not
+among `mmq_tf.baselines.BASELINES`: they take as long to train as the network itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from scipy.special import softmax
 
 from mmq_tf.array_windows import ArrayLayout, PlainRecipe, plain_windows
 from mmq_tf.baselines.base import Baseline
+from mmq_tf.baselines.cross_modal import CrossModalTransformer
+from mmq_tf.baselines.memory_tokens import MemoryTraining, MemoryTransformer
 from mmq_tf.baselines.transformer import (
+    TokenTransformer,
     Transformer,
     TransformerTraining,
     mean_of_present,
@@ -45,17 +48,15 @@ class NeuralBaseline(Baseline):
     ----------
     hides : bool
         Whether tokens are hidden in training, by the same draws as for MMQ-Net.
-    masks : bool
-        Whether absent tokens are masked instead of filled.
-    fills_mean : bool
-        Whether they are filled with the mean of the training features instead of zeros.
+    network, teaching : type
+        The network, and the model that trains it.
     history : History
         Of the last training: the scores by epoch and the best one.
     """
 
     hides: ClassVar[bool] = True
-    masks: ClassVar[bool] = False
-    fills_mean: ClassVar[bool] = False
+    network: ClassVar[type[TokenTransformer]] = Transformer
+    teaching: ClassVar[type[TransformerTraining]] = TransformerTraining
     history: History
 
     def __init__(
@@ -94,21 +95,23 @@ class NeuralBaseline(Baseline):
     def _train(self, train: WindowSet, validation: WindowSet | None, recipe: Recipe, seed: int) -> None:
         recipe = self._own_recipe(recipe)
         self.task, self.layout = recipe.data.task, recipe.front_end
-        visible = presence_by_feature(train.presence, self.layout)
-        self.net: Any = Transformer(
+        self.net: Any = self.network(
             train.features.shape[1],
             {name: part.stop - part.start for name, part in self.slices.items()},
             {self.task: self.classes},
-            fill=mean_of_present(train.features, visible).tolist() if self.fills_mean else None,
-            masked=self.masks,
             dropout=recipe.model.dropout,
             seed=seed,
             **transformer_sizes(SIZES[recipe.model.size]),
+            **self._absent(train),
         )
-        model: Any = TransformerTraining(self.net, recipe.losses)  # trained by the very loop of MMQTraining
+        model: Any = self.teaching(self.net, recipe.losses)  # trained by the very loop of MMQTraining
         steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
         eager = steps <= EAGER_STEPS
         self.history = fit_network(model, train, validation, recipe, seed, state_path=None, run_eagerly=eager)
+
+    def _absent(self, train: WindowSet) -> dict[str, Any]:
+        """Return the network's own arguments: what it does about absent tokens."""
+        return {}
 
     def _own_recipe(self, recipe: Recipe) -> PlainRecipe[Any]:
         """Return the same recipe, with nothing hidden in training where the method does not do that."""
@@ -134,7 +137,10 @@ class MeanFill(NeuralBaseline):
 
     name = "mean_fill"
     hides = False
-    fills_mean = True
+
+    def _absent(self, train: WindowSet) -> dict[str, Any]:
+        visible = presence_by_feature(train.presence, self.layout)
+        return {"fill": mean_of_present(train.features, visible).tolist()}
 
 
 class ModalityDropout(NeuralBaseline):
@@ -153,10 +159,33 @@ class AttentionMask(NeuralBaseline):
     """
 
     name = "attention_mask"
-    masks = True
+
+    def _absent(self, train: WindowSet) -> dict[str, Any]:
+        return {"masked": True}
+
+
+class MemoryTokens(NeuralBaseline):
+    """ActionMAE-type, our reading: absent tokens are rebuilt with learned memory tokens, as a second task.
+
+    See `mmq_tf.baselines.memory_tokens.MemoryTransformer`; tokens are hidden in training.
+    """
+
+    name = "memory_tokens"
+    network = MemoryTransformer
+    teaching = MemoryTraining
+
+
+class CrossModal(NeuralBaseline):
+    """MulT-type, our reading: each sensor attends to each other one; absent tokens are masked.
+
+    See `mmq_tf.baselines.cross_modal.CrossModalTransformer`; tokens are hidden in training.
+    """
+
+    name = "cross_modal"
+    network = CrossModalTransformer
 
 
 NEURAL_BASELINES: Mapping[str, type[NeuralBaseline]] = {
-    kind.name: kind for kind in (ZeroFill, MeanFill, ModalityDropout, AttentionMask)
+    kind.name: kind for kind in (ZeroFill, MeanFill, ModalityDropout, AttentionMask, MemoryTokens, CrossModal)
 }
 """Every neural baseline by its name in the results."""

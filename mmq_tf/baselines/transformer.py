@@ -16,12 +16,124 @@ from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
 from mmq_tf.model.tokens import TokenEmbedding, feature_owner
 
-_NUMBERS = ("n_tokens", "feature_sizes", "tasks", "fill", "masked")
-_SIZES = ("dim", "heads", "blocks", "hidden", "dropout", "seed")
+_ARGUMENTS = ("n_tokens", "feature_sizes", "tasks", "dim", "heads", "blocks", "hidden", "dropout", "seed")
+
+
+class TokenTransformer(keras.Model):
+    """What all transformers here share: embed every token, make one vector of them, read each task's logits.
+
+    Subclasses make their blocks with `block`, build them in `build_blocks`, and say in `pool` how a window
+    becomes a vector; they may pass the read-out's width. Nothing an absent token holds may reach it.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Steps in a window, T.
+    feature_sizes : mapping of str to int
+        Number of features of each of the M modalities, in the front end's order.
+    tasks : mapping of str to int
+        Number of classes of each task.
+    dim, heads, blocks, hidden : int
+        Token width, attention heads, encoder blocks, hidden width.
+    dropout : float
+        Dropout of the encoder's hidden units in training, 0 to 1.
+    seed : int
+        Seed of the initial weights and of the dropout.
+    """
+
+    def __init__(
+        self,
+        n_tokens: int,
+        feature_sizes: Mapping[str, int],
+        tasks: Mapping[str, int],
+        *,
+        dim: int = 32,
+        heads: int = 1,
+        blocks: int = 3,
+        hidden: int = 64,
+        dropout: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.n_tokens = n_tokens
+        self.feature_sizes = dict(feature_sizes)
+        self.tasks = dict(tasks)
+        self.dim = dim
+        self.heads = heads
+        self.blocks = blocks
+        self.hidden = hidden
+        self.dropout = dropout
+        self.seed = seed
+        self.embedding = TokenEmbedding(n_tokens, feature_sizes, dim, seed=1000 * seed, name="embedding")
+        self.norm = DyT(affine=False, name="norm")
+        self.read_outs = {
+            task: keras.layers.Dense(
+                count, kernel_initializer=glorot(1000 * seed + 900), name=f"logits_{task}"
+            )
+            for task, count in self.tasks.items()
+        }
+
+    @property
+    def n_modalities(self) -> int:
+        """M."""
+        return len(self.feature_sizes)
+
+    @property
+    def n_all(self) -> int:
+        """Tokens of a window, T * M."""
+        return self.n_tokens * self.n_modalities
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of what `pool` returns."""
+        return self.dim
+
+    def block(self, index: int) -> EncoderBlock:
+        """Return the encoder block of this number, counted from 1."""
+        return EncoderBlock(
+            self.dim,
+            self.heads,
+            self.hidden,
+            dropout=self.dropout,
+            seed=1000 * self.seed + 10 * index,
+            name=f"block_{index}",
+        )
+
+    def build(self, input_shape=None):
+        """Create every weight, once; the shapes follow from the constructor's arguments."""
+        if self.embedding.built:
+            return
+        self.embedding.build((None, self.n_tokens, sum(self.feature_sizes.values())))
+        self.norm.build((None, self.n_all, self.dim))
+        self.build_blocks()
+        for read_out in self.read_outs.values():
+            read_out.build((None, self.pooled_width))
+
+    def build_blocks(self) -> None:
+        """Create the weights of the subclass."""
+        raise NotImplementedError
+
+    def pool(self, features, presence, training):
+        """Return one vector ``[B, pooled_width]`` of ``features`` and ``presence`` (floats)."""
+        raise NotImplementedError
+
+    def call(self, inputs, training=False):
+        """Return the logits ``[B, classes]`` of each task of ``features`` and ``presence`` (0 or 1)."""
+        presence = ops.cast(inputs["presence"], self.compute_dtype)
+        return self.read(self.pool(inputs["features"], presence, bool(training)))
+
+    def read(self, pooled) -> dict:
+        """Return the logits ``[B, classes]`` of each task of a vector."""
+        return {task: read_out(pooled) for task, read_out in self.read_outs.items()}
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in _ARGUMENTS}}
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class Transformer(keras.Model):
+class Transformer(TokenTransformer):
     """Embed every token, encode, take the mean over tokens, read each task's logits from it.
 
     What an absent token holds never reaches the answer. Either `fill` stands in its place and the network is
@@ -29,22 +141,12 @@ class Transformer(keras.Model):
 
     Parameters
     ----------
-    n_tokens : int
-        Steps in a window, T.
-    feature_sizes : mapping of str to int
-        Number of features of each modality, in the front end's order.
-    tasks : mapping of str to int
-        Number of classes of each task.
+    n_tokens, feature_sizes, tasks, **sizes
+        As for `TokenTransformer`.
     fill : sequence of float, optional
         What absent features are taken to be, F numbers; zeros by default.
     masked : bool
         Whether absent tokens are masked instead of filled.
-    dim, heads, blocks, hidden : int
-        Token width, attention heads, encoder blocks, hidden width.
-    dropout : float
-        Dropout of the encoder's hidden units in training, 0 to 1.
-    seed : int
-        Seed of the initial weights and of the dropout.
 
     Raises
     ------
@@ -60,62 +162,25 @@ class Transformer(keras.Model):
         *,
         fill: Sequence[float] | None = None,
         masked: bool = False,
-        dim: int = 32,
-        heads: int = 1,
-        blocks: int = 3,
-        hidden: int = 64,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs,
+        **sizes,
     ):
-        super().__init__(**kwargs)
+        super().__init__(n_tokens, feature_sizes, tasks, **sizes)
         width = sum(feature_sizes.values())
         self.fill = [0.0] * width if fill is None else [float(value) for value in fill]
         if len(self.fill) != width:
             raise MMQError(f"Transformer: `fill` must hold {width} numbers, got {len(self.fill)}.")
-        self.n_tokens = n_tokens
-        self.feature_sizes = dict(feature_sizes)
-        self.tasks = dict(tasks)
         self.masked = masked
-        self.dim = dim
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
-        self.dropout = dropout
-        self.seed = seed
-        self.embedding = TokenEmbedding(n_tokens, feature_sizes, dim, seed=1000 * seed, name="embedding")
-        self.encoder = [
-            EncoderBlock(
-                dim, heads, hidden, dropout=dropout, seed=1000 * seed + 10 * index, name=f"block_{index}"
-            )
-            for index in range(1, blocks + 1)
-        ]
-        self.norm = DyT(affine=False, name="norm")
-        self.read_outs = {
-            task: keras.layers.Dense(
-                count, kernel_initializer=glorot(1000 * seed + 900), name=f"logits_{task}"
-            )
-            for task, count in self.tasks.items()
-        }
+        self.encoder = [self.block(index) for index in range(1, self.blocks + 1)]
         self.build()
 
-    def build(self, input_shape=None):
-        """Create every weight, once; the shapes follow from the constructor's arguments."""
-        if self.embedding.built:
-            return
-        stream = (None, self.n_tokens * len(self.feature_sizes), self.dim)
-        self.embedding.build((None, self.n_tokens, sum(self.feature_sizes.values())))
-        for part in (*self.encoder, self.norm):
-            part.build(stream)
-        for read_out in self.read_outs.values():
-            read_out.build((None, self.dim))
+    def build_blocks(self) -> None:
+        """Create the encoder's weights."""
+        for part in self.encoder:
+            part.build((None, self.n_all, self.dim))
 
-    def call(self, inputs, training=False):
-        """Return the logits ``[B, classes]`` of each task of ``features`` and ``presence`` (0 or 1)."""
-        presence = ops.cast(inputs["presence"], self.compute_dtype)
-        encode = self._encode_masked if self.masked else self._encode_filled
-        pooled = encode(inputs["features"], presence, bool(training))
-        return {task: read_out(pooled) for task, read_out in self.read_outs.items()}
+    def pool(self, features, presence, training):
+        """Return the mean over encoded tokens: over all of them, or over the present ones."""
+        return (self._encode_masked if self.masked else self._encode_filled)(features, presence, training)
 
     def _encode_filled(self, features, presence, training):
         owner = ops.convert_to_tensor(feature_owner(self.feature_sizes), self.compute_dtype)
@@ -129,36 +194,35 @@ class Transformer(keras.Model):
         return ops.mean(self.norm(encoded), axis=1)
 
     def _encode_masked(self, features, presence, training):
-        n_all = self.n_tokens * len(self.feature_sizes)
-        penalty = MASK_DEPTH * (1.0 - ops.reshape(presence, (-1, 1, n_all)))
+        penalty = MASK_DEPTH * (1.0 - ops.reshape(presence, (-1, 1, self.n_all)))
         encoded = self.embedding(features, presence)
         for block in self.encoder:
             encoded = block(encoded, penalty=penalty, training=training)
-        here = ops.reshape(presence, (-1, n_all, 1))
+        here = ops.reshape(presence, (-1, self.n_all, 1))
         count = ops.maximum(ops.sum(here, axis=1), 1.0)
         return ops.sum(self.norm(encoded) * here, axis=1) / count
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in (*_NUMBERS, *_SIZES)}}
+        return {**super().get_config(), "fill": self.fill, "masked": self.masked}
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class TransformerTraining(keras.Model):
-    """Train a `Transformer` on the same two views of each window, and at the same weights, as MMQ-Net.
+    """Train a `TokenTransformer` on the same two views of each window, and at the same weights, as MMQ-Net.
 
     Inputs and labels are those of `mmq_tf.model.training_model.MMQTraining`: what is shown, and the clean
     complete window. The loss is cross-entropy on both, the only losses that need no queries.
 
     Parameters
     ----------
-    net : Transformer
+    net : TokenTransformer
         Its weights are the ones trained.
     loss_weights : LossWeights, optional
         Of these `classes`, `classes_full` and `label_smoothing` are used.
     """
 
-    def __init__(self, net: Transformer, loss_weights: LossWeights | dict | None = None, **kwargs):
+    def __init__(self, net: TokenTransformer, loss_weights: LossWeights | dict | None = None, **kwargs):
         super().__init__(**kwargs)
         self.net = net
         if isinstance(loss_weights, dict):
@@ -172,13 +236,16 @@ class TransformerTraining(keras.Model):
 
     def call(self, inputs, training=False):
         """Return the logits ``[2 B, classes]`` by task: of the shown windows, then of the complete ones."""
-        both = {
+        return self.net(self.both_views(inputs), training=bool(training))
+
+    def both_views(self, inputs) -> dict:
+        """Return the net's inputs of both views, one below the other."""
+        return {
             name: ops.concatenate(
                 [ops.cast(inputs[part], self.compute_dtype) for part in (name, f"{name}_full")], axis=0
             )
             for name in ("features", "presence")
         }
-        return self.net(both, training=bool(training))
 
     def compute_loss(self, x=None, y=None, y_pred: Any = None, sample_weight=None, training=True):
         """Return the weighted cross-entropy of both views, averaged over tasks."""

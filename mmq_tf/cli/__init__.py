@@ -15,16 +15,31 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
+_HELP = """Emotion and stress recognition on wearables that keeps working when sensors fail.
+
+\b
+mmq-tf train                         train on a SIMULATED cohort
+mmq-tf train stress-predict --data DIR
+mmq-tf prepare deap --data DIR       features into the cache, on all cores
+mmq-tf evaluate                      the newest run under missing and broken sensors
+mmq-tf export --int8                 turn the newest run into a bundle to embed
+mmq-tf verify bundles/NAME
+mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
+mmq-tf stream --pretrained wrist-stress --replay E4_FOLDER
+"""
 COMMANDS = (
     "simulate",
     "datasets",
     "prepare",
     "clean",
+    "pretrain",
     "train",
     "evaluate",
     "export",
     "verify",
     "stream",
+    "play",
+    "companion",
     "bench",
 )
 
@@ -41,21 +56,13 @@ class _LazyGroup(click.Group):
         return importlib.import_module(f"mmq_tf.cli.{cmd_name}").command
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(
+    cls=_LazyGroup, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(package_name="mmq-tf")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")
 def cli(debug: bool) -> None:
-    r"""Emotion and stress recognition on wearables that keeps working when sensors fail.
-
-    \b
-    mmq-tf train                         train on a SIMULATED cohort
-    mmq-tf train stress-predict --data DIR
-    mmq-tf prepare deap --data DIR       features into the cache, on all cores
-    mmq-tf evaluate                      the newest run under missing and broken sensors
-    mmq-tf export --int8                 turn the newest run into a bundle to embed
-    mmq-tf verify bundles/NAME
-    mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
-    """
+    """Set up logging; the commands do the rest."""
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format=_LOG_FORMAT)
 
 

@@ -22,7 +22,7 @@ from mmq_tf.folds import FoldJob, fold_windows
 from mmq_tf.model.mmqnet import SIZES
 from mmq_tf.preparing import load_prepared
 from mmq_tf.run_folder import FACTS_NAME, RunFacts
-from mmq_tf.splits import subject_folds
+from mmq_tf.splits import joined_folds
 from mmq_tf.token_cache import TokenSettings
 from mmq_tf.windows import presence_by_feature
 
@@ -140,10 +140,11 @@ def _recorded(
     done = prepare_recordings(console, name, data, settings, jobs=os.cpu_count() or 1, skip_bad=False)
     streams = load_prepared(name, data, settings, done)
     split = config.split
-    folds = subject_folds([stream.subject for stream in streams], split.folds, split.validation_share, 0)
+    dataset = open_dataset(name, data)
+    groups = dataset.grouped([stream.subject for stream in streams])
+    folds = joined_folds(groups, split.folds, split.validation_share, 0)
     job = FoldJob(config, config.classes, folds[0], 0, config.seeds[0], Path(), tuple(streams))
     train = fold_windows(job).train
-    dataset = open_dataset(name, data)
     subjects = len({stream.subject for stream in streams})
     return (
         (train.features, train.presence, train.label.astype(np.int64)),

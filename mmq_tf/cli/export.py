@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf import pretrained
+from mmq_tf.cli._bundle import pretrained_option
 from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
+from mmq_tf.cli._golden_source import read_arrays, read_golden
 from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import newest_run
 
@@ -28,6 +31,7 @@ Examples
   mmq-tf export runs/final --max-drop 0.2 --golden DIR/S02
   mmq-tf export runs/final --int8 --prune 0.5        half of the larger kernels' weights 0: a smaller download
   mmq-tf export runs/final --int8 --qat --epochs 5   trained on with rounded weights and activations
+  mmq-tf export --pretrained wrist-stress            the model that comes with mmq-tf, with its C sources
 """
 
 
@@ -68,7 +72,11 @@ Examples
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write size and score here (.json, with .md)."
 )
+@click.option("--slim", is_flag=True, help="Leave out the code, which can be written later, and the report.")
+@pretrained_option("Write the bundle of a model that comes with mmq-tf, with all of its code.")
+@click.pass_context
 def command(
+    context: click.Context,
     run: Path | None,
     int8: bool,
     out: Path | None,
@@ -80,6 +88,8 @@ def command(
     epochs: int | None,
     data: Path | None,
     results: Path | None,
+    slim: bool,
+    pretrained_name: str | None,
 ) -> None:
     """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
 
@@ -87,6 +97,9 @@ def command(
     With --prune or --qat the network is first trained on, on the run's own training subjects, and judged
     against the run's own float network.
     """
+    if pretrained_name is not None:
+        _refuse_others(context)
+        return _write_pretrained(pretrained_name, out or Path("bundles") / pretrained_name)
     if not (prune or qat) and (epochs or data):
         raise click.UsageError("--epochs and --data belong to --prune and --qat; give one of these too.")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -96,7 +109,7 @@ def command(
     run = run or newest_run()
     out = out or Path("bundles") / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
     wish = Smaller(epochs or DEFAULT_EPOCHS, prune, qat) if prune or qat else None
-    manifest = export_run(run, out, fold, max_drop, golden, console, wish, data)
+    manifest = export_run(run, out, fold, max_drop, golden, console, wish, data, slim=slim)
     facts = manifest.model
     console.print(
         f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes "
@@ -123,8 +136,12 @@ def export_run(
     console: Console,
     wish: Smaller | None = None,
     data: Path | None = None,
+    *,
+    slim: bool = False,
 ) -> Any:
     """Read a run folder, make its network smaller where that is wished, and write its bundle.
+
+    A slim one lacks the code, which `export.complete` can add, and the run's report.
 
     Returns
     -------
@@ -152,7 +169,8 @@ def export_run(
         front_end = FrontEnd.load(source / "frontend.json")
         shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
         net, decision, tuned, reference = _load_net(source / "model.keras"), facts["decision"], None, None
-        windows, signals = _read_windows(source / "validation.npz"), _golden_signals(run, golden)
+        windows = _read_windows(source / "validation.npz")
+        signals, origin = read_golden(run, golden)
         if wish is not None:
             known = TuningData.of_run(run, facts, front_end, data, console)
             reference = deployed_model(_load_net(source / "model.keras"), *shape)
@@ -165,13 +183,32 @@ def export_run(
                 decision=decision,
                 validation=windows,
                 golden_signals=signals,
+                golden_origin=origin,
                 card_facts=facts,
-                report_html=_read_report(run / "report.html"),
+                code=not slim,
+                report_html=None if slim else _read_report(run / "report.html"),
                 max_drop=max_drop,
                 fine_tuning=tuned,
                 reference=reference,
                 on_gate=lambda rows: _show_gate(rows, max_drop, console),
             )
+
+
+def _refuse_others(context: click.Context) -> None:
+    """Refuse what belongs to a run: a pretrained bundle is written as it is."""
+    for name in context.params.keys() - {"pretrained_name", "out", "int8"}:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--pretrained goes with --out only; leave out {name.replace('_', '-')}.")
+
+
+def _write_pretrained(name: str, out: Path) -> None:
+    from mmq_tf.native_output import quiet_native
+
+    with quiet_native():
+        from export.complete import complete_bundle
+
+        manifest = complete_bundle(pretrained.path(name), out)
+    click.echo(f"{len(manifest.files)} files in {out}\nnext: mmq-tf verify {out}")
 
 
 def _fold_folder(run: Path, fold: int) -> Path:
@@ -223,48 +260,15 @@ def _load_net(path: Path) -> Any:
         raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            return {name: saved[name] for name in saved.files}
-    except FileNotFoundError as error:
-        raise MMQError(f"{path}: no such file; train again.") from error
-    except Exception as error:  # a broken zip raises many kinds
-        raise MMQError(f"{path}: cannot be read as arrays ({error}); train again.") from error
-
-
 def _read_windows(path: Path) -> Any:
     from export.bundle import Windows
 
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path)
     missing = [name for name in ("features", "presence", "labels") if name not in arrays]
     if missing:
         raise MMQError(f"{path}: expected the array {missing[0]!r}, found none; train again.")
     labels = arrays["labels"]
     return Windows(arrays["features"], arrays["presence"], labels[:, None] if labels.ndim == 1 else labels)
-
-
-def _golden_signals(run: Path, recording: Path | None) -> dict[str, Any]:
-    from export.golden import GoldenSignal
-
-    if recording is not None:
-        from mmq_tf.datasets import open_recording
-
-        return dict(open_recording(recording).signals)
-    path = run / "golden.npz"
-    if not path.is_file():
-        raise MMQError(f"{path}: no such file; name a recording for the golden vectors with --golden FOLDER.")
-    arrays = _read_arrays(path)
-    names = [key.removesuffix("_samples") for key in arrays if key.endswith("_samples")]
-    try:
-        return {
-            name: GoldenSignal(
-                arrays[f"{name}_samples"], float(arrays[f"{name}_rate"]), float(arrays[f"{name}_start"])
-            )
-            for name in names
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise MMQError(f"{path}: expected rate and start of every signal ({error}); train again.") from error
 
 
 def _read_report(path: Path) -> str | None:

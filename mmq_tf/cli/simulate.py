@@ -41,6 +41,11 @@ Examples
 @click.option(
     "--layout", type=click.Choice(sorted(LAYOUTS)), help="Write the files of this data set's publication."
 )
+@click.option(
+    "--locked",
+    is_flag=True,
+    help="With --layout deap: a video stirs everyone alike, second by second, beside each one's own rhythm.",
+)
 @click.option("--whole", is_flag=True, help="With --layout: as long as published.  [default: shortened]")
 @click.option("--force", is_flag=True, help="Replace a simulated cohort that is there.")
 @click.pass_context
@@ -53,6 +58,7 @@ def command(
     modalities: str,
     clean: bool,
     layout: str | None,
+    locked: bool,
     whole: bool,
     force: bool,
 ) -> None:
@@ -66,7 +72,16 @@ def command(
         from mmq_tf.datasets.layouts.cohort import write_layout
 
         with _progress(subjects) as on_subject:
-            write_layout(layout, out, subjects, seed, short=not whole, replace=force, on_subject=on_subject)
+            write_layout(
+                layout,
+                out,
+                subjects,
+                seed,
+                short=not whole,
+                locked=locked,
+                replace=force,
+                on_subject=on_subject,
+            )
         click.echo(f"SIMULATED cohort of {subjects} in the layout of {layout} (seed {seed}) in {out}")
         return
     names = tuple(name.strip() for name in modalities.split(","))
@@ -78,7 +93,7 @@ def command(
 
 def _check_options(context: click.Context, layout: str | None) -> None:
     """Refuse options that the wanted kind of cohort would ignore."""
-    ignored = ("minutes", "modalities", "clean") if layout else ("whole",)
+    ignored = ("minutes", "modalities", "clean") if layout else ("whole", "locked")
     for name in ignored:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             why = "cannot be given with --layout" if layout else "goes with --layout only"

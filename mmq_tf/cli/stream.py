@@ -1,4 +1,4 @@
-"""`mmq-tf stream`: a recording replayed through the device, one line a decision."""
+"""`mmq-tf stream`: a recording, or live sensors, through the device, one line a decision."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from mmq_tf.cli._bundle import takes_bundle
+from mmq_tf.cli._live import Live, takes_live
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording
 
@@ -21,22 +23,25 @@ CHUNK_S = 1.0
 _EPILOG = """
 \b
 Examples
+  mmq-tf stream --pretrained wrist-stress --replay E4_FOLDER
   mmq-tf stream bundles/watch --replay DIR/S02
   mmq-tf stream bundles/watch --replay DIR/S02 --drop ppg@600-900 --drop eda@900-end
   mmq-tf stream bundles/watch --replay cohort/P003 --speed 10
   mmq-tf stream bundles/watch --replay DIR/S02 --json | your-program
+  mmq-tf stream bundles/watch --lsl
+  mmq-tf stream bundles/board --brainflow CYTON_BOARD,serial_port=/dev/ttyUSB0
 """
 
 
 @click.command(name="stream", epilog=_EPILOG)
-@click.argument("bundle", type=click.Path(path_type=Path))
+@takes_bundle
 @click.option(
     "--replay",
     "recording",
     type=click.Path(path_type=Path),
-    required=True,
     help="E4 export, recording folder, XDF, a file MNE reads, ...",
 )
+@takes_live
 @click.option(
     "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Silence a sensor, in s; repeatable."
 )
@@ -52,38 +57,57 @@ Examples
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
-    bundle: Path, recording: Path, drops: tuple[str, ...], speed: float, every: int, model: Any, as_json: bool
+    bundle: Path,
+    recording: Path | None,
+    live: Live | None,
+    drops: tuple[str, ...],
+    speed: float,
+    every: int,
+    model: Any,
+    as_json: bool,
 ) -> None:
-    """Push the raw samples of a recording through BUNDLE as on a wearable; print its decisions.
+    """Push the raw samples of a recording, or of live sensors, through BUNDLE; print its decisions.
 
     A line says when, which class with which probability, and what share of each sensor was used; an
-    abstention says why.
+    abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as markers.
     """
     from firmware_bridge.device import Device
-    from firmware_bridge.sources.replay import Drop, check_replay, select
-    from mmq_tf.datasets import open_recording
     from mmq_tf.native_output import quiet_native
 
-    if not math.isfinite(speed):
-        raise MMQError(f"--speed: expected a finite number from 0, got {speed}.")
-    wanted = [Drop.parse(text) for text in drops]
+    if (recording is None) == (live is None):
+        raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
     with quiet_native():
         device = Device.from_bundle(bundle, model)
-    worn = open_recording(recording)
-    signals = select(device.front_end, worn.signals)
-    check_replay(signals, CHUNK_S, wanted)
-    show = _Json(device, worn) if as_json else _Text(device, worn)
+    show_as = _Json if as_json else _Text
     try:
-        show.start()
-        for index, decision in enumerate(decisions(device, signals, wanted, speed)):
-            show.decision(decision, shown=index % every == 0)
-        show.end()
+        if live:
+            live.run(device, show_as, every)
+        else:
+            _replay(device, recording, drops, speed, show_as, every)
     except KeyboardInterrupt:
         click.echo("stopped.", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
         sys.stdout = None  # type: ignore[assignment]
         sys.exit(0)
+
+
+def _replay(device: Any, recording: Any, drops: Any, speed: float, show_as: Any, every: int) -> None:
+    """Push a recording through the device."""
+    from firmware_bridge.sources.replay import Drop, check_replay, select
+    from mmq_tf.datasets import open_recording
+
+    if not math.isfinite(speed):
+        raise MMQError(f"--speed: expected a finite number from 0, got {speed}.")
+    wanted = [Drop.parse(text) for text in drops]
+    worn = open_recording(recording)
+    signals = select(device.front_end, worn.signals)
+    check_replay(signals, CHUNK_S, wanted)
+    show = show_as(device, worn)
+    show.start()
+    for index, decision in enumerate(decisions(device, signals, wanted, speed)):
+        show.decision(decision, shown=index % every == 0)
+    show.end()
 
 
 def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:
@@ -97,6 +121,11 @@ def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[A
         for modality, samples, time_s in chunks:
             yield from device.push(modality, samples, time_s)
         yield from device.advance(now_s - device.front_end.grace_s)
+
+
+def decision_line(decision: Any, simulated: bool) -> str:
+    """Return a decision as one line of JSON."""
+    return json.dumps({**asdict(decision), "classes": decision.classes, "simulated": simulated})
 
 
 @dataclass
@@ -113,8 +142,7 @@ class _Json:
         """Print one decision."""
         if shown:
             simulated = self.recording.simulated or self.device.manifest.simulated
-            content = {**asdict(decision), "classes": decision.classes, "simulated": simulated}
-            click.echo(json.dumps(content))
+            click.echo(decision_line(decision, simulated))
 
     def end(self) -> None:
         """Print nothing."""

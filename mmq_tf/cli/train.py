@@ -35,6 +35,7 @@ Examples
   mmq-tf train stress-predict --data DIR --loso           one subject left out a fold
   mmq-tf train eegmat --data DIR --folds 5 --seed 0 --seed 1 --seed 2
   mmq-tf train my.toml --data DIR --set training.epochs=20 --final
+  mmq-tf train deap --data DIR --model mhacl --init encoders/deap     after: mmq-tf pretrain deap --data DIR
   mmq-tf train --resume                                   go on with the newest unfinished run
 """
 
@@ -49,6 +50,13 @@ Examples
     "--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Seed; repeat it for several."
 )
 @click.option("--folds", type=click.IntRange(min=2), help="Number of folds of subjects.")
+@click.option("--model", type=click.Choice(["mmqnet", "mhacl"]), help="Network.  [default: mmqnet]")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the encoders of this folder that `mmq-tf pretrain` made.",
+)
 @click.option("--loso", is_flag=True, help="Leave one subject out a fold.")
 @click.option(
     "--final", is_flag=True, help="Then train on all subjects, for the folds' median epoch, to export that."
@@ -72,6 +80,8 @@ def command(
     overrides: tuple[str, ...],
     seeds: tuple[int, ...],
     folds: int | None,
+    model: str | None,
+    init: Path | None,
     loso: bool,
     final: bool,
     workers: int | None,
@@ -82,26 +92,24 @@ def command(
     skip_bad: bool,
     tensorboard: bool,
 ) -> None:
-    """Train MMQ-Net and every baseline on CONFIG: a preset's name or a TOML file.
+    """Train MMQ-Net, or --model mhacl, and every baseline on CONFIG: a preset's name or a TOML file.
 
-    Presets: simulated (the default), stress-predict, eegmat, wesad, wesad-chest, wesad-wrist-with-chest,
-    deap, mahnob-hci, case. Subjects are kept apart; epoch and calibration are chosen on validation subjects;
-    each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
+    Presets: simulated (the default), stress-predict, eegmat, pooled, wesad, wesad-chest,
+    wesad-wrist-with-chest, deap, mahnob-hci, case. Subjects are kept apart; epoch and calibration are chosen
+    on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
     """
-    if loso and folds:
-        raise click.UsageError("--loso and --folds exclude each other.")
-    if resume and (config or data or overrides or seeds or folds or loso or force or skip_bad):
+    if resume and (
+        config or data or overrides or seeds or folds or model or init or loso or force or skip_bad
+    ):
         raise click.UsageError(
             "--resume goes on with a run as it was started: beside it only --out, --final, --jobs, --results "
             "and --tensorboard may be given."
         )
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
-    changes = [*overrides]
-    changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
-    changes += [f"split.folds={folds}"] if folds else []
-    changes += ['split.folds="loso"'] if loso else []
-    settings = None if resume else _checked_config(config, data, changes)
+    changes = config_changes(overrides, seeds, folds, loso=loso)
+    changes += [f'model.name="{model}"'] if model else []
+    settings = None if resume else checked_config(config, data, changes)
     one_thread_a_worker()
     from mmq_tf.native_output import quiet_native
 
@@ -112,14 +120,14 @@ def command(
     if settings is None:
         run = Run.open(out or newest_unfinished_run())
     else:
-        run = _new_run(settings, data, out, console, final=final, force=force, skip_bad=skip_bad)
+        run = new_run(settings, data, out, console, final=final, force=force, skip_bad=skip_bad, init=init)
         if config is None:
             console.print(
                 "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
                 "--data DIR (or another preset, or your own TOML file)."
             )
     workers = workers or os.cpu_count() or 1
-    run, jobs = _begin(run, console, workers, tensorboard=tensorboard)
+    run, jobs = begin_run(run, console, workers, tensorboard=tensorboard)
     try:
         train_run(run, jobs, console, final=final or run.facts.final, workers=workers)
     except KeyboardInterrupt:
@@ -140,7 +148,20 @@ def one_thread_a_worker() -> None:
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
-def _checked_config(source: str | None, data: Path | None, changes: Sequence[str]) -> RunConfig:
+def config_changes(
+    overrides: Sequence[str], seeds: Sequence[int], folds: int | None, *, loso: bool
+) -> list[str]:
+    """Return what the options change in a configuration, as ``--set`` writes it."""
+    if loso and folds:
+        raise click.UsageError("--loso and --folds exclude each other.")
+    changes = [*overrides]
+    changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
+    changes += [f"split.folds={folds}"] if folds else []
+    changes += ['split.folds="loso"'] if loso else []
+    return changes
+
+
+def checked_config(source: str | None, data: Path | None, changes: Sequence[str]) -> RunConfig:
     """Return the configuration; what is wrong with it is said before anything slow is loaded."""
     from mmq_tf.config import load_config
 
@@ -152,27 +173,42 @@ def _checked_config(source: str | None, data: Path | None, changes: Sequence[str
     return config
 
 
-def _new_run(
+def new_run(
     config: RunConfig,
     data: Path | None,
     out: Path | None,
     console: Console,
     *,
     final: bool,
-    force: bool,
-    skip_bad: bool,
+    force: bool = False,
+    skip_bad: bool = False,
+    init: Path | None = None,
 ) -> Run:
+    """Plan a run in `out` (by default a new folder), after making the cohort that no --data stands for."""
+    from mmq_tf.pretraining.start import check_start
     from mmq_tf.runs import Run
 
+    if init is not None:
+        check_start(init)
     out = out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     command = shlex.join(["mmq-tf", *sys.argv[1:]])
-    run = Run.plan(out, config, command, data or DEFAULT_COHORT, final=final, force=force, skip_bad=skip_bad)
+    run = Run.plan(
+        out,
+        config,
+        command,
+        data or DEFAULT_COHORT,
+        final=final,
+        force=force,
+        skip_bad=skip_bad,
+        init=init,
+    )
     if data is None:
-        _make_default_cohort(console)
+        make_default_cohort(console)
     return run
 
 
-def _make_default_cohort(console: Console) -> None:
+def make_default_cohort(console: Console) -> None:
+    """Simulate the cohort that is used where no data are given, unless it is there."""
     from mmq_tf.cli.simulate import DEFAULT_SUBJECTS
     from mmq_tf.datasets.simulated import write_cohort
     from mmq_tf.datasets.simulator import Settings
@@ -182,7 +218,9 @@ def _make_default_cohort(console: Console) -> None:
         write_cohort(DEFAULT_COHORT, DEFAULT_SUBJECTS, Settings())
 
 
-def _begin(run: Run, console: Console, workers: int, *, tensorboard: bool) -> tuple[Run, list[FoldJob]]:
+def begin_run(
+    run: Run, console: Console, workers: int, *, tensorboard: bool = False
+) -> tuple[Run, list[FoldJob]]:
     """Load and check everything first, so that what cannot be trained leaves no run folder."""
     from mmq_tf.datasets.manifest.dataset import check_classes
     from mmq_tf.runs import check_folds

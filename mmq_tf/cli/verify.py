@@ -11,12 +11,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmq_tf.cli._bundle import takes_bundle
+
 _STYLE = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 
 
-@click.command(name="verify")
-@click.argument("bundle", type=click.Path(path_type=Path))
+_EPILOG = """
+\b
+Examples
+  mmq-tf verify bundles/watch
+  mmq-tf verify --pretrained wrist-stress
+"""
+
+
+@click.command(name="verify", epilog=_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+@takes_bundle
 def command(bundle: Path, as_json: bool) -> None:
     """Check BUNDLE: digests, golden samples through the C core and LiteRT, the model through TFLite Micro.
 

@@ -13,6 +13,7 @@ from mmq_tf.datasets.eegmat import EEGMAT
 from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
 from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
 from mmq_tf.datasets.opening import open_recording
+from mmq_tf.datasets.pooled import POOLED
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.datasets.wesad import WESAD, WESAD_CHEST
@@ -31,6 +32,7 @@ DATASETS: dict[str, Dataset] = {
         MAHNOB_HCI,
         WESAD,
         WESAD_CHEST,
+        POOLED,
     )
 }
 """Every data set by name."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmq_tf.datasets.digests import source_digest
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import Recording
+from mmq_tf.limits import UNLIMITED, Limits
+from mmq_tf.recording import Recording, Trial
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,50 @@ class Published:
     signals: Mapping[str, tuple[int, float]]
     trials: tuple[int, int]
     ratings: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the data sets that another one joins; see `mmq_tf.datasets.pooled`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its people are named ``dataset-subject`` in the joined one.
+    task, joint_task : str
+        Its task, and what that is called where it is joined.
+    classes : dict of str to str
+        The joint class of each of its own; a trial without such a label has none.
+    limits : Limits
+        What its protocol allows where a run would take more.
+    """
+
+    dataset: Dataset
+    task: str
+    joint_task: str
+    classes: Mapping[str, str]
+    limits: Limits = UNLIMITED
+
+    @property
+    def prefix(self) -> str:
+        """What its subjects' names begin with in the joined data set."""
+        return f"{self.dataset.name}-"
+
+    @property
+    def note(self) -> str:
+        """Its limits in words; empty where it has none."""
+        words = {"enrolment_s": "enrol", "window_s": "a window", "stride_s": "the stride between windows"}
+        found = {name: getattr(self.limits, name) for name in words}
+        said = ", ".join(f"{words[name]} {value:g} s" for name, value in found.items() if value < math.inf)
+        return f"{self.dataset.name}: at most {said}." if said else ""
+
+    def trials(self, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+        """Return its trials with their labels in the words of the joint task alone."""
+        return tuple(replace(trial, labels=self._labels(trial), ratings={}) for trial in trials)
+
+    def _labels(self, trial: Trial) -> dict[str, str]:
+        joint = self.classes.get(trial.labels.get(self.task, ""))
+        return {} if joint is None else {self.joint_task: joint}
 
 
 @dataclass(frozen=True)
@@ -68,6 +114,8 @@ class Dataset:
         True where no person was measured.
     stimulus_locked : bool
         True where several people met the same stimulus at the same second (Meiosis needs that).
+    members : tuple of Member
+        The data sets that this one joins; empty for one of its own.
     notes : tuple of str
         What a user must know about these files.
     """
@@ -87,6 +135,7 @@ class Dataset:
     published: Published | None = None
     simulated: bool = False
     stimulus_locked: bool = False
+    members: tuple[Member, ...] = ()
     notes: tuple[str, ...] = ()
 
     def subjects(self, folder: Path | str) -> list[str]:
@@ -112,6 +161,18 @@ class Dataset:
         """
         root = existing_folder(folder, self.name)
         return source_digest(f"{self.name} {self.format_version} {subject}", self.source_files(root, subject))
+
+    def member_of(self, subject: str) -> Member | None:
+        """Return the joined data set that a subject belongs to; None where nothing is joined."""
+        return next((member for member in self.members if subject.startswith(member.prefix)), None)
+
+    def grouped(self, subjects: Sequence[str]) -> list[list[str]]:
+        """Return subjects by the joined data set they belong to: whom folds should spread evenly."""
+        groups: dict[str, list[str]] = {}
+        for subject in subjects:
+            member = self.member_of(subject)
+            groups.setdefault(member.dataset.name if member else "", []).append(subject)
+        return list(groups.values())
 
     def load(self, folder: Path | str, subject: str) -> Recording:
         """One subject's recording; `simulated` where the folder says so.

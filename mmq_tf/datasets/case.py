@@ -228,6 +228,7 @@ CASE = Dataset(
     list_subjects=partial(_list_subjects, INTERPOLATED),
     source_files=partial(_source_files, INTERPOLATED),
     load_subject=partial(_load_subject, INTERPOLATED),
+    format_version=2,
     published=Published(
         subjects=tuple(f"sub_{number}" for number in range(1, 31)),
         signals={modality: (3 if modality == "emg" else 1, RATE_HZ) for modality in MODALITIES},

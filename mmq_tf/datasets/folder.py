@@ -43,6 +43,7 @@ class TrialFile(_Strict):
     labels: dict[str, str]
     ratings: dict[str, float] = {}
     stimulus: str = ""
+    stimulus_s: float = 0.0
 
 
 class IntervalFile(_Strict):

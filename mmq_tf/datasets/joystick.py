@@ -43,7 +43,7 @@ def trials_of_ratings(
     -------
     tuple of Trial
         Runs of whole seconds, counted from time 0, that lie in one scored clip and have the same class in
-        every task; `ratings` are means over the run.
+        every task; `ratings` are means over the run, `stimulus` is the clip.
 
     Examples
     --------
@@ -66,6 +66,7 @@ def trials_of_ratings(
     second, shown, high = second[first][kept], shown[kept], means > MIDDLE
     if not second.size:
         return ()
+    clip_start_s = {number: float(time_s[np.argmax(clip == number)]) for number in np.unique(shown).tolist()}
     cut = (np.diff(second) != 1) | (np.diff(shown) != 0) | np.diff(high, axis=1).any(0)
     begins = np.concatenate([[0], np.flatnonzero(cut) + 1])
     ends = np.concatenate([begins[1:], [len(second)]])
@@ -75,6 +76,8 @@ def trials_of_ratings(
             float((second[end - 1] + 1) * BIN_S),
             {task: CLASSES[int(high[i, begin])] for i, task in enumerate(ratings)},
             {task: float(means[i, begin:end].mean()) for i, task in enumerate(ratings)},
+            f"clip {shown[begin]}",
+            float(second[begin] * BIN_S) - clip_start_s[int(shown[begin])],
         )
         for begin, end in zip(begins, ends, strict=True)
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.sensor_words import WORDS
+from firmware_bridge.units import UNITS, front_end_unit, unit_factor
 from mmq_tf.datasets.conductance import conductance_us
-from mmq_tf.datasets.units import front_end_unit, unit_factor
-from mmq_tf.datasets.xdf import UNITS, WORDS
 from mmq_tf.errors import MMQError
 
 IGNORE = "ignore"
@@ -91,7 +91,7 @@ def short_name(name: str) -> str:
 
 
 def in_front_end_unit(path: Path, channel: Channel, modality: str, samples: np.ndarray) -> np.ndarray:
-    """Bring one channel's float32 samples to the unit of `mmq_tf.datasets.units.front_end_unit`.
+    """Bring one channel's float32 samples to the unit of `firmware_bridge.units.front_end_unit`.
 
     Raises
     ------

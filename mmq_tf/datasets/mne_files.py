@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.units import front_end_unit
 from mmq_tf.datasets.digests import source_digest
 from mmq_tf.datasets.mne_channels import IGNORE, Channel, in_front_end_unit, modality_of, short_name
 from mmq_tf.datasets.mne_open import Mark, Opened, open_with_mne
-from mmq_tf.datasets.units import front_end_unit
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
 

@@ -7,8 +7,8 @@
 3. the stream's type;
 4. a word of the stream's name.
 
-Words known are those of `WORDS`. Two streams of one modality are refused until one is named in `modalities`;
-a stream that means nothing here is left out with a warning.
+Words known are those of `firmware_bridge.sensor_words`. Two streams of one modality are refused until one is
+named in `modalities`; a stream that means nothing here is left out with a warning.
 
 **Time.** pyxdf brings all streams to the recorder's clock and evens out the jitter of their stamps, between
 breaks of over 0.25 s or 1.5 samples. Then each stream is put on a grid at its nominal rate by the nearest
@@ -22,7 +22,6 @@ marker, the last one until the end. Where markers come as ``rest start`` and ``r
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,51 +29,17 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.sensor_words import rows_by_modality
+from firmware_bridge.sources.timeline import BREAK_S, RATE_TOLERANCE
+from firmware_bridge.units import UNITS, front_end_unit, unit_factor
 from mmq_tf.datasets.digests import source_digest
 from mmq_tf.datasets.files.xdf_chunks import STRINGS, Channel, Stream, check_xdf
 from mmq_tf.datasets.markers import trials_of_markers
 from mmq_tf.datasets.uniform import MAX_GAP_PERIODS, nearest_samples, take_samples
-from mmq_tf.datasets.units import front_end_unit, unit_factor
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
 
 logger = logging.getLogger(__name__)
-
-WORDS = {
-    **{name: name for name in MODALITIES},
-    "ekg": "ecg",
-    "bvp": "ppg",
-    "pleth": "ppg",
-    "plethysmograph": "ppg",
-    "gsr": "eda",
-    "electrodermal": "eda",
-    "respiration": "resp",
-    "rsp": "resp",
-    "breathing": "resp",
-    "temperature": "temp",
-    "skt": "temp",
-    "accelerometer": "acc",
-    "acceleration": "acc",
-}
-UNITS = {
-    "microvolts": "uV",
-    "microvolt": "uV",
-    "millivolts": "mV",
-    "millivolt": "mV",
-    "volts": "V",
-    "volt": "V",
-    "microsiemens": "uS",
-    "siemens": "S",
-    "celsius": "degC",
-    "deg c": "degC",
-    "uv": "uV",
-    "mv": "mV",
-    "us": "uS",
-}
-"""Other spellings of units (XDF itself recommends "microvolts"), in small letters, by their symbols."""
-
-BREAK_S = 0.25
-RATE_TOLERANCE = 0.02
 
 
 def load_xdf(
@@ -163,24 +128,10 @@ def _chosen(
 
 
 def _rows_by_modality(stream: Stream, modalities: dict[str, str | None]) -> dict[str, list[int]]:
-    everything = list(range(len(stream.channels)))
     if stream.name in modalities:
         modality = modalities[stream.name]
-        return {modality: everything} if modality else {}
-    by_type: dict[str, list[int]] = {}
-    for row, channel in enumerate(stream.channels):
-        modality = _word(channel.type)
-        if modality:
-            by_type.setdefault(modality, []).append(row)
-    if by_type:
-        return by_type
-    modality = _word(stream.type) or _word(stream.name)
-    return {modality: everything} if modality else {}
-
-
-def _word(text: str) -> str | None:
-    """Return the modality that a word of `text` means."""
-    return next((WORDS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS), None)
+        return {modality: list(range(len(stream.channels)))} if modality else {}
+    return rows_by_modality([channel.type for channel in stream.channels], stream.type, stream.name)
 
 
 def _marker_stream(path: Path, streams: list[Stream], name: str | None) -> Stream | None:

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.ticker import MaxNLocator
 
 from mmq_tf.evaluation.metrics import ece, reliability_bins
 from mmq_tf.evaluation.results import ResultsFile
@@ -50,12 +50,19 @@ STYLE: Any = {
 }
 
 
-def as_data_uri(figure: Figure) -> str:
-    """Render a figure as an SVG in a ``data:`` address, to stand in an ``<img>`` without any other file."""
-    buffer = io.BytesIO()
+def as_svg(figure: Figure, stamps: Sequence[str] = ()) -> str:
+    """Render a figure as SVG; stamps such as SIMULATED stand above it, for where it is shown alone."""
+    buffer = io.StringIO()
     with matplotlib.rc_context(STYLE):
+        if stamps:
+            figure.text(1.0, 1.02, " ".join(stamps), ha="right", va="bottom", color=WARM, weight="bold")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def as_data_uri(svg: str) -> str:
+    """Turn an SVG into a ``data:`` address, to stand in an ``<img>`` without any other file."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
@@ -65,7 +72,8 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
     return figure, list(axes[0])
 
 
-def _named(metric: str) -> str:
+def named(metric: str) -> str:
+    """Return a metric's name as readers know it."""
     return (
         metric.replace("_", " ")
         .replace("auroc", "AUROC")
@@ -115,35 +123,8 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
         axes.grid(axis="y", visible=False)
         for edge in range(1, len(conditions)):
             axes.axhline(edge - 0.5, color=GRID, lw=1)
-        axes.set_xlabel(f"{_named(metric)}, mean and 95 % interval over subjects")
+        axes.set_xlabel(f"{named(metric)}, mean and 95 % interval over subjects")
         axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handletextpad=0.3)
-    return figure
-
-
-def subject_figure(
-    model_scores: np.ndarray, other_scores: np.ndarray, model: str, other: str, metric: str = "auroc"
-) -> Figure:
-    """Draw each subject as a point: the other method's score across, the model's up. Both ``[subjects]``."""
-    known = ~(np.isnan(model_scores) | np.isnan(other_scores))
-    x, y = other_scores[known], model_scores[known]
-    figure, (axes,) = _figure(4.4, 4.2)
-    with matplotlib.rc_context(STYLE):
-        low = float(np.floor(10 * min([1.0, *x, *y]) - 0.2) / 10)
-        axes.plot([low, 1.02], [low, 1.02], color=MUTED, lw=1, ls=(0, (4, 3)))
-        for which, colour, text in (
-            (y >= x, ACCENT, f"{model} at least as good"),
-            (y < x, WARM, f"{other} better"),
-        ):
-            label = f"{text}: {int(which.sum())}"
-            axes.scatter(x[which], y[which], s=42, color=colour, alpha=0.8, edgecolors="white", label=label)
-        axes.set_xlim(low, 1.02)
-        axes.set_ylim(low, 1.02)
-        axes.set_aspect("equal")
-        axes.xaxis.set_major_locator(MultipleLocator(0.1 if low < 0.75 else 0.05))
-        axes.yaxis.set_major_locator(MultipleLocator(0.1 if low < 0.75 else 0.05))
-        axes.set_xlabel(f"{other}: {_named(metric)} of a subject")
-        axes.set_ylabel(f"{model}: {_named(metric)} of a subject")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), handletextpad=0.2)
     return figure
 
 
@@ -176,27 +157,6 @@ def reliability_figure(labels: np.ndarray, stages: Mapping[str, np.ndarray]) -> 
     return figure
 
 
-def confusion_figure(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix: of each true class, the share said to be each class."""
-    size = len(classes)
-    counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, (axes,) = _figure(1.9 + 0.8 * size, 1.3 + 0.75 * size)
-    with matplotlib.rc_context(STYLE):
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for i in range(size):
-            for j in range(size):
-                text = f"{100 * share[i, j]:.0f} %\n{counts[i, j]:,}"
-                axes.text(j, i, text, ha="center", va="center", color="white" if share[i, j] > 0.55 else INK)
-        axes.set_xticks(range(size), classes, color=INK)
-        axes.set_yticks(range(size), classes, color=INK)
-        axes.set_xlabel("said")
-        axes.set_ylabel("true")
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
-    return figure
-
-
 def curves_figure(
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     best_epochs: Mapping[str, int],
@@ -225,7 +185,7 @@ def curves_figure(
                     )
             if best_epochs and any(keys[-1] in curves for curves in histories.values()):
                 panel.plot([], [], "o", ms=3.5, color=WARM, label="epoch kept")
-            panel.set_title(_named(title))
+            panel.set_title(named(title))
             panel.set_xlabel("epoch")
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.legend(loc="best")

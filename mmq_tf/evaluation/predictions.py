@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -171,8 +171,14 @@ def _text_rows(predictions: Predictions, rows: slice) -> Iterator[tuple]:
     return zip(*columns, strict=True)
 
 
-def read_predictions(path: str | Path) -> Predictions:
+def read_predictions(path: str | Path, *, first: str | None = None) -> Predictions:
     """Read and check a file of `write_predictions`.
+
+    Parameters
+    ----------
+    path : path
+    first : str, optional
+        Read only the rows of this condition that the file begins with; the rest is not looked at.
 
     Raises
     ------
@@ -184,8 +190,9 @@ def read_predictions(path: str | Path) -> Predictions:
         with open(path, encoding="utf-8", newline="") as file:
             table = csv.reader(file)
             classes = _classes(path, next(table, []))
+            wanted = table if first is None else takewhile(lambda row: row[1:2] == [first], table)
             parts, line = [], 2
-            while rows := list(islice(table, _ROWS_AT_ONCE)):
+            while rows := list(islice(wanted, _ROWS_AT_ONCE)):
                 parts.append(_parse(path, classes, rows, line))
                 line += len(rows)
     except OSError as error:

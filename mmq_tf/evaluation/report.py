@@ -10,6 +10,7 @@ from mmq_tf.errors import MMQError
 from mmq_tf.evaluation import figures
 from mmq_tf.evaluation.calibration import undo_temperature
 from mmq_tf.evaluation.pages import html_environment
+from mmq_tf.evaluation.person_figures import Duel, confusion_counts, confusion_figure, subject_figure
 from mmq_tf.evaluation.predictions import Predictions
 from mmq_tf.evaluation.results import ResultsFile, format_cell
 from mmq_tf.evaluation.statistics import Comparison
@@ -220,23 +221,23 @@ def _best(results: ResultsFile, condition: str, metric: str, sign: int) -> float
 def _figures(run: RunSummary, scores: SubjectTable, tree: str | None, rows: np.ndarray) -> dict[str, str]:
     """Draw what the run has data for; name -> ``data:`` address."""
     chosen = run.predictions.select(rows)
+    said = chosen.probabilities.argmax(axis=1)
+    counts = confusion_counts(chosen.label, said, len(run.predictions.classes))
     drawn = {
         "conditions": figures.conditions_figure(run.results, run.model),
         "reliability": figures.reliability_figure(chosen.label, _stages(run, chosen)),
-        "confusion": figures.confusion_figure(
-            chosen.label, chosen.probabilities.argmax(axis=1), run.predictions.classes
-        ),
+        "confusion": confusion_figure({FULL: counts}, run.predictions.classes),
     }
     if tree is not None and (tree, FULL) in scores.pairs:
         ours, theirs = (scores.of(method, FULL, "auroc") for method in (run.model, tree))
-        drawn["subjects"] = figures.subject_figure(ours, theirs, run.model, tree)
+        drawn["subjects"] = subject_figure([Duel(FULL, run.model, tree, ours, theirs, scores.subjects)])
     if run.histories:
         keys = dict.fromkeys(key for curves in run.histories.values() for key in curves)
         others = [key for key in keys if key.startswith("val_") and key != "val_loss"]
         drawn["curves"] = figures.curves_figure(run.histories, run.best_epochs, others[:2])
     if np.size(run.presence_share):
         drawn["presence"] = figures.presence_figure(run.presence_share, run.presence_subjects, run.modalities)
-    return {name: figures.as_data_uri(figure) for name, figure in drawn.items()}
+    return {name: figures.as_data_uri(figures.as_svg(figure)) for name, figure in drawn.items()}
 
 
 def _stages(run: RunSummary, chosen: Predictions) -> dict[str, np.ndarray]:

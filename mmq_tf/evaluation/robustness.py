@@ -50,7 +50,7 @@ def area_comparisons(sweep: Sweep, reference: str, metric: str) -> dict[str, lis
     found = {}
     for protocol in MASKED:
         if sweep.levels(protocol):
-            areas = {m: _over_seeds(area_under(sweep, m, protocol, metric)) for m in sweep.methods}
+            areas = {m: over_seeds(area_under(sweep, m, protocol, metric)) for m in sweep.methods}
             found[protocol] = compare(areas, reference)
     return found
 
@@ -83,7 +83,15 @@ def sweep_rows(
         (FRONT_END, condition, metric, values[np.newaxis])
         for (condition, metric), values in artefact_shares(artefacts).items()
     ]
-    return _rows(quantities) + _tests(sweep, reference) + _pooled_calibration(sweep, temperatures, reference)
+    calibration = _pooled_calibration(sweep, temperatures, reference)
+    return quantity_rows(quantities) + _tests(sweep, reference) + calibration
+
+
+def null_rows(sweep: Sweep) -> list[ResultRow]:
+    """Compute the rows of the methods whose labels were moved: they were judged with all sensors only."""
+    return quantity_rows(
+        [(m, FULL, metric, sweep.scores(m, FULL, metric)) for m in sweep.methods for metric in METRICS]
+    )
 
 
 def _lost(sweep: Sweep) -> list[Quantity]:
@@ -161,12 +169,12 @@ def artefact_shares(artefacts: Sequence[Mapping[str, object]]) -> dict[tuple[str
     return found
 
 
-def _rows(quantities: Sequence[Quantity]) -> list[ResultRow]:
+def quantity_rows(quantities: Sequence[Quantity]) -> list[ResultRow]:
     """Make rows of means over seeds of means over subjects, with intervals over subjects."""
     subjects = max((values.shape[1] for *_, values in quantities), default=0)
     flat = np.full((len(quantities), subjects), np.nan)
     for row, (*_, values) in zip(flat, quantities, strict=True):
-        row[: values.shape[1]] = _over_seeds(values)
+        row[: values.shape[1]] = over_seeds(values)
     bounds = bootstrap_intervals(flat)
     return [
         ResultRow(
@@ -266,7 +274,7 @@ def _pooled_ece(
         return np.abs(counts @ sums).sum(axis=1) / (counts @ sizes)
 
 
-def _over_seeds(values: np.ndarray) -> np.ndarray:
+def over_seeds(values: np.ndarray) -> np.ndarray:
     """Mean over the first axis of what is not NaN; NaN where nothing is."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +16,25 @@ import numpy as np
 
 import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
 from mmq_tf import __version__
+from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
 from mmq_tf.config import ArtefactsConfig, RunConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.calibration import apply_temperature
 from mmq_tf.evaluation.masks import shared_masks
-from mmq_tf.evaluation.predictions import Predictions, write_predictions
+from mmq_tf.evaluation.predictions import Predictions
+from mmq_tf.evaluation.sweep_scores import FULL, write_scored
 from mmq_tf.files import write_text
-from mmq_tf.folds import MODEL_NAME, FoldJob, Predict, View, fit_baseline, fold_windows, judge_views
+from mmq_tf.folds import (
+    FoldJob,
+    FoldWindows,
+    Predict,
+    View,
+    calibrate,
+    fit_baseline,
+    fold_windows,
+    judge_views,
+    train_fold,
+)
 from mmq_tf.missing import hide_modalities
 from mmq_tf.protocols import (
     ARTEFACT_SHARE,
@@ -61,6 +74,7 @@ def evaluation_jobs(
     folder: Path,
     protocols: Sequence[str],
     baselines: Sequence[str],
+    nulls: Sequence[str] = (),
 ) -> list[SweepJob]:
     """Return one job for each fold and seed of a finished run.
 
@@ -77,6 +91,8 @@ def evaluation_jobs(
         Some of `PROTOCOLS`.
     baselines
         Which are fitted again and judged beside the network.
+    nulls
+        Which of these, or the network, are also fitted to moved labels, by `shifted_name`.
     """
     clean = jobs[0].streams
     noisy = [
@@ -96,6 +112,7 @@ def evaluation_jobs(
             folder,
             tuple(protocols),
             tuple(baselines),
+            tuple(nulls),
         )
         for job in jobs
     ]
@@ -112,6 +129,7 @@ class SweepJob:
     folder: Path
     protocols: tuple[str, ...]
     baselines: tuple[str, ...]
+    nulls: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,49 +137,96 @@ class SweepJob:
         return self.fold.name
 
     @property
-    def predictions_path(self) -> Path:
-        """The fold's predictions under every condition."""
-        return self.folder / "folds" / f"{self.fold.folder.name}.csv"
+    def network(self) -> str:
+        """What the network is called."""
+        return self.fold.config.model.name
 
     @property
-    def facts_path(self) -> Path:
-        """What the fold says about itself; written last."""
-        return self.predictions_path.with_suffix(".json")
-
-    @cached_property
-    def key(self) -> str:
-        """Digest of what decides the fold's predictions: another one, and they are made again."""
-        model = hashlib.sha256((self.fold.folder / "model.keras").read_bytes()).hexdigest()
-        parts = [__version__, model, *self.baselines, *self.protocols, str(MASK_SEED), str(SNR_DB)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def methods(self) -> tuple[str, ...]:
+        """The network first, then the baselines."""
+        return (self.network, *self.baselines)
 
     @property
     def done(self) -> bool:
-        """Whether the predictions are there, of this network and these protocols."""
-        try:
-            known = json.loads(self.facts_path.read_text("utf-8"))["key"]
-            return known == self.key and self.predictions_path.is_file()
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        """Whether the predictions of every method are there, of this network and these protocols."""
+        return all(self._has(method) for method in (*self.methods, *self.nulls))
+
+    def predictions_path(self, method: str) -> Path:
+        """Return where a method's predictions under every condition lie."""
+        return self.folder / "folds" / self.fold.folder.name / f"{method}.csv"
+
+    def artefact_facts(self) -> list[dict[str, Any]]:
+        """Return what protocol E did to the fold's test tokens; see `artefact_facts`."""
+        return json.loads(self._facts_path(self.network).read_text("utf-8"))["artefacts"]
 
     def run(self, on_epoch: Progress) -> None:
-        """Predict with every method and write the fold's two files; `on_epoch` counts methods."""
+        """Predict with every method that is not there yet; `on_epoch` counts them.
+
+        Each method's files are written as soon as it is done, so that a stop costs no more than the
+        method at work, and a method asked for later costs no more than itself.
+        """
         windows = fold_windows(self.fold)
         test, job = windows.test, self.fold
         masks = shared_masks(
             self.folder / "masks" / f"{job.index:02d}.npz", test, job.config.front_end.token_s, MASK_SEED
         )
-        parts = judge_views(MODEL_NAME, _calibrated_network(job), test, job, self._views(test, masks))
-        on_epoch(1, {})
-        for count, name in enumerate(self.baselines, start=2):
-            predict = fit_baseline(name, windows, job).predict_proba
-            parts += judge_views(name, predict, test, job, self._views(test, masks))
+        for count, method in enumerate((*self.methods, *self.nulls), start=1):
+            if not self._has(method):
+                parts = self._judge(method, windows, masks)
+                write_scored(self.predictions_path(method), Predictions.concatenate(parts))
+                facts: dict[str, Any] = {"key": self._key(method)}
+                if method == self.network:
+                    facts["artefacts"] = artefact_facts(test, job) if "E" in self.protocols else []
+                write_text(self._facts_path(method), json.dumps(facts, indent=1))
             on_epoch(count, {})
-        write_predictions(self.predictions_path, Predictions.concatenate(parts))
-        facts = {"key": self.key, "artefacts": artefact_facts(test, job) if "E" in self.protocols else []}
-        write_text(self.facts_path, json.dumps(facts, indent=1))
 
-    def _views(self, test: WindowSet, masks: dict[str, np.ndarray]) -> Iterator[View]:
+    def _judge(self, method: str, windows: FoldWindows, masks: dict[str, np.ndarray]) -> list[Predictions]:
+        """Return a method's predictions under every condition; of one with moved labels, with all sensors."""
+        job, test = self.fold, windows.test
+        if is_shifted(method):
+            sides = (windows.train, windows.validation, test)
+            train, validation, test = (shift_labels(side, job.seed) for side in sides)
+            moved = FoldWindows(windows.front_end, train, validation, test)
+            views: Iterable[View] = [(FULL, test.features, test.presence)]
+            return judge_views(method, self._shifted_predictor(method, moved), test, job, views)
+        if method == self.network:
+            predict = calibrated(load_network(job.folder), read_fold(job.folder)["decision"], job)
+        else:
+            predict = fit_baseline(method, windows, job).predict_proba
+        return judge_views(method, predict, test, job, self.views(test, masks))
+
+    def _shifted_predictor(self, method: str, windows: FoldWindows) -> Predict:
+        """Fit a method, or train the network as in the run, on windows of moved labels."""
+        base = unshifted_name(method)
+        if base != self.network:
+            return fit_baseline(base, windows, self.fold).predict_proba
+        job = replace(self.fold, folder=self.folder / method / self.fold.folder.name)
+        model, _ = train_fold(job, windows, lambda epoch, metrics: None)
+        predict = calibrated(model.net, calibrate(model, windows.validation, job), job)
+        shutil.rmtree(job.folder, ignore_errors=True)  # its state lets a stopped training go on
+        return predict
+
+    def _facts_path(self, method: str) -> Path:
+        """Return where a method says what its predictions were made of; written last."""
+        return self.predictions_path(method).with_suffix(".json")
+
+    @cached_property
+    def _network_digest(self) -> str:
+        return hashlib.sha256((self.fold.folder / "model.keras").read_bytes()).hexdigest()
+
+    def _key(self, method: str) -> str:
+        """Digest of what decides a method's predictions: another one, and they are made again."""
+        parts = [__version__, self._network_digest, method, *self.protocols, str(MASK_SEED), str(SNR_DB)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _has(self, method: str) -> bool:
+        try:
+            known = json.loads(self._facts_path(method).read_text("utf-8"))["key"]
+            return known == self._key(method) and self.predictions_path(method).is_file()
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def views(self, test: WindowSet, masks: dict[str, np.ndarray]) -> Iterator[View]:
         """Yield each condition with the features and presence of the test windows."""
         config = self.fold.config
         names = config.front_end.modality_names
@@ -182,16 +247,26 @@ class SweepJob:
                 yield condition_name("E", snr), features, presence
 
 
-def _calibrated_network(job: FoldJob) -> Predict:
-    """Return the fold's network with its temperature, as `mmq_tf.folds.judge_network` uses it."""
-    task = job.config.data.task
-    path = job.folder / "model.keras"
-    temperature = read_fold(job.folder)["decision"]["temperature"][task]
+def load_network(folder: Path) -> Any:
+    """Return the network of a fold's folder.
+
+    Raises
+    ------
+    MMQError
+        If it cannot be loaded.
+    """
+    path = folder / "model.keras"
     try:
-        net: Any = keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False)
     except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
+
+
+def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
+    """Return a network with its temperature, as `mmq_tf.folds.judge_network` uses it."""
+    task = job.config.data.task
+    temperature = decision["temperature"][task]
 
     def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         return apply_temperature(predict_logits(net, features, presence)[task], temperature)

@@ -1,4 +1,4 @@
-"""Figures of `mmq-tf evaluate`: missing curves, sensor subsets, risk against coverage."""
+"""Figures of `mmq-tf evaluate`: missing curves, and accuracy against coverage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MultipleLocator
 
-from mmq_tf.evaluation.figures import ACCENT, GRID, INK, METHOD_STYLE, MUTED, STYLE
+from mmq_tf.evaluation.figures import ACCENT, METHOD_STYLE, MUTED, STYLE
 from mmq_tf.evaluation.results import ResultsFile
 from mmq_tf.evaluation.risk_coverage import COVERAGES
 from mmq_tf.evaluation.statistics import bootstrap_intervals
@@ -39,7 +39,7 @@ def method_styles(methods: Sequence[str], model: str) -> dict[str, tuple[str, st
 
 
 def missing_figure(results: ResultsFile, levels: Levels, methods: Sequence[str], model: str) -> Figure:
-    """Draw AUROC and macro-F1 of every method against the level of each protocol, with intervals."""
+    """Draw AUROC and macro-F1 of every method against each protocol's level, with the model's interval."""
     panels = [protocol for protocol in PANELS if levels.get(protocol)]
     metrics = {"auroc": "AUROC", "macro_f1": "macro-F1"}
     styles = method_styles(methods, model)
@@ -83,7 +83,8 @@ def _curve(
         return
     x, mean, low, high = np.array(known, dtype=np.float64).T
     strong = style[0] == ACCENT
-    axis.fill_between(x, low, high, color=style[0], alpha=0.2 if strong else 0.07, lw=0, zorder=order)
+    if strong:  # a band each would hide what is drawn first
+        axis.fill_between(x, low, high, color=style[0], alpha=0.2, lw=0, zorder=order)
     axis.plot(
         x,
         mean,
@@ -105,72 +106,6 @@ def _level_axis(axis: Axes, protocol: str, levels: Mapping[float, str]) -> None:
     else:
         axis.xaxis.set_major_locator(MultipleLocator(0.2))
         axis.set_xlabel("share hidden")
-
-
-def subsets_figure(
-    results: ResultsFile,
-    subsets: Mapping[str, tuple[str, ...]],
-    sensors: Sequence[str],
-    methods: Sequence[str],
-) -> Figure:
-    """Draw AUROC of a few methods for every subset of sensors, best first, above a matrix of dots.
-
-    Parameters
-    ----------
-    results : ResultsFile
-    subsets : mapping
-        Condition -> the sensors that stay.
-    sensors : sequence of str
-    methods : sequence of str
-        The model first: the subsets stand in the order of its AUROC.
-    """
-    means = {c: _means(results, c, methods) for c in subsets}
-    shown = sorted((c for c in subsets if means[c][0] is not None), key=lambda c: -(means[c][0] or 0.0))
-    places = np.arange(len(shown))
-    styles = method_styles(methods, methods[0])
-    width = 0.76 / len(methods)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(
-            figsize=(max(5.0, 2.4 + (0.2 + 0.16 * len(methods)) * len(shown)), 3.3 + 0.27 * len(sensors))
-        )
-        figure.set_layout_engine("constrained")
-        bars, dots = figure.subplots(2, 1, sharex=True, height_ratios=[3.0, 0.27 * len(sensors) + 0.1])
-        for order, method in enumerate(methods):
-            rows = [results.row(method, condition, "auroc") for condition in shown]
-            height = np.array([np.nan if r is None or r.mean is None else r.mean for r in rows])
-            low = np.array([np.nan if r is None or r.low is None else r.low for r in rows])
-            high = np.array([np.nan if r is None or r.high is None else r.high for r in rows])
-            at = places + (order - (len(methods) - 1) / 2) * width
-            bars.bar(
-                at, height - 0.5, width * 0.94, bottom=0.5, color=styles[method][0], label=method, alpha=0.9
-            )
-            bars.vlines(at, low, high, color=INK, lw=0.9)
-        bars.set_ylabel("AUROC, mean over subjects")
-        bars.grid(axis="x", visible=False)
-        bars.tick_params(axis="x", length=0)
-        bars.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
-        _dots(dots, [subsets[condition] for condition in shown], sensors)
-    return figure
-
-
-def _means(results: ResultsFile, condition: str, methods: Sequence[str]) -> list[float | None]:
-    rows = [results.row(method, condition, "auroc") for method in methods]
-    return [None if row is None else row.mean for row in rows]
-
-
-def _dots(axis: Axes, kept: Sequence[tuple[str, ...]], sensors: Sequence[str]) -> None:
-    for place, subset in enumerate(kept):
-        rows = [row for row, sensor in enumerate(sensors) if sensor in subset]
-        axis.plot([place, place], [min(rows), max(rows)], color=INK, lw=1.4, zorder=2)
-        axis.scatter([place] * len(sensors), range(len(sensors)), s=44, color=GRID, zorder=1)
-        axis.scatter([place] * len(rows), rows, s=44, color=INK, zorder=3)
-    axis.set_yticks(range(len(sensors)), list(sensors), color=INK)
-    axis.set_ylim(len(sensors) - 0.5, -0.5)
-    axis.set_xticks([])
-    axis.grid(visible=False)
-    axis.tick_params(length=0)
-    for side in axis.spines.values():
-        side.set_visible(False)
 
 
 def coverage_figure(curves: Mapping[str, np.ndarray], model: str) -> Figure:

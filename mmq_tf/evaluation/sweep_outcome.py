@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from mmq_tf.ablations import ABLATIONS
+from mmq_tf.baselines.label_shift import LEAST_SHIFT_S
+from mmq_tf.evaluation.artefact_stretch import artefact_stretch
+from mmq_tf.evaluation.person_figures import confusion_counts
+from mmq_tf.evaluation.predictions import read_predictions
+from mmq_tf.evaluation.provenance import provenance
 from mmq_tf.evaluation.results import ResultsFile, write_results
-from mmq_tf.evaluation.robustness import FRONT_END, sweep_rows
+from mmq_tf.evaluation.robustness import FRONT_END, null_rows, sweep_rows
 from mmq_tf.evaluation.sweep import SweepJob
-from mmq_tf.evaluation.sweep_report import SweepSummary, render_sweep
+from mmq_tf.evaluation.sweep_plots import draw_sweep, write_plots
+from mmq_tf.evaluation.sweep_report import render_sweep
 from mmq_tf.evaluation.sweep_scores import read_sweep
+from mmq_tf.evaluation.sweep_summary import SweepSummary, shown_conditions
 from mmq_tf.files import write_text
-from mmq_tf.folds import MODEL_NAME
 from mmq_tf.outcome import results_file
 from mmq_tf.protocols import ARTEFACT_SHARE, MASK_SEED, artefact_seed
 from mmq_tf.runs import Run, read_fold
 
 
-def conclude(run: Run, jobs: Sequence[SweepJob], folder: Path, command: str) -> ResultsFile:
-    """Write `results.json` and `.md` and `report.html` of a sweep whose folds are done; return the table."""
-    sweep = read_sweep(job.predictions_path for job in jobs)
-    task = run.config.data.task
+def conclude(
+    run: Run, jobs: Sequence[SweepJob], folder: Path, command: str, plots: Path | None = None
+) -> ResultsFile:
+    """Write the table, the report and its figures of a sweep whose folds are done; return the table.
+
+    The figures go to `plots` too, if given. Ablations have a table of their own
+    (`mmq_tf.evaluation.ablation_outcome`) and do not count here.
+    """
+    methods = [method for method in jobs[0].methods if method not in ABLATIONS]
+    sweep = read_sweep(job.predictions_path(method) for job in jobs for method in methods)
+    task, network = run.config.data.task, run.config.model.name
     temperatures = {
         (job.fold.seed, job.fold.index): read_fold(job.fold.folder)["decision"]["temperature"][task]
         for job in jobs
     }
-    artefacts = [fact for job in jobs for fact in json.loads(job.facts_path.read_text("utf-8"))["artefacts"]]
-    rows = sweep_rows(sweep, temperatures, artefacts, MODEL_NAME)
+    artefacts = [fact for job in jobs for fact in job.artefact_facts()]
+    rows = sweep_rows(sweep, temperatures, artefacts, network)
+    if jobs[0].nulls:
+        rows += null_rows(read_sweep(job.predictions_path(null) for job in jobs for null in job.nulls))
     trained = results_file(run, rows, len(sweep.table.subjects))
     results = trained.model_copy(
         update={
             "name": f"{run.config.name}-missing",
             "command": command,
             "notes": (
-                *_notes(run, jobs[0].protocols),
+                *_notes(run, jobs[0].protocols, jobs[0].nulls),
                 f"Trained by: {run.facts.command}",
                 *trained.notes,
             ),
@@ -47,18 +64,39 @@ def conclude(run: Run, jobs: Sequence[SweepJob], folder: Path, command: str) -> 
         task=task,
         results=results,
         sweep=sweep,
-        model=MODEL_NAME,
+        model=network,
         temperatures=temperatures,
         modalities=run.config.front_end.modality_names,
+        confusions=_confusions(jobs, shown_conditions(results, network, run.config.front_end.modality_names)),
+        stretch=artefact_stretch(run, jobs[0].fold),
+        provenance=provenance(run, folder / "masks", command),
         attribution=f"{dataset.attribution} Licence: {dataset.licence}.",
         config_text=run.config.to_toml(),
     )
-    write_text(folder / "report.html", render_sweep(page))
+    drawn = draw_sweep(page)
+    for place in (folder / "figures", plots):
+        if place is not None:
+            write_plots(place, drawn)
+    write_text(folder / "report.html", render_sweep(page, drawn))
     return results
 
 
-def _notes(run: Run, protocols: Sequence[str]) -> list[str]:
+def _confusions(jobs: Sequence[SweepJob], conditions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Count the network's test windows by true class and class said, under each condition, int ``[K, K]``."""
+    counts: dict[str, np.ndarray] = {}
+    for job in jobs:
+        found = read_predictions(job.predictions_path(job.network))
+        said = found.probabilities.argmax(axis=1)
+        for condition in conditions:
+            here = found.condition == condition
+            new = confusion_counts(found.label[here], said[here], len(found.classes))
+            counts[condition] = counts.get(condition, 0) + new
+    return counts
+
+
+def _notes(run: Run, protocols: Sequence[str], nulls: Sequence[str]) -> list[str]:
     """Say what the conditions and metrics of the table mean."""
+    network = run.config.model.name
     notes = [
         f"Masks were drawn once (seed {MASK_SEED}), are stored with the evaluation, and are the same for "
         "every method and training seed; what one level hides is hidden at every higher one. The share is of "
@@ -67,8 +105,15 @@ def _notes(run: Run, protocols: Sequence[str]) -> list[str]:
     if any(protocol in protocols for protocol in "ABC"):
         notes.append(
             "area_*: area under the curve from full to the last level, divided by that level. lost_*: full "
-            f"minus the level. area_*_{MODEL_NAME}_gains: {MODEL_NAME}'s area minus the method's; "
+            f"minus the level. area_*_{network}_gains: {network}'s area minus the method's; "
             "area_*_p_holm: Wilcoxon signed-rank over subjects, Holm-corrected within the protocol."
+        )
+    if nulls:
+        notes.append(
+            f"{', '.join(nulls)}: fitted and judged on labels that were rotated in time within each session, "
+            f"by {LEAST_SHIFT_S / 60:g} minutes or more (a sixth of a short session), anew for each seed. "
+            "Chance is what is expected where classes alternate; more means that time in the session alone "
+            "tells something or, where a class fills one block, that labels never land where they stood."
         )
     if "E" in protocols:
         seed = run.config.seeds[0]

@@ -3,75 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from mmq_tf.baselines import BoostedDropout
-from mmq_tf.evaluation import figures, sweep_figures
+from mmq_tf.baselines.label_shift import is_shifted
+from mmq_tf.evaluation.figures import as_data_uri
 from mmq_tf.evaluation.pages import html_environment
-from mmq_tf.evaluation.report import best_tree, format_p
+from mmq_tf.evaluation.report import format_p
 from mmq_tf.evaluation.results import ResultsFile, format_cell
-from mmq_tf.evaluation.robustness import (
-    CURVE_METRICS,
-    FRONT_END,
-    area_comparisons,
-    calibration_stages,
-    coverage_curves,
-)
+from mmq_tf.evaluation.robustness import CURVE_METRICS, FRONT_END, area_comparisons
 from mmq_tf.evaluation.statistics import Comparison
-from mmq_tf.evaluation.sweep_scores import FULL, Sweep
-from mmq_tf.protocols import MASKED, PROTOCOLS, kept_sensors
+from mmq_tf.evaluation.sweep_plots import Plot
+from mmq_tf.evaluation.sweep_scores import FULL
+from mmq_tf.evaluation.sweep_summary import SweepSummary, hardest_gap
+from mmq_tf.protocols import MASKED, kept_sensors
 
-GUESSES = ("majority", "stratified")
 TITLES = {"auroc": "AUROC", "macro_f1": "Macro-F1"}
 
 
-@dataclass(frozen=True)
-class SweepSummary:
-    """All the page is made of.
-
-    Attributes
-    ----------
-    title, task : str
-        The data set's title, and the task judged.
-    results : ResultsFile
-    sweep : Sweep
-        What `results` was computed from.
-    model : str
-        The method the page is about.
-    temperatures : mapping
-        (seed, fold) -> the calibration temperature of the model.
-    modalities : sequence of str
-    attribution, config_text : str
-        Source and licence of the data; the run's configuration.
-    """
-
-    title: str
-    task: str
-    results: ResultsFile
-    sweep: Sweep
-    model: str
-    temperatures: Mapping[tuple[int, int], float]
-    modalities: Sequence[str]
-    attribution: str
-    config_text: str
-
-
-def render_sweep(run: SweepSummary) -> str:
-    """Render an evaluation as one self-contained HTML page."""
+def render_sweep(run: SweepSummary, plots: Mapping[str, Plot]) -> str:
+    """Render an evaluation, with the figures of `draw_sweep`, as one self-contained HTML page."""
     comparisons = {metric: area_comparisons(run.sweep, run.model, metric) for metric in CURVE_METRICS}
-    tree = best_tree(run.results)
     environment = html_environment()
     environment.filters["p_value"] = format_p
     return environment.get_template("sweep.html.j2").render(
         run=run,
         results=run.results,
-        tree=tree,
+        tree=run.tree,
         cards=_cards(run, comparisons["auroc"]),
-        figures=_figures(run, tree),
+        figures={n: {"src": as_data_uri(plot.svg), "alt": plot.alt} for n, plot in plots.items()},
         areas=[_area_table(run, metric, comparisons[metric]) for metric in CURVE_METRICS],
-        tables=[_table(run, *table) for table in _tables(run)],
+        tables=[*(_table(run, *table) for table in _tables(run)), *_null_tables(run.results)],
         artefacts=_artefacts(run.results),
+        gap=hardest_gap(run.results, run.model, run.modalities),
     )
 
 
@@ -84,7 +47,8 @@ def _cards(run: SweepSummary, comparisons: Mapping[str, Sequence[Comparison]]) -
         if run.model not in means:
             continue
         note = f"{run.model}, area under AUROC"
-        rival = max((m for m in means if m != run.model), key=lambda m: means[m], default=None)
+        others = [m for m in means if m != run.model]
+        rival = max(others, key=lambda m: means[m], default=None)
         if rival is not None:
             p = format_p(next(c.p_holm for c in found if c.method == rival))
             note += f"; the best other, {rival}, {means[rival]:.3f}, p {p if p.startswith('<') else '= ' + p}"
@@ -105,39 +69,6 @@ def _cards(run: SweepSummary, comparisons: Mapping[str, Sequence[Comparison]]) -
             {"what": "calibration error", "value": after, "note": f"before temperature {before}; all windows"}
         )
     return cards
-
-
-def _figures(run: SweepSummary, tree: str | None) -> dict[str, str]:
-    """Draw what the sweep has data for; name -> ``data:`` address."""
-    methods = [m for m in run.sweep.methods if m not in GUESSES]
-    levels = {protocol: run.sweep.levels(protocol) for protocol in PROTOCOLS}
-    drawn = {
-        "coverage": sweep_figures.coverage_figure(
-            {m: curve for m, curve in coverage_curves(run.sweep).items() if m not in GUESSES}, run.model
-        ),
-        "reliability": figures.reliability_figure(
-            run.sweep.full.label[run.sweep.full.method == run.model],
-            calibration_stages(run.sweep, run.temperatures, run.model),
-        ),
-    }
-    if any(levels.values()):
-        drawn["missing"] = sweep_figures.missing_figure(run.results, levels, methods, run.model)
-    subsets = {c: kept for c in run.sweep.conditions if (kept := kept_sensors(c, run.modalities))}
-    if len(set(subsets.values())) > 1:
-        unique = {kept: condition for condition, kept in reversed(subsets.items())}
-        drawn["subsets"] = sweep_figures.subsets_figure(
-            run.results,
-            {condition: kept for kept, condition in unique.items()},
-            run.modalities,
-            _rivals(run, tree),
-        )
-    return {name: figures.as_data_uri(figure) for name, figure in drawn.items()}
-
-
-def _rivals(run: SweepSummary, tree: str | None) -> list[str]:
-    """Name what stands in the plot of subsets: the model, the best tree, and trees taught with gaps."""
-    wanted = dict.fromkeys([run.model, tree, BoostedDropout.name])
-    return [method for method in wanted if method in run.sweep.methods]
 
 
 def _area_table(
@@ -193,6 +124,17 @@ def _table(run: SweepSummary, metric: str, title: str, conditions: Sequence[str]
         texts = [format_cell(row).partition(" ") for row in found]
         rows.append({"condition": condition, "cells": [{"text": t[0], "small": t[2]} for t in texts]})
     return {"title": title, "methods": run.sweep.methods, "rows": rows, "metric": metric}
+
+
+def _null_tables(results: ResultsFile) -> list[dict[str, Any]]:
+    """Arrange what was fitted to moved labels: a column a method, a row a metric; no table without any."""
+    methods = [method for method in results.methods if is_shifted(method)]
+    rows = []
+    for metric, title in TITLES.items():
+        texts = [format_cell(results.row(method, FULL, metric)).partition(" ") for method in methods]
+        rows.append({"condition": title, "cells": [{"text": t[0], "small": t[2]} for t in texts]})
+    title = "Label-shift null: all sensors, labels moved in time"
+    return [{"title": title, "methods": methods, "rows": rows}] if methods else []
 
 
 def _artefacts(results: ResultsFile) -> list[dict[str, str]]:

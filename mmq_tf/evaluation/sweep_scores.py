@@ -1,16 +1,19 @@
-"""A sweep's prediction files, one a fold and seed, as scores by method, condition, seed and subject."""
+"""A sweep's prediction files, one a fold and method, as scores by method, condition, seed and subject."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from mmq_tf.evaluation.metrics import METRICS
-from mmq_tf.evaluation.predictions import Predictions, read_predictions
+from mmq_tf.evaluation.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.evaluation.summary import SubjectTable, subject_table
+from mmq_tf.files import written_whole
 from mmq_tf.protocols import MASKED, read_level
 
 FULL = "full"
@@ -46,8 +49,32 @@ class Sweep:
         return {} if list(found.values()) == [FULL] else found
 
 
+def write_scored(path: Path, predictions: Predictions) -> None:
+    """Write predictions, ``full`` first, and beside them their scores, for `read_sweep` to use again.
+
+    Raises
+    ------
+    MMQError
+        If a file cannot be written.
+    """
+    write_predictions(path, predictions.select(np.argsort(predictions.condition != FULL, kind="stable")))
+    table = subject_table(predictions)
+    with written_whole(_scores_path(path)) as temporary:
+        np.savez(
+            temporary,
+            allow_pickle=False,
+            predictions_sha256=_digest(path),
+            pairs=np.array(table.pairs),
+            seeds=np.array(table.seeds),
+            subjects=np.array(table.subjects),
+            **table.scores,
+        )
+
+
 def read_sweep(paths: Iterable[Path]) -> Sweep:
-    """Read and score the prediction files of a sweep, one a fold and seed.
+    """Read and score the prediction files of a sweep: of any number of folds, seeds and methods each.
+
+    Of a file of `write_scored` only the ``full`` rows are read, as long as it is the one that was scored.
 
     Raises
     ------
@@ -56,23 +83,49 @@ def read_sweep(paths: Iterable[Path]) -> Sweep:
     """
     tables, full = [], []
     for path in paths:
-        predictions = read_predictions(path)
-        tables.append(subject_table(predictions))
+        table = _stored_table(path)
+        predictions = read_predictions(path, first=None if table is None else FULL)
+        tables.append(table or subject_table(predictions))
         full.append(predictions.select(predictions.condition == FULL))
     return Sweep(join_tables(tables), Predictions.concatenate(full))
 
 
+def _stored_table(path: Path) -> SubjectTable | None:
+    """Return the scores stored beside a prediction file; None where there are none of this very file."""
+    try:
+        with np.load(_scores_path(path), allow_pickle=False) as saved:
+            if saved["predictions_sha256"].tolist() != _digest(path):
+                return None
+            pairs, seeds, subjects = (saved[name].tolist() for name in ("pairs", "seeds", "subjects"))
+            scores = {name: saved[name] for name in METRICS}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+        return None
+    return SubjectTable(
+        tuple((method, condition) for method, condition in pairs), tuple(seeds), tuple(subjects), scores
+    )
+
+
+def _scores_path(path: Path) -> Path:
+    return path.with_suffix(".npz")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def join_tables(tables: Sequence[SubjectTable]) -> SubjectTable:
     """Put the tables of several folds and seeds into one; NaN where no fold has a value."""
-    pairs = list(dict.fromkeys(pair for table in tables for pair in table.pairs))
-    seeds = list(dict.fromkeys(seed for table in tables for seed in table.seeds))
-    subjects = list(dict.fromkeys(subject for table in tables for subject in table.subjects))
+    pairs, seeds, subjects = (
+        {value: place for place, value in enumerate(dict.fromkeys(v for values in axis for v in values))}
+        for axis in zip(*((table.pairs, table.seeds, table.subjects) for table in tables), strict=True)
+    )
     scores = {name: np.full((len(pairs), len(seeds), len(subjects)), np.nan) for name in METRICS}
     for table in tables:
         place = np.ix_(
-            [pairs.index(pair) for pair in table.pairs],
-            [seeds.index(seed) for seed in table.seeds],
-            [subjects.index(subject) for subject in table.subjects],
+            [pairs[pair] for pair in table.pairs],
+            [seeds[seed] for seed in table.seeds],
+            [subjects[subject] for subject in table.subjects],
         )
         for name, values in scores.items():
             values[place] = table.scores[name]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 UNLABELLED = "trial"
 LOST = "BAD_lost"
-STIMULUS = "stimulus"
+STIMULUS, STIMULUS_S = "stimulus", "stimulus_s"
 RATING = "rating_"
 """What the key of a rating begins with in an annotation's extras."""
 
@@ -92,7 +92,8 @@ def to_annotations(trials: Iterable[Trial]) -> mne.Annotations:
 
 
 def _extras(trial: Trial) -> dict[str, float | str]:
-    said = {STIMULUS: trial.stimulus} if trial.stimulus else {}
+    said: dict[str, float | str] = {STIMULUS: trial.stimulus} if trial.stimulus else {}
+    said |= {STIMULUS_S: trial.stimulus_s} if trial.stimulus_s else {}
     return {**said, **{RATING + scale: value for scale, value in trial.ratings.items()}}
 
 
@@ -138,7 +139,8 @@ def trials_of(raw: mne.io.BaseRaw, zero_s: float) -> list[Trial]:
         }
         start = max(0.0, _since_zero(raw, told.onset[row]) - zero_s)
         stop = start + float(told.duration[row])
-        found.append(Trial(start, stop, labels, ratings, str(extras.get(STIMULUS) or "")))
+        shown_s = float(extras.get(STIMULUS_S) or 0.0)
+        found.append(Trial(start, stop, labels, ratings, str(extras.get(STIMULUS) or ""), shown_s))
     return found
 
 
@@ -163,7 +165,7 @@ def merged(trials: Iterable[Trial], end_s: float) -> tuple[Trial, ...]:
 
 
 def _content(trial: Trial) -> tuple[object, ...]:
-    return trial.labels, trial.ratings, trial.stimulus
+    return trial.labels, trial.ratings, trial.stimulus, trial.stimulus_s
 
 
 def bad_is_lost(samples: np.ndarray, raw: mne.io.BaseRaw, names: Sequence[str]) -> None:

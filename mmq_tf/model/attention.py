@@ -102,6 +102,15 @@ class AbsorbedAttention(keras.layers.Layer):
             queries = ops.reshape(self.asking(tokens), (-1, tokens.shape[1] * self.heads, self.dim))
         return ops.matmul(queries, ops.swapaxes(tokens, 1, 2))
 
+    def shares(self, tokens, penalty=None, interference=None):
+        """Return how each query shares its attention, ``[B, Q * heads, N]``; arguments as of `call`."""
+        scores = self.scores(tokens)
+        if interference is not None:
+            scores = push_down(scores, interference)
+        if penalty is not None:
+            scores = scores - penalty
+        return ops.softmax(scores, axis=-1)
+
     def call(self, tokens, penalty=None, interference=None):
         """Attend to ``tokens``.
 
@@ -117,12 +126,7 @@ class AbsorbedAttention(keras.layers.Layer):
         -------
         tensor ``[B, Q, units]``, with ``Q = n_queries``, or ``N`` for self-attention.
         """
-        scores = self.scores(tokens)
-        if interference is not None:
-            scores = push_down(scores, interference)
-        if penalty is not None:
-            scores = scores - penalty
-        mixed = ops.matmul(ops.softmax(scores, axis=-1), tokens)
+        mixed = ops.matmul(self.shares(tokens, penalty, interference), tokens)
         n_queries = self.n_queries or tokens.shape[1]
         return self.out(ops.reshape(mixed, (-1, n_queries, self.heads * self.dim)))
 

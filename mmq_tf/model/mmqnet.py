@@ -1,6 +1,6 @@
 """MMQ-Net: a masked-query transformer for which a missing sensor is an ordinary input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import keras
@@ -10,7 +10,14 @@ from mmq_tf.model._keras import normal, ops
 from mmq_tf.model.attention import MASK_DEPTH
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
-from mmq_tf.model.queries import CategoryQueries, InterferenceQueries, ModalityQueries, read_outs
+from mmq_tf.model.queries import (
+    QUERIES,
+    CategoryQueries,
+    InterferenceQueries,
+    ModalityQueries,
+    mean_read_outs,
+    read_outs,
+)
 from mmq_tf.model.tokens import TokenEmbedding
 
 SIZES: Mapping[str, Mapping[str, int]] = MappingProxyType(
@@ -38,6 +45,10 @@ class MMQNet(keras.Model):
     ``tokens + (1 - presence) * (rebuilt + imputed)`` is encoded; category queries decode it, pushed away from
     corrupted tokens, and each class reads its logit from its own query.
 
+    For ablations any kind of query can be left out. Without modality queries nothing is rebuilt: absent
+    tokens are masked out of all attention and of the read-out. Without category queries the classes are read
+    from the mean of the encoded tokens. Without interference queries no token is distrusted.
+
     Parameters
     ----------
     n_tokens : int
@@ -49,6 +60,10 @@ class MMQNet(keras.Model):
     dim, heads, blocks, hidden, category_heads, interference : int
         Token width, attention heads, encoder blocks, hidden width, attention heads of the category queries
         (they cost next to nothing), number of interference queries (see `SIZES` and `from_size`).
+    queries : sequence of str
+        Which of `QUERIES` there are; a part has the same initial weights whichever others there are.
+    learned_mask : bool
+        Whether interference scores push attention down; if not, they are only taught.
     dropout : float
         Dropout of the encoder's hidden units in training, 0 to 1.
     seed : int
@@ -57,7 +72,7 @@ class MMQNet(keras.Model):
     Raises
     ------
     MMQError
-        If a size is impossible or a task has fewer than two classes.
+        If a size is impossible, a kind of query unknown, or a task has fewer than two classes.
     """
 
     def __init__(
@@ -72,6 +87,8 @@ class MMQNet(keras.Model):
         hidden: int = 64,
         category_heads: int = 4,
         interference: int = 4,
+        queries: Sequence[str] = QUERIES,
+        learned_mask: bool = True,
         dropout: float = 0.0,
         seed: int = 0,
         **kwargs,
@@ -84,6 +101,8 @@ class MMQNet(keras.Model):
             (dim, heads, blocks, hidden, category_heads, interference),
             dropout,
         )
+        if unknown := sorted(set(queries) - set(QUERIES)):
+            raise MMQError(f"MMQNet: `queries` must be some of {', '.join(QUERIES)}, got {unknown[0]!r}.")
         self.n_tokens = n_tokens
         self.feature_sizes = dict(feature_sizes)
         self.tasks = dict(tasks)
@@ -93,6 +112,8 @@ class MMQNet(keras.Model):
         self.hidden = hidden
         self.category_heads = category_heads
         self.interference = interference
+        self.queries = tuple(queries)
+        self.learned_mask = learned_mask
         self.dropout = dropout
         self.seed = seed
         self._make_layers()
@@ -125,21 +146,17 @@ class MMQNet(keras.Model):
 
     def _make_layers(self) -> None:
         seeds = iter(range(self.seed * 1000, self.seed * 1000 + 1000, 10))
+        shape = self.n_tokens, self.n_modalities, self.dim, self.heads, self.hidden
         self.embedding = TokenEmbedding(
             self.n_tokens, self.feature_sizes, self.dim, seed=next(seeds), name="embedding"
         )
-        self.interference_queries = InterferenceQueries(
+        # Each draws its seed, whether it is kept or not.
+        interference = InterferenceQueries(
             self.interference, self.dim, seed=next(seeds), name="interference_queries"
         )
-        self.modality_queries = ModalityQueries(
-            self.n_tokens,
-            self.n_modalities,
-            self.dim,
-            self.heads,
-            self.hidden,
-            seed=next(seeds),
-            name="modality_queries",
-        )
+        modality = ModalityQueries(*shape, seed=next(seeds), name="modality_queries")
+        self.interference_queries = interference if "interference" in self.queries else None
+        self.modality_queries = modality if "modality" in self.queries else None
         self.encoder = [
             EncoderBlock(
                 self.dim,
@@ -152,10 +169,12 @@ class MMQNet(keras.Model):
             for index in range(self.blocks)
         ]
         self.norm = DyT(affine=False, name="norm")
-        self.category_queries = CategoryQueries(
+        category = CategoryQueries(
             sum(self.tasks.values()), self.dim, self.category_heads, seed=next(seeds), name="category_queries"
         )
-        self.read_outs = read_outs(self.tasks, self.dim, seed=next(seeds))
+        self.category_queries = category if "category" in self.queries else None
+        read = read_outs if self.category_queries else mean_read_outs
+        self.read_outs = read(self.tasks, self.dim, seed=next(seeds))
 
     def build(self, input_shape=None):
         """Create every weight, once; the shapes follow from the constructor's arguments."""
@@ -163,13 +182,16 @@ class MMQNet(keras.Model):
             return
         stream = (None, self.n_tokens * self.n_modalities, self.dim)
         self.embedding.build((None, self.n_tokens, self.n_features))
-        for part in (self.interference_queries, self.modality_queries, *self.encoder, self.norm):
-            part.build(stream)
-        self.category_queries.build(stream)
-        start = normal(0.1, self.seed)
-        self.imputed = self.add_weight(name="imputed", shape=(self.dim,), initializer=start)
+        parts = (self.interference_queries, self.modality_queries, *self.encoder, self.norm)
+        for part in (*parts, self.category_queries):
+            if part is not None:
+                part.build(stream)
+        if self.modality_queries:
+            start = normal(0.1, self.seed)
+            self.imputed = self.add_weight(name="imputed", shape=(self.dim,), initializer=start)
+        read = sum(self.tasks.values()) if self.category_queries else 1
         for read_out in self.read_outs.values():
-            read_out.build((None, sum(self.tasks.values()) * self.dim))
+            read_out.build((None, read * self.dim))
 
     def trace(self, inputs, training: bool = False) -> dict:
         """Run the net and keep what it thought on the way.
@@ -184,34 +206,56 @@ class MMQNet(keras.Model):
         Returns
         -------
         dict
-            ``tokens``, ``rebuilt``, ``completed`` ``[B, N, dim]``; ``category`` ``[B, C, dim]``;
+            ``tokens``, ``rebuilt``, ``completed`` ``[B, N, dim]``; ``category`` ``[B, C, dim]``,
+            ``category_attention`` ``[B, C * heads, N]``, where each query and head looks (sums to 1);
             ``interference`` ``[B, K, dim]``; ``interference_scores`` ``[B, N]`` (of absent tokens 0);
             ``logits`` a dict of ``[B, classes]`` by task. Token ``t * M + m`` is step t of modality m.
+            What comes from a kind of query that was left out is not there.
         """
         presence = ops.cast(inputs["presence"], self.compute_dtype)
         n_all = self.n_tokens * self.n_modalities
         here = ops.reshape(presence, (-1, 1, n_all))
-        hidden_score = MASK_DEPTH - here * MASK_DEPTH
+        unseen = MASK_DEPTH - here * MASK_DEPTH
         tokens = self.embedding(inputs["features"], presence)
-        scores = self.interference_queries(tokens)
-        distrust = ops.relu6(ops.reshape(scores, (-1, 1, n_all)) * here)
-        rebuilt = self.modality_queries(tokens, penalty=hidden_score + distrust)
-        absence = 1.0 - ops.reshape(presence, (-1, n_all, 1))
-        completed = tokens + absence * (rebuilt + self.imputed)
+        trace, distrust = self._find_interference(tokens, here)
+        completed = tokens
+        if self.modality_queries:
+            rebuilt = self.modality_queries(tokens, penalty=_both(unseen, distrust))
+            absence = 1.0 - ops.reshape(presence, (-1, n_all, 1))
+            completed = tokens + absence * (rebuilt + self.imputed)
+            trace["rebuilt"], unseen = rebuilt, None
         encoded = completed
         for block in self.encoder:
-            encoded = block(encoded, penalty=distrust, training=training)
-        category = self.category_queries(self.norm(encoded), interference=distrust)
-        flat = ops.reshape(category, (-1, sum(self.tasks.values()) * self.dim))
-        return {
-            "tokens": tokens,
-            "rebuilt": rebuilt,
-            "completed": completed,
-            "category": category,
+            encoded = block(encoded, penalty=_both(unseen, distrust), training=training)
+        decoded = self._decode(self.norm(encoded), unseen, distrust)
+        return {"tokens": tokens, "completed": completed, **trace, **decoded}
+
+    def _find_interference(self, tokens, here):
+        """Return what interference queries found, and the penalty of it, ``[B, 1, N]`` or None."""
+        if self.interference_queries is None:
+            return {}, None
+        scores = self.interference_queries(tokens)
+        found = {
             "interference": self.interference_queries.outputs(tokens, 1.0 - here),
             "interference_scores": scores,
-            "logits": {task: read_out(flat) for task, read_out in self.read_outs.items()},
         }
+        if not self.learned_mask:
+            return found, None
+        return found, ops.relu6(ops.reshape(scores, (-1, 1, here.shape[-1])) * here)
+
+    def _decode(self, encoded, unseen, distrust) -> dict:
+        """Return the logits, and what category queries took up."""
+        decoded = {}
+        if self.category_queries:
+            decoded["category"] = self.category_queries(encoded, interference=distrust, penalty=unseen)
+            decoded["category_attention"] = self.category_queries.shares(encoded, distrust, unseen)
+            flat = ops.reshape(decoded["category"], (-1, sum(self.tasks.values()) * self.dim))
+        elif unseen is None:
+            flat = ops.mean(encoded, axis=1)
+        else:  # the softmax of equal scores is the mean over what is seen, in operations that int8 has
+            mean = ops.matmul(ops.softmax(MASK_DEPTH - unseen), encoded)
+            flat = ops.reshape(mean, (-1, self.dim))
+        return {**decoded, "logits": {task: read_out(flat) for task, read_out in self.read_outs.items()}}
 
     def call(self, inputs, training=False):
         """Return the logits ``[B, classes]`` of each task, by name: the deployed graph."""
@@ -219,8 +263,16 @@ class MMQNet(keras.Model):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        names = ("n_tokens", "feature_sizes", "tasks", *SIZES["nano"], "dropout", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = ("n_tokens", "feature_sizes", "tasks", *SIZES["nano"], "learned_mask", "dropout", "seed")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "queries": list(self.queries)}
+
+
+def _both(penalty, other):
+    """Add two penalties of which either may be None."""
+    if penalty is None or other is None:
+        return other if penalty is None else penalty
+    return penalty + other
 
 
 def _check_sizes(n_tokens, feature_sizes, tasks, sizes, dropout) -> None:

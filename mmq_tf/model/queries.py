@@ -8,6 +8,9 @@ from mmq_tf.model._keras import glorot, normal, ops
 from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
 
+QUERIES = ("modality", "category", "interference")
+"""The kinds of queries, by the names that `MMQNet` takes."""
+
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class InterferenceQueries(keras.layers.Layer):
@@ -146,9 +149,14 @@ class CategoryQueries(keras.layers.Layer):
         self.place = self.add_weight(name="place", shape=(1, self.n_classes, self.dim), initializer=start)
         self.attention.build(input_shape)
 
-    def call(self, encoded, interference=None):
-        """Return ``h`` ``[B, C, dim]`` of encoded ``[B, N, dim]`` and interference scores ``[B, 1, N]``."""
-        return ops.relu(self.attention(encoded, interference=interference) + self.place)
+    def call(self, encoded, interference=None, penalty=None):
+        """Return ``h`` ``[B, C, dim]`` of encoded ``[B, N, dim]``; see `AbsorbedAttention.call`."""
+        attended = self.attention(encoded, penalty=penalty, interference=interference)
+        return ops.relu(attended + self.place)
+
+    def shares(self, encoded, interference=None, penalty=None):
+        """Return where each query and head looks, ``[B, C * heads, N]``; arguments as of `call`."""
+        return self.attention.shares(encoded, penalty=penalty, interference=interference)
 
     def compute_output_shape(self, input_shape):
         """Return ``(B, C, dim)``."""
@@ -174,3 +182,11 @@ def read_outs(tasks: Mapping[str, int], dim: int, seed: int) -> dict[str, BlockD
         heads[task] = BlockDense([dim] * n_classes, outputs, seed=seed + index, name=f"logits_{task}")
         first += count
     return heads
+
+
+def mean_read_outs(tasks: Mapping[str, int], dim: int, seed: int) -> dict[str, keras.layers.Dense]:
+    """Return a dense read-out a task from a mean of tokens ``[dim]``: what stands in for category queries."""
+    return {
+        task: keras.layers.Dense(count, kernel_initializer=glorot(seed + index), name=f"logits_{task}")
+        for index, (task, count) in enumerate(tasks.items())
+    }

@@ -1,6 +1,7 @@
 """MMQ-Net with the heads and losses that exist in training only."""
 
 import dataclasses
+from collections.abc import Collection
 
 import keras
 
@@ -13,16 +14,21 @@ from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.tokens import feature_owner
 
 _INPUTS = ("features", "presence", "features_full", "presence_full", "corrupted")
-_LOSSES = (
-    "classes",
-    "classes_full",
-    "rebuild_tokens",
-    "rebuild_features",
-    "orthogonality",
-    "no_label",
-    "consistency",
-    "interference",
-)
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "classes": (),
+    "classes_full": (),
+    "rebuild_tokens": ("modality",),
+    "rebuild_features": ("modality",),
+    "orthogonality": ("category", "interference"),
+    "no_label": ("interference",),
+    "consistency": (),
+    "interference": ("interference",),
+}
+
+
+def losses_of(queries: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the losses that a net with these kinds of queries has."""
+    return tuple(name for name, needed in _NEEDS.items() if all(kind in queries for kind in needed))
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
@@ -32,7 +38,7 @@ class MMQTraining(keras.Model):
     Inputs are a dict: ``features`` ``[B, T, F]`` and ``presence`` ``[B, T, M]``, what the net is shown;
     ``features_full`` and ``presence_full``, the clean complete window; ``corrupted`` ``[B, T, M]``, 1 where
     an artefact lies in the shown token. Labels are a dict of int ``[B]`` by task, -1 where unknown. One
-    forward pass runs both views as one batch of 2B.
+    forward pass runs both views as one batch of 2B. A kind of query the net lacks has no heads and no losses.
 
     Parameters
     ----------
@@ -49,16 +55,17 @@ class MMQTraining(keras.Model):
             loss_weights = LossWeights(**loss_weights)
         self.loss_weights: LossWeights = loss_weights or LossWeights()
         sizes = list(net.feature_sizes.values())
-        self.decoder = BlockDense([net.dim] * len(sizes), sizes, seed=net.seed * 1000 + 900, name="decoder")
+        decoder = BlockDense([net.dim] * len(sizes), sizes, seed=net.seed * 1000 + 900, name="decoder")
+        self.decoder = decoder if net.modality_queries else None
         self.label_heads = {
             task: keras.layers.Dense(
                 count,
                 kernel_initializer=glorot(net.seed * 1000 + 910),
                 name=f"label_{task}",
             )
-            for task, count in net.tasks.items()
+            for task, count in (net.tasks.items() if net.interference_queries else ())
         }
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in _LOSSES}
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in losses_of(net.queries)}
         self.build()
 
     @property
@@ -69,11 +76,13 @@ class MMQTraining(keras.Model):
     def build(self, input_shape=None):
         """Build the training heads, once."""
         net = self.net
-        if self.decoder.built:
+        if self.built:
             return
-        self.decoder.build((None, net.n_tokens, net.n_modalities * net.dim))
+        if self.decoder:
+            self.decoder.build((None, net.n_tokens, net.n_modalities * net.dim))
         for head in self.label_heads.values():
             head.build((None, net.interference * net.dim))
+        self.built = True
 
     def call(self, inputs, training=False):
         """Return the traces of both views: ``shown`` and ``full`` (see `MMQNet.trace`)."""
@@ -97,13 +106,14 @@ class MMQTraining(keras.Model):
                 full[name] = {task: half[1] for task, half in halves.items()}
             else:
                 shown[name], full[name] = ops.split(value, 2, axis=0)
-        shown["features"] = self._decode(shown["rebuilt"])
-        shown["label_logits"] = self._read_labels(shown["interference"])
+        if self.decoder:
+            flat = ops.reshape(
+                shown["rebuilt"], (-1, self.net.n_tokens, self.net.n_modalities * self.net.dim)
+            )
+            shown["features"] = self.decoder(flat)
+        if self.label_heads:
+            shown["label_logits"] = self._read_labels(shown["interference"])
         return {"shown": shown, "full": full}
-
-    def _decode(self, rebuilt):
-        net = self.net
-        return self.decoder(ops.reshape(rebuilt, (-1, net.n_tokens, net.n_modalities * net.dim)))
 
     def _read_labels(self, interference):
         # Unit vectors: turned around, the gradient would otherwise make the outputs grow without end.
@@ -140,17 +150,21 @@ class MMQTraining(keras.Model):
         divergence = [
             losses.consistency(shown["logits"][task], full["logits"][task]) for task in self.net.tasks
         ]
-        return {
+        values = {
             "classes": entropy(shown["logits"]),
             "classes_full": entropy(full["logits"]),
-            **self._rebuild_losses(x, shown, full),
-            "orthogonality": losses.orthogonality(shown["category"], shown["interference"]),
-            "no_label": entropy(shown["label_logits"]),
             "consistency": sum(divergence) / len(divergence),
-            "interference": losses.interference_teaching(
-                shown["interference_scores"], self._tokens_of(x["corrupted"]), self._tokens_of(x["presence"])
-            ),
         }
+        if self.net.modality_queries:
+            values |= self._rebuild_losses(x, shown, full)
+        if self.net.interference_queries:
+            values["no_label"] = entropy(shown["label_logits"])
+            values["interference"] = losses.interference_teaching(
+                shown["interference_scores"], self._tokens_of(x["corrupted"]), self._tokens_of(x["presence"])
+            )
+            if self.net.category_queries:
+                values["orthogonality"] = losses.orthogonality(shown["category"], shown["interference"])
+        return {name: values[name] for name in self.trackers}
 
     def _rebuild_losses(self, x, shown, full) -> dict:
         presence, presence_full = (

@@ -27,8 +27,9 @@ def listing(folder):
 def test_the_folder_is_complete_and_the_manifest_names_every_file(tiny_bundle):
     assert listing(tiny_bundle) == sorted(
         [
-            "MODEL_CARD.md", "README.md", "frontend.json", "golden", "manifest.json", "mmq_bridge",
-            "report.html", "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
+            "MODEL_CARD.md", "README.md", "android", "frontend.json", "golden", "ios", "manifest.json",
+            "mmq_bridge", "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
+            "report.html",
         ]
     )  # fmt: skip
     manifest = Manifest.load(tiny_bundle)

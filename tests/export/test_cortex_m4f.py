@@ -80,7 +80,7 @@ def test_all_nine_kinds_give_the_same_bits_on_the_board(name, alone):
     tokens = golden.replay_golden(front_end, cut)
     model = {name: (alone / "mmq_bridge" / name).read_bytes() for name in ("mmq_model.h", "mmq_model.c")}
     code = {**sources.core_sources(), **sources.generated_headers(front_end, front_end, cut), **model}
-    files = golden.golden_files(front_end, cut, tokens, {}, {"data": "made up", "simulated": True})
+    files = golden.golden_files(front_end, cut, tokens, {}, golden.GoldenOrigin("made up", True))
     inside = {path.removeprefix("golden/"): content for path, content in files.items()}
     printed = cortex_m4f.run_example(code, inside)
     assert printed.presence.all()

@@ -6,7 +6,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,42 +160,6 @@ def test_the_queue_keeps_order_and_never_overruns(tmp_path):
     lay_out(tmp_path)
     compile_all(find_compiler(), tmp_path, "c11", ["sensor_queue.c", "try_queue.c"], "-o", "try")
     assert subprocess.run([tmp_path / "try"], check=False).returncode == 0
-
-
-def java_home():
-    javac = shutil.which("javac")
-    return Path(javac).resolve().parents[1] if javac else None
-
-
-@pytest.mark.skipif(
-    not (java_home() and find_compiler() and sys.platform == "linux"), reason="no Java or no C compiler"
-)
-def test_the_jni_bridge_gives_the_golden_window(bundle, records):
-    home = java_home()
-    assert home
-    shorten_enrolment(bundle)
-    lay_out(bundle)
-    objects = core_objects(bundle)
-    includes = [f"-I{home}/include", f"-I{home}/include/linux"]
-    compile_all(
-        find_compiler(),
-        bundle,
-        "c99",
-        ["bridge_jni.c", *objects],
-        "-shared",
-        "-fPIC",
-        *includes,
-        "-o",
-        "b.so",
-        "-lm",
-    )
-    subprocess.run(["javac", "Wearable.java"], cwd=bundle, check=True, capture_output=True)
-    wanted = np.load(bundle / "golden/window_features_i8.npy")[-1]
-    presence = np.load(bundle / "golden/window_presence_i8.npy")[-1]
-    command = ["java", "Wearable", str(bundle / "b.so"), str(wanted.size), str(presence.size)]
-    done = subprocess.run(command, input=records(bundle), capture_output=True, cwd=bundle, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-500:]
-    assert done.stdout == wanted.tobytes()
 
 
 def test_the_python_example_runs(bundle, golden, monkeypatch, capsys):

@@ -20,3 +20,6 @@ LAYOUTS: dict[str, LayoutWriter] = {
     "wesad": wesad.write,
 }
 """By data set name."""
+
+LOCKED_LAYOUTS: dict[str, LayoutWriter] = {"deap": deap.write_locked}
+"""Those whose bodies can follow one shared response to each stimulus."""

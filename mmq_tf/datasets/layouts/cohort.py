@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
-from mmq_tf.datasets.layouts import LAYOUTS
+from mmq_tf.datasets.layouts import LAYOUTS, LOCKED_LAYOUTS
 from mmq_tf.errors import MMQError
 from mmq_tf.files import check_free, folder_written_whole
 
@@ -25,6 +25,7 @@ def write_layout(
     seed: int,
     *,
     short: bool = True,
+    locked: bool = False,
     replace: bool = False,
     on_subject: Callable[[str], None] = lambda subject: None,
 ) -> Path:
@@ -42,6 +43,8 @@ def write_layout(
         Same seed, same cohort.
     short : bool
         Shorten what the layout lets be shortened.
+    locked : bool
+        Let a stimulus stir everyone alike, second by second; one of `LOCKED_LAYOUTS` only.
     replace : bool
         Replace an older SIMULATED cohort there.
     on_subject : callable
@@ -58,18 +61,20 @@ def write_layout(
         If there is no such layout, something else is there, a number is out of range, or the disk is full;
         nothing half-written stays.
     """
-    if name not in LAYOUTS:
-        raise MMQError(f"simulate: layout must be one of {', '.join(sorted(LAYOUTS))}; got {name!r}.")
+    writers = LOCKED_LAYOUTS if locked else LAYOUTS
+    if name not in writers:
+        kind = "locked layout" if locked else "layout"
+        raise MMQError(f"simulate: {kind} must be one of {', '.join(sorted(writers))}; got {name!r}.")
     dataset = get_dataset(name)
     most = len(dataset.published.subjects) if dataset.published else subjects
     if not 1 <= subjects <= most:
         raise MMQError(f"simulate: subjects in the layout of {name} must be 1 to {most}; got {subjects}.")
     out = Path(out).resolve()
     check_free(out, SIMULATED_NAME, replace)
-    length = "shortened" if short else "at full length"
+    length = ("shortened" if short else "at full length") + (", locked to the stimulus" if locked else "")
     text = TEXT.format(title=dataset.title, name=name, subjects=subjects, seed=seed, length=length)
     with folder_written_whole(out) as temporary:
         (temporary / SIMULATED_NAME).write_text(text, "utf-8")
-        for subject in LAYOUTS[name](temporary, subjects, seed, short):
+        for subject in writers[name](temporary, subjects, seed, short):
             on_subject(subject)
     return out

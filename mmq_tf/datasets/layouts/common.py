@@ -41,6 +41,7 @@ def simulated_person(
     blocks: Sequence[tuple[float, float, bool]],
     rates_hz: Mapping[str, float],
     channels: Mapping[str, Sequence[str]] | None = None,
+    response: np.ndarray | None = None,
 ) -> SimulatedPerson:
     """Let one person live through blocks of calm and arousal.
 
@@ -56,6 +57,8 @@ def simulated_person(
     channels : dict of str to sequence of str, optional
         Other channel names than the simulator's own for ``eeg`` (AF7, AF8, TP9, TP10) or ``emg`` (one), as
         many as wanted.
+    response : numpy.ndarray, optional
+        ``[n]``, arousal that what is seen adds, one value each `mmq_tf.datasets.simulator.body.STEP_S`.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def simulated_person(
         return np.random.default_rng([seed, index, *part.encode()])
 
     named = {modality: tuple(names) for modality, names in (channels or {}).items()}
-    body = live(trials, generator, {**RATE_HZ, **rates_hz}, {**CHANNELS, **named})
+    body = live(trials, generator, {**RATE_HZ, **rates_hz}, {**CHANNELS, **named}, response)
     signals = {modality: SENSORS[modality](body) for modality in rates_hz}
     return SimulatedPerson(signals, physiology.crossings(body.time_s, body.heart_cycles), body.blinks_s)
 

@@ -1,6 +1,7 @@
 """DEAP's layout with SIMULATED people in it: pickles as Python 2's cPickle wrote them, .mat, .bdf.
 
-Ratings follow the video and the person; arousal above 5 is what stirs the simulated body.
+Ratings follow the video and the person; arousal above 5 is what stirs the simulated body. In the *locked*
+kind it is the video instead, second by second the same for everyone (`response`), beside one's own rhythm.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from mmq_tf.datasets import deap, deap_protocol, deap_raw
 from mmq_tf.datasets.deap_protocol import EEG_CHANNELS, EMG_CHANNELS, SCALES, SUBJECTS, VIDEOS, Presented
 from mmq_tf.datasets.layouts.bdf import write_bdf
 from mmq_tf.datasets.layouts.common import SimulatedPerson, simulated_person
+from mmq_tf.datasets.simulator import physiology
+from mmq_tf.datasets.simulator.body import STEP_S
 from mmq_tf.errors import MMQError
 
 PASS_BAND_HZ = (4.0, 45.0)
@@ -25,6 +28,13 @@ TWENTE_EEG_CHANNELS = (
 SENSORS: tuple[str, ...] = ("eeg", "eog", "emg", "eda", "resp", "ppg", "temp")
 FIXATION_S, REST_S, RATING_S = 5, 3, 10
 """What surrounds a video in a raw file: the Status channel's codes 3, 5 and 1 (4 is the video)."""
+
+SPREAD, LOCKED_SPREAD = 1.2, 0.6
+"""Standard deviation of what people feel around what a video stands for, on the scales."""
+
+RESPONSE_LEVEL, RESPONSE_SD, RESPONSE_MEMORY_S = 0.35, 1.5, 8.0
+"""Of the locked kind, in units of a full laboratory stressor: what a video rated 2.5 above the middle adds
+throughout, standard deviation of what it adds by the second, how long that lasts. Chosen, not measured."""
 
 SHORT_TRIALS = 8
 UNUSED = ("GSR2", "Erg1", "Erg2")
@@ -57,13 +67,23 @@ def write(root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
         If there are more subjects than DEAP has.
     """
     del short
-    people = _people(subjects, seed)
+    yield from _write_pickles(root, subjects, seed, locked=False)
+
+
+def write_locked(root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
+    """Write the same files with bodies that follow the videos' shared response; arguments as `write`."""
+    del short
+    yield from _write_pickles(root, subjects, seed, locked=True)
+
+
+def _write_pickles(root: Path, subjects: int, seed: int, *, locked: bool) -> Iterator[str]:
+    people = _people(subjects, seed, LOCKED_SPREAD if locked else SPREAD)
     write_ratings(root, people)
     folder = root / deap.PYTHON[0]
     folder.mkdir()
     for index, person in enumerate(people):
         with (folder / f"{SUBJECTS[index]}.dat").open("wb") as file:
-            for part in _pickled(preprocessed(seed, index), _by_video(person)):
+            for part in _pickled(preprocessed(seed, index, locked=locked), _by_video(person)):
                 file.write(part)
         yield SUBJECTS[index]
 
@@ -133,27 +153,48 @@ def write_ratings(root: Path, people: list[Presented], trials: int = VIDEOS) -> 
     return path
 
 
-def _people(subjects: int, seed: int) -> list[Presented]:
+def _people(subjects: int, seed: int, spread: float = SPREAD) -> list[Presented]:
     if not 1 <= subjects <= len(SUBJECTS):
         raise MMQError(f"simulate: DEAP has 1 to {len(SUBJECTS)} subjects; got {subjects}.")
-    return [presented(seed, index) for index in range(subjects)]
+    return [presented(seed, index, spread) for index in range(subjects)]
 
 
-def presented(seed: int, index: int) -> Presented:
+def _felt_by_all(seed: int) -> np.ndarray:
+    """Draw what each video stands for, float ``[40, 4]`` on the scales, in the order of the videos."""
+    return np.random.default_rng([seed, 40]).uniform(2.5, 7.5, (VIDEOS, len(SCALES)))
+
+
+def response(seed: int) -> np.ndarray:
+    """Draw the arousal each video adds in everyone, ``[40, n]`` each `STEP_S`, 3 s before it included.
+
+    A level that follows what the video stands for, and a course of its own.
+    """
+    n = round(deap.SHAPES["data"][2] / deap.RATE_HZ / STEP_S)
+    level = RESPONSE_LEVEL * (_felt_by_all(seed)[:, SCALES.index("arousal")] - deap_protocol.MIDDLE) / 2.5
+    rng = np.random.default_rng([seed, 41])
+    course = [physiology.wandering(n, STEP_S, RESPONSE_MEMORY_S, RESPONSE_SD, rng) for _ in range(VIDEOS)]
+    adds = level[:, None] + np.stack(course)
+    adds[:, : round(deap.BASELINE_S / STEP_S)] = 0.0
+    return adds
+
+
+def presented(seed: int, index: int, spread: float = SPREAD) -> Presented:
     """Draw the order in which one person sees the videos, and what they feel."""
-    videos = np.random.default_rng([seed, 40]).uniform(2.5, 7.5, (VIDEOS, len(SCALES)))
     rng = np.random.default_rng([seed, 40, index])
     order = rng.permutation(VIDEOS)
-    ratings = np.clip(videos[order] + rng.normal(0, 1.2, (VIDEOS, len(SCALES))), 1, 9)
+    ratings = np.clip(_felt_by_all(seed)[order] + rng.normal(0, spread, (VIDEOS, len(SCALES))), 1, 9)
     return Presented(order + 1, np.round(ratings, 2))
 
 
-def preprocessed(seed: int, index: int) -> np.ndarray:
+def preprocessed(seed: int, index: int, *, locked: bool = False) -> np.ndarray:
     """Simulate one person: float64 ``[40 videos, 40 channels, 8064]``, in the order of the videos."""
     person, length = presented(seed, index), deap.SHAPES["data"][2]
     each_s = length / deap.RATE_HZ
-    blocks = [(k * each_s, (k + 1) * each_s, aroused) for k, aroused in enumerate(_aroused(person))]
-    body = simulated_person(seed, index, blocks, dict.fromkeys(SENSORS, deap.RATE_HZ), _named())
+    blocks = [
+        (k * each_s, (k + 1) * each_s, aroused and not locked) for k, aroused in enumerate(_aroused(person))
+    ]
+    adds = response(seed)[person.videos - 1].ravel() if locked else None
+    body = simulated_person(seed, index, blocks, dict.fromkeys(SENSORS, deap.RATE_HZ), _named(), adds)
     data = np.empty(deap.SHAPES["data"])
     for modality, (where, _, names) in deap.CHANNELS.items():
         samples = body.signals.pop(modality).samples

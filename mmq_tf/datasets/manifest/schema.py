@@ -9,8 +9,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from firmware_bridge.units import unit_factor
 from mmq_tf.datasets.base import read_bytes
-from mmq_tf.datasets.units import unit_factor
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.units import front_end_unit
 from mmq_tf.datasets.manifest.columns import Columns, read_columns
 from mmq_tf.datasets.manifest.schema import FilesPart, Manifest, SignalPart
 from mmq_tf.datasets.manifest.times import MAX_SAMPLES, Timeline, even_rows, place_rows, seconds
 from mmq_tf.datasets.manifest.trials import Marked, column_trials
-from mmq_tf.datasets.units import front_end_unit
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Signal
 

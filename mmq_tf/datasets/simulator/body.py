@@ -95,11 +95,15 @@ def live(
     generator: Generator,
     rates_hz: Mapping[str, float] = RATE_HZ,
     channels: Mapping[str, tuple[str, ...]] = CHANNELS,
+    response: np.ndarray | None = None,
 ) -> Body:
-    """Let arousal follow the blocks and the body follow arousal."""
+    """Let arousal follow the blocks and the body follow arousal.
+
+    `response` ``[n]``, one value each `STEP_S`, is arousal that a stimulus adds.
+    """
     person = draw_person(generator("person"))
     time = np.arange(0, trials[-1].stop_s, STEP_S)
-    arousal = _arousal(time, trials, generator("arousal"))
+    arousal = _arousal(time, trials, generator("arousal")) + (0.0 if response is None else response)
     motion, motion_s = _motion(person, time, arousal, generator("motion"))
     breath = _breath(person, arousal, generator("breath"))
     heart = _heart(person, time, arousal, breath, motion, generator("heart"))

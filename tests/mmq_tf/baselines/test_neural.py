@@ -10,6 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from mmq_tf.array_windows import ArrayLayout, PlainRecipe, plain_windows
 from mmq_tf.baselines import BASELINES
+from mmq_tf.baselines.cross_modal import CrossModalBlock, CrossModalTransformer
+from mmq_tf.baselines.memory_tokens import MemoryTraining, MemoryTransformer
 from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.baselines.transformer import (
     Transformer,
@@ -19,6 +21,7 @@ from mmq_tf.baselines.transformer import (
 )
 from mmq_tf.config import MissingConfig, ModelConfig, TrainingConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.loss_weights import LossWeights
 from mmq_tf.model.mmqnet import SIZES, MMQNet
 from mmq_tf.training import EpochData
 
@@ -46,7 +49,14 @@ def fitted(request):
 
 
 def test_they_are_not_among_those_that_every_training_makes():
-    assert list(NEURAL_BASELINES) == ["zero_fill", "mean_fill", "modality_dropout", "attention_mask"]
+    assert list(NEURAL_BASELINES) == [
+        "zero_fill",
+        "mean_fill",
+        "modality_dropout",
+        "attention_mask",
+        "memory_tokens",
+        "cross_modal",
+    ]
     assert not set(NEURAL_BASELINES) & set(BASELINES)
 
 
@@ -134,16 +144,25 @@ def test_the_mean_is_of_present_tokens():
     np.testing.assert_allclose(model.net.fill, (windows * seen).sum((0, 1)) / seen.sum((0, 1)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("network", [Transformer, MemoryTransformer, CrossModalTransformer])
 @pytest.mark.parametrize("size", list(SIZES))
-def test_it_has_about_as_many_weights_as_mmqnet(size):
+def test_it_has_about_as_many_weights_as_mmqnet(network, size):
     shape = (12, {"ppg": 7, "eda": 5, "temp": 2, "acc": 6}, {"stress": 2})
-    beside = Transformer(*shape, **transformer_sizes(SIZES[size]))
-    assert 0.9 < beside.count_params() / MMQNet.from_size(size, *shape).count_params() < 1.1
+    beside = network(*shape, **transformer_sizes(SIZES[size]))
+    assert 0.9 < beside.count_params() / MMQNet.from_size(size, *shape).count_params() < 1.15
 
 
-def test_it_can_be_saved(tmp_path):
-    net = Transformer(6, SIZES_HERE, {"stress": 2}, fill=[1, 2, 3, 4], dropout=0.1, blocks=1, seed=1)
-    TransformerTraining(net).save(tmp_path / "model.keras")
+@pytest.mark.parametrize(
+    ("network", "teaching", "own"),
+    [
+        (Transformer, TransformerTraining, {"fill": [1, 2, 3, 4], "blocks": 1}),
+        (MemoryTransformer, MemoryTraining, {}),
+        (CrossModalTransformer, TransformerTraining, {}),
+    ],
+)
+def test_it_can_be_saved(tmp_path, network, teaching, own):
+    net = network(6, SIZES_HERE, {"stress": 2}, dropout=0.1, seed=1, **own)
+    teaching(net).save(tmp_path / "model.keras")
     loaded: Any = keras.saving.load_model(tmp_path / "model.keras")
     again = loaded.net
     features, presence, _ = cohort(count=4)
@@ -151,3 +170,71 @@ def test_it_can_be_saved(tmp_path):
     np.testing.assert_allclose(again(given)["stress"], net(given)["stress"], atol=1e-6)
     with pytest.raises(MMQError, match="`fill` must hold 4 numbers, got 1"):
         Transformer(6, SIZES_HERE, {"stress": 2}, fill=[1.0])
+
+
+def test_rebuilding_is_taught_only_where_training_hid_something():
+    net = MemoryTransformer(6, SIZES_HERE, {"label": 2}, seed=1)
+    model: Any = MemoryTraining(net, LossWeights(classes=0, classes_full=0, rebuild_tokens=0.5))
+    features, presence, labels = cohort(count=8)
+    full = {"features_full": features, "presence_full": presence.astype("float32")}
+    y = {"label": labels}
+
+    def loss(keep):
+        x = {"features": features, "presence": (presence & keep).astype("float32"), **full}
+        return x, float(model.compute_loss(x, y, model(x)))
+
+    assert loss(np.array([True, True]))[1] == 0
+    x, taught = loss(np.array([True, False]))
+    shown = net.trace(x["features"], x["presence"], False)["rebuilt"]
+    wanted = net.trace(x["features_full"], x["presence_full"], False)["tokens"]
+    error = np.square(np.asarray(shown) - np.asarray(wanted)).reshape(8, 6, 2, -1)[:, :, 1]
+    assert taught == pytest.approx(0.5 * error[presence[:, :, 1]].mean(), rel=1e-5)
+
+
+def test_what_is_rebuilt_comes_from_what_is_there_and_fills_the_gap_alone():
+    net: Any = MemoryTransformer(6, SIZES_HERE, {"label": 2}, seed=1)
+    features = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
+    features[1, :, 2:] = features[0, :, 2:]
+    no_eda = np.tile(np.array([1, 0], np.float32), (2, 6, 1))
+    rebuilt = np.asarray(net.trace(features, no_eda, False)["rebuilt"]).reshape(2, 6, 2, -1)
+    assert np.abs(rebuilt[0, :, 1] - rebuilt[1, :, 1]).max() > 1e-3
+    nothing = np.zeros_like(no_eda)
+    rebuilt = np.asarray(net.trace(features, nothing, False)["rebuilt"])
+    np.testing.assert_array_equal(rebuilt[0], rebuilt[1])
+    for block in net.fusion:  # what is rebuilt reaches the answer only where something lacks
+        block.shrink.kernel.assign(np.zeros(block.shrink.kernel.shape))
+        block.attention.out.kernel.assign(np.zeros(block.attention.out.kernel.shape))
+    net.memory.assign(np.full(net.memory.shape, 3.0))
+    whole = np.ones_like(no_eda)
+    expected = np.tanh(0.5 * np.asarray(net.embedding(features, whole))).mean(axis=1)
+    np.testing.assert_allclose(net.trace(features, whole, False)["pooled"], expected, atol=1e-6)
+
+
+def test_a_sensor_attends_to_each_other_one_apart():
+    block = CrossModalBlock(2, 3, dim=4, heads=1, hidden=4, seed=2)
+    rng = np.random.default_rng(0)
+    asking, asked = rng.normal(size=(2, 1, 6, 4)).astype("float32")
+    here = np.ones((1, 6, 1), "float32")
+    here[0, [2, 5]] = 0  # the third sensor lacks altogether
+    block.build((None, 6, 4))
+    found = np.asarray(block._mixtures(asking, asked, here)).reshape(6, 3, 2)
+    queries, values = np.asarray(block.asking(asking))[0], np.asarray(block.values(asked))[0]
+    for token in range(6):
+        for source in range(3):
+            steps = [source, 3 + source]
+            scores = np.exp(queries[token] @ asked[0, steps].T)
+            wanted = scores / scores.sum() @ values[steps]
+            if source in (token % 3, 2):
+                wanted = np.zeros(2)
+            np.testing.assert_allclose(found[token, source], wanted, atol=1e-5)
+    with pytest.raises(MMQError, match="`dim` must be a multiple of 2 \\* heads, got 6 and 2"):
+        CrossModalBlock(2, 3, dim=6, heads=2, hidden=4)
+
+
+def test_cross_modal_weights_grow_with_the_sensors_and_not_with_their_pairs():
+    def weights(modalities):
+        sizes = {f"m{place}": 3 for place in range(modalities)}
+        return CrossModalTransformer(12, sizes, {"stress": 2}).count_params()
+
+    few = weights(3) - weights(2)
+    assert weights(9) - weights(8) <= few + 2 * 3 * 32 * 8  # the block-dense kernel is stored whole

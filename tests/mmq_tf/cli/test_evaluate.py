@@ -3,19 +3,28 @@
 import json
 import shutil
 import sys
+from base64 import b64encode
 from functools import partial
+from hashlib import sha256
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mmq_tf import cli, folds
+from mmq_tf.ablations import ABLATIONS
 from mmq_tf.baselines import BASELINES
 from mmq_tf.baselines.neural import NEURAL_BASELINES
+from mmq_tf.cli.evaluate import _baselines
+from mmq_tf.cli.train import load_streams
+from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import Settings
 from mmq_tf.evaluation import sweep
-from mmq_tf.evaluation.predictions import read_predictions
+from mmq_tf.evaluation.artefact_stretch import artefact_stretch
+from mmq_tf.evaluation.predictions import Predictions, read_predictions
 from mmq_tf.protocols import PROTOCOLS, levels
+from mmq_tf.runs import Run
 
 CONFIG = """
 name = "tiny"
@@ -85,7 +94,7 @@ def call(home):
 @pytest.fixture(scope="module")
 def whole(home, call):
     """The folder of an evaluation from start to end."""
-    arguments = ("evaluate", "run", "--jobs", 1, "--results", "published.json")
+    arguments = ("evaluate", "run", "--jobs", 1, "--results", "published.json", "--plots", "plots")
     assert call(*arguments) is None
     return home / "run" / "evaluation"
 
@@ -94,8 +103,19 @@ def read(path):
     return json.loads(path.read_text("utf-8"))
 
 
+def judged(folder, fold):
+    """All methods' predictions of one fold of an evaluation."""
+    return Predictions.concatenate(
+        [read_predictions(p) for p in sorted((folder / "folds" / fold).glob("*.csv"))]
+    )
+
+
+def files(folder):
+    return {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+
+
 def test_every_method_is_judged_under_every_condition_of_every_protocol(whole):
-    predictions = read_predictions(whole / "folds" / "00.csv")
+    predictions = judged(whole, "00")
     conditions = [*SENSOR_CONDITIONS, *(f"A-{level:.1f}" for level in levels(2))]
     conditions += [f"{protocol}-{level:.1f}" for protocol in "BC" for level in levels(8)]
     assert list(dict.fromkeys(predictions.condition)) == conditions + ARTEFACT_CONDITIONS
@@ -106,7 +126,7 @@ def test_every_method_is_judged_under_every_condition_of_every_protocol(whole):
 
 
 def test_the_reloaded_network_and_the_refitted_baselines_are_those_of_the_run(whole, home):
-    ours = read_predictions(whole / "folds" / "01.csv")
+    ours = judged(whole, "01")
     theirs = read_predictions(home / "run" / "folds" / "01" / "predictions.csv")
     for condition in ("full", "no-eda", "no-temp"):
         for method in dict.fromkeys(theirs.method):
@@ -119,7 +139,7 @@ def test_the_reloaded_network_and_the_refitted_baselines_are_those_of_the_run(wh
 
 
 def test_hiding_more_and_corrupting_more_change_what_the_network_says(whole):
-    predictions = read_predictions(whole / "folds" / "00.csv")
+    predictions = judged(whole, "00")
     said = {
         c: predictions.select((predictions.method == "mmqnet") & (predictions.condition == c)).probabilities
         for c in ("full", "A-0.5", "B-0.8", "C-0.8", "E-10dB", "E--5dB")
@@ -132,7 +152,7 @@ def test_hiding_more_and_corrupting_more_change_what_the_network_says(whole):
 def test_the_table_follows_the_contract_and_says_simulated_everywhere(whole, home):
     table = read(whole / "results.json")
     assert table["simulated"]
-    assert table["command"] == "mmq-tf evaluate run --jobs 1 --results published.json"
+    assert table["command"] == "mmq-tf evaluate run --jobs 1 --results published.json --plots plots"
     rows = {(r["method"], r["condition"], r["metric"]): r for r in table["rows"]}
     for metric in ("auroc", "macro_f1", "balanced_accuracy", "ece", "brier"):
         assert rows["mmqnet", "B-0.7", metric]["n"] == 4
@@ -149,13 +169,63 @@ def test_the_table_follows_the_contract_and_says_simulated_everywhere(whole, hom
         assert "SIMULATED" in path.read_text("utf-8"), path
 
 
+FIGURES = ("missing", "subsets", "people", "confusion", "coverage", "reliability", "stretch")
+
+
 def test_the_report_is_one_file_that_fetches_nothing(whole):
     page = (whole / "report.html").read_text("utf-8")
-    assert page.count('<img src="data:image/svg+xml;base64,') == 4
+    assert page.count('<img src="data:image/svg+xml;base64,') == len(FIGURES)
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
     for words in ("Every set of sensors", "As more goes missing", "How to reproduce", "Not a medical device"):
         assert words in page
+
+
+def test_every_figure_is_a_file_of_its_own_too_and_says_simulated(whole, home):
+    for folder in (whole / "figures", home / "plots"):
+        assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.svg" for name in FIGURES)
+    page = (whole / "report.html").read_text("utf-8")
+    for name in FIGURES:
+        content = (home / "plots" / f"{name}.svg").read_bytes()
+        assert b"SIMULATED" in content
+        assert b64encode(content).decode() in page
+
+
+def test_the_report_says_how_to_make_it_again(whole, home):
+    page = (whole / "report.html").read_text("utf-8")
+    mask = sha256((whole / "masks" / "00.npz").read_bytes()).hexdigest()
+    facts = read(home / "run" / "run.json")
+    known = (facts["command"], facts["streams_sha256"], facts["config_sha256"], mask, "tensorflow 2.")
+    for words in (*known, get_dataset("simulated").digest(home / "cohort", "sim-01")):
+        assert words in page
+
+
+def test_an_artefact_changes_its_own_tokens_and_later_decisions_alone(whole, call, home, monkeypatch):
+    monkeypatch.chdir(home)
+    run = Run.open(home / "run")
+    job = run.jobs(load_streams(run, Console(quiet=True), 1)[0])[0]
+    seen = artefact_stretch(run, job)
+    assert seen is not None
+    column, token_s = seen.modalities.index(seen.modality), seen.token_s
+    start = round((seen.artefact_s[0] - seen.start_s) / token_s)
+    assert np.array_equal(seen.interference[0, :start], seen.interference[1, :start], equal_nan=True)
+    others = np.arange(len(seen.modalities)) != column
+    assert np.array_equal(seen.interference[0][:, others], seen.interference[1][:, others], equal_nan=True)
+    assert (seen.presence[0] != seen.presence[1]).any() or not np.array_equal(*seen.interference[:, start:])
+    before = seen.decision_s <= seen.artefact_s[0]
+    assert np.abs(seen.truth[0] - seen.truth[1])[before].max(initial=0.0) < 1e-6
+    assert np.abs(seen.truth[0] - seen.truth[1])[~before].max() > 1e-6
+    assert np.nansum(seen.attention[0]) > 0
+    said = read_predictions(whole / "folds" / "00" / "mmqnet.csv", first="full")
+    mine = said.select(said.subject == seen.subject)
+    window_s = job.config.front_end.window_s
+    common = [
+        (mine.probabilities[i, mine.label[i]], seen.truth[0, k])
+        for i, at in enumerate(mine.start_s)
+        for k in np.flatnonzero(np.isclose(seen.decision_s - window_s, at))
+    ]
+    assert len(common) > 0
+    assert np.abs(np.diff(common, axis=1)).max() < 2e-6
 
 
 @pytest.fixture(scope="module")
@@ -170,31 +240,36 @@ def some(whole, call, home):
 def test_other_protocols_use_the_same_masks_and_make_the_folds_again(some, whole):
     for path in (some / "masks").iterdir():
         assert path.read_bytes() == (whole / "masks" / path.name).read_bytes()
-    few, all_of_them = (read_predictions(folder / "folds" / "00.csv") for folder in (some, whole))
+    few, all_of_them = (judged(folder, "00") for folder in (some, whole))
     assert set(few.condition) == {"full", *(f"A-{level:.1f}" for level in levels(2))}
     one, other = (p.select(p.condition == "A-0.3") for p in (few, all_of_them))
     assert np.array_equal(one.probabilities, other.probabilities)
 
 
-def test_an_evaluation_stopped_between_folds_goes_on_to_the_same_end(some, call, home, capsys):
+def test_an_evaluation_stopped_within_a_fold_goes_on_at_the_method(some, call, home, capsys):
     fit = sweep.fit_baseline
 
-    def stop_in_the_second_fold(name, windows, job):
-        if job.index == 1:
+    def stop_at_the_second_baseline_of_the_second_fold(name, windows, job):
+        if job.index == 1 and name == "logistic":
             raise KeyboardInterrupt
         return fit(name, windows, job)
 
     arguments = ("evaluate", "run", "--jobs", 1, "--protocols", "A", "--out", "broken")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "fit_baseline", stop_in_the_second_fold)
+        patch.setattr(sweep, "fit_baseline", stop_at_the_second_baseline_of_the_second_fold)
         assert call(*arguments) == 130
     assert capsys.readouterr().err.strip() == "stopped; the same command goes on where it was."
-    done = {path.name: path.stat().st_mtime_ns for path in (home / "broken" / "folds").iterdir()}
-    assert done.keys() == {"00.csv", "00.json"}
+    done = {name: path.stat().st_mtime_ns for name, path in files(home / "broken" / "folds").items()}
+    judged_methods = {(name.parent.name, name.stem) for name in done}
+    assert judged_methods == {("00", m) for m in {"mmqnet", *KEPT_BASELINES}} | {
+        ("01", "mmqnet"),
+        ("01", "majority"),
+    }
     assert call(*arguments) is None
     assert all((home / "broken" / "folds" / name).stat().st_mtime_ns == at for name, at in done.items())
-    for path in (some / "folds").iterdir():
-        assert path.read_bytes() == (home / "broken" / "folds" / path.name).read_bytes()
+    for name, path in files(some / "folds").items():
+        if path.suffix != ".npz":  # a zip file holds the time
+            assert path.read_bytes() == (home / "broken" / "folds" / name).read_bytes()
     assert read(home / "broken" / "results.json")["rows"] == read(some / "results.json")["rows"]
 
 
@@ -216,17 +291,56 @@ def test_what_cannot_be_evaluated_is_refused_in_one_sentence(whole, call, home, 
     assert "01 is not a finished fold" in refusal(call, capsys, "holed", "--jobs", 1)
     shutil.copytree(whole, home / "damaged")
     (home / "damaged" / "masks" / "00.npz").write_bytes(b"x")
-    (home / "damaged" / "folds" / "00.json").unlink()
+    (home / "damaged" / "folds" / "00" / "majority.json").unlink()
     text = refusal(call, capsys, "run", "--jobs", 1, "--protocols", ",".join(PROTOCOLS), "--out", "damaged")
     assert "00.npz is damaged" in text
     assert "\n" not in text
 
 
-def test_transformers_without_our_queries_join_when_asked(home, call, monkeypatch):
-    for name in set(NEURAL_BASELINES) - {"attention_mask"}:
-        monkeypatch.delitem(NEURAL_BASELINES, name)
-    assert call("evaluate", "run", "--protocols", "D", "--neural", "--out", "neural", "--jobs", 1) is None
-    predictions = read_predictions(home / "neural" / "folds" / "00.csv")
-    rows = predictions.method == "attention_mask"
-    assert list(dict.fromkeys(predictions.condition[rows])) == SENSOR_CONDITIONS
-    assert "attention_mask" in (home / "neural" / "results.md").read_text("utf-8")
+def test_a_configuration_is_trained_first_and_further_methods_cost_only_themselves(
+    home, call, capsys, monkeypatch
+):
+    monkeypatch.setitem(BASELINES, "forest", BASELINES["logistic"])  # a quick one in its place
+    arguments = ("evaluate", "tiny.toml", "--data", "cohort", "--set", 'name="other"', "--jobs", 1)
+    assert call(*arguments, "--protocols", "D", "--seed", 4) is None
+    run = home / "runs" / "other"
+    assert read(run / "metrics.json")["seeds"] == [4]
+    done = {
+        p: p.stat().st_mtime_ns for part in ("folds", "evaluation/folds") for p in files(run / part).values()
+    }
+    more = ("--methods", "cross_modal", "--null-network")
+    assert call(*arguments, "--protocols", "D", "--seed", 4, *more) is None
+    assert all(path.stat().st_mtime_ns == at for path, at in done.items())
+    folds_folder = run / "evaluation" / "folds"
+    added = {path.stem for path in files(folds_folder).values() if path not in done}
+    assert added == {"cross_modal", "mmqnet_shifted"}
+    assert not list(run.rglob("state.npz"))
+    joined = read_predictions(folds_folder / "00" / "cross_modal.csv")
+    assert list(dict.fromkeys(joined.condition)) == SENSOR_CONDITIONS
+    true, moved = (
+        read_predictions(folds_folder / "01" / f"{name}.csv") for name in ("majority", "forest_shifted")
+    )
+    true = true.select(true.condition == "full")
+    assert set(moved.condition) == {"full"}
+    assert (true.label != moved.label).any()
+    assert (np.bincount(true.label) == np.bincount(moved.label)).all()
+    table = read(run / "evaluation" / "results.json")
+    rows = {(row["method"], row["condition"]) for row in table["rows"]}
+    for null in ("forest_shifted", "mmqnet_shifted"):
+        assert {condition for method, condition in rows if method == null} == {"full"}
+    assert any("rotated in time" in note for note in table["notes"])
+    assert "Label-shift null" in (run / "evaluation" / "report.html").read_text("utf-8")
+    text = refusal(call, capsys, *arguments[1:], "--seed", 5)
+    assert "runs/other holds a run of another configuration or data folder" in text
+    assert "belong to a CONFIG" in refusal(call, capsys, "run", "--folds", 2)
+    assert "got 'cros_modal'" in refusal(call, capsys, "run", "--methods", "cros_modal")
+
+
+def test_what_is_judged_beside_the_network():
+    sensors = ("eda", "acc")
+    assert _baselines("", sensors, neural=False, ablations=False) == list(BASELINES)
+    every = [*BASELINES, *NEURAL_BASELINES, *ABLATIONS]
+    assert _baselines("", sensors, neural=True, ablations=True) == every
+    assert _baselines("", ("eda", "temp"), neural=False, ablations=True)[-1] != "only_acc"
+    found = _baselines("only_acc, majority", sensors, neural=False, ablations=False)
+    assert found == [*BASELINES, "only_acc"]

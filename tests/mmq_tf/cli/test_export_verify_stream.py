@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,9 +185,9 @@ def run(tiny, tmp_path_factory):
     return folder
 
 
-def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, tmp_path):
+def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, e4, tmp_path):
     out, results = tmp_path / "bundle", tmp_path / "nano_int8.json"
-    options = ("--int8", "--fold", 0, "--out", out, "--max-drop", 100, "--results", results)
+    options = ("--int8", "--fold", 0, "--golden", e4, "--out", out, "--max-drop", 100, "--results", results)
     result = call(export_command, run, *options)
     assert result.exit_code == 0, f"{result.output} {result.exception}"
     assert "float against int8" in result.stdout
@@ -198,6 +199,8 @@ def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, tmp_pa
     assert manifest["model"]["int8_bytes"] <= 100_000
     assert manifest["model"]["arena_bytes"] <= 32 * 1024
     assert "the run's report" in (out / "report.html").read_text()
+    golden = json.loads((out / "golden/golden.json").read_text())
+    assert (golden["data"], golden["simulated"]) == ("e4", False)  # the recording's, not the run's
     written = json.loads(results.read_text())
     assert written["simulated"]
     assert written["normalisation"] == "enrolment 60 s"
@@ -206,6 +209,24 @@ def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, tmp_pa
     assert found == {("mmqnet-nano", c, m) for c in ("float32", "int8") for m in metrics}
     verified = call(verify_command, out)
     assert verified.exit_code == 0, verified.output
+
+
+def test_a_slim_export_leaves_out_code_and_report(run, simulated, tmp_path, monkeypatch):
+    asked: dict[str, Any] = {}
+
+    def write_bundle(out, **given):
+        asked.update(given)
+        raise ExportError("enough")
+
+    monkeypatch.setattr("export.bundle.write_bundle", write_bundle)
+    call(export_command, run, "--slim", "--golden", simulated, "--out", tmp_path / "slim")
+    assert not asked["code"]
+    assert asked.pop("report_html") is None
+    assert asked["golden_origin"].simulated
+    call(export_command, run, "--out", tmp_path / "whole")
+    assert asked["code"]
+    assert "the run's report" in asked["report_html"]
+    assert asked["golden_origin"] is None  # the run's own data
 
 
 def test_export_takes_the_newest_run_when_none_is_named(run, tmp_path, monkeypatch):

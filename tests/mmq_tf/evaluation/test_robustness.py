@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmq_tf.evaluation import sweep_scores
 from mmq_tf.evaluation.metrics import ece
 from mmq_tf.evaluation.predictions import Predictions, write_predictions
 from mmq_tf.evaluation.risk_coverage import COVERAGES, accuracy_at_coverage, subject_coverage
@@ -13,7 +14,7 @@ from mmq_tf.evaluation.robustness import (
     calibration_stages,
     sweep_rows,
 )
-from mmq_tf.evaluation.sweep_scores import read_sweep
+from mmq_tf.evaluation.sweep_scores import read_sweep, write_scored
 
 SUBJECTS = [f"s{n:02d}" for n in range(8)]
 CONDITIONS = ("full", "A-0.1", "A-0.2", "A-0.5", "E-0dB")
@@ -72,6 +73,26 @@ def test_folds_and_seeds_come_together(sweep):
     assert sweep.levels("A") == {0.0: "full", 0.1: "A-0.1", 0.2: "A-0.2", 0.5: "A-0.5"}
     assert sweep.levels("B") == {}
     assert sweep.levels("E") == {0.0: "E-0dB"}
+
+
+def test_stored_scores_are_those_of_the_file_or_not_used(sweep, tmp_path, monkeypatch):
+    rng, paths = np.random.default_rng(0), []
+    for seed in (0, 1):
+        for fold in (0, 1):
+            paths.append(tmp_path / f"{fold}-{seed}.csv")
+            write_scored(paths[-1], predictions_of(fold, seed, rng))
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep_scores, "subject_table", None)  # nothing is scored again
+        stored = read_sweep(paths)
+    assert stored.table.pairs == sweep.table.pairs
+    for metric, values in sweep.table.scores.items():
+        np.testing.assert_array_equal(stored.table.scores[metric], values)
+    np.testing.assert_array_equal(stored.full.probabilities, sweep.full.probabilities)
+    write_predictions(paths[0], predictions_of(0, 0, rng))
+    changed = read_sweep(paths).table.scores["auroc"]
+    assert not np.array_equal(changed, sweep.table.scores["auroc"])
+    paths[1].with_suffix(".npz").write_bytes(b"x")
+    np.testing.assert_array_equal(read_sweep(paths).table.scores["auroc"], changed)
 
 
 def test_the_area_is_the_mean_height_by_trapezoids(sweep):

@@ -53,6 +53,7 @@ def test_trace_keeps_what_the_contract_names(net):
         "category": (5, 5, 32),
         "interference": (5, 4, 32),
         "interference_scores": (5, n_all),
+        "category_attention": (5, 20, n_all),
     }
     for task, value in logits_of(net, inputs).items():
         np.testing.assert_array_equal(value, trace["logits"][task])

@@ -1,8 +1,25 @@
-"""Units of samples in files, and what brings them to the front end's."""
+"""Units of samples in files and streams, and what brings them to the front end's."""
 
 from __future__ import annotations
 
 from firmware_bridge.default_settings import modality_defaults
+
+UNITS = {
+    "microvolts": "uV",
+    "microvolt": "uV",
+    "millivolts": "mV",
+    "millivolt": "mV",
+    "volts": "V",
+    "volt": "V",
+    "microsiemens": "uS",
+    "siemens": "S",
+    "celsius": "degC",
+    "deg c": "degC",
+    "uv": "uV",
+    "mv": "mV",
+    "us": "uS",
+}
+"""Other spellings of units (XDF recommends "microvolts"), in small letters, by their symbols."""
 
 _VOLT = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "µV": 1e-6, "μV": 1e-6, "nV": 1e-9}  # noqa: RUF001
 _SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}  # noqa: RUF001

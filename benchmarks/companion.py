@@ -1,0 +1,152 @@
+"""How fast the companion page replays a recording, what memory it takes, and pictures of it.
+
+python benchmarks/companion.py E4_EXPORT --results results/companion.json --pictures docs/companion
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firmware_bridge.companion.build import PAGE, WASM
+from firmware_bridge.companion.litert import litert_folder
+from firmware_bridge.companion.server import ADDRESS, make_server, served_files
+from firmware_bridge.manifest import Manifest
+from mmq_tf import __version__, pretrained
+from mmq_tf.cli.companion import runtime_folder
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+
+DRIVER = Path(__file__).parents[1] / "tests" / "firmware_bridge" / "companion" / "drive.mjs"
+DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+Play = Callable[..., Any]
+
+
+@contextmanager
+def chromium(bundle: Path) -> Iterator[Play]:
+    """Serve a bundle and yield a function that plays a scenario of the tests' driver in Chromium."""
+    node, browser = shutil.which("node"), shutil.which("chromium")
+    if node is None or browser is None or not (DRIVER.parent / "node_modules").is_dir():
+        raise MMQError(
+            "benchmarks/companion.py: node, chromium or playwright-core is missing: make companion"
+        )
+    with make_server(served_files(bundle, litert_folder(runtime_folder())), 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def play(scenario: str, **given: Any) -> Any:
+            task = {"scenario": scenario, "url": f"http://{ADDRESS}:{server.server_port}/", **given}
+            command = [node, str(DRIVER), browser]
+            done = subprocess.run(
+                command, input=json.dumps(task) + "\n", capture_output=True, text=True, check=True
+            )
+            answer = json.loads(done.stdout)
+            if "failed" in answer:
+                raise MMQError(f"benchmarks/companion.py: {scenario}: {answer['failed']}")
+            return answer["result"]
+
+        yield play
+        server.shutdown()
+
+
+def measure(play: Play, recording: Path, rounds: int) -> list[ResultRow]:
+    """Replay a recording as fast as it goes, some times; medians, and the least and the most."""
+    runs = [play("replay", path=str(recording.resolve())) for _ in range(rounds)]
+    litert = litert_folder(runtime_folder()) / "core" / "wasm" / "litert_wasm_internal.wasm"
+    page = [path for path in PAGE.rglob("*") if path.is_file() and path != WASM]
+    found = {
+        "times_real_time": [run["durationS"] / run["wallS"] for run in runs],
+        "times_real_time_of_processor": [run["durationS"] / run["busyS"] for run in runs],
+        "start_ms": [run["startMs"] for run in runs],
+        "heap_growth_bytes": [run["heap"][-1] - min(run["heap"]) for run in runs],
+        "webassembly_memory_bytes": [run["wasm"][-1] for run in runs],
+        "core_wasm_bytes": [WASM.stat().st_size],
+        "page_bytes": [sum(path.stat().st_size for path in page)],
+        "litert_wasm_bytes": [litert.stat().st_size],
+    }
+    return [
+        ResultRow(
+            method="companion",
+            condition="chromium",
+            metric=metric,
+            mean=statistics.median(values),
+            low=min(values) if len(values) > 1 else None,
+            high=max(values) if len(values) > 1 else None,
+            n=len(values),
+        )
+        for metric, values in found.items()
+    ]
+
+
+def take_pictures(play: Play, recording: Path, folder: Path) -> None:
+    """Write pictures, light and dark: a desktop with the recording, a phone with the simulated wearer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    worn = {
+        "path": str(recording.resolve()),
+        "shown": "3600",
+        "switches": [{"atS": 1500, "key": "2"}, {"atS": 2000, "key": "2"}],
+        "untilS": 2700,
+    }
+    simulated = {"path": None, "shown": "600", "switches": [{"atS": 900, "key": "1"}], "untilS": 1000}
+    for scheme in ("light", "dark"):
+        for name, viewport, source in (("desktop", DESKTOP, worn), ("phone", PHONE, simulated)):
+            file = str((folder / f"{name}-{scheme}.png").resolve())
+            play("picture", speed="0", scheme=scheme, viewport=viewport, file=file, **source)
+
+
+@click.command()
+@click.argument("recording", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), help="Write the table here (.json, with .md).")
+@click.option("--pictures", type=click.Path(path_type=Path), help="Write pictures into this folder.")
+def main(recording: Path, rounds: int, results: Path | None, pictures: Path | None) -> None:
+    """Replay the Empatica E4 export RECORDING through the model that comes with the package."""
+    bundle = pretrained.path("wrist-stress")
+    with chromium(bundle) as play:
+        rows = measure(play, recording, rounds)
+        if pictures is not None:
+            take_pictures(play, recording, pictures)
+    for row in rows:
+        click.echo(f"{row.metric}: {row.mean:.6g}")
+    if results is not None:
+        write_results(results, _results(results.stem, recording, Manifest.load(bundle), rows, rounds))
+
+
+def _results(
+    name: str, recording: Path, manifest: Manifest, rows: list[ResultRow], rounds: int
+) -> ResultsFile:
+    browser = subprocess.run(["chromium", "--version"], capture_output=True, text=True, check=True).stdout
+    return ResultsFile(
+        name=name,
+        command=shlex.join(["python", "benchmarks/companion.py", *sys.argv[1:]]),
+        version=__version__,
+        data=f"one E4 export ({recording.name}), model {manifest.name}",
+        simulated=manifest.simulated,
+        split="none",
+        normalisation="enrolment",
+        seeds=(),
+        machine=f"{machine_description()}; {' '.join(browser.split()[:2])}, no GPU",
+        rows=tuple(rows),
+        notes=(
+            f"Medians of {rounds} replays, least and most in brackets. Each decision runs the model once, "
+            "and once more a sensor to tell what it rested on; the page draws meanwhile.",
+            "times_real_time: recording's length over the time from choosing its files to its end; "
+            "of_processor: over the processor time of the page's process.",
+            "heap_growth_bytes: JavaScript's heap after garbage collection, newest minus least of what was "
+            "seen every 150 decisions; it holds the decisions, which are kept to be saved.",
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

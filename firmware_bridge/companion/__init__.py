@@ -1,0 +1,1 @@
+"""The companion page: a bundle at work in a browser, its core as WebAssembly, its model in LiteRT."""

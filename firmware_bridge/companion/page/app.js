@@ -1,0 +1,204 @@
+// app.js: the page: a bundle is opened, the wearer agrees, a source is played.
+import { openBundle } from "./bundle.js";
+import { Device } from "./device.js";
+import { readE4 } from "./e4.js";
+import { chosen, content, dropped, folderWith } from "./files.js";
+import { Model } from "./model.js";
+import { Problem, sentence } from "./problem.js";
+import { recordingSource } from "./replay.js";
+import { Session } from "./session.js";
+import { simulatorSource } from "./simulator.js";
+import { showAbout } from "./view/about.js";
+import { Live } from "./view/live.js";
+import { connectStrap } from "./view/strap_card.js";
+
+const $ = (selector) => document.querySelector(selector);
+const state = { bundle: null, core: null, model: null, session: null, live: null, running: null };
+
+async function served(name, limit) {
+  const response = await fetch(`/bundle/${name}`);
+  if (!response.ok) throw new Problem(`${name}: it is not in the bundle; export the bundle again.`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length > limit)
+    throw new Problem(`${name}: expected at most ${limit} bytes; this is no bundle file.`);
+  return bytes;
+}
+
+/** Use a bundle: only when all of it is sound does it take the old one's place. */
+async function useBundle(read) {
+  const bundle = await openBundle(read);
+  state.core ??= await WebAssembly.compileStreaming(fetch("/core.wasm"));
+  const shapes = {
+    features: [1, bundle.tokens, bundle.features],
+    presence: [1, bundle.tokens, bundle.modalities.length],
+  };
+  const model = await Model.load(bundle.model, shapes, bundle.manifest.decision.tasks);
+  new Device(bundle, state.core, model); // refuses what the core cannot run, before anything is shown
+  stop();
+  await state.running; // it may be in the middle of a decision
+  state.model?.delete();
+  Object.assign(state, { bundle, model });
+  showAbout(bundle);
+  askAgain();
+}
+
+/** Another bundle may estimate something else: purpose and consent come first, each time. */
+function askAgain() {
+  $("#agree").checked = false;
+  $("#begin").disabled = true;
+  $("#consent").hidden = false;
+  $("#session").hidden = $("#live").hidden = $("#simulated").hidden = true;
+}
+
+function play(source) {
+  stop();
+  const { bundle } = state;
+  const device = new Device(bundle, state.core, state.model);
+  note(source);
+  state.live = new Live(bundle, device, source, (name, isOn) => session.muted[isOn ? "delete" : "add"](name));
+  const session = new Session(device, source, Number($("#speed").value), state.live.events);
+  state.live.follow(session);
+  state.session = session;
+  $("#live").hidden = false;
+  $("#save").disabled = false;
+  setPaused(false);
+  state.running = session.run().catch(complain).finally(showState);
+}
+
+/** Say what is simulated, and who trained the model. */
+function note({ name, simulated }) {
+  const { manifest } = state.bundle;
+  const marks = [
+    ["model", manifest.simulated],
+    ["recording", simulated],
+  ]
+    .filter(([, is]) => is)
+    .map(([what]) => what);
+  $("#simulated").textContent = `SIMULATED (${marks.join(" and ")})`;
+  $("#simulated").hidden = !marks.length;
+  $("#trained").textContent =
+    `${name} trained this model: what it says here tells nothing of how good it is.`;
+  $("#trained").hidden = !manifest.train_subjects?.includes(name);
+}
+
+function stop() {
+  state.session?.stop();
+  state.live?.rest();
+  showState();
+}
+
+function setPaused(paused) {
+  if (!state.session || state.session.over) return;
+  state.session.paused = paused;
+  showState();
+}
+
+function showState() {
+  const { session } = state;
+  const isOver = !session || session.over;
+  $("#pause").disabled = $("#stop").disabled = isOver;
+  $("#pause").textContent = session?.paused && !isOver ? "Go on" : "Pause";
+  $("#transport").dataset.state = !session ? "idle" : isOver ? "over" : session.paused ? "paused" : "running";
+}
+
+/** Take what was dropped or chosen: a bundle, or a recording. */
+async function take(found) {
+  const { name, members } = await found;
+  const folder = folderWith(members, "manifest.json");
+  if (folder !== null) {
+    await useBundle((file, limit) => content(members, folder + file, limit));
+    return;
+  }
+  if ($("#session").hidden) throw new Problem("Read and agree first; then drop the recording again.");
+  play(recordingSource(name, await readE4(members), state.bundle));
+}
+
+function complain(error) {
+  if (!(error instanceof Problem)) console.error(error);
+  $("#problem p").textContent = sentence(error);
+  $("#problem").hidden = false;
+}
+
+async function attempt(job) {
+  $("#problem").hidden = true;
+  try {
+    await job();
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
+
+/** One decision a line, as `mmq-tf stream --json` writes them. */
+function save() {
+  const lines = state.live.lines().map((line) => `${JSON.stringify(line)}\n`);
+  const url = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
+  Object.assign(document.createElement("a"), { href: url, download: "decisions.jsonl" }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+function wire() {
+  $("#problem-close").addEventListener("click", () => ($("#problem").hidden = true));
+  $("#agree").addEventListener("change", ({ target }) => ($("#begin").disabled = !target.checked));
+  $("#begin").addEventListener("click", () => {
+    $("#consent").hidden = true;
+    $("#session").hidden = false;
+    $("#simulate").focus();
+  });
+  $("#simulate").addEventListener("click", () => attempt(() => play(simulatorSource(state.bundle))));
+  for (const kind of ["folder", "file"]) {
+    const input = $(`#${kind}-input`);
+    $(`#open-${kind}`).addEventListener("click", () => input.click());
+    input.addEventListener("change", async () => {
+      await attempt(() => take(chosen(input.files)));
+      input.value = "";
+    });
+  }
+  $("#strap").addEventListener("click", () => attempt(connectStrap));
+  $("#pause").addEventListener("click", () => setPaused(!state.session.paused));
+  $("#stop").addEventListener("click", stop);
+  $("#speed").addEventListener(
+    "change",
+    ({ target }) => state.session && (state.session.speed = Number(target.value)),
+  );
+  $("#shown").addEventListener("change", () => state.live?.redraw());
+  $("#save").addEventListener("click", save);
+  document.addEventListener("keydown", onKey);
+  wireDrop();
+}
+
+function onKey(event) {
+  if (
+    !state.live ||
+    event.ctrlKey ||
+    event.altKey ||
+    event.metaKey ||
+    event.target.closest?.("select, input, textarea")
+  )
+    return;
+  if (event.key === " " && !event.target.closest?.("button, summary")) {
+    event.preventDefault();
+    setPaused(!state.session.paused);
+  } else if (/^[1-9]$/.test(event.key)) {
+    state.live.press(Number(event.key) - 1);
+  }
+}
+
+function wireDrop() {
+  const mark = (on) => document.body.classList.toggle("dropping", on);
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    mark(true);
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(false);
+    attempt(() => take(dropped(event.dataTransfer)));
+  });
+}
+
+wire();
+const opened = await attempt(() => useBundle(served));
+if (!opened) $("#bundle-name").textContent = "No bundle is open; drop one here.";

@@ -1,0 +1,121 @@
+// bundle.js: a bundle's parts, each used only when its SHA-256 is the manifest's.
+import { Problem } from "./problem.js";
+import { fieldNumber, readSpec } from "./spec.js";
+
+const NAMES = {
+  frontEnd: "frontend.json",
+  spec: "mmq_bridge/mmq_spec.h",
+  model: "model_int8_float_io.tflite",
+  card: "MODEL_CARD.md",
+};
+const MAX_MANIFEST_BYTES = 2_000_000;
+const MAX_FILE_BYTES = 64_000_000;
+
+/**
+ * Open a bundle.
+ * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
+ * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, features, modalities: {name, ...}[]}}
+ */
+export async function openBundle(read) {
+  const manifest = json(await read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json");
+  checkManifest(manifest);
+  const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
+  const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
+  const model = await checked(manifest, read, NAMES.model);
+  if (String.fromCharCode(...model.subarray(4, 8)) !== "TFL3") {
+    throw new Problem(`${NAMES.model}: expected a .tflite (identifier TFL3); export the bundle again.`);
+  }
+  const card = text(await checked(manifest, read, NAMES.card), NAMES.card);
+  return { manifest, frontEnd, spec, model, card, ...sizes(frontEnd, spec) };
+}
+
+/** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */
+function readHeader(manifest, read) {
+  return manifest.files[NAMES.spec] ? checked(manifest, read, NAMES.spec) : read(NAMES.spec, MAX_FILE_BYTES);
+}
+
+function sizes(frontEnd, spec) {
+  const settings = frontEnd.modalities ?? {};
+  let start = 0;
+  const modalities = spec.modalities.map(({ name, fields }) => {
+    const given = settings[name];
+    const channels = fieldNumber(fields, "channels");
+    if (given?.channels?.length !== channels || !(given.sampling_rate_hz > 0)) {
+      throw new Problem(
+        `${NAMES.frontEnd}: its ${name} is not the one of ${NAMES.spec}; export the bundle again.`,
+      );
+    }
+    const first = start;
+    start += fieldNumber(fields, "features");
+    return {
+      name,
+      channels,
+      rateHz: given.sampling_rate_hz,
+      unit: given.unit,
+      names: given.channels,
+      first,
+      last: start,
+    };
+  });
+  return { tokens: fieldNumber(spec.fields, "tokens"), features: start, modalities };
+}
+
+function checkManifest(manifest) {
+  const { decision } = manifest;
+  const tasks = Object.values(decision?.tasks ?? {});
+  const whole =
+    manifest.bundle_version === 1 &&
+    typeof manifest.name === "string" &&
+    typeof manifest.simulated === "boolean" &&
+    typeof manifest.files === "object" &&
+    typeof manifest.data?.title === "string" &&
+    tasks.length > 0 &&
+    tasks.every((classes) => Array.isArray(classes) && classes.length >= 2) &&
+    decision.every_tokens >= 1 &&
+    decision.min_present_share >= 0;
+  if (!whole) {
+    throw new Problem(
+      "manifest.json: expected a manifest of bundle version 1 with its tasks; export the bundle again.",
+    );
+  }
+}
+
+async function checked(manifest, read, name) {
+  const entry = manifest.files[name];
+  if (!entry) throw new Problem(`${name}: the manifest does not name this file; export the bundle again.`);
+  const content = await read(name, MAX_FILE_BYTES);
+  if (content.length !== entry.bytes) {
+    throw new Problem(
+      `${name}: expected ${entry.bytes} bytes, found ${content.length}; the file was changed after export. ` +
+        "Copy or export the bundle again.",
+    );
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  if ([...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("") !== entry.sha256) {
+    throw new Problem(
+      `${name}: its SHA-256 is not the manifest's, so it was changed or damaged after export. ` +
+        "Copy or export the bundle again.",
+    );
+  }
+  return content;
+}
+
+function text(bytes, name) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Problem(`${name}: expected UTF-8 text; export the bundle again.`);
+  }
+}
+
+function json(bytes, name) {
+  let value;
+  try {
+    value = JSON.parse(text(bytes, name));
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem(`${name}: expected JSON; export the bundle again.`);
+  }
+  if (value === null || typeof value !== "object")
+    throw new Problem(`${name}: expected an object; export the bundle again.`);
+  return value;
+}

@@ -1,0 +1,139 @@
+// core.js: the C core in WebAssembly, the same bits as on the wearable.
+import { Problem } from "./problem.js";
+import { layOut } from "./spec.js";
+
+const OK = 0,
+  LATE = 6,
+  NO_TOKEN = 7;
+const STATUS = [
+  "ok",
+  "a pointer is null",
+  "the spec is bad",
+  "the memory is too small",
+  "no such modality",
+  "the time is not finite or a day ahead of all that came",
+  "late samples were dropped",
+  "no token is closed",
+  "the window is not full yet",
+  "the normaliser is still enrolling",
+  "the front end has no quantisation",
+  "the spec is of a newer version than this core: update mmq-tf",
+];
+const PAGE_BYTES = 65536;
+const ALIGNMENT = 16;
+
+/** One bridge of the core in a memory of its own; `module` is core.wasm compiled, `spec` comes from readSpec. */
+export class Bridge {
+  #core;
+  #memory;
+  #top;
+  #bridge;
+  #scratch = { address: 0, bytes: 0 };
+  #out;
+
+  constructor(module, spec) {
+    this.#core = new WebAssembly.Instance(module).exports;
+    this.#core._initialize?.();
+    this.#memory = this.#core.memory;
+    this.#top = this.#core.__heap_base.value;
+    const { address, specWords, modalityWords } = layOut(spec, (values) => this.#place(values));
+    if (4 * specWords !== this.#core.spec_bytes() || 4 * modalityWords !== this.#core.modality_bytes()) {
+      throw new Problem(
+        "mmq_bridge/mmq_spec.h: it was written for another version of the core; export again.",
+      );
+    }
+    const bytes = this.#core.mmq_bridge_size(address);
+    if (!bytes) throw new Problem("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
+    const room = this.#reserve(bytes);
+    const handle = this.#reserve(4);
+    check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
+    this.#bridge = new Uint32Array(this.#memory.buffer, handle, 1)[0];
+    const features = spec.modalities.reduce((sum, { fields }) => sum + Number(fields.get("features")), 0);
+    const count = spec.modalities.length;
+    this.#out = {
+      features,
+      count,
+      at: {
+        features: this.#reserve(4 * features),
+        presence: this.#reserve(count),
+        reasons: this.#reserve(2 * count),
+        number: this.#reserve(8),
+      },
+    };
+  }
+
+  /** Bytes of the module's whole memory. */
+  get bytes() {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Hand over samples [channels][frames], channel after channel, whose first frame was taken at timeS. */
+  push(modality, samples, frames, timeS) {
+    if (samples.byteLength > this.#scratch.bytes) {
+      this.#scratch = { address: this.#reserve(samples.byteLength), bytes: samples.byteLength };
+    }
+    new Float32Array(this.#memory.buffer, this.#scratch.address, samples.length).set(samples);
+    const status = this.#core.mmq_bridge_push(this.#bridge, modality, this.#scratch.address, frames, timeS);
+    if (status !== LATE) check(status, "samples");
+  }
+
+  /** Say that it is timeS now and nothing older will come. */
+  advance(timeS) {
+    check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
+  }
+
+  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons}. */
+  pop() {
+    const { at, features, count } = this.#out;
+    const status = this.#core.mmq_bridge_token(this.#bridge, at.features, at.presence, at.number);
+    if (status === NO_TOKEN) return null;
+    check(status, "token");
+    const number = new BigInt64Array(this.#memory.buffer, at.number, 1)[0];
+    check(this.#core.mmq_bridge_reasons(this.#bridge, number, at.reasons), "reasons");
+    const { buffer } = this.#memory;
+    return {
+      number: Number(number),
+      features: new Float32Array(buffer, at.features, features).slice(),
+      presence: new Uint8Array(buffer, at.presence, count).slice(),
+      reasons: new Uint16Array(buffer, at.reasons, count).slice(),
+    };
+  }
+
+  #reserve(bytes) {
+    const address = Math.ceil(this.#top / ALIGNMENT) * ALIGNMENT;
+    this.#top = address + bytes;
+    const missing = this.#top - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
+    return address;
+  }
+
+  #place(values) {
+    const address = this.#reserve(values.byteLength);
+    new Uint8Array(this.#memory.buffer).set(
+      new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      address,
+    );
+    return address;
+  }
+}
+
+/** Names of the reasons' bits, as Python calls them. */
+const REASONS = [
+  "lost",
+  "range",
+  "lead_off",
+  "saturated",
+  "flat",
+  "step",
+  "weak",
+  "strong",
+  "kurtosis",
+  "band",
+  "irregular",
+  "skewed",
+];
+export const reasonNames = (bits) => REASONS.filter((_, bit) => bits & (1 << bit));
+
+function check(status, what) {
+  if (status !== OK) throw new Problem(`${what}: ${STATUS[status] ?? `status ${status}`}.`);
+}

@@ -1,0 +1,95 @@
+// strap.js: a Bluetooth heart-rate strap (GATT service 0x180D, Heart Rate Service 1.0).
+import { Problem } from "./problem.js";
+
+const SERVICE = "heart_rate";
+const MEASUREMENT = "heart_rate_measurement";
+const FLAG = { wide: 1, contact: 2, contactKnown: 4, energy: 8, intervals: 16 };
+const TICKS_PER_S = 1024;
+const MEMORY_S = 60;
+const MIN_INTERVALS = 10;
+
+/** One notification: heart rate in beats/min, contact (null: the strap does not say), beat intervals in s. */
+export function parseMeasurement(view) {
+  const need = (bytes) => {
+    if (view.byteLength < bytes)
+      throw new Problem("The strap sent a measurement that is cut short; it was ignored.");
+  };
+  need(2);
+  const flags = view.getUint8(0);
+  let at = flags & FLAG.wide ? 3 : 2;
+  need(at);
+  const heartRate = flags & FLAG.wide ? view.getUint16(1, true) : view.getUint8(1);
+  if (flags & FLAG.energy) at += 2;
+  need(at);
+  const intervals = [];
+  for (; flags & FLAG.intervals && at + 2 <= view.byteLength; at += 2) {
+    intervals.push(view.getUint16(at, true) / TICKS_PER_S);
+  }
+  return { heartRate, contact: flags & FLAG.contactKnown ? Boolean(flags & FLAG.contact) : null, intervals };
+}
+
+/** Root mean square of the successive differences of beat intervals, in ms; null while there are too few. */
+export function rmssd(intervals) {
+  if (intervals.length < MIN_INTERVALS) return null;
+  const squares = intervals.slice(1).map((value, i) => (value - intervals[i]) ** 2);
+  return 1000 * Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length);
+}
+
+/** A connected strap; `onState({connected, name, heartRate, contact, rmssdMs})` is called with each notification. */
+export class Strap {
+  #device;
+  #onState;
+  #intervals = [];
+
+  constructor(onState) {
+    this.#onState = onState;
+  }
+
+  async connect(bluetooth = navigator.bluetooth) {
+    if (!bluetooth)
+      throw new Problem("This browser has no Web Bluetooth; use Chrome or Edge, on Android or a computer.");
+    try {
+      this.#device = await bluetooth.requestDevice({ filters: [{ services: [SERVICE] }] });
+      const server = await this.#device.gatt.connect();
+      const service = await server.getPrimaryService(SERVICE);
+      const measurement = await service.getCharacteristic(MEASUREMENT);
+      measurement.addEventListener("characteristicvaluechanged", ({ target }) => this.#take(target.value));
+      this.#device.addEventListener("gattserverdisconnected", () => this.#lost());
+      await measurement.startNotifications();
+    } catch (error) {
+      if (error?.name === "NotFoundError") throw new Problem("No strap was chosen.");
+      throw new Problem(
+        `The strap cannot be reached (${error?.message ?? error}); wear it, wet its contacts, try again.`,
+      );
+    }
+    this.#onState({ connected: true, name: this.#name });
+  }
+
+  disconnect() {
+    this.#device?.gatt.disconnect();
+  }
+
+  get #name() {
+    return this.#device?.name || "heart-rate strap";
+  }
+
+  #take(view) {
+    let measured;
+    try {
+      measured = parseMeasurement(view);
+    } catch {
+      return; // one bad notification: the next comes in a second
+    }
+    if (measured.contact === false) this.#intervals = [];
+    this.#intervals.push(...measured.intervals);
+    let length = this.#intervals.reduce((a, b) => a + b, 0);
+    while (length > MEMORY_S) length -= this.#intervals.shift();
+    const { heartRate, contact } = measured;
+    this.#onState({ connected: true, name: this.#name, heartRate, contact, rmssdMs: rmssd(this.#intervals) });
+  }
+
+  #lost() {
+    this.#intervals = [];
+    this.#onState({ connected: false, name: this.#name });
+  }
+}

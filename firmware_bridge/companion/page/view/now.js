@@ -1,0 +1,61 @@
+// now.js: the newest decision: classes with their probabilities, or why there is none.
+import { likeliest } from "../device.js";
+import { colour } from "./canvas.js";
+import { percentOf, restedMost } from "./words.js";
+
+/** Show a decision of {task: classes}. */
+export function showNow(decision, tasks) {
+  const several = Object.keys(tasks).length > 1;
+  const blocks = Object.entries(tasks).map(([task, classes]) => taskBlock(decision, task, classes, several));
+  document.querySelector("#now-tasks").replaceChildren(...blocks);
+  document.querySelector("#now-reason").textContent = decision
+    ? reasonOf(decision)
+    : "Waiting for the first samples.";
+  const sentences = Object.entries(decision?.rested ?? {}).map(([task, rested]) =>
+    restedMost(rested, likeliest(decision.probabilities[task])),
+  );
+  document.querySelector("#now-rested").textContent = sentences.join(" ");
+}
+
+function reasonOf({ abstained, probabilities, reason }) {
+  if (!abstained) return "";
+  return `${Object.keys(probabilities).length ? "Abstains" : "No decision"}: ${reason}.`;
+}
+
+/** A decision in one sentence, without numbers that change each time. */
+export function spoken(decision) {
+  const classes = Object.entries(decision.probabilities).map(
+    ([task, values]) => `${task}: ${likeliest(values)}`,
+  );
+  if (!classes.length) return `No decision: ${decision.reason.replace(/ \(.*/, "")}`;
+  return `${classes.join(", ")}${decision.abstained ? ", but it abstains: not sure enough" : ""}`;
+}
+
+function taskBlock(decision, task, classes, named) {
+  const block = element("div", "task");
+  const values = decision?.probabilities[task];
+  const best = values ? likeliest(values) : null;
+  const head = element("p", decision?.abstained || !values ? "class unsure" : "class", best ?? "–");
+  if (values) head.append(" ", element("small", "", percentOf(values[best])));
+  if (named) block.append(element("p", "muted", task));
+  block.append(
+    head,
+    ...classes.map((name, k) => chance(name, values?.[name] ?? 0, `class${k % 6}`, Boolean(values))),
+  );
+  return block;
+}
+
+function chance(name, value, shade, known) {
+  const row = element("div", "chance"),
+    track = element("div"),
+    bar = element("i");
+  bar.style.width = `${100 * value}%`;
+  bar.style.background = colour(shade);
+  track.append(bar);
+  row.append(element("b", "", name), track, element("span", "", known ? percentOf(value) : "–"));
+  return row;
+}
+
+export function element(tag, name = "", text = "") {
+  return Object.assign(document.createElement(tag), { className: name, textContent: text });
+}

@@ -1,0 +1,136 @@
+// sensor.js: one sensor's card: its trace, its presence lane, its switch, and what the decision rested on.
+import { reasonNames } from "../core.js";
+import { drawLane } from "./lanes.js";
+import { Trace } from "./memory.js";
+import { drawTrace, newest } from "./traces.js";
+import { clock, laneState, restedWords, SENSOR_TITLES, stateWords, unitWords } from "./words.js";
+
+const FAST_S = 12,
+  SLOW_S = 120;
+const SLOW = new Set(["eda", "temp"]);
+const LEAST_HALF = { eda: 0.05, temp: 0.15, acc: 0.1 }; // less is noise: it shall not fill the height
+const HALF_SCALE = 0.5; // a change of probability that fills half the scale
+
+export class SensorCard {
+  #parts;
+  #modality;
+  #index;
+  #state = "imputed";
+  #seconds;
+
+  /** `onSwitch(name, isOn)` is called when the switch is used; `key` is its key on the keyboard. */
+  constructor(modality, index, onSwitch) {
+    const card = document.querySelector("#sensor-template").content.cloneNode(true).firstElementChild;
+    const find = (selector) => card.querySelector(selector);
+    this.#parts = {
+      card,
+      title: find("h3"),
+      button: find("button"),
+      mark: find(".state i"),
+      words: find(".state span"),
+      trace: find(".trace"),
+      value: find(".state small"),
+      lane: find(".lane"),
+      bar: find(".scale i"),
+      scale: find(".scale"),
+      rested: find(".rested .words"),
+    };
+    this.#modality = modality;
+    this.#index = index;
+    this.#seconds = SLOW.has(modality.name) ? SLOW_S : FAST_S;
+    this.trace = new Trace(modality, this.#seconds);
+    this.isOn = true;
+    const title = SENSOR_TITLES[modality.name];
+    card.dataset.sensor = modality.name;
+    this.#parts.title.append(
+      title,
+      " ",
+      Object.assign(document.createElement("small"), { textContent: modality.name.toUpperCase() }),
+    );
+    this.#parts.button.setAttribute("aria-label", `${title} on`);
+    this.#parts.button.title = `Switch off or on (key ${index + 1})`;
+    this.#parts.button.addEventListener("click", () => {
+      this.setOn(!this.isOn);
+      onSwitch(modality.name, this.isOn);
+    });
+    this.#say([]);
+    this.setRested(null, null);
+  }
+
+  get element() {
+    return this.#parts.card;
+  }
+
+  press() {
+    this.#parts.button.click();
+  }
+
+  setOn(isOn) {
+    this.isOn = isOn;
+    this.#parts.button.setAttribute("aria-checked", String(isOn));
+    this.#parts.card.classList.toggle("off", !isOn);
+  }
+
+  /** Take a token: what the newest one says of this sensor. */
+  setToken({ presence, reasons }) {
+    const names = reasonNames(reasons[this.#index]);
+    this.#state = laneState(presence[this.#index] === 1, names);
+    this.#say(names);
+  }
+
+  /** Take a decision's change by hiding this sensor (null: not judged) and the class it is about. */
+  setRested(change, best) {
+    const { bar, scale, rested } = this.#parts;
+    rested.textContent = best === null ? "" : restedWords(change, best);
+    scale.hidden = change === null;
+    const wide = Math.min(Math.abs(change ?? 0) / HALF_SCALE, 1) * 50;
+    bar.className = change < 0 ? "against" : "";
+    bar.style.width = `${wide}%`;
+    bar.style.left = change < 0 ? `${50 - wide}%` : "50%";
+  }
+
+  /** Draw the trace, which ends at `nowS`. */
+  drawTrace(nowS) {
+    const { name } = this.#modality;
+    drawTrace(this.#parts.trace, this.trace, {
+      seconds: this.#seconds,
+      endS: nowS,
+      leastHalf: LEAST_HALF[name] ?? 1e-3,
+      isStacked: this.trace.channels > 1 && name !== "acc",
+    });
+    const value = newest(this.trace, nowS);
+    const { unit, names } = this.#modality;
+    const channel = names.length > 1 ? `${names[0]} ` : "";
+    const reading = value === null ? "" : `${channel}${readable(value)} ${unitWords(unit)} · `;
+    this.#parts.value.textContent = `${reading}last ${this.#seconds} s`;
+  }
+
+  /** Draw the lane over a span of time and put it into words. */
+  drawLane(history, tokenS, shown) {
+    drawLane(this.#parts.lane, history, this.#index, tokenS, shown);
+    let present = 0;
+    const first = Math.max(history.first, Math.floor(shown[0] / tokenS));
+    for (let number = first; number < history.length; number++)
+      present += history.token(number, this.#index).present;
+    const share = Math.round((100 * present) / Math.max(1, history.length - first));
+    this.#parts.lane.setAttribute(
+      "aria-label",
+      `Presence of ${SENSOR_TITLES[this.#modality.name]} from ${clock(shown[0])} to ${clock(shown[1])}: ` +
+        `measured ${share} %`,
+    );
+    this.#parts.card.dataset.presence = share;
+  }
+
+  #say(names) {
+    const words = stateWords(this.#state, names, !this.isOn && this.#state !== "measured");
+    if (this.#parts.words.textContent !== words) this.#parts.words.textContent = words;
+    this.#parts.mark.className = this.#state;
+    this.#parts.card.dataset.state = this.#state;
+    this.#parts.trace.setAttribute(
+      "aria-label",
+      `${SENSOR_TITLES[this.#modality.name]}, newest samples: ${words}`,
+    );
+  }
+}
+
+const readable = (value) => value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);

@@ -1,0 +1,32 @@
+// table.js: the newest decisions in words, for whoever cannot or will not read a drawing.
+import { likeliest } from "../device.js";
+import { element } from "./now.js";
+import { clock, percentOf } from "./words.js";
+
+const ROWS = 60;
+
+/** Fill the table with the newest decisions, newest first. */
+export function fillTable(table, history, tasks, names) {
+  const head = element("tr");
+  head.append(
+    ...["Time", ...Object.keys(tasks), ...names, "Abstained because"].map((text) => element("th", "", text)),
+  );
+  table.tHead.replaceChildren(head);
+  const newest = [...history.decisions()].slice(-ROWS).reverse();
+  table.tBodies[0].replaceChildren(...newest.map((decision) => row(decision, tasks, names)));
+}
+
+function row(decision, tasks, names) {
+  const line = element("tr");
+  const cells = Object.keys(tasks).map((task) => {
+    const values = decision.probabilities[task];
+    return values ? `${likeliest(values)} ${percentOf(values[likeliest(values)])}` : "–";
+  });
+  const shares = names.map((name) => percentOf(decision.sensors[name]));
+  line.append(
+    ...[clock(decision.time_s), ...cells, ...shares, decision.reason ?? ""].map((text) =>
+      element("td", "", text),
+    ),
+  );
+  return line;
+}

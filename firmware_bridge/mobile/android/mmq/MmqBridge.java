@@ -1,0 +1,104 @@
+// The C bridge for Java and Kotlin. Compiled and tested with Java 17 on Linux; not run on a phone.
+package mmq;
+
+/**
+ * One wearer's bridge: raw samples in, windows of features out, as mmq_bridge.h describes them.
+ *
+ * <p>Use it from one thread. Calls return a status of mmq_bridge.h; {@link #OK} is 0. Arrays hold one row after the
+ * other: samples [channels][frames], features [tokens][features], presence [tokens][modalities].
+ */
+public final class MmqBridge implements AutoCloseable {
+    public static final int OK = 0;
+    public static final int LATE = 6; // some samples came too late and were dropped
+    public static final int NO_TOKEN = 7;
+    public static final int NOT_READY = 8; // fewer tokens than a window needs
+    public static final int ENROLLING = 9; // the wearer's baseline is still being measured
+
+    static {
+        System.loadLibrary("mmq_jni");
+    }
+
+    private long handle = create();
+
+    public MmqBridge() {
+        if (handle == 0) throw new OutOfMemoryError("no memory for the bridge");
+    }
+
+    /** Number of a modality by its name ("ppg", "eda", ...), or -1. */
+    public static native int modality(String name);
+
+    public static native int channels(int modality);
+
+    public static native int tokens();
+
+    public static native int features();
+
+    public static native int modalities();
+
+    /** Seconds of one token. */
+    public static native float tokenS();
+
+    /** Hands over samples; timeS is when the first frame was taken, in seconds since the session began. */
+    public int push(int modality, float[] samples, int frames, double timeS) {
+        return push(open(), modality, samples, frames, timeS);
+    }
+
+    /** Bit c of off: channel c is not connected, from the next push on. */
+    public int leadOff(int modality, long off) {
+        return leadOff(open(), modality, off);
+    }
+
+    /** Says that it is timeS now and that nothing older will come. */
+    public int advance(double timeS) {
+        return advance(open(), timeS);
+    }
+
+    /** Tokens closed so far. */
+    public long closed() {
+        return closed(open());
+    }
+
+    /** Pops the oldest token nobody took: features [F], presence [M] as 0 or 1. */
+    public int token(float[] features, byte[] presence) {
+        return token(open(), features, presence);
+    }
+
+    /** The newest window: features [T][F], presence [T][M] as 0 or 1: what model_int8_float_io.tflite reads. */
+    public int window(float[] features, float[] presence) {
+        return window(open(), features, presence);
+    }
+
+    /** Why the modalities of a token are absent: MMQ_WHY_* bits [M], 0 where present. */
+    public int reasons(long token, char[] reasons) {
+        return reasons(open(), token, reasons);
+    }
+
+    @Override
+    public void close() {
+        free(handle);
+        handle = 0;
+    }
+
+    private long open() {
+        if (handle == 0) throw new IllegalStateException("the bridge was closed");
+        return handle;
+    }
+
+    private static native long create();
+
+    private static native void free(long handle);
+
+    private static native int push(long handle, int modality, float[] samples, int frames, double timeS);
+
+    private static native int leadOff(long handle, int modality, long off);
+
+    private static native int advance(long handle, double timeS);
+
+    private static native long closed(long handle);
+
+    private static native int token(long handle, float[] features, byte[] presence);
+
+    private static native int window(long handle, float[] features, float[] presence);
+
+    private static native int reasons(long handle, long token, char[] reasons);
+}

@@ -1,0 +1,103 @@
+// not run here: needs Android and LiteRT's Kotlin API (com.google.ai.edge.litert:litert:2.3.0; never 2.0.2 to 2.1.2)
+package mmq
+
+import android.content.Context
+import com.google.ai.edge.litert.Accelerator
+import com.google.ai.edge.litert.CompiledModel
+import java.security.MessageDigest
+import kotlin.math.exp
+import org.json.JSONObject
+
+/** What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on. */
+data class Decision(
+    val timeS: Double,
+    val probabilities: Map<String, Map<String, Float>>,
+    val reason: String?,
+)
+
+/**
+ * Raw samples in, decisions out: this bundle in an app. Use it from one thread.
+ *
+ * Copy manifest.json and model_int8_float_io.tflite into the app's assets/[folder].
+ */
+class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
+    private val bridge = MmqBridge()
+    private val rules: JSONObject
+    private val tasks: List<String>
+    private val model: CompiledModel
+    private val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
+    private val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
+    private var decided = 0L
+
+    init {
+        val manifest = JSONObject(String(context.assets.open("$folder/manifest.json").use { it.readBytes() }))
+        val content = context.assets.open("$folder/$MODEL").use { it.readBytes() }
+        val wanted = manifest.getJSONObject("files").getJSONObject(MODEL).getString("sha256")
+        check(sha256(content) == wanted) { "$MODEL is not the file that was exported" }
+        rules = manifest.getJSONObject("decision")
+        tasks = rules.getJSONObject("tasks").keys().asSequence().toList()
+        model = CompiledModel.create(context.assets, "$folder/$MODEL", CompiledModel.Options(Accelerator.CPU))
+    }
+
+    private val inputs = listOf("features", "presence").associateWith { model.createInputBuffer(it) }
+    private val outputs = tasks.associateWith { model.createOutputBuffer(it) }
+
+    /** Samples [channels][frames] of "ppg", "eda", ...; [timeS] is when the first frame was taken. */
+    fun push(modality: String, samples: FloatArray, frames: Int, timeS: Double): Decision? {
+        val number = MmqBridge.modality(modality)
+        if (number < 0) return null // a sensor this model does not use
+        val status = bridge.push(number, samples, frames, timeS)
+        require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
+        return decide()
+    }
+
+    /** It is [timeS] now and nothing older will come: call it a few times a second, in case all sensors are silent. */
+    fun advance(timeS: Double): Decision? {
+        check(bridge.advance(timeS) == MmqBridge.OK) { "advance: $timeS is no time" }
+        return decide()
+    }
+
+    /** The decision of the newest token, where one is due; what several tokens closed at once is decided once. */
+    private fun decide(): Decision? {
+        val closed = bridge.closed()
+        val every = rules.getLong("every_tokens")
+        if (closed / every == decided / every) return null
+        decided = closed
+        val timeS = closed * MmqBridge.tokenS().toDouble()
+        when (bridge.window(features, presence)) {
+            MmqBridge.OK -> Unit
+            MmqBridge.ENROLLING -> return Decision(timeS, emptyMap(), "enrolling")
+            else -> return Decision(timeS, emptyMap(), "filling the first window")
+        }
+        if (presence.average() < rules.getDouble("min_present_share") || presence.none { it > 0 }) {
+            return Decision(timeS, emptyMap(), "too little present")
+        }
+        inputs.getValue("features").writeFloat(features)
+        inputs.getValue("presence").writeFloat(presence)
+        model.run(inputs, outputs)
+        val probabilities = tasks.associateWith { probabilities(it, outputs.getValue(it).readFloat()) }
+        val least = rules.getJSONObject("min_confidence")
+        val doubt = tasks.firstOrNull { probabilities.getValue(it).values.max() < least.optDouble(it, 0.0) }
+        return Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" })
+    }
+
+    private fun probabilities(task: String, logits: FloatArray): Map<String, Float> {
+        val temperature = rules.getJSONObject("temperature").optDouble(task, 1.0)
+        val names = rules.getJSONObject("tasks").getJSONArray(task)
+        val scaled = logits.map { exp((it - logits.max()) / temperature) }
+        return scaled.indices.associate { names.getString(it) to (scaled[it] / scaled.sum()).toFloat() }
+    }
+
+    override fun close() {
+        (inputs.values + outputs.values).forEach { it.close() }
+        model.close()
+        bridge.close()
+    }
+
+    private companion object {
+        const val MODEL = "model_int8_float_io.tflite"
+
+        fun sha256(content: ByteArray): String =
+            MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
+    }
+}

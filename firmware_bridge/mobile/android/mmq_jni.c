@@ -1,0 +1,118 @@
+/* mmq_jni.c: what MmqBridge.java calls. Built and tested with Java 17 on Linux; not run on a phone.
+ * Nothing of Java is called between Get... and ReleasePrimitiveArrayCritical, as JNI demands. */
+#include <jni.h>
+
+#include "mmq_device.h"
+
+#define CALL(type, name) JNIEXPORT type JNICALL Java_mmq_MmqBridge_##name
+
+static mmq_device_t *device_of(jlong handle) { return (mmq_device_t *)(intptr_t)handle; }
+
+CALL(jlong, create)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return (jlong)(intptr_t)mmq_device_create();
+}
+
+CALL(void, free)(JNIEnv *env, jclass type, jlong handle) {
+    (void)env, (void)type;
+    mmq_device_free(device_of(handle));
+}
+
+CALL(jint, tokens)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_tokens();
+}
+
+CALL(jint, features)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_features();
+}
+
+CALL(jint, modalities)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_modalities();
+}
+
+CALL(jfloat, tokenS)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_token_s();
+}
+
+CALL(jint, modality)(JNIEnv *env, jclass type, jstring name) {
+    const char *text = name ? (*env)->GetStringUTFChars(env, name, NULL) : NULL;
+    const jint found = mmq_device_modality(text);
+    (void)type;
+    if (text) (*env)->ReleaseStringUTFChars(env, name, text);
+    return found;
+}
+
+CALL(jint, channels)(JNIEnv *env, jclass type, jint modality) {
+    (void)env, (void)type;
+    return mmq_device_channels(modality);
+}
+
+CALL(jint, push)(JNIEnv *env, jclass type, jlong handle, jint modality, jfloatArray samples, jint frames,
+                 jdouble time_s) {
+    const jsize length = samples ? (*env)->GetArrayLength(env, samples) : 0;
+    float *x = samples ? (*env)->GetPrimitiveArrayCritical(env, samples, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x) {
+        status = mmq_device_push(device_of(handle), modality, x, length, frames, time_s);
+        (*env)->ReleasePrimitiveArrayCritical(env, samples, x, JNI_ABORT);
+    }
+    return status;
+}
+
+CALL(jint, leadOff)(JNIEnv *env, jclass type, jlong handle, jint modality, jlong off) {
+    (void)env, (void)type;
+    return mmq_device_lead_off(device_of(handle), modality, (uint64_t)off);
+}
+
+CALL(jint, advance)(JNIEnv *env, jclass type, jlong handle, jdouble time_s) {
+    (void)env, (void)type;
+    return mmq_device_advance(device_of(handle), time_s);
+}
+
+CALL(jlong, closed)(JNIEnv *env, jclass type, jlong handle) {
+    (void)env, (void)type;
+    return mmq_device_closed(device_of(handle));
+}
+
+CALL(jint, token)(JNIEnv *env, jclass type, jlong handle, jfloatArray features, jbyteArray presence) {
+    const jsize length = features ? (*env)->GetArrayLength(env, features) : 0;
+    const jsize presence_length = presence ? (*env)->GetArrayLength(env, presence) : 0;
+    float *x = features ? (*env)->GetPrimitiveArrayCritical(env, features, NULL) : NULL;
+    uint8_t *p = presence ? (*env)->GetPrimitiveArrayCritical(env, presence, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x && p) status = mmq_device_token(device_of(handle), x, length, p, presence_length);
+    if (p) (*env)->ReleasePrimitiveArrayCritical(env, presence, p, 0);
+    if (x) (*env)->ReleasePrimitiveArrayCritical(env, features, x, 0);
+    return status;
+}
+
+CALL(jint, window)(JNIEnv *env, jclass type, jlong handle, jfloatArray features, jfloatArray presence) {
+    const jsize length = features ? (*env)->GetArrayLength(env, features) : 0;
+    const jsize presence_length = presence ? (*env)->GetArrayLength(env, presence) : 0;
+    float *x = features ? (*env)->GetPrimitiveArrayCritical(env, features, NULL) : NULL;
+    float *p = presence ? (*env)->GetPrimitiveArrayCritical(env, presence, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x && p) status = mmq_device_window(device_of(handle), x, length, p, presence_length);
+    if (p) (*env)->ReleasePrimitiveArrayCritical(env, presence, p, 0);
+    if (x) (*env)->ReleasePrimitiveArrayCritical(env, features, x, 0);
+    return status;
+}
+
+CALL(jint, reasons)(JNIEnv *env, jclass type, jlong handle, jlong token, jcharArray reasons) {
+    const jsize length = reasons ? (*env)->GetArrayLength(env, reasons) : 0;
+    uint16_t *bits = reasons ? (*env)->GetPrimitiveArrayCritical(env, reasons, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (bits) {
+        status = mmq_device_reasons(device_of(handle), token, bits, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, reasons, bits, 0);
+    }
+    return status;
+}

@@ -1,0 +1,48 @@
+/* mmq_device.h: the bridge of this bundle behind plain calls, for Java, Kotlin and Swift.
+ *
+ * One device is one wearer and belongs to one thread. Unlike the core it allocates, once, when it is made. Every array
+ * comes with its length and nothing beyond it is touched: one that is too short gives MMQ_TOO_SMALL. What returns
+ * int32_t without further words returns an mmq_status_t.
+ */
+#ifndef MMQ_DEVICE_H
+#define MMQ_DEVICE_H
+
+#include "mmq_bridge.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mmq_device mmq_device_t;
+
+/* A device, or NULL without memory. mmq_device_free(NULL) does nothing. */
+mmq_device_t *mmq_device_create(void);
+void mmq_device_free(mmq_device_t *device);
+
+/* Sizes of a window: T tokens, F features, M modalities, and the seconds of one token. */
+int32_t mmq_device_tokens(void);
+int32_t mmq_device_features(void);
+int32_t mmq_device_modalities(void);
+float mmq_device_token_s(void);
+
+/* The number of a modality by its name ("ppg", "eda", ...), or -1; and how many channels it has, or 0. */
+int32_t mmq_device_modality(const char *name);
+int32_t mmq_device_channels(int32_t modality);
+
+/* As the functions of mmq_bridge.h; `length` counts elements. samples [channels][frames], features [F] or [T][F],
+ * presence [M] or [T][M], reasons [M]. */
+int32_t mmq_device_push(mmq_device_t *device, int32_t modality, const float *samples, int64_t length, int32_t frames,
+                        double time_s);
+int32_t mmq_device_lead_off(mmq_device_t *device, int32_t modality, uint64_t off);
+int32_t mmq_device_advance(mmq_device_t *device, double time_s);
+int64_t mmq_device_closed(const mmq_device_t *device);
+int32_t mmq_device_token(mmq_device_t *device, float *features, int64_t length, uint8_t *presence,
+                         int64_t presence_length);
+int32_t mmq_device_window(const mmq_device_t *device, float *features, int64_t length, float *presence,
+                          int64_t presence_length);
+int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *reasons, int64_t length);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,179 @@
+"""`mmq-tf pretrain`: stage 1 of ME-MHACL, encoders from recordings without labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import TaskID
+from rich.table import Table
+
+from mmq_tf.cli.train import DEFAULT_COHORT, checked_config, make_default_cohort, one_thread_a_worker
+from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from mmq_tf.pretraining.job import PretrainJob
+    from mmq_tf.runs import Run
+
+ENCODERS = Path("encoders")
+STAGE_1 = "stage 1 follows SGMC (arXiv 2208.00877): of ME-MHACL (arXiv 2308.01919) only the abstract was read"
+
+_EPILOG = """
+\b
+Examples
+  mmq-tf pretrain deap --data DIR --out encoders/deap     then: mmq-tf train deap --data DIR --model mhacl \
+--init encoders/deap
+  mmq-tf pretrain stress-predict --data DIR --fold 0      not locked to a stimulus: neighbours in time
+  mmq-tf pretrain deap --data DIR --set pretraining.epochs=60 --seed 0 --seed 1
+  mmq-tf pretrain --resume --out encoders/deap
+"""
+
+
+@click.command(name="pretrain", epilog=_EPILOG)
+@click.argument("config", required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one value of the configuration."
+)
+@click.option(
+    "--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Seed; repeat it for several."
+)
+@click.option(
+    "--fold", "only", multiple=True, type=click.IntRange(min=0), help="Only this fold.  [default: all]"
+)
+@click.option(
+    "--jobs",
+    "workers",
+    type=click.IntRange(min=1),
+    help="Folds pretrained side by side.  [default: all cores]",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to make.  [default: encoders/NAME-TIME]")
+@click.option("--resume", is_flag=True, help="Go on with the pretraining in --out.")
+@click.option("--force", is_flag=True, help="Replace the pretraining in --out.")
+def command(
+    config: str | None,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    seeds: tuple[int, ...],
+    only: tuple[int, ...],
+    workers: int | None,
+    out: Path | None,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Teach ME-MHACL's encoders without labels, on CONFIG: a preset's name or a TOML file.
+
+    One encoder a fold, of its training subjects only; its validation subjects' labels only measure (kNN
+    probe). Where the data set is locked to stimuli, people who met the same second of the same stimulus
+    exchange halves of their windows (Meiosis); elsewhere neighbours in time belong together. Stage 1 follows
+    SGMC (arXiv 2208.00877), since of ME-MHACL (arXiv 2308.01919) only the abstract could be read.
+    """
+    if resume and (config or data or overrides or seeds or only or force or out is None):
+        raise click.UsageError("--resume goes on with what --out names; beside it only --jobs may be given.")
+    changes = [*overrides]
+    changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
+    settings = None if resume else checked_config(config, data, changes)
+    one_thread_a_worker()
+    from mmq_tf.native_output import quiet_native
+
+    with quiet_native():
+        from mmq_tf.runs import Run  # loads the training backend, which reads the settings above
+
+    console = Console()
+    if settings is None:
+        run = Run.open(out or ENCODERS)
+    else:
+        out = out or ENCODERS / f"{settings.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        typed = shlex.join(["mmq-tf", *sys.argv[1:]])
+        run = Run.plan(out, settings, typed, data or DEFAULT_COHORT, final=False, force=force)
+        if data is None:
+            make_default_cohort(console)
+    jobs = pretrain_jobs(run, only)
+    run = run.begin(())
+    try:
+        _pretrain(run, jobs, console, workers or os.cpu_count() or 1)
+    except KeyboardInterrupt:
+        raise click.Abort(
+            f"stopped; go on with: mmq-tf pretrain --resume --out {shlex.quote(str(run.folder))}"
+        ) from None
+    console.print(f"next: mmq-tf train ... --model mhacl --init {run.folder}", highlight=False)
+
+
+def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
+    """Return one job a fold and seed; `only` names the folds wanted, in a folder gone on with those begun.
+
+    Raises
+    ------
+    MMQError
+        If there is no such fold.
+    """
+    from mmq_tf.pretraining.job import PretrainJob
+
+    names = run.dataset.subjects(run.data_folder)
+    subjects = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    jobs = [PretrainJob(run.config, run.data_folder, *place) for place in run.fold_places(subjects)]
+    unknown = sorted(set(only) - {job.index for job in jobs})
+    if unknown:
+        raise MMQError(f"--fold {unknown[0]}: there is no such fold; they go from 0 to {jobs[-1].index}.")
+    return [job for job in jobs if not only or job.index in only]
+
+
+def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
+    from mmq_tf.cli._preparing import progress_bars
+    from mmq_tf.files import write_text
+    from mmq_tf.pretraining.start import FACTS_NAME
+    from mmq_tf.workers import run_jobs
+
+    stamp = "[b]SIMULATED[/b] data: every number below is about a simulator, not about people.\n"
+    console.print(f"{stamp if run.dataset.simulated else ''}{STAGE_1}", highlight=False)
+    with progress_bars(console) as progress:
+        total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
+        bars: dict[str, TaskID] = {}
+
+        def on_epoch(name: str, epoch: int, metrics: dict[str, float]) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=run.config.pretraining.epochs, note="")
+            note = f"loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}"
+            progress.update(bars[name], completed=epoch, note=note)
+
+        def on_fold(name: str) -> None:
+            progress.advance(total)
+            if name in bars:
+                progress.remove_task(bars.pop(name))
+
+        run_jobs(jobs, workers, on_epoch, on_fold)
+    folds = {job.folder.name: json.loads((job.folder / FACTS_NAME).read_text("utf-8")) for job in jobs}
+    first = next(iter(folds.values()))
+    console.print(f"positives: {first['rule']}", highlight=False)
+    console.print(_table(folds, simulated=run.dataset.simulated))
+    facts = {
+        "command": run.facts.command,
+        "method": STAGE_1,
+        "simulated": run.dataset.simulated,
+        **{key: first[key] for key in ("dataset", "rule")},
+        "folds": {name: fold["epochs"][-1] for name, fold in folds.items()},
+    }
+    write_text(run.folder / FACTS_NAME, json.dumps(facts, indent=1))
+
+
+def _table(folds: dict[str, dict], *, simulated: bool) -> Table:
+    """Return a line a fold: what the last epoch says, and the probe before and after."""
+    from mmq_tf.pretraining.job import PROBE
+
+    title = f"{'SIMULATED  ' if simulated else ''}validation subjects; probe: {PROBE.replace('_', ' ')}"
+    table = Table("fold", title=title)
+    for name in ("loss", "complement found", "probe untrained", "probe pretrained"):
+        table.add_column(name, justify="right")
+    for name, fold in folds.items():
+        before, after = fold["epochs"][0], fold["epochs"][-1]
+        probes = [f"{epoch[PROBE]:.3f}" if PROBE in epoch else "-" for epoch in (before, after)]
+        table.add_row(name, f"{after['loss']:.3f}", f"{after['accuracy']:.1%}", *probes)
+    return table

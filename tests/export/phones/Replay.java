@@ -1,0 +1,70 @@
+/* Pushes what comes from standard input through MmqBridge; prints every token, its reasons and every window. */
+import java.io.*;
+import java.nio.*;
+import mmq.MmqBridge;
+
+public class Replay {
+    static final int T = MmqBridge.tokens(), F = MmqBridge.features(), M = MmqBridge.modalities();
+
+    public static void main(String[] arguments) throws IOException {
+        if (arguments.length > 0) {
+            misuse();
+            return;
+        }
+        DataInputStream in = new DataInputStream(new BufferedInputStream(System.in));
+        OutputStream out = new BufferedOutputStream(System.out);
+        try (MmqBridge bridge = new MmqBridge()) {
+            byte[] head = new byte[20];
+            long taken = 0;
+            while (in.read(head, 0, 1) == 1) {
+                in.readFully(head, 1, 19);
+                ByteBuffer h = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
+                byte[] body = new byte[4 * h.getInt(8)];
+                in.readFully(body);
+                float[] samples = new float[h.getInt(8)];
+                ByteBuffer.wrap(body).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(samples);
+                int status = bridge.push(h.getInt(0), samples, h.getInt(4), h.getDouble(12));
+                if (status != MmqBridge.OK) throw new IllegalStateException("push: " + status);
+                for (; taken < bridge.closed(); taken++) token(bridge, taken, out);
+            }
+        }
+        out.flush();
+    }
+
+    static void token(MmqBridge bridge, long number, OutputStream out) throws IOException {
+        float[] features = new float[F], window = new float[T * F], present = new float[T * M];
+        byte[] presence = new byte[M];
+        char[] reasons = new char[M];
+        if (bridge.token(features, presence) != 0 || bridge.reasons(number, reasons) != 0) throw new IOException("token");
+        int status = bridge.window(window, present);
+        ByteBuffer text = ByteBuffer.allocate(4 * F + M + 2 * M + 4 + 4 * T * (F + M)).order(ByteOrder.LITTLE_ENDIAN);
+        for (float x : features) text.putFloat(x);
+        text.put(presence);
+        for (char bits : reasons) text.putChar(bits);
+        text.putInt(status);
+        for (float x : window) text.putFloat(x);
+        for (float x : present) text.putFloat(x);
+        out.write(text.array());
+    }
+
+    static void misuse() {
+        MmqBridge bridge = new MmqBridge();
+        float[] chunk = new float[10];
+        System.out.println(MmqBridge.modality("ppg") + " " + MmqBridge.modality("ecg") + " " + MmqBridge.modality(null));
+        System.out.println(MmqBridge.channels(3) + " " + MmqBridge.channels(-1) + " " + MmqBridge.channels(99));
+        System.out.println(bridge.push(-1, chunk, 1, 0) + " " + bridge.push(99, chunk, 1, 0));
+        System.out.println(bridge.push(0, chunk, 11, 0) + " " + bridge.push(3, chunk, 4, 0) + " " + bridge.push(0, chunk, -1, 0));
+        System.out.println(bridge.push(0, null, 1, 0) + " " + bridge.push(0, chunk, 1, Double.NaN) + " " + bridge.leadOff(9, 1));
+        System.out.println(bridge.window(new float[T * F], new float[T * M - 1]) + " " + bridge.window(null, new float[T * M]));
+        System.out.println(bridge.token(new float[F - 1], new byte[M]) + " " + bridge.reasons(0, new char[M - 1]));
+        System.out.println(bridge.token(new float[F], new byte[M]) + " " + bridge.window(new float[T * F], new float[T * M]));
+        System.out.println(bridge.advance(7.5) + " " + bridge.closed() + " " + MmqBridge.tokenS());
+        bridge.close();
+        bridge.close();
+        try {
+            bridge.closed();
+        } catch (IllegalStateException error) {
+            System.out.println(error.getMessage());
+        }
+    }
+}

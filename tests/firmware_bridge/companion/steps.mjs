@@ -1,0 +1,122 @@
+// steps.mjs: what several scenarios do in the page.
+export const IDLE_MS = 300000; // patience with a busy machine
+
+/** Open the page and agree; how long it took until there was something to agree to, in ms. */
+export async function begin(page, url) {
+  const startMs = performance.now();
+  await page.goto(url);
+  await page.waitForSelector("#consent:not([hidden])");
+  const readyMs = performance.now();
+  await page.check("#agree");
+  await page.click("#begin");
+  return readyMs - startMs;
+}
+
+export const problem = async (page) => {
+  await page.waitForSelector("#problem:not([hidden])");
+  return page.textContent("#problem p");
+};
+
+export const over = (page) =>
+  page.waitForFunction(
+    () => {
+      const state = document.querySelector("#transport").dataset.state;
+      return state === "over" || !document.querySelector("#problem").hidden;
+    },
+    null,
+    { timeout: IDLE_MS },
+  );
+
+export async function saved(page) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
+  let text = "";
+  for await (const piece of await download.createReadStream()) text += piece;
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+/** Drop a file or a folder of this machine on the page, as the browser's own drag and drop does. */
+export async function drop(page, path) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"])
+    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+}
+
+/** Processor time that the page's process has taken, in s: what else the machine does is not in it. */
+export async function usedS(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const { metrics } = await session.send("Performance.getMetrics");
+  return metrics.find(({ name }) => name === "ProcessTime").value;
+}
+
+/** Keep every WebAssembly memory there is, to ask for its size. */
+export const watchMemories = (page) =>
+  page.addInitScript(() => {
+    window.memories = new Set();
+    const keep = (exports) =>
+      Object.values(exports).forEach(
+        (value) => value instanceof WebAssembly.Memory && window.memories.add(value),
+      );
+    const { instantiate, instantiateStreaming, Instance } = WebAssembly;
+    const watched =
+      (make) =>
+      async (...given) => {
+        const made = await make(...given);
+        keep((made.instance ?? made).exports);
+        return made;
+      };
+    WebAssembly.instantiate = watched(instantiate);
+    WebAssembly.instantiateStreaming = watched(instantiateStreaming);
+    WebAssembly.Instance = function (...given) {
+      const made = new Instance(...given);
+      keep(made.exports);
+      return made;
+    };
+  });
+
+/** Write down features, logits and memory as the page's own device makes decisions. */
+export async function listen() {
+  const EVERY = 150;
+  const { Device } = await import("/device.js");
+  const { decide } = Device.prototype;
+  const hex = (values) =>
+    [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
+  window.seen = { features: [], logits: [], heap: [], wasm: [] };
+  const sizes = () => [...window.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+  Device.prototype.decide = async function (token) {
+    const decision = await decide.call(this, token);
+    window.seen.features.push(hex(token.features));
+    window.seen.logits.push(
+      decision.logits
+        ? Object.fromEntries(Object.entries(decision.logits).map(([task, values]) => [task, hex(values)]))
+        : null,
+    );
+    window.seen.durationS = decision.time_s;
+    if (window.seen.features.length % EVERY === 0) {
+      window.gc();
+      window.seen.heap.push(performance.memory.usedJSHeapSize);
+      window.seen.wasm.push(sizes());
+    }
+    return decision;
+  };
+}
+
+/** Pause once the session's clock shows so many seconds; what it shows then. */
+export async function pauseAt(page, seconds) {
+  const shownS = (wanted = 0) => {
+    const parts = document.querySelector("#clock").textContent.split(" ")[0].split(":").map(Number);
+    const total = parts.reduce((sum, part) => 60 * sum + part, 0);
+    return wanted ? total >= wanted : total;
+  };
+  await page.waitForFunction(shownS, seconds, { polling: 20, timeout: IDLE_MS });
+  await page.click("#pause");
+  await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "paused");
+  await page.waitForTimeout(100);
+  return page.evaluate(shownS);
+}

@@ -1,0 +1,200 @@
+"""A fold's pretraining: whom it loads, that it goes on where it was, and what starts from it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from mmq_tf import datasets
+from mmq_tf.config import RunConfig, load_config
+from mmq_tf.datasets.base import Dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.pretraining.job import PROBE, PretrainJob, training_only
+from mmq_tf.pretraining.moments import NEIGHBOUR_RULE, STIMULUS_RULE
+from mmq_tf.pretraining.start import HeldLayer, Start, check_start
+from mmq_tf.recording import Recording, Signal, Trial
+from mmq_tf.splits import Fold
+from mmq_tf.training import fit_network, new_network
+
+FOLD = Fold(("a", "b", "c"), ("d",), ("e", "f"))
+FILMS, FILM_S, RATE = 4, 60, 4
+CLASSES = ("low", "high")
+
+
+def make_recording(folder: Path, subject: str) -> Recording:
+    """Skin conductance and temperature that follow the film, with the person's own noise."""
+    del folder
+    rng = np.random.default_rng(ord(subject))
+    order = rng.permutation(FILMS)
+    shared = np.random.default_rng(0).normal(size=(FILMS, FILM_S * RATE)).cumsum(axis=1) / 20
+    course = shared[order].ravel()
+    signals = {
+        name: Signal(
+            name,
+            (level + course + 0.05 * rng.normal(size=course.size))[None].astype("f4"),
+            4.0,
+            unit,
+            (name,),
+        )
+        for name, level, unit in (("eda", 5.0, "uS"), ("temp", 32.0, "degC"))
+    }
+    trials = tuple(
+        Trial(n * FILM_S, (n + 1) * FILM_S, {"arousal": CLASSES[film % 2]}, {}, f"film {film}")
+        for n, film in enumerate(order.tolist())
+    )
+    return Recording(subject, "1", signals, trials, source="films")
+
+
+@pytest.fixture
+def loaded(monkeypatch, tmp_path):
+    """The data set `films` is there; whose recording was loaded or even digested is noted."""
+    seen: list[str] = []
+
+    def load(folder: Path, subject: str) -> Recording:
+        seen.append(subject)
+        return make_recording(folder, subject)
+
+    def files(folder: Path, subject: str) -> list[Path]:
+        seen.append(subject)
+        path = folder / subject
+        path.write_text(subject)
+        return [path]
+
+    films = Dataset(
+        "films", "films", "none", "none", "nowhere", {"arousal": CLASSES}, "none", ("eda", "temp"),
+        lambda folder: list("abcdef"), files, load, stimulus_locked=True, simulated=True,
+    )  # fmt: skip
+    monkeypatch.setitem(datasets.DATASETS, "films", films)
+    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
+    return seen
+
+
+def make_config(**pretraining: Any) -> RunConfig:
+    values = {"seconds": 3, "pairs": 1, "steps": 3, "epochs": 2, "projection": 8, **pretraining}
+    return load_config(
+        "simulated",
+        [
+            "data={dataset='films', task='arousal'}",
+            "front_end.tokens=4",
+            "front_end.modalities={eda={sampling_rate_hz=4}, temp={sampling_rate_hz=4}}",
+            "normalisation={mode='population'}",
+            "training.epochs=3",
+            "training.teacher_share=0",
+            *(f"pretraining.{name}={value}" for name, value in values.items()),
+        ],
+    )
+
+
+def make_job(tmp_path: Path, folder: str = "00", fold: Fold = FOLD, **pretraining: Any) -> PretrainJob:
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    return PretrainJob(make_config(**pretraining), data, fold, 0, 0, tmp_path / "run" / "folds" / folder)
+
+
+def test_no_test_subject_is_ever_touched(loaded, tmp_path):
+    job = make_job(tmp_path)
+    job.run()
+    assert set(loaded) == {*FOLD.train, *FOLD.validation}
+    facts = json.loads((job.folder / "pretraining.json").read_text())
+    assert facts["rule"] == STIMULUS_RULE
+    assert len(facts["epochs"]) == 3
+    assert {"loss", "accuracy", PROBE} <= facts["epochs"][-1].keys()
+    assert not (job.folder / "state.npz").exists()
+
+
+def test_validation_subjects_are_measured_on_and_not_learned_from(loaded, tmp_path):
+    """Their samples are not in the bank: without them the encoder is bit for bit the same."""
+    whole = make_job(tmp_path)
+    whole.run()
+    alone = make_job(tmp_path, "alone", Fold(FOLD.train, (), FOLD.test))
+    alone.run()
+    weights = [keras.saving.load_model(job.folder / "encoder.keras").get_weights() for job in (whole, alone)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_asking_for_a_test_subject_is_refused(loaded, tmp_path):
+    job = make_job(tmp_path)
+    with pytest.raises(MMQError, match="e is a test subject of this fold"):
+        training_only(job.streams(("a", "e")), FOLD)
+    with pytest.raises(MMQError, match="d is a validation subject"):
+        training_only(job.streams(("d",)), FOLD)
+
+
+def test_it_goes_on_after_a_break_as_if_unbroken(loaded, tmp_path):
+    def stop(epoch: int, metrics: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    whole, broken = make_job(tmp_path, "whole"), make_job(tmp_path, "broken")
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(stop)
+    assert not broken.done
+    broken.run()
+    facts = [json.loads((job.folder / "pretraining.json").read_text()) for job in (whole, broken)]
+    assert facts[0] == facts[1]
+
+
+def test_recordings_without_a_shared_stimulus_pair_neighbours(loaded, tmp_path, monkeypatch):
+    films = datasets.DATASETS["films"]
+    monkeypatch.setitem(datasets.DATASETS, "films", Dataset(**{**vars(films), "stimulus_locked": False}))
+    job = make_job(tmp_path)
+    job.run()
+    assert json.loads((job.folder / "pretraining.json").read_text())["rule"] == NEIGHBOUR_RULE
+
+
+@pytest.mark.parametrize("name", ["mhacl", "mmqnet"])
+def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, tmp_path, name):
+    job = make_job(tmp_path)
+    net, front_end, _, _ = job.pretrained(None)
+    job.run()
+    config = job.config.model_copy(update={"model": job.config.model.model_copy(update={"name": name})})
+    model = new_network(config, 2, seed=5)
+    held = Start(tmp_path / "run", "films", 2).into(model.net, FOLD, "00-seed7")
+    layer = model.net.embedding if isinstance(model.net, MMQNet) else model.net.encoder
+    wanted = net.encoder.embedding if name == "mmqnet" else net.encoder
+    kept = [np.array(value) for value in layer.get_weights()]
+    for got, want in zip(kept, wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+    from mmq_tf.windows import build_windows
+
+    windows = build_windows(job.streams(FOLD.train), front_end, "arousal", CLASSES, 15.0)
+    changed = []
+
+    def note(epoch: int, metrics: dict[str, float]) -> None:
+        changed.append(any((a != b).any() for a, b in zip(kept, layer.get_weights(), strict=True)))
+
+    fit_network(model, windows, None, config, 0, None, note, epochs=3, before_epoch=held)
+    assert changed == [False, False, True]
+
+
+def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
+    job = make_job(tmp_path)
+    job.run()
+    net = new_network(job.config, 2, seed=5).net
+    other = Fold(("c", "e"), ("f",), ("a",))
+    with pytest.raises(MMQError, match="has seen a, who choose or judge"):
+        Start(tmp_path / "run", "films", 1).into(net, other, "00")
+    assert isinstance(Start(tmp_path / "run", "other", 1).into(net, other, "00"), HeldLayer)
+    assert isinstance(Start(tmp_path / "run", "films", 1).into(net, None, "00"), HeldLayer)
+
+
+def test_what_cannot_start_a_network_is_said(loaded, tmp_path):
+    job = make_job(tmp_path)
+    job.run()
+    start = Start(tmp_path / "run", "films", 1)
+    config = job.config.model_copy(update={"model": job.config.model.model_copy(update={"size": "small"})})
+    with pytest.raises(MMQError, match="encoder has dim = 32, this configuration needs 64"):
+        start.into(new_network(config, 2, seed=0).net, FOLD, "00")
+    with pytest.raises(MMQError, match="expected a finished encoder of this fold in .*03"):
+        start.into(new_network(job.config, 2, seed=0).net, FOLD, "03")
+    with pytest.raises(MMQError, match="cannot be read"):
+        check_start(tmp_path)
+    (job.folder / "encoder.keras").write_bytes(b"nothing")
+    with pytest.raises(MMQError, match="cannot be loaded"):
+        start.into(new_network(job.config, 2, seed=0).net, FOLD, "00")
