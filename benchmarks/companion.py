@@ -64,28 +64,28 @@ def measure(play: Play, recording: Path, rounds: int) -> list[ResultRow]:
     runs = [play("replay", path=str(recording.resolve())) for _ in range(rounds)]
     litert = litert_folder(runtime_folder()) / "core" / "wasm" / "litert_wasm_internal.wasm"
     page = [path for path in PAGE.rglob("*") if path.is_file() and path != WASM]
-    found = {
+    measured = {
         "times_real_time": [run["durationS"] / run["wallS"] for run in runs],
         "times_real_time_of_processor": [run["durationS"] / run["busyS"] for run in runs],
         "start_ms": [run["startMs"] for run in runs],
-        "heap_growth_bytes": [run["heap"][-1] - min(run["heap"]) for run in runs],
-        "webassembly_memory_bytes": [run["wasm"][-1] for run in runs],
-        "core_wasm_bytes": [WASM.stat().st_size],
-        "page_bytes": [sum(path.stat().st_size for path in page)],
-        "litert_wasm_bytes": [litert.stat().st_size],
+        "heap_growth_kib": [(run["heap"][-1] - min(run["heap"])) / 1024 for run in runs],
+        "peak_bytes": [max(run["wasm"]) for run in runs],
     }
-    return [
-        ResultRow(
-            method="companion",
-            condition="chromium",
-            metric=metric,
-            mean=statistics.median(values),
-            low=min(values) if len(values) > 1 else None,
-            high=max(values) if len(values) > 1 else None,
-            n=len(values),
-        )
-        for metric, values in found.items()
-    ]
+    sizes = {
+        "core.wasm": WASM.stat().st_size,
+        "litert wasm": litert.stat().st_size,
+        "the page's own text": sum(path.stat().st_size for path in page),
+    }
+    rows = [_row("companion", metric, values) for metric, values in measured.items()]
+    return rows + [_row(name, "bytes", [size]) for name, size in sizes.items()]
+
+
+def _row(method: str, metric: str, values: list[float]) -> ResultRow:
+    low, high = (min(values), max(values)) if len(values) > 1 else (None, None)
+    mean = statistics.median(values)
+    return ResultRow(
+        method=method, condition="chromium", metric=metric, mean=mean, low=low, high=high, n=len(values)
+    )
 
 
 def take_pictures(play: Play, recording: Path, folder: Path) -> None:
@@ -117,7 +117,7 @@ def main(recording: Path, rounds: int, results: Path | None, pictures: Path | No
         if pictures is not None:
             take_pictures(play, recording, pictures)
     for row in rows:
-        click.echo(f"{row.metric}: {row.mean:.6g}")
+        click.echo(f"{row.method}: {row.metric} {row.mean:.6g}")
     if results is not None:
         write_results(results, _results(results.stem, recording, Manifest.load(bundle), rows, rounds))
 
@@ -142,8 +142,9 @@ def _results(
             "and once more a sensor to tell what it rested on; the page draws meanwhile.",
             "times_real_time: recording's length over the time from choosing its files to its end; "
             "of_processor: over the processor time of the page's process.",
-            "heap_growth_bytes: JavaScript's heap after garbage collection, newest minus least of what was "
-            "seen every 150 decisions; it holds the decisions, which are kept to be saved.",
+            "peak_bytes: the memories of both WebAssembly modules. heap_growth_kib: JavaScript's heap after "
+            "garbage collection, newest minus least of what was seen every 150 decisions; it holds the "
+            "decisions, which are kept to be saved.",
         ),
     )
 

@@ -26,6 +26,7 @@ mmq-tf export --int8                 turn the newest run into a bundle to embed
 mmq-tf verify bundles/NAME
 mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
 mmq-tf stream --pretrained wrist-stress --replay E4_FOLDER
+mmq-tf companion --pretrained wrist-stress
 """
 COMMANDS = (
     "simulate",

@@ -115,20 +115,28 @@ class Seconds:
         return cross(parents, rng.uniform(EARLIEST_CUT, LATEST_CUT, (seconds, pairs)), shown)
 
     def _apart(self, rng: np.random.Generator, count: int) -> list[int]:
-        chosen: list[int] = []
         order = rng.permutation(len(self.stimulus))
         later_s = np.abs(self.start_s[order] - self.start_s[order[0]])
-        for row in order[np.argsort(later_s, kind="stable")].tolist():
+        chosen = self._packed(order[np.argsort(later_s, kind="stable")], count)
+        if len(chosen) < count:  # few stimuli: as many as fit, each from its beginning on
+            chosen = self._packed(order[np.argsort(self.start_s[order], kind="stable")], count)
+        if len(chosen) < count:
+            raise MMQError(
+                f"pretraining: a batch needs {count} windows of {self.window_s:g} s that do not overlap and "
+                f"that two people share, but there are {len(chosen)}; lower pretraining.seconds, or shorten "
+                "front_end.tokens."
+            )
+        return chosen
+
+    def _packed(self, order: np.ndarray, count: int) -> list[int]:
+        chosen: list[int] = []
+        for row in order.tolist():
             away = np.abs(self.start_s[chosen] - self.start_s[row]) >= self.window_s - 1e-6
             if np.all(away | (self.stimulus[chosen] != self.stimulus[row])):
                 chosen.append(row)
             if len(chosen) == count:
-                return chosen
-        raise MMQError(
-            f"pretraining: a batch needs {count} windows of {self.window_s:g} s that do not overlap and that "
-            f"two people share, but there are {len(chosen)}; lower pretraining.seconds, or shorten "
-            "front_end.tokens."
-        )
+                break
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ function wire() {
     ({ target }) => state.session && (state.session.speed = Number(target.value)),
   );
   $("#shown").addEventListener("change", () => state.live?.redraw());
+  $("#table-details").addEventListener("toggle", () => state.live?.redraw());
   $("#save").addEventListener("click", save);
   document.addEventListener("keydown", onKey);
   wireDrop();

@@ -216,6 +216,8 @@ export async function standing(page, { url }) {
     timeout: IDLE_MS,
   });
   await page.click("#pause");
+  await page.click("#table-details summary");
+  await page.waitForSelector("#table-details tbody tr");
   return page.evaluate(() => {
     const style = getComputedStyle(document.documentElement);
     const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
@@ -232,6 +234,7 @@ export async function standing(page, { url }) {
     const named = (item) =>
       (item.getAttribute("aria-label") || item.textContent || item.labels?.[0]?.textContent || "").trim();
     return {
+      row: [...document.querySelector("#table-details tbody tr").cells].map((cell) => cell.textContent),
       width: document.documentElement.scrollWidth,
       inner: innerWidth,
       nameless: [...document.querySelectorAll("button, select, input:not([hidden]), canvas")]

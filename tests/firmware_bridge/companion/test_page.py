@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 import zipfile
 
@@ -299,6 +300,10 @@ def test_it_stands_on_a_phone(browser, serve, tiny_bundle, scheme):
     stands = browser("standing", serve(tiny_bundle), viewport={"width": 360, "height": 740}, scheme=scheme)
     assert stands["width"] <= stands["inner"] == 360
     assert stands["nameless"] == []
+    time, decision, *shares, _ = stands["row"]
+    assert re.fullmatch(r"\d\d:\d\d (rest|stress) \d+ %", f"{time} {decision}")
+    assert len(shares) == 4
+    assert all(share.endswith(" %") for share in shares)
     assert (stands["ground"] == "#ffffff") == (scheme == "light")
     assert all(ratio >= 4.5 for name, ratio in stands["contrast"] if name in ("--ink", "--muted", "--accent"))
     assert all(ratio >= 3 for _, ratio in stands["contrast"])

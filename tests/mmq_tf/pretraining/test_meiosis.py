@@ -135,3 +135,28 @@ def test_neighbours_touch_and_pairs_stay_apart():
         assert (np.diff(np.sort(left)) >= 10).all()
     with pytest.raises(MMQError, match="pairs of touching windows are needed"):
         neighbours.draw(np.random.default_rng(0), 50, 2)
+
+
+def test_the_seconds_of_a_batch_lie_equally_far_into_their_stimuli_while_there_are_enough():
+    seconds = stimulus_seconds(make_bank().timelines, 1.0, T)
+    for seed in range(30):
+        rows = seconds._apart(np.random.default_rng(seed), STIMULI)
+        assert len({seconds.start_s[row] for row in rows}) == 1
+        assert len({seconds.stimulus[row] for row in rows}) == STIMULI
+
+
+@given(seed=st.integers(0, 10_000), tokens=st.integers(2, 12))
+def test_shown_on_one_side_no_person_is_in_both_groups(seed, tokens):
+    bank = make_bank(tokens)
+    bank.presence[:] = 1
+    offspring = stimulus_seconds(bank.timelines, 1.0, tokens).draw(np.random.default_rng(seed), 4, 1, 1.0)
+    taken = bank.take(offspring)
+    shown = taken["presence"].reshape(2, 4, tokens, M)[..., 0] > 0
+    assert shown.any(axis=2).all()
+    assert not shown.all(axis=2).any()
+    np.testing.assert_array_equal(shown[0], shown[1])
+    owner = taken["features"].reshape(2, 4, tokens, F)[..., 0] // (F * STIMULI * STEPS)
+    for p in range(4):
+        people = [set(owner[group, p][shown[group, p]].tolist()) for group in range(2)]
+        assert not people[0] & people[1]
+    assert not taken["features"].reshape(2, 4, tokens, F)[~shown].any()

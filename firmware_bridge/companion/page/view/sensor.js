@@ -2,7 +2,7 @@
 import { reasonNames } from "../core.js";
 import { drawLane } from "./lanes.js";
 import { Trace } from "./memory.js";
-import { drawTrace, newest } from "./traces.js";
+import { drawTrace, MAX_ROWS, newest } from "./traces.js";
 import { clock, laneState, restedWords, SENSOR_TITLES, stateWords, unitWords } from "./words.js";
 
 const FAST_S = 12,
@@ -100,9 +100,10 @@ export class SensorCard {
     });
     const value = newest(this.trace, nowS);
     const { unit, names } = this.#modality;
+    const left = names.length > MAX_ROWS ? `${MAX_ROWS} of ${names.length} channels · ` : "";
     const channel = names.length > 1 ? `${names[0]} ` : "";
     const reading = value === null ? "" : `${channel}${readable(value)} ${unitWords(unit)} · `;
-    this.#parts.value.textContent = `${reading}last ${this.#seconds} s`;
+    this.#parts.value.textContent = `${reading}${left}last ${this.#seconds} s`;
   }
 
   /** Draw the lane over a span of time and put it into words. */

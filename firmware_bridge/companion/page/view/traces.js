@@ -2,7 +2,7 @@
 import { colour, fit } from "./canvas.js";
 
 const PAD = 5;
-const MAX_ROWS = 4;
+export const MAX_ROWS = 4;
 const COLOURS = ["trace", "trace2", "trace3"];
 
 /**
