@@ -112,7 +112,8 @@ def test_validation_subjects_are_measured_on_and_not_learned_from(loaded, tmp_pa
     whole.run()
     alone = make_job(tmp_path, "alone", Fold(FOLD.train, (), FOLD.test))
     alone.run()
-    weights = [keras.saving.load_model(job.folder / "encoder.keras").get_weights() for job in (whole, alone)]
+    nets: list[Any] = [keras.saving.load_model(job.folder / "encoder.keras") for job in (whole, alone)]
+    weights = [net.get_weights() for net in nets]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
