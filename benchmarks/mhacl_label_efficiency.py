@@ -238,9 +238,8 @@ def show(rows: Sequence[ResultRow], console: Console) -> None:
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--seeds", type=click.IntRange(min=2), default=5, show_default=True, help="Seeds, and folds.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change stage 1, or the model.")
 @click.option("--results", type=click.Path(path_type=Path), help="Write the table here (.json, with .md).")
-def main(data: Path, seeds: int, overrides: tuple[str, ...], results: Path | None) -> None:
+def main(data: Path, seeds: int, results: Path | None) -> None:
     """Compare on DATA, a folder in DEAP's layout that ``mmq-tf simulate --layout deap --locked`` wrote."""
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")

@@ -9,6 +9,7 @@ from export.graph import deployed_model
 from export.recipes import RECIPES
 from firmware_bridge.runtime import TFLiteModel
 from mmq_tf.errors import MMQError
+from mmq_tf.model._keras import ops
 from mmq_tf.model.mhacl import MHACL
 
 T, SIZES, TASKS = 4, {"ppg": 3, "eda": 2, "temp": 1}, {"stress": 2}
@@ -28,7 +29,7 @@ def net() -> MHACL:
 
 
 def logits(net, inputs):
-    return keras.ops.convert_to_numpy(net(inputs)["stress"])
+    return ops.convert_to_numpy(net(inputs)["stress"])
 
 
 def test_what_an_absent_token_holds_never_reaches_the_answer(net):
@@ -43,10 +44,10 @@ def test_a_modality_that_is_gone_gives_no_vector_and_the_others_keep_theirs(net)
     inputs["presence"][:] = 1
     whole, _ = net.encoder.encode(inputs)
     gone = {**inputs, "presence": inputs["presence"] * np.array([1, 0, 1], np.float32)}
-    part, present = (keras.ops.convert_to_numpy(value) for value in net.encoder.encode(gone))
+    part, present = (ops.convert_to_numpy(value) for value in net.encoder.encode(gone))
     np.testing.assert_array_equal(present, np.tile([1, 0, 1], (8, 1)))
     assert not part[:, 1].any()
-    np.testing.assert_allclose(part[:, [0, 2]], keras.ops.convert_to_numpy(whole)[:, [0, 2]], atol=1e-4)
+    np.testing.assert_allclose(part[:, [0, 2]], ops.convert_to_numpy(whole)[:, [0, 2]], atol=1e-4)
 
 
 def test_nothing_at_all_gives_a_finite_answer(net):

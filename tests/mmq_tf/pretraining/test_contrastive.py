@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
+from mmq_tf.model._keras import ops
 from mmq_tf.model.mhacl import ModalityEncoder
 from mmq_tf.pretraining.contrastive import contrastive_accuracy, group_maximum, nt_xent, similarities
 from mmq_tf.pretraining.contrastive_model import Contrastive
@@ -16,7 +16,7 @@ P, Q, M, D = 4, 3, 2, 5
 
 
 def number(value: Any) -> float:
-    return float(keras.ops.convert_to_numpy(value))
+    return float(ops.convert_to_numpy(value))
 
 
 def reference(groups: np.ndarray, present: np.ndarray, tau: float) -> float:
@@ -69,7 +69,7 @@ def test_a_group_is_the_maximum_over_members_that_have_the_modality():
     vectors = rng.normal(size=(2, P, Q, M, D)).astype(np.float32)
     present = np.ones((2, P, Q, M), np.float32)
     present[0, 0, 0, 1] = present[1, 2, :, 0] = 0
-    groups, there = (np.asarray(keras.ops.convert_to_numpy(part)) for part in group_maximum(vectors, present))
+    groups, there = (np.asarray(ops.convert_to_numpy(part)) for part in group_maximum(vectors, present))
     np.testing.assert_allclose(groups[0, 0, 0], vectors[0, 0, :, 0].max(0))
     np.testing.assert_allclose(groups[0, 0, 1], vectors[0, 0, 1:, 1].max(0))
     assert there[1, 2, 0] == 0
