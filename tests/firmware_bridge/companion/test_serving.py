@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -156,16 +157,21 @@ def test_the_command_serves_until_it_is_interrupted(fake_litert, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job ignores SIGINT, and so would what it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
-        assert address is not None
-        with urllib.request.urlopen(address.group()) as answer:
-            assert b"mmq-tf companion" in answer.read()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        assert process.stderr.read() == "stopped.\n"
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
+            assert address is not None
+            with urllib.request.urlopen(address.group()) as answer:
+                assert b"mmq-tf companion" in answer.read()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert process.stderr.read() == "stopped.\n"
+        finally:
+            process.kill()
 
 
 def test_no_lock_file_names_a_registry():
