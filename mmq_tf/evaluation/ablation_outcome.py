@@ -71,7 +71,7 @@ def ablation_figure(results: ResultsFile, network: str, conditions: Sequence[str
                     axis.plot([row.low, row.high], [place, place], color=ACCENT, lw=1.6, alpha=0.5)
                 axis.plot([row.mean], [place], "o", color=ACCENT, ms=4.5)
             axis.set_title(f"area {condition}" if len(condition) == 1 else condition)
-            axis.locator_params(axis="x", nbins=4)
+            axis.locator_params(axis="x", nbins=3)
         axes[0].set_yticks(height, [method.replace("_", " ") for method in methods])
         figure.supxlabel(f"AUROC of {network} minus without the part; lines: 95 % over subjects", fontsize=9)
     return figure
