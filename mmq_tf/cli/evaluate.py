@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import TaskID
 from rich.table import Table
 
 from mmq_tf.errors import MMQError
@@ -253,25 +252,11 @@ def _jobs(
 
 
 def _judge(jobs: Sequence[SweepJob], console: Console, workers: int) -> None:
-    from mmq_tf.cli._preparing import progress_bars
+    from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.workers import run_jobs
 
-    with progress_bars(console) as progress:
-        total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
-        bars: dict[str, TaskID] = {}
-
-        def on_method(name: str, count: int, _: dict[str, float]) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(
-                    name, total=len((*jobs[0].methods, *jobs[0].nulls)), note="methods"
-                )
-            progress.update(bars[name], completed=count)
-
-        def on_fold(name: str) -> None:
-            progress.advance(total)
-            if name in bars:
-                progress.remove_task(bars.pop(name))
-
+    steps = len((*jobs[0].methods, *jobs[0].nulls))
+    with fold_bars(console, jobs, steps, lambda metrics: "methods") as (on_method, on_fold):
         run_jobs(jobs, workers, on_method, on_fold)
 
 

@@ -7,16 +7,21 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import TaskID
 from rich.table import Table
 
-from mmq_tf.cli.train import DEFAULT_COHORT, checked_config, make_default_cohort, one_thread_a_worker
+from mmq_tf.cli.train import (
+    DEFAULT_COHORT,
+    checked_config,
+    config_changes,
+    make_default_cohort,
+    one_thread_a_worker,
+)
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
@@ -78,8 +83,7 @@ def command(
     """
     if resume and (config or data or overrides or seeds or only or force or out is None):
         raise click.UsageError("--resume goes on with what --out names; beside it only --jobs may be given.")
-    changes = [*overrides]
-    changes += [f"seeds=[{', '.join(map(str, seeds))}]"] if seeds else []
+    changes = config_changes(overrides, seeds, None, loso=False)
     settings = None if resume else checked_config(config, data, changes)
     one_thread_a_worker()
     from mmq_tf.native_output import quiet_native
@@ -127,28 +131,18 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
 
 
 def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
-    from mmq_tf.cli._preparing import progress_bars
+    from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.files import write_text
     from mmq_tf.pretraining.start import FACTS_NAME
     from mmq_tf.workers import run_jobs
 
     stamp = "[b]SIMULATED[/b] data: every number below is about a simulator, not about people.\n"
     console.print(f"{stamp if run.dataset.simulated else ''}{STAGE_1}", highlight=False)
-    with progress_bars(console) as progress:
-        total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
-        bars: dict[str, TaskID] = {}
 
-        def on_epoch(name: str, epoch: int, metrics: dict[str, float]) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(name, total=run.config.pretraining.epochs, note="")
-            note = f"loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}"
-            progress.update(bars[name], completed=epoch, note=note)
+    def note(metrics: Mapping[str, float]) -> str:
+        return f"loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}"
 
-        def on_fold(name: str) -> None:
-            progress.advance(total)
-            if name in bars:
-                progress.remove_task(bars.pop(name))
-
+    with fold_bars(console, jobs, run.config.pretraining.epochs, note) as (on_epoch, on_fold):
         run_jobs(jobs, workers, on_epoch, on_fold)
     folds = {job.folder.name: json.loads((job.folder / FACTS_NAME).read_text("utf-8")) for job in jobs}
     first = next(iter(folds.values()))

@@ -6,13 +6,12 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import TaskID
 
 from mmq_tf.errors import MMQError
 from mmq_tf.run_folder import RUNS, newest_unfinished_run
@@ -236,28 +235,17 @@ def begin_run(
 
 def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: bool, workers: int) -> None:
     """Do everything a run still lacks: folds, the model to export, table and report."""
-    from mmq_tf.cli._preparing import progress_bars
+    from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.cli._tables import show_results
     from mmq_tf.outcome import conclude
     from mmq_tf.runs import copy_first_fold, train_final, write_golden, write_metrics
     from mmq_tf.workers import run_jobs
 
-    with progress_bars(console) as progress:
-        total = progress.add_task("folds", total=len(jobs), completed=sum(job.done for job in jobs), note="")
-        bars: dict[str, TaskID] = {}
+    def note(metrics: Mapping[str, float]) -> str:
+        chosen = f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
+        return f"loss {metrics['loss']:.3f}{chosen}"
 
-        def on_epoch(name: str, epoch: int, metrics: dict[str, float]) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(name, total=run.config.training.epochs, note="")
-            note = f"loss {metrics['loss']:.3f}"
-            note += f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
-            progress.update(bars[name], completed=epoch, note=note)
-
-        def on_fold(name: str) -> None:
-            progress.advance(total)
-            if name in bars:
-                progress.remove_task(bars.pop(name))
-
+    with fold_bars(console, jobs, run.config.training.epochs, note) as (on_epoch, on_fold):
         run_jobs(jobs, workers, on_epoch, on_fold)
         facts = train_final(run, jobs, on_epoch) if final else copy_first_fold(run, jobs)
     golden = (facts["test_subjects"] or facts["train_subjects"])[0]
