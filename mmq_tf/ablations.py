@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from firmware_bridge.defaults import SUPPORTED_MODALITIES
 from mmq_tf.array_windows import ArrayLayout, PlainRecipe
 from mmq_tf.baselines.base import Baseline
 from mmq_tf.errors import MMQError
@@ -133,14 +134,18 @@ class Ablation(Baseline):
         return apply_temperature(predict_logits(self.net, seen, presence)[self.task], self.temperature)
 
 
-class WithoutMotion(Ablation):
-    """A network that never had an accelerometer: not in training, validation or test."""
+class WithoutSensor(Ablation):
+    """A network that never had a sensor: what a network of the others alone can reach.
 
-    name = "without_acc"
+    Beside it stands the whole network from which that sensor is hidden: the difference is what failing costs,
+    apart from what the sensor knows.
+    """
+
+    gone: ClassVar[str]
 
     def sensors(self, recipe: Recipe) -> Sequence[str]:
-        """Return all but the accelerometer."""
-        return [name for name in recipe.front_end.modality_names if name != MOTION]
+        """Return all but that one."""
+        return [name for name in recipe.front_end.modality_names if name != self.gone]
 
 
 class MotionAlone(Ablation):
@@ -176,16 +181,21 @@ def _on(layout: ArrayLayout, recipe: PlainRecipe[Any]) -> PlainRecipe[Any]:
     return replace(recipe, front_end=layout, missing=recipe.missing.model_copy(update={"conditions": asked}))
 
 
+WITHOUT: Mapping[str, str] = MappingProxyType({f"without_{name}": name for name in SUPPORTED_MODALITIES})
+"""The sensor that a network never had, by the ablation's name."""
+
 ABLATIONS: Mapping[str, type[Ablation]] = {
     **{name: type(name, (Ablation,), {"name": name, "changes": parts}) for name, parts in CHANGES.items()},
-    **{kind.name: kind for kind in (WithoutMotion, MotionAlone)},
+    **{name: type(name, (WithoutSensor,), {"name": name, "gone": gone}) for name, gone in WITHOUT.items()},
+    MotionAlone.name: MotionAlone,
 }
 """Every ablation by its name in the results."""
 
 
 def ablations_of(modality_names: Collection[str]) -> tuple[str, ...]:
-    """Name the ablations that these sensors allow: those of the accelerometer need it, and another one."""
-    motion = {WithoutMotion.name, MotionAlone.name}
-    if MOTION in modality_names and len(modality_names) > 1:
-        return tuple(ABLATIONS)
-    return tuple(name for name in ABLATIONS if name not in motion)
+    """Name the ablations that these sensors allow: those of a sensor need it, and another one."""
+    several = len(modality_names) > 1
+    needed = {**WITHOUT, MotionAlone.name: MOTION}
+    return tuple(
+        name for name in ABLATIONS if name not in needed or (several and needed[name] in modality_names)
+    )

@@ -118,5 +118,7 @@ def _notes(network: str) -> list[str]:
         "loses without the part; a ratio of means over subjects.",
         "without_artefacts_in_training is neither shown artefacts nor taught to name them; "
         "without_interference_teaching is shown them.",
-        "without_acc and only_acc: networks that never had another sensor, in training, validation or test.",
+        "without_SENSOR and only_acc: networks that never had the other sensors, in training, validation or "
+        "test. What the whole network loses beside without_SENSOR when that sensor is hidden is the price of "
+        "one network for all cases; what without_SENSOR itself lacks is what the sensor knows.",
     ]
