@@ -34,6 +34,7 @@ CHANGES: Mapping[str, Changes] = MappingProxyType(
         "without_category_queries": {"model": {"queries": ("modality", "interference")}},
         "without_interference_queries": {"model": {"queries": ("modality", "category")}},
         "without_learned_mask": {"model": {"learned_mask": False}},
+        "without_rebuilt_penalty": {"model": {"rebuilt_penalty": 0.0}},
         "without_rebuild_losses": {"losses": {"rebuild_tokens": 0.0, "rebuild_features": 0.0}},
         "without_orthogonality_loss": {"losses": {"orthogonality": 0.0}},
         "without_no_label_loss": {"losses": {"no_label": 0.0}},
@@ -62,8 +63,9 @@ class Sensors:
         names = list(recipe.front_end.modality_names)
         columns = [np.arange(part.start, part.stop) for part in slices.values()]
         sizes = {name: part.stop - part.start for name, part in slices.items()}
+        features = [name for part in slices.values() for name in recipe.front_end.feature_names[part]]
         return cls(
-            ArrayLayout(recipe.front_end.tokens, sizes),
+            ArrayLayout(recipe.front_end.tokens, sizes, features),
             np.concatenate(columns),
             np.array([names.index(name) for name in slices]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
@@ -33,6 +33,8 @@ CLIP = NormalisationConfig().clip
 class ArrayLayout:
     """The layout of windows that come as an array: T tokens, and the number of features of each modality.
 
+    `names` are its features' names, as in `TokenLayout`; without it each modality numbers its own.
+
     Examples
     --------
     >>> ArrayLayout(12, {"eda": 5, "temp": 2}).feature_slices["temp"]
@@ -41,6 +43,13 @@ class ArrayLayout:
 
     tokens: int
     feature_sizes: Mapping[str, int]
+    names: Sequence[str] = ()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The F features, ``modality.feature`` or ``modality.channel.feature``."""
+        numbered = [f"{name}.{index}" for name, size in self.feature_sizes.items() for index in range(size)]
+        return tuple(self.names or numbered)
 
     @property
     def modality_names(self) -> tuple[str, ...]:

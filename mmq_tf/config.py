@@ -58,7 +58,10 @@ class NormalisationConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`)."""
+    """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
+
+    `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
+    """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
     size: Literal["nano", "small", "base"] = "nano"
@@ -69,10 +72,15 @@ class ModelConfig(_Section):
         "interference",
     )
     learned_mask: bool = True
+    rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
 
 
 class MissingConfig(_Section):
-    """What training hides (see `mmq_tf.missing.training_keep`), and what is hidden in turn when judging.
+    """What training hides (see `mmq_tf.missing`), and what is hidden in turn when judging.
+
+    Whole tokens up to `max_rate`, in all but `complete_share` of the windows; and single channels of sensors
+    that have several, such as EEG's electrodes, up to `max_channel_rate` in every window (chosen on eegmat's
+    subjects 00 to 11, see results/log.md).
 
     Each sensor alone is always one of the latter; `conditions` names further ones and the modalities they
     hide, for example ``wrist-only = ["ecg", "emg", "resp"]``.
@@ -80,6 +88,7 @@ class MissingConfig(_Section):
 
     max_rate: float = Field(default=0.9, ge=0, lt=1)
     complete_share: float = Field(default=0.2, ge=0, le=1)
+    max_channel_rate: float = Field(default=0.7, ge=0, lt=1)
     conditions: dict[str, tuple[str, ...]] = {}
 
     @model_validator(mode="after")
@@ -125,9 +134,11 @@ class TrainingConfig(_Section):
     """Optimiser, augmentation and stopping. The epoch is chosen on validation subjects.
 
     `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what
-    is added to each token and to each whole window. `teacher_share` is how much of the label comes from
-    `mmq_tf.teacher`. The defaults were chosen on Stress-Predict's
-    validation subjects pooled over folds, which is not nested: see results/log.md.
+    is added to each token and to each whole window. A share `channels_in_common` of both variances is the
+    same in all channels of a sensor, so that averaging over channels does not undo it. `teacher_share` is how
+    much of the label comes from `mmq_tf.teacher`. The defaults were chosen on Stress-Predict's validation
+    subjects pooled over folds, which is not nested, `channels_in_common` on eegmat's subjects 00 to 11: see
+    results/log.md.
     """
 
     epochs: int = Field(default=40, ge=1)
@@ -137,6 +148,7 @@ class TrainingConfig(_Section):
     weight_decay: float = Field(default=0.1, ge=0)
     feature_noise: float = Field(default=0.6, ge=0)
     feature_shift: float = Field(default=1.0, ge=0)
+    channels_in_common: float = Field(default=0.5, ge=0, le=1)
     teacher_share: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -145,9 +157,11 @@ class PretrainingConfig(_Section):
 
     A batch holds `seconds` moments and `pairs` offspring in each of their two groups; a share `one_sided` of
     the pairs is shown on one side of the cut only, so that no person is in both groups. `frozen_epochs` are
-    those of ``mmq-tf train --init`` in which the encoder stays as it was pretrained.
+    those of ``mmq-tf train --init`` in which the encoder stays as it was pretrained. `input` is what encoders
+    read: front-end tokens, or raw windows, from which only stage 1 and its probe are offered.
     """
 
+    input: Literal["tokens", "raw"] = "tokens"
     seconds: int = Field(default=8, ge=2)
     pairs: int = Field(default=2, ge=1)
     one_sided: float = Field(default=1.0, ge=0, le=1)

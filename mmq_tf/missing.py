@@ -45,6 +45,30 @@ def training_keep(
     return keep
 
 
+def channel_keep(
+    rng: np.random.Generator, samples: int, feature_names: Sequence[str], *, max_rate: float
+) -> np.ndarray:
+    """Draw which features are left where single channels fail, as the front end gives 0 for a bad one.
+
+    Each sample draws a rate from U(0, `max_rate`), and every channel of a modality that has several fails at
+    that rate, independently, for the whole sample.
+
+    Parameters
+    ----------
+    feature_names
+        The F features, ``modality.feature`` or ``modality.channel.feature``.
+
+    Returns
+    -------
+    bool array [N, F], True where the feature stays.
+    """
+    channels, channel = np.unique([name.rpartition(".")[0] for name in feature_names], return_inverse=True)
+    modality = [name.partition(".")[0] for name in channels.tolist()]
+    several = np.array([modality.count(name) > 1 for name in modality])
+    failed = rng.random((samples, len(channels))) < rng.uniform(0.0, max_rate, (samples, 1))
+    return ~(failed & several)[:, channel]
+
+
 def _keep_modalities(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
     score = rng.random((len(rate), modalities))
     keep = score >= rate[:, None]

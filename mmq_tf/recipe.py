@@ -28,6 +28,11 @@ class TokenLayout(Protocol):
         """The M modalities in order."""
         ...
 
+    @property
+    def feature_names(self) -> Sequence[str]:
+        """The F features, ``modality.feature`` or ``modality.channel.feature``."""
+        ...
+
 
 class Recipe(Protocol):
     """Everything that decides what a network learns from given windows; `RunConfig` is one."""

@@ -19,7 +19,7 @@ from mmq_tf.evaluation.calibration import negative_log_likelihood
 from mmq_tf.evaluation.metrics import auroc
 from mmq_tf.files import written_whole
 from mmq_tf.loss_weights import LossWeights
-from mmq_tf.missing import hide_modalities, named_conditions, training_keep
+from mmq_tf.missing import channel_keep, hide_modalities, named_conditions, training_keep
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
@@ -76,7 +76,9 @@ class EpochData:
             rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
         )
         presence = presence & keep
-        visible = presence_by_feature(presence, self.config.front_end)
+        names = self.config.front_end.feature_names
+        working = channel_keep(rng, len(order), names, max_rate=missing.max_channel_rate)
+        visible = presence_by_feature(presence, self.config.front_end) & working[:, None]
         inputs = {
             "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
             "presence": presence.astype(np.float32),
@@ -96,8 +98,19 @@ class EpochData:
         The offset stands for a baseline that was not quite the wearer's own.
         """
         settings = self.config.training
-        noise = settings.feature_noise * rng.standard_normal(shape, dtype=np.float32)
-        return noise + settings.feature_shift * rng.standard_normal((shape[0], 1, shape[2]), dtype=np.float32)
+        noise = settings.feature_noise * self._noise(rng, shape)
+        return noise + settings.feature_shift * self._noise(rng, (shape[0], 1, shape[2]))
+
+    def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw from N(0, 1), correlated between the channels of a sensor as the settings say."""
+        own = rng.standard_normal(shape, dtype=np.float32)
+        share = self.config.training.channels_in_common
+        names = [name.split(".") for name in self.config.front_end.feature_names]
+        kinds, kind = np.unique([f"{name[0]}.{name[-1]}" for name in names], return_inverse=True)
+        if not share or len(kinds) == len(names):
+            return own
+        common = rng.standard_normal((*shape[:-1], len(kinds)), dtype=np.float32)[..., kind]
+        return np.float32(np.sqrt(1 - share)) * own + np.float32(np.sqrt(share)) * common
 
     def _with_artefacts(
         self, rng: np.random.Generator, order: np.ndarray
@@ -138,6 +151,7 @@ def new_network(config: Recipe, classes: int, seed: int) -> Any:
         dropout=config.model.dropout,
         queries=config.model.queries,
         learned_mask=config.model.learned_mask,
+        rebuilt_penalty=config.model.rebuilt_penalty,
         seed=seed,
     )
     return training_model(net, config.losses)

@@ -132,7 +132,7 @@ class CrossModalTransformer(TokenTransformer):
 
     Parameters
     ----------
-    *arguments, **sizes
+    *arguments, **shared
         As for `TokenTransformer`.
 
     References
@@ -141,8 +141,8 @@ class CrossModalTransformer(TokenTransformer):
     arXiv 1906.00295. There every pair has weights of its own, and pairs are joined after their last layer.
     """
 
-    def __init__(self, *arguments, **sizes):
-        super().__init__(*arguments, **sizes)
+    def __init__(self, *arguments, **shared):
+        super().__init__(*arguments, **shared)
         first_own = self.blocks // 2 + 1
         self.crossing = [
             CrossModalBlock(
@@ -152,12 +152,12 @@ class CrossModalTransformer(TokenTransformer):
                 self.heads,
                 self.hidden,
                 dropout=self.dropout,
-                seed=1000 * self.seed + 10 * index,
+                seed=self.part_seed(index),
                 name=f"crossing_{index}",
             )
             for index in range(1, first_own)
         ]
-        self.own = [self.block(index) for index in range(first_own, self.blocks + 1)]
+        self.own = [self.numbered_block(index) for index in range(first_own, self.blocks + 1)]
         self.build()
 
     @property

@@ -23,7 +23,7 @@ class MemoryTransformer(TokenTransformer):
 
     Parameters
     ----------
-    *arguments, **sizes
+    *arguments, **shared
         As for `TokenTransformer`.
 
     References
@@ -32,11 +32,11 @@ class MemoryTransformer(TokenTransformer):
     arXiv 2211.13916, figure 3: there a modality is one token, here it is one a step.
     """
 
-    def __init__(self, *arguments, **sizes):
-        super().__init__(*arguments, **sizes)
-        self.encoder = self.block(1)
-        self.decoder = self.block(2)
-        self.fusion = [self.block(index) for index in range(3, self.blocks + 1)]
+    def __init__(self, *arguments, **shared):
+        super().__init__(*arguments, **shared)
+        self.encoder = self.numbered_block(1)
+        self.decoder = self.numbered_block(2)
+        self.fusion = [self.numbered_block(index) for index in range(3, self.blocks + 1)]
         self.build()
 
     def build_blocks(self) -> None:
@@ -44,7 +44,7 @@ class MemoryTransformer(TokenTransformer):
         self.memory = self.add_weight(
             name="memory",
             shape=(1, self.n_modalities, self.dim),
-            initializer=normal(0.5, 1000 * self.seed + 800),
+            initializer=normal(0.5, self.part_seed(80)),
         )
         self.encoder.build((None, self.n_all + self.n_modalities, self.dim))
         for part in (self.decoder, *self.fusion):

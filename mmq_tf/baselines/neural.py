@@ -23,11 +23,9 @@ from mmq_tf.baselines.transformer import (
     Transformer,
     TransformerTraining,
     mean_of_present,
-    transformer_sizes,
 )
 from mmq_tf.config import MissingConfig, ModelConfig, TrainingConfig
 from mmq_tf.errors import MMQError
-from mmq_tf.model.mmqnet import SIZES
 from mmq_tf.recipe import Recipe
 from mmq_tf.training import EAGER_STEPS, History, fit_network, predict_logits
 from mmq_tf.windows import WindowSet, presence_by_feature
@@ -95,13 +93,13 @@ class NeuralBaseline(Baseline):
     def _train(self, train: WindowSet, validation: WindowSet | None, recipe: Recipe, seed: int) -> None:
         recipe = self._own_recipe(recipe)
         self.task, self.layout = recipe.data.task, recipe.front_end
-        self.net: Any = self.network(
+        self.net: Any = self.network.from_size(
+            recipe.model.size,
             train.features.shape[1],
             {name: part.stop - part.start for name, part in self.slices.items()},
             {self.task: self.classes},
             dropout=recipe.model.dropout,
             seed=seed,
-            **transformer_sizes(SIZES[recipe.model.size]),
             **self._absent(train),
         )
         model: Any = self.teaching(self.net, recipe.losses)  # trained by the very loop of MMQTraining

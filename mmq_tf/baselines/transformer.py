@@ -1,7 +1,7 @@
 """The plain transformer of the neural baselines: MMQ-Net's tokens and blocks, without a single query."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,12 +14,11 @@ from mmq_tf.model._keras import glorot, ops
 from mmq_tf.model.attention import MASK_DEPTH
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
+from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding, feature_owner
 
-_ARGUMENTS = ("n_tokens", "feature_sizes", "tasks", "dim", "heads", "blocks", "hidden", "dropout", "seed")
 
-
-class TokenTransformer(keras.Model):
+class TokenTransformer(TokenNet):
     """What all transformers here share: embed every token, make one vector of them, read each task's logits.
 
     Subclasses make their blocks with `block`, build them in `build_blocks`, and say in `pool` how a window
@@ -27,84 +26,51 @@ class TokenTransformer(keras.Model):
 
     Parameters
     ----------
-    n_tokens : int
-        Steps in a window, T.
-    feature_sizes : mapping of str to int
-        Number of features of each of the M modalities, in the front end's order.
-    tasks : mapping of str to int
-        Number of classes of each task.
-    dim, heads, blocks, hidden : int
-        Token width, attention heads, encoder blocks, hidden width.
-    dropout : float
-        Dropout of the encoder's hidden units in training, 0 to 1.
-    seed : int
-        Seed of the initial weights and of the dropout.
+    *arguments, **shared
+        As for `TokenNet`.
+    blocks : int
+        Encoder blocks. The transformer of a size has two more than the MMQ-Net, in place of the attention of
+        the modality queries and of the category queries: as deep, and within a few per cent as many weights.
+
+    Raises
+    ------
+    MMQError
+        As `TokenNet`.
     """
 
-    def __init__(
-        self,
-        n_tokens: int,
-        feature_sizes: Mapping[str, int],
-        tasks: Mapping[str, int],
-        *,
-        dim: int = 32,
-        heads: int = 1,
-        blocks: int = 3,
-        hidden: int = 64,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.n_tokens = n_tokens
-        self.feature_sizes = dict(feature_sizes)
-        self.tasks = dict(tasks)
-        self.dim = dim
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
-        self.dropout = dropout
-        self.seed = seed
-        self.embedding = TokenEmbedding(n_tokens, feature_sizes, dim, seed=1000 * seed, name="embedding")
+    def __init__(self, *arguments, blocks: int = 3, **shared):
+        super().__init__(*arguments, blocks=blocks, **shared)
+        self.embedding = TokenEmbedding(
+            self.n_tokens, self.feature_sizes, self.dim, seed=self.part_seed(0), name="embedding"
+        )
         self.norm = DyT(affine=False, name="norm")
         self.read_outs = {
             task: keras.layers.Dense(
-                count, kernel_initializer=glorot(1000 * seed + 900), name=f"logits_{task}"
+                count, kernel_initializer=glorot(self.part_seed(90)), name=f"logits_{task}"
             )
             for task, count in self.tasks.items()
         }
 
-    @property
-    def n_modalities(self) -> int:
-        """M."""
-        return len(self.feature_sizes)
-
-    @property
-    def n_all(self) -> int:
-        """Tokens of a window, T * M."""
-        return self.n_tokens * self.n_modalities
+    @classmethod
+    def sizes_of(cls, size: str) -> dict[str, int]:
+        """Return the arguments that a size stands for: an MMQ-Net's, and two more blocks."""
+        sizes = super().sizes_of(size)
+        return {**sizes, "blocks": sizes["blocks"] + 2}
 
     @property
     def pooled_width(self) -> int:
         """Width of what `pool` returns."""
         return self.dim
 
-    def block(self, index: int) -> EncoderBlock:
+    def numbered_block(self, index: int) -> EncoderBlock:
         """Return the encoder block of this number, counted from 1."""
-        return EncoderBlock(
-            self.dim,
-            self.heads,
-            self.hidden,
-            dropout=self.dropout,
-            seed=1000 * self.seed + 10 * index,
-            name=f"block_{index}",
-        )
+        return self.block(index, self.part_seed(index))
 
     def build(self, input_shape=None):
         """Create every weight, once; the shapes follow from the constructor's arguments."""
         if self.embedding.built:
             return
-        self.embedding.build((None, self.n_tokens, sum(self.feature_sizes.values())))
+        self.embedding.build((None, self.n_tokens, self.n_features))
         self.norm.build((None, self.n_all, self.dim))
         self.build_blocks()
         for read_out in self.read_outs.values():
@@ -127,10 +93,6 @@ class TokenTransformer(keras.Model):
         """Return the logits ``[B, classes]`` of each task of a vector."""
         return {task: read_out(pooled) for task, read_out in self.read_outs.items()}
 
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in _ARGUMENTS}}
-
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class Transformer(TokenTransformer):
@@ -141,7 +103,7 @@ class Transformer(TokenTransformer):
 
     Parameters
     ----------
-    n_tokens, feature_sizes, tasks, **sizes
+    *arguments, **shared
         As for `TokenTransformer`.
     fill : sequence of float, optional
         What absent features are taken to be, F numbers; zeros by default.
@@ -156,21 +118,18 @@ class Transformer(TokenTransformer):
 
     def __init__(
         self,
-        n_tokens: int,
-        feature_sizes: Mapping[str, int],
-        tasks: Mapping[str, int],
-        *,
+        *arguments,
         fill: Sequence[float] | None = None,
         masked: bool = False,
-        **sizes,
+        **shared,
     ):
-        super().__init__(n_tokens, feature_sizes, tasks, **sizes)
-        width = sum(feature_sizes.values())
+        super().__init__(*arguments, **shared)
+        width = self.n_features
         self.fill = [0.0] * width if fill is None else [float(value) for value in fill]
         if len(self.fill) != width:
             raise MMQError(f"Transformer: `fill` must hold {width} numbers, got {len(self.fill)}.")
         self.masked = masked
-        self.encoder = [self.block(index) for index in range(1, self.blocks + 1)]
+        self.encoder = [self.numbered_block(index) for index in range(1, self.blocks + 1)]
         self.build()
 
     def build_blocks(self) -> None:
@@ -209,26 +168,31 @@ class Transformer(TokenTransformer):
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class TransformerTraining(keras.Model):
-    """Train a `TokenTransformer` on the same two views of each window, and at the same weights, as MMQ-Net.
+    """Train a `TokenNet` on the same two views of each window, and at the same weights, as MMQ-Net.
 
     Inputs and labels are those of `mmq_tf.model.training_model.MMQTraining`: what is shown, and the clean
     complete window. The loss is cross-entropy on both, the only losses that need no queries.
 
     Parameters
     ----------
-    net : TokenTransformer
+    net : TokenNet
         Its weights are the ones trained.
     loss_weights : LossWeights, optional
         Of these `classes`, `classes_full` and `label_smoothing` are used.
     """
 
-    def __init__(self, net: TokenTransformer, loss_weights: LossWeights | dict | None = None, **kwargs):
+    def __init__(self, net: TokenNet, loss_weights: LossWeights | dict | None = None, **kwargs):
         super().__init__(**kwargs)
         self.net = net
         if isinstance(loss_weights, dict):
             loss_weights = LossWeights(**loss_weights)
         self.loss_weights: LossWeights = loss_weights or LossWeights()
         self.build()
+
+    @property
+    def seed_generators(self) -> list[keras.random.SeedGenerator]:
+        """Every seed generator that training draws from."""
+        return self.net.seed_generators
 
     def build(self, input_shape=None):
         """Nothing is left to build: the net has built itself."""
@@ -271,15 +235,6 @@ class TransformerTraining(keras.Model):
         """Rebuild the net, then the training model."""
         net = keras.saving.deserialize_keras_object(config["net"], custom_objects=custom_objects)
         return cls(**{**config, "net": net})
-
-
-def transformer_sizes(size: Mapping[str, int]) -> dict[str, Any]:
-    """Return the widths of the transformer that stands beside an MMQ-Net of a size.
-
-    Same width, heads and hidden units; two more blocks, in place of the attention of the modality queries and
-    of the category queries: as deep, and within a few per cent as many weights.
-    """
-    return {**{name: size[name] for name in ("dim", "heads", "hidden")}, "blocks": size["blocks"] + 2}
 
 
 def mean_of_present(features: np.ndarray, visible: np.ndarray) -> np.ndarray:

@@ -21,11 +21,11 @@ from export.recipes import RECIPES
 from firmware_bridge.runtime import check_runtime, quantise
 from mmq_tf.baselines import Forest
 from mmq_tf.baselines.eegnet import RATE_HZ, eegnet
-from mmq_tf.baselines.transformer import Transformer, transformer_sizes
+from mmq_tf.baselines.transformer import Transformer
 from mmq_tf.cli._model_cost_source import CostSource
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.rounds import Contender, time_rounds
-from mmq_tf.model.mmqnet import SIZES, MMQNet
+from mmq_tf.model.mmqnet import MMQNet
 
 NUMBERS = ("int8", "float32")
 TASK = "task"
@@ -165,7 +165,7 @@ def _networks(source: CostSource, size: str) -> list[_Model]:
         nets = {}
     else:
         nets = {"mmqnet": MMQNet.from_size(size, *shape)}
-    nets["zero_fill"] = Transformer(*shape, **transformer_sizes(SIZES[size]))
+    nets["zero_fill"] = Transformer.from_size(size, *shape)
     for name, net in nets.items():
         deployed = deployed_model(_shaken(net), front_end.tokens, front_end.n_features, len(sizes))
         for numbers in NUMBERS:

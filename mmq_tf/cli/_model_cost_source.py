@@ -19,7 +19,7 @@ from mmq_tf.config import RunConfig, load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.folds import FoldJob, fold_windows
-from mmq_tf.model.mmqnet import SIZES
+from mmq_tf.model.token_net import SIZES
 from mmq_tf.preparing import load_prepared
 from mmq_tf.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.splits import joined_folds

@@ -9,17 +9,18 @@ from mmq_tf.errors import MMQError
 from mmq_tf.model._keras import glorot, normal, ops
 from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
 from mmq_tf.model.dyt import DyT
-from mmq_tf.model.encoder import EncoderBlock
-from mmq_tf.model.mmqnet import SIZES
+from mmq_tf.model.raw_encoder import RawEmbedding, plain_samples, sample_sizes
+from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding
 
-_SIZES = ("dim", "heads", "blocks", "hidden")
 _READING_HEADS = 4
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class ModalityEncoder(keras.layers.Layer):
     """One vector a modality: its present tokens, embedded as MMQ-Net embeds them, weighed by attention.
+
+    Of raw windows each token comes from a small convolution instead (`RawEmbedding`); the rest is the same.
 
     ``vector_m = present_m * relu(attention_m(tokens of m) + place_m)``: each modality asks with a learned
     query of its own among its own present tokens.
@@ -32,6 +33,8 @@ class ModalityEncoder(keras.layers.Layer):
         Number of features of each of M modalities, in the front end's order.
     dim, heads : int
         Width of a token and of a vector, number of attention heads.
+    samples : mapping of str to (int, int), optional
+        Samples a step and channels of each modality, where the input is raw windows.
     seed : int
         Seed of the initial weights.
     """
@@ -43,6 +46,7 @@ class ModalityEncoder(keras.layers.Layer):
         dim: int,
         heads: int,
         *,
+        samples: Mapping[str, tuple[int, int]] | None = None,
         seed: int = 0,
         **kwargs,
     ):
@@ -52,7 +56,12 @@ class ModalityEncoder(keras.layers.Layer):
         self.dim = dim
         self.heads = heads
         self.seed = seed
-        self.embedding = TokenEmbedding(n_tokens, feature_sizes, dim, seed=seed, name="embedding")
+        self.samples = _checked(samples, self.feature_sizes)
+        self.embedding = (
+            RawEmbedding(n_tokens, self.samples, dim, seed=seed, name="embedding")
+            if self.samples
+            else TokenEmbedding(n_tokens, feature_sizes, dim, seed=seed, name="embedding")
+        )
         self.attention = AbsorbedAttention(
             dim, heads, dim, n_queries=len(self.feature_sizes), seed=seed + 3, name="attention"
         )
@@ -90,11 +99,12 @@ class ModalityEncoder(keras.layers.Layer):
     def get_config(self):
         """Return the constructor's arguments."""
         names = ("n_tokens", "feature_sizes", "dim", "heads", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "samples": plain_samples(self.samples)}
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class MHACL(keras.Model):
+class MHACL(TokenNet):
     """Our reading of ME-MHACL (arXiv 2308.01919, abstract only): vectors of modalities, attention, classes.
 
     `ModalityEncoder` gives each present modality a vector; these are the tokens of a transformer block with
@@ -103,23 +113,16 @@ class MHACL(keras.Model):
 
     Parameters
     ----------
-    n_tokens : int
-        Steps in a window, T.
-    feature_sizes : mapping of str to int
-        Number of features of each modality, in the front end's order.
-    tasks : mapping of str to int
-        Number of classes of each task.
-    dim, heads, blocks, hidden : int
-        Width of tokens and vectors, attention heads, transformer blocks, hidden width.
-    dropout : float
-        Dropout of the hidden units in training, 0 to below 1.
-    seed : int
-        Seed of the initial weights and of the dropout.
+    n_tokens, feature_sizes, tasks, **shared
+        As for `TokenNet`. A size by name is as wide as the MMQ-Net of that name, so that the encoder can
+        start either.
+    samples : mapping of str to (int, int), optional
+        Samples a step and channels of each modality, where the input is raw windows.
 
     Raises
     ------
     MMQError
-        If a size is impossible or a task has fewer than two classes.
+        As `TokenNet`.
     """
 
     def __init__(
@@ -128,60 +131,30 @@ class MHACL(keras.Model):
         feature_sizes: Mapping[str, int],
         tasks: Mapping[str, int],
         *,
-        dim: int = 32,
-        heads: int = 1,
-        blocks: int = 1,
-        hidden: int = 64,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs,
+        samples: Mapping[str, tuple[int, int]] | None = None,
+        **shared,
     ):
-        super().__init__(**kwargs)
-        if min(dim, heads, blocks, hidden) < 1 or not 0 <= dropout < 1:
-            raise MMQError(
-                f"MHACL: `dim`, `heads`, `blocks` and `hidden` must be at least 1 and `dropout` at least 0 "
-                f"and below 1, got {dim}, {heads}, {blocks}, {hidden} and {dropout}."
-            )
-        if not tasks or min(tasks.values()) < 2:
-            raise MMQError(f"MHACL: `tasks` must name tasks of at least 2 classes, got {dict(tasks)}.")
-        self.n_tokens = n_tokens
-        self.feature_sizes = dict(feature_sizes)
-        self.tasks = dict(tasks)
-        self.dim = dim
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
-        self.dropout = dropout
-        self.seed = seed
-        self._make_layers()
+        super().__init__(n_tokens, feature_sizes, tasks, **shared)
+        self._make_layers(samples)
         self.build()
 
-    @classmethod
-    def from_size(
-        cls, size: str, n_tokens: int, feature_sizes: Mapping[str, int], tasks: Mapping[str, int], **kwargs
-    ):
-        """Return a net as wide as the MMQ-Net of that size, so that the encoder can start either."""
-        if size not in SIZES:
-            raise MMQError(f"size: expected one of {', '.join(SIZES)}, got {size!r}; choose one of these.")
-        sizes = {name: SIZES[size][name] for name in _SIZES}
-        return cls(n_tokens, feature_sizes, tasks, **{**sizes, **kwargs})
+    @property
+    def samples(self) -> dict[str, tuple[int, int]] | None:
+        """Samples a step and channels by modality of raw windows; None where it reads front-end tokens."""
+        return self.encoder.samples
 
-    def _make_layers(self) -> None:
-        seeds = iter(range(self.seed * 1000, self.seed * 1000 + 1000, 10))
+    def _make_layers(self, samples) -> None:
+        seeds = self.part_seeds()
         self.encoder = ModalityEncoder(
-            self.n_tokens, self.feature_sizes, self.dim, _READING_HEADS, seed=next(seeds), name="encoder"
+            self.n_tokens,
+            self.feature_sizes,
+            self.dim,
+            _READING_HEADS,
+            samples=samples,
+            seed=next(seeds),
+            name="encoder",
         )
-        self.mixing = [
-            EncoderBlock(
-                self.dim,
-                self.heads,
-                self.hidden,
-                dropout=self.dropout,
-                seed=next(seeds),
-                name=f"block_{index}",
-            )
-            for index in range(self.blocks)
-        ]
+        self.mixing = [self.block(index, next(seeds)) for index in range(self.blocks)]
         self.norm = DyT(affine=False, name="norm")
         self.reader = AbsorbedAttention(
             self.dim, _READING_HEADS, self.dim, n_queries=1, seed=next(seeds), name="reader"
@@ -197,7 +170,7 @@ class MHACL(keras.Model):
             return
         self.encoder.build()
         self.encoder.built = True
-        vectors = (None, len(self.feature_sizes), self.dim)
+        vectors = (None, self.n_modalities, self.dim)
         for part in (*self.mixing, self.norm, self.reader):
             part.build(vectors)
         for read_out in self.read_outs.values():
@@ -215,5 +188,16 @@ class MHACL(keras.Model):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        names = ("n_tokens", "feature_sizes", "tasks", *_SIZES, "dropout", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), "samples": plain_samples(self.samples)}
+
+
+def _checked(samples, feature_sizes: dict[str, int]) -> dict[str, tuple[int, int]] | None:
+    """Return what was given as plain tuples, once it agrees with the sizes."""
+    if samples is None:
+        return None
+    plain = {name: (int(count), int(channels)) for name, (count, channels) in samples.items()}
+    if sample_sizes(plain) != feature_sizes:
+        raise MMQError(
+            f"MHACL: `samples` {plain} must give `feature_sizes` {feature_sizes}; use sample_sizes(samples)."
+        )
+    return plain

@@ -1,7 +1,7 @@
 """MMQ-Net: a masked-query transformer for which a missing sensor is an ordinary input."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from typing import ClassVar
 
 import keras
 
@@ -9,7 +9,6 @@ from mmq_tf.errors import MMQError
 from mmq_tf.model._keras import normal, ops
 from mmq_tf.model.attention import MASK_DEPTH
 from mmq_tf.model.dyt import DyT
-from mmq_tf.model.encoder import EncoderBlock
 from mmq_tf.model.queries import (
     QUERIES,
     CategoryQueries,
@@ -18,32 +17,19 @@ from mmq_tf.model.queries import (
     mean_read_outs,
     read_outs,
 )
+from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding
-
-SIZES: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {
-        "nano": MappingProxyType(
-            {"dim": 32, "heads": 1, "blocks": 1, "hidden": 64, "category_heads": 4, "interference": 4}
-        ),
-        "small": MappingProxyType(
-            {"dim": 64, "heads": 2, "blocks": 2, "hidden": 128, "category_heads": 4, "interference": 6}
-        ),
-        "base": MappingProxyType(
-            {"dim": 128, "heads": 4, "blocks": 3, "hidden": 256, "category_heads": 8, "interference": 8}
-        ),
-    }
-)
-"""Each size by name: the widths and counts that `MMQNet` takes."""
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class MMQNet(keras.Model):
+class MMQNet(TokenNet):
     """Our reading of MMQ-Net (arXiv 2507.20737, abstract only): what runs on the device.
 
     Tokens of present sensors are embedded (`TokenEmbedding`); interference queries score which of them are
     corrupted; modality queries rebuild every token from the trusted ones; the completed stream
     ``tokens + (1 - presence) * (rebuilt + imputed)`` is encoded; category queries decode it, pushed away from
-    corrupted tokens, and each class reads its logit from its own query.
+    corrupted tokens, and each class reads its logit from its own query. A rebuilt token counts less than a
+    measured one: both attend to it with `rebuilt_penalty` taken off its score.
 
     For ablations any kind of query can be left out. Without modality queries nothing is rebuilt: absent
     tokens are masked out of all attention and of the read-out. Without category queries the classes are read
@@ -51,23 +37,17 @@ class MMQNet(keras.Model):
 
     Parameters
     ----------
-    n_tokens : int
-        Steps in a window, T.
-    feature_sizes : mapping of str to int
-        Number of features of each modality, in the front end's order.
-    tasks : mapping of str to int
-        Number of classes of each task.
-    dim, heads, blocks, hidden, category_heads, interference : int
-        Token width, attention heads, encoder blocks, hidden width, attention heads of the category queries
-        (they cost next to nothing), number of interference queries (see `SIZES` and `from_size`).
+    n_tokens, feature_sizes, tasks, **shared
+        As for `TokenNet`.
+    category_heads, interference : int
+        Attention heads of the category queries (they cost next to nothing), number of interference queries.
     queries : sequence of str
         Which of `QUERIES` there are; a part has the same initial weights whichever others there are.
     learned_mask : bool
         Whether interference scores push attention down; if not, they are only taught.
-    dropout : float
-        Dropout of the encoder's hidden units in training, 0 to 1.
-    seed : int
-        Seed of the initial weights and of the dropout.
+    rebuilt_penalty : float
+        What is taken off a rebuilt token's score in attention, 0 (counts as a measured one) to 16 (hidden);
+        2 makes its weight ``exp(-2)`` of a measured token's of the same score.
 
     Raises
     ------
@@ -75,77 +55,39 @@ class MMQNet(keras.Model):
         If a size is impossible, a kind of query unknown, or a task has fewer than two classes.
     """
 
+    sized: ClassVar[tuple[str, ...]] = (*TokenNet.sized, "category_heads", "interference")
+
     def __init__(
         self,
         n_tokens: int,
         feature_sizes: Mapping[str, int],
         tasks: Mapping[str, int],
         *,
-        dim: int = 32,
-        heads: int = 1,
-        blocks: int = 1,
-        hidden: int = 64,
         category_heads: int = 4,
         interference: int = 4,
         queries: Sequence[str] = QUERIES,
         learned_mask: bool = True,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs,
+        rebuilt_penalty: float = 2.0,
+        **shared,
     ):
-        super().__init__(**kwargs)
-        _check_sizes(
-            n_tokens,
-            feature_sizes,
-            tasks,
-            (dim, heads, blocks, hidden, category_heads, interference),
-            dropout,
-        )
-        if unknown := sorted(set(queries) - set(QUERIES)):
-            raise MMQError(f"MMQNet: `queries` must be some of {', '.join(QUERIES)}, got {unknown[0]!r}.")
-        self.n_tokens = n_tokens
-        self.feature_sizes = dict(feature_sizes)
-        self.tasks = dict(tasks)
-        self.dim = dim
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
+        super().__init__(n_tokens, feature_sizes, tasks, **shared)
         self.category_heads = category_heads
         self.interference = interference
+        self.check_counts("category_heads", "interference")
+        if unknown := sorted(set(queries) - set(QUERIES)):
+            raise MMQError(f"MMQNet: `queries` must be some of {', '.join(QUERIES)}, got {unknown[0]!r}.")
         self.queries = tuple(queries)
         self.learned_mask = learned_mask
-        self.dropout = dropout
-        self.seed = seed
+        self.rebuilt_penalty = rebuilt_penalty
+        if not 0 <= rebuilt_penalty <= MASK_DEPTH:
+            raise MMQError(
+                f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_DEPTH:g}, got {rebuilt_penalty}."
+            )
         self._make_layers()
         self.build()
 
-    @classmethod
-    def from_size(
-        cls, size: str, n_tokens: int, feature_sizes: Mapping[str, int], tasks: Mapping[str, int], **kwargs
-    ):
-        """Return a net of a size in `SIZES`; further arguments of the constructor win over the table."""
-        if size not in SIZES:
-            raise MMQError(f"size: expected one of {', '.join(SIZES)}, got {size!r}; choose one of these.")
-        return cls(n_tokens, feature_sizes, tasks, **{**SIZES[size], **kwargs})
-
-    @property
-    def n_modalities(self) -> int:
-        """Number of modalities, M."""
-        return len(self.feature_sizes)
-
-    @property
-    def n_features(self) -> int:
-        """Number of features of all modalities side by side, F."""
-        return sum(self.feature_sizes.values())
-
-    @property
-    def seed_generators(self) -> list[keras.random.SeedGenerator]:
-        """Every seed generator that training draws from (resetting them makes an epoch repeatable)."""
-        generators = [getattr(layer, "seed_generator", None) for layer in self._flatten_layers()]
-        return [generator for generator in generators if generator is not None]
-
     def _make_layers(self) -> None:
-        seeds = iter(range(self.seed * 1000, self.seed * 1000 + 1000, 10))
+        seeds = self.part_seeds()
         shape = self.n_tokens, self.n_modalities, self.dim, self.heads, self.hidden
         self.embedding = TokenEmbedding(
             self.n_tokens, self.feature_sizes, self.dim, seed=next(seeds), name="embedding"
@@ -157,17 +99,7 @@ class MMQNet(keras.Model):
         modality = ModalityQueries(*shape, seed=next(seeds), name="modality_queries")
         self.interference_queries = interference if "interference" in self.queries else None
         self.modality_queries = modality if "modality" in self.queries else None
-        self.encoder = [
-            EncoderBlock(
-                self.dim,
-                self.heads,
-                self.hidden,
-                dropout=self.dropout,
-                seed=next(seeds),
-                name=f"block_{index}",
-            )
-            for index in range(self.blocks)
-        ]
+        self.encoder = [self.block(index, next(seeds)) for index in range(self.blocks)]
         self.norm = DyT(affine=False, name="norm")
         category = CategoryQueries(
             sum(self.tasks.values()), self.dim, self.category_heads, seed=next(seeds), name="category_queries"
@@ -180,7 +112,7 @@ class MMQNet(keras.Model):
         """Create every weight, once; the shapes follow from the constructor's arguments."""
         if self.embedding.built:
             return
-        stream = (None, self.n_tokens * self.n_modalities, self.dim)
+        stream = (None, self.n_all, self.dim)
         self.embedding.build((None, self.n_tokens, self.n_features))
         parts = (self.interference_queries, self.modality_queries, *self.encoder, self.norm)
         for part in (*parts, self.category_queries):
@@ -213,17 +145,16 @@ class MMQNet(keras.Model):
             What comes from a kind of query that was left out is not there.
         """
         presence = ops.cast(inputs["presence"], self.compute_dtype)
-        n_all = self.n_tokens * self.n_modalities
-        here = ops.reshape(presence, (-1, 1, n_all))
+        here = ops.reshape(presence, (-1, 1, self.n_all))
         unseen = MASK_DEPTH - here * MASK_DEPTH
         tokens = self.embedding(inputs["features"], presence)
         trace, distrust = self._find_interference(tokens, here)
         completed = tokens
         if self.modality_queries:
             rebuilt = self.modality_queries(tokens, penalty=_both(unseen, distrust))
-            absence = 1.0 - ops.reshape(presence, (-1, n_all, 1))
+            absence = 1.0 - ops.reshape(presence, (-1, self.n_all, 1))
             completed = tokens + absence * (rebuilt + self.imputed)
-            trace["rebuilt"], unseen = rebuilt, None
+            trace["rebuilt"], unseen = rebuilt, self.rebuilt_penalty * (1.0 - here)
         encoded = completed
         for block in self.encoder:
             encoded = block(encoded, penalty=_both(unseen, distrust), training=training)
@@ -250,8 +181,6 @@ class MMQNet(keras.Model):
             decoded["category"] = self.category_queries(encoded, interference=distrust, penalty=unseen)
             decoded["category_attention"] = self.category_queries.shares(encoded, distrust, unseen)
             flat = ops.reshape(decoded["category"], (-1, sum(self.tasks.values()) * self.dim))
-        elif unseen is None:
-            flat = ops.mean(encoded, axis=1)
         else:  # the softmax of equal scores is the mean over what is seen, in operations that int8 has
             mean = ops.matmul(ops.softmax(MASK_DEPTH - unseen), encoded)
             flat = ops.reshape(mean, (-1, self.dim))
@@ -263,27 +192,15 @@ class MMQNet(keras.Model):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        names = ("n_tokens", "feature_sizes", "tasks", *SIZES["nano"], "learned_mask", "dropout", "seed")
-        own = {name: getattr(self, name) for name in names}
+        own = {name: getattr(self, name) for name in ("learned_mask", "rebuilt_penalty")}
         return {**super().get_config(), **own, "queries": list(self.queries)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Rebuild the net; one saved before `rebuilt_penalty` was thought of has none."""
+        return super().from_config({"rebuilt_penalty": 0.0, **config}, custom_objects)
 
 
 def _both(penalty, other):
-    """Add two penalties of which either may be None."""
-    if penalty is None or other is None:
-        return other if penalty is None else penalty
-    return penalty + other
-
-
-def _check_sizes(n_tokens, feature_sizes, tasks, sizes, dropout) -> None:
-    """Raise `MMQError` where a net of these sizes cannot exist."""
-    if min(n_tokens, *sizes, *feature_sizes.values()) < 1 or not feature_sizes:
-        raise MMQError(
-            f"MMQNet: `n_tokens`, `feature_sizes`, `dim`, `heads`, `blocks`, `hidden`, `category_heads` and "
-            f"`interference` must be at least 1, got {n_tokens}, {dict(feature_sizes)}, "
-            f"{', '.join(map(str, sizes))}."
-        )
-    if not tasks or min(tasks.values()) < 2:
-        raise MMQError(f"MMQNet: `tasks` must name tasks of at least 2 classes, got {dict(tasks)}.")
-    if not 0 <= dropout < 1:
-        raise MMQError(f"MMQNet: `dropout` must be at least 0 and below 1, got {dropout}.")
+    """Add two penalties of which the second may be None."""
+    return penalty if other is None else penalty + other

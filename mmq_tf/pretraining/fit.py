@@ -12,7 +12,6 @@ import numpy as np
 from mmq_tf.config import PretrainingConfig
 from mmq_tf.pretraining.contrastive_model import Contrastive
 from mmq_tf.pretraining.meiosis import Offspring
-from mmq_tf.pretraining.token_bank import TokenBank
 from mmq_tf.training import History, Progress, restore_state, save_state
 
 
@@ -24,13 +23,29 @@ class Moments(Protocol):
         ...
 
 
-def draw_epoch(
-    bank: TokenBank, moments: Moments, settings: PretrainingConfig, seed: int, epoch: int
-) -> dict[str, np.ndarray]:
-    """Return the inputs of one epoch's batches, one after the other, drawn from (seed, epoch) alone."""
-    rng = np.random.default_rng([seed, epoch])
-    batches = [bank.take(moments.draw(rng, settings.seconds, settings.pairs)) for _ in range(settings.steps)]
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+class Bank(Protocol):
+    """Where batches come from: `TokenBank` or `RawBank`."""
+
+    def take(self, offspring: Offspring) -> dict[str, np.ndarray]:
+        """Return the inputs of one batch."""
+        ...
+
+
+class Epoch(keras.utils.PyDataset):
+    """The batches of one epoch, drawn from (seed, epoch) alone; each is copied when its turn comes."""
+
+    def __init__(self, bank: Bank, moments: Moments, settings: PretrainingConfig, seed: int, epoch: int):
+        super().__init__()
+        rng = np.random.default_rng([seed, epoch])
+        wanted = settings.seconds, settings.pairs, settings.one_sided
+        self.bank = bank
+        self.drawn = [moments.draw(rng, *wanted) for _ in range(settings.steps)]
+
+    def __len__(self) -> int:
+        return len(self.drawn)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        return (self.bank.take(self.drawn[index]),)
 
 
 def members(moments: Moments, settings: PretrainingConfig) -> int:
@@ -54,7 +69,7 @@ def compile_contrastive(model: Contrastive, settings: PretrainingConfig) -> None
 
 def pretrain(
     model: Contrastive,
-    bank: TokenBank,
+    bank: Bank,
     moments: Moments,
     settings: PretrainingConfig,
     seed: int,
@@ -85,11 +100,9 @@ def pretrain(
     history, _ = restore_state(model, state_path)
     if not history.epochs:
         history.epochs.append(judge())
-    batch = 2 * settings.seconds * model.members
     for epoch in range(len(history.epochs) - 1, settings.epochs):
         logs = model.fit(
-            draw_epoch(bank, moments, settings, seed, epoch),
-            batch_size=batch,
+            Epoch(bank, moments, settings, seed, epoch),
             shuffle=False,
             verbose=0,  # pyright: ignore[reportArgumentType]  Keras' hint forgets numbers
             initial_epoch=epoch,

@@ -223,7 +223,7 @@ def test_routing_takes_groups_to_the_splitter_and_to_fit(routing):
     [
         ({"tokens": 2}, "X: expected 3 features in each of 2 tokens, so 6 columns, got 9"),
         ({"tokens": 0}, "tokens: expected a whole number of at least 1, got 0"),
-        ({"modalities": {"eda": 9, "temp": 0}, "tokens": 1}, "must be at least 1"),
+        ({"modalities": {"eda": 9, "temp": 0}, "tokens": 1}, "at least 1 feature"),
         ({"modalities": ["eda"]}, r"modalities: expected a dict .* got \['eda'\]"),
         ({"size": "huge"}, "size: .*nano.*huge"),
         ({"epochs": 0}, "epochs: .*greater than or equal to 1"),

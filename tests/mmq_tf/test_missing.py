@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmq_tf.missing import hide_modalities, named_conditions, training_keep
+from mmq_tf.missing import channel_keep, hide_modalities, named_conditions, training_keep
 
 
 @given(
@@ -31,6 +31,15 @@ def test_training_keep_hides_as_much_as_its_rate_says():
 def test_complete_share_keeps_windows_whole():
     keep = training_keep(np.random.default_rng(0), (5_000, 12, 4), max_rate=0.9, complete_share=0.4)
     assert 0.38 < keep.all((1, 2)).mean() < 0.5
+
+
+def test_channels_fail_whole_and_only_where_a_sensor_has_several():
+    names = ["eda.level", "eda.slope", "eeg.Fz.alpha", "eeg.Fz.beta", "eeg.Cz.alpha", "acc.energy"]
+    keep = channel_keep(np.random.default_rng(0), 4000, names, max_rate=0.8)
+    assert keep[:, [0, 1, 5]].all()
+    np.testing.assert_array_equal(keep[:, 2], keep[:, 3])
+    np.testing.assert_allclose(keep[:, [2, 4]].mean(axis=0), 0.6, atol=0.03)
+    assert channel_keep(np.random.default_rng(0), 9, names, max_rate=0.0).all()
 
 
 def test_named_conditions_hide_each_sensor_once():

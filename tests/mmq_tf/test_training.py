@@ -65,6 +65,38 @@ def test_an_epoch_shows_zeros_where_absent_and_marks_only_what_is_seen(config):
     assert np.abs(inputs["features_full"]).max() < 50  # the clean window, never the corrupted variant
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_channels_of_a_sensor_share_as_much_noise_as_they_are_told(share):
+    """And every feature's noise keeps the variance that the settings name."""
+    eeg = "front_end.modalities={eeg={sampling_rate_hz=128,channels=['Fz','Cz']},eda={sampling_rate_hz=4}}"
+    settings = ["training.feature_noise=0.6", "training.feature_shift=0.8"]
+    config = load_config("simulated", [eeg, *settings, f"training.channels_in_common={share}"])
+    names = config.front_end.feature_names
+    noise = EpochData(make_windows(config), config, 2, 0)._wobble(
+        np.random.default_rng(0), (4000, 3, len(names))
+    )
+    correlation = np.corrcoef(noise.reshape(-1, len(names)), rowvar=False)
+    kinds = np.array([(name.split(".")[0], name.split(".")[-1]) for name in names])
+    same = (kinds[:, None] == kinds).all(axis=-1)
+    np.testing.assert_allclose(noise.std(axis=(0, 1)), 1.0, atol=0.05)
+    np.testing.assert_allclose(correlation[same & ~np.eye(len(names), dtype=bool)], share, atol=0.06)
+    np.testing.assert_allclose(correlation[~same], 0, atol=0.06)
+
+
+def test_single_electrodes_fail_in_what_is_shown_and_nowhere_else():
+    eeg = "front_end.modalities={eeg={sampling_rate_hz=128,channels=['Fz','Cz']},eda={sampling_rate_hz=4}}"
+    config = load_config("simulated", [eeg, "missing.complete_share=1", "missing.max_channel_rate=0.9"])
+    inputs, _ = EpochData(make_windows(config), config, 2, 0).draw(0)
+    blank = (inputs["features"] == 0).all(axis=1) & (inputs["presence"].max(axis=1) > 0).any(axis=1)[:, None]
+    of = np.array([name.rpartition(".")[0] for name in config.front_end.feature_names])
+    failed = {name: blank[:, of == name] for name in ("eeg.Fz", "eeg.Cz", "eda")}
+    for name in ("eeg.Fz", "eeg.Cz"):
+        assert (failed[name].all(axis=1) == failed[name].any(axis=1)).all()
+        assert 0.2 < failed[name].mean() < 0.7
+    assert not failed["eda"].any()
+    assert not (inputs["features_full"] == 0).all(axis=1).any()
+
+
 def test_training_goes_on_after_a_break_as_if_unbroken(config, tmp_path):
     train, validation = make_windows(config), make_windows(config, 24, seed=1)
 

@@ -17,12 +17,11 @@ from mmq_tf.baselines.transformer import (
     Transformer,
     TransformerTraining,
     mean_of_present,
-    transformer_sizes,
 )
 from mmq_tf.config import MissingConfig, ModelConfig, TrainingConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.loss_weights import LossWeights
-from mmq_tf.model.mmqnet import SIZES, MMQNet
+from mmq_tf.model import SIZES, MMQNet
 from mmq_tf.training import EpochData
 
 SIZES_HERE = {"ppg": 2, "eda": 2}
@@ -148,7 +147,7 @@ def test_the_mean_is_of_present_tokens():
 @pytest.mark.parametrize("size", list(SIZES))
 def test_it_has_about_as_many_weights_as_mmqnet(network, size):
     shape = (12, {"ppg": 7, "eda": 5, "temp": 2, "acc": 6}, {"stress": 2})
-    beside = network(*shape, **transformer_sizes(SIZES[size]))
+    beside = network.from_size(size, *shape)
     assert 0.9 < beside.count_params() / MMQNet.from_size(size, *shape).count_params() < 1.15
 
 

@@ -120,6 +120,26 @@ def test_presence_itself_matters(net):
     assert not np.array_equal(logits_of(net, inputs)["load"], logits_of(net, complete)["load"])
 
 
+def attention_to_absent(penalty: float) -> float:
+    net = MMQNet.from_size("nano", T, FEATURES, TASKS, seed=3, rebuilt_penalty=penalty)
+    inputs = window(16)
+    shares = np.array(net.trace(inputs)["category_attention"])
+    return float((shares * (1 - inputs["presence"]).reshape(16, 1, -1)).sum(-1).mean())
+
+
+def test_the_more_a_rebuilt_token_is_distrusted_the_less_is_read_from_it():
+    read = [attention_to_absent(penalty) for penalty in (0.0, 2.0, 16.0)]
+    assert read[0] > 2 * read[1] > 0
+    assert read[2] < 1e-5
+
+
+def test_a_net_saved_before_rebuilt_tokens_were_distrusted_trusts_them(net):
+    config = net.get_config()
+    assert MMQNet.from_config(config).rebuilt_penalty == net.rebuilt_penalty == 2.0
+    del config["rebuilt_penalty"]
+    assert MMQNet.from_config(config).rebuilt_penalty == 0.0
+
+
 def test_seed_generators_are_those_of_the_dropout():
     net = MMQNet.from_size("small", T, FEATURES, TASKS, dropout=0.1)
     assert len(net.seed_generators) == net.blocks
@@ -174,6 +194,8 @@ def test_jax_computes_the_same(net, tmp_path):
         ({"tasks": {"stress": 1}}, "at least 2 classes"),
         ({"tasks": {}}, "tasks"),
         ({"dropout": 1.0}, "dropout"),
+        ({"rebuilt_penalty": 17.0}, "from 0 to 16"),
+        ({"rebuilt_penalty": float("nan")}, "from 0 to 16"),
     ],
 )
 def test_impossible_nets_are_refused(change, words):

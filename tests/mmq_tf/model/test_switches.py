@@ -27,6 +27,7 @@ CASES: Mapping[str, dict[str, Any]] = {
     "without_interference": {"queries": ("modality", "category")},
     "without_any": {"queries": ()},
     "without_mask": {"learned_mask": False},
+    "trusting_what_is_rebuilt": {"rebuilt_penalty": 0.0},
 }
 REBUILT = {"rebuild_tokens", "rebuild_features"}
 NOISE = {"orthogonality", "no_label", "interference"}
@@ -37,6 +38,7 @@ LOST = {
     "without_interference": NOISE,
     "without_any": REBUILT | NOISE,
     "without_mask": set(),
+    "trusting_what_is_rebuilt": set(),
 }
 
 
