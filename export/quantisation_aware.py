@@ -49,12 +49,17 @@ def _rounding(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
 
     def rounded(*args: Any, **kwargs: Any) -> Any:
         if kernel is None:
-            return round_activation(call(*args, **kwargs))
+            return _round_each(call(*args, **kwargs))
         with keras.StatelessScope(state_mapping=[(kernel, round_kernel(kernel.value))]):
             output = call(*args, **kwargs)
-        return round_activation(output)
+        return _round_each(output)
 
     return rounded
+
+
+def _round_each(outputs: Any) -> Any:
+    """Round what a layer returns, each tensor on a grid of its own where it returns several."""
+    return keras.tree.map_structure(round_activation, outputs)
 
 
 def round_kernel(kernel: Any) -> Any:

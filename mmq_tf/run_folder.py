@@ -13,6 +13,8 @@ from mmq_tf.files import write_text
 RUNS = Path("runs")
 FACTS_NAME = "run.json"
 DONE_NAME = "metrics.json"
+PRETRAINING_NAME = "pretraining.json"
+"""What a finished pretraining says about itself, in the folder and in each of its folds."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mmq_tf.cli._bundle import pretrained_option
 from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
 from mmq_tf.cli._golden_source import read_arrays, read_golden
 from mmq_tf.errors import MMQError
-from mmq_tf.run_folder import newest_run
+from mmq_tf.run_folder import PRETRAINING_NAME, newest_run
 
 DEFAULT_EPOCHS = 20
 MAX_JSON_BYTES = 64_000_000
@@ -217,6 +217,11 @@ def _fold_folder(run: Path, fold: int) -> Path:
 
 def _run_facts(run: Path, fold: int | None) -> dict[str, Any]:
     """Return the run's `metrics.json`, with what differs in one fold."""
+    if (run / PRETRAINING_NAME).is_file():
+        raise MMQError(
+            f"{run} holds encoders of `mmq-tf pretrain`, which decide nothing: train from them first (mmq-tf "
+            "train --model mhacl --init), on front-end tokens, since a device delivers no raw windows."
+        )
     facts = _read_json(run / "metrics.json")
     if fold is not None:
         folder = _fold_folder(run, fold)

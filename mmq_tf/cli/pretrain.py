@@ -38,6 +38,7 @@ Examples
 --init encoders/deap
   mmq-tf pretrain stress-predict --data DIR --fold 0      not locked to a stimulus: neighbours in time
   mmq-tf pretrain deap --data DIR --set pretraining.epochs=60 --seed 0 --seed 1
+  mmq-tf pretrain deap --data DIR --set pretraining.input=raw         from raw windows: stage 1 and its probe
   mmq-tf pretrain --resume --out encoders/deap
 """
 
@@ -108,7 +109,8 @@ def command(
         raise click.Abort(
             f"stopped; go on with: mmq-tf pretrain --resume --out {shlex.quote(str(run.folder))}"
         ) from None
-    console.print(f"next: mmq-tf train ... --model mhacl --init {run.folder}", highlight=False)
+    if run.config.pretraining.input == "tokens":
+        console.print(f"next: mmq-tf train ... --model mhacl --init {run.folder}", highlight=False)
 
 
 def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
@@ -120,10 +122,12 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
         If there is no such fold.
     """
     from mmq_tf.pretraining.job import PretrainJob
+    from mmq_tf.pretraining.raw_job import RawPretrainJob
 
+    kind = RawPretrainJob if run.config.pretraining.input == "raw" else PretrainJob
     names = run.dataset.subjects(run.data_folder)
     subjects = list(dict.fromkeys(name.partition("/")[0] for name in names))
-    jobs = [PretrainJob(run.config, run.data_folder, *place) for place in run.fold_places(subjects)]
+    jobs = [kind(run.config, run.data_folder, *place) for place in run.fold_places(subjects)]
     unknown = sorted(set(only) - {job.index for job in jobs})
     if unknown:
         raise MMQError(f"--fold {unknown[0]}: there is no such fold; they go from 0 to {jobs[-1].index}.")
@@ -152,6 +156,7 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
         "command": run.facts.command,
         "method": STAGE_1,
         "simulated": run.dataset.simulated,
+        "input": run.config.pretraining.input,
         **{key: first[key] for key in ("dataset", "rule")},
         "folds": {name: fold["epochs"][-1] for name, fold in folds.items()},
     }

@@ -184,9 +184,11 @@ def new_run(
     init: Path | None = None,
 ) -> Run:
     """Plan a run in `out` (by default a new folder), after making the cohort that no --data stands for."""
-    from mmq_tf.pretraining.start import check_start
+    from mmq_tf.pretraining.start import TOKENS_ONLY, check_start
     from mmq_tf.runs import Run
 
+    if config.pretraining.input == "raw":
+        raise MMQError(f"pretraining.input is 'raw', but {TOKENS_ONLY}.")
     if init is not None:
         check_start(init)
     out = out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"

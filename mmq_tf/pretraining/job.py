@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from firmware_bridge.frontend import FrontEnd
 from mmq_tf.config import RunConfig
@@ -17,7 +17,7 @@ from mmq_tf.folds import network_seed
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.normalise import fit_normalisation
 from mmq_tf.pretraining.contrastive_model import Contrastive
-from mmq_tf.pretraining.fit import Moments, members, pretrain
+from mmq_tf.pretraining.fit import Bank, Moments, members, pretrain
 from mmq_tf.pretraining.moments import moments
 from mmq_tf.pretraining.probe import probe
 from mmq_tf.pretraining.start import ENCODER_NAME, FACTS_NAME
@@ -31,8 +31,8 @@ from mmq_tf.windows import Stream, WindowSet, build_windows
 PROBE = "knn_balanced_accuracy"
 
 
-def training_only(streams: Sequence[Stream], fold: Fold) -> Sequence[Stream]:
-    """Return the streams, once each is found to be of a training subject.
+def training_only(streams: Sequence[Any], fold: Fold) -> Sequence[Any]:
+    """Return the streams (whatever has a `subject`), once each is found to be of a training subject.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def training_only(streams: Sequence[Stream], fold: Fold) -> Sequence[Stream]:
 @dataclass(frozen=True)
 class PretrainJob:
     """Everything one worker needs to make one fold's encoder; it loads what it may see, and no one else."""
+
+    front_end_name: ClassVar[str] = "frontend.json"
 
     config: RunConfig
     data_folder: Path
@@ -79,9 +81,10 @@ class PretrainJob:
         net, front_end, rule, history = self.pretrained(state, on_epoch)
         with written_whole(self.folder / ENCODER_NAME) as temporary:
             net.save(temporary)
-        write_text(self.folder / "frontend.json", front_end.to_json())
+        write_text(self.folder / self.front_end_name, front_end.to_json())
         facts = {
             "dataset": self.config.data.dataset,
+            "input": self.config.pretraining.input,
             "rule": rule,
             "train_subjects": self.fold.train,
             "validation_subjects": self.fold.validation,
@@ -154,7 +157,7 @@ def labelled_windows(streams: Sequence[Stream], front_end: FrontEnd, config: Run
 def teach(
     encoder: Any,
     dim: int,
-    bank: TokenBank,
+    bank: Bank,
     together: Moments,
     config: RunConfig,
     seed: int,

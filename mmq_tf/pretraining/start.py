@@ -11,9 +11,15 @@ import keras
 
 from mmq_tf.errors import MMQError
 from mmq_tf.model.mhacl import MHACL
+from mmq_tf.run_folder import PRETRAINING_NAME
 from mmq_tf.splits import Fold
 
-ENCODER_NAME, FACTS_NAME = "encoder.keras", "pretraining.json"
+ENCODER_NAME, FACTS_NAME = "encoder.keras", PRETRAINING_NAME
+
+TOKENS_ONLY = (
+    "training, judging and export read front-end tokens, which is what a device delivers, and of raw windows "
+    "there is stage 1 with its probe alone; pretrain with pretraining.input = 'tokens'"
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Start:
         """
         folder = self._folder(folder_name)
         self._check_subjects(folder, fold)
+        _check_input(folder)
         encoder = _load(folder / ENCODER_NAME).encoder
         source, target = (
             (encoder, net.encoder) if isinstance(net, MHACL) else (encoder.embedding, net.embedding)
@@ -102,14 +109,14 @@ class HeldLayer:
 
 
 def check_start(run: Path) -> None:
-    """Check that a folder is a finished pretraining run.
+    """Check that a folder is a finished pretraining run, on front-end tokens.
 
     Raises
     ------
     MMQError
         If it is not.
     """
-    _read_facts(run)
+    _check_input(run)
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
@@ -120,6 +127,11 @@ def _read_facts(folder: Path) -> dict[str, Any]:
             f"--init {folder}: expected the folder of a finished `mmq-tf pretrain`; its {FACTS_NAME} cannot "
             "be read."
         ) from error
+
+
+def _check_input(folder: Path) -> None:
+    if _read_facts(folder).get("input", "tokens") != "tokens":
+        raise MMQError(f"--init {folder}: its encoder reads raw windows, but {TOKENS_ONLY}.")
 
 
 def _load(path: Path) -> Any:

@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 
 from export.quantisation_aware import fake_quantised, round_activation, round_kernel
+from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
 
 
-@pytest.fixture
-def net():
+@pytest.fixture(params=[MMQNet, MHACL])
+def net(request):
     keras.utils.set_random_seed(0)
-    return MMQNet(4, {"eda": 6, "temp": 2}, {"stress": 2}, dim=16)
+    return request.param(4, {"eda": 6, "temp": 2}, {"stress": 2}, dim=16)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """DEAP's layout with SIMULATED people in it: pickles as Python 2's cPickle wrote them, .mat, .bdf.
 
 Ratings follow the video and the person; arousal above 5 is what stirs the simulated body. In the *locked*
-kind it is the video instead, second by second the same for everyone (`response`), beside one's own rhythm.
+kind it is the video instead, second by second the same for everyone: see `deap_locked`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,7 @@ from mmq_tf.datasets import deap, deap_protocol, deap_raw
 from mmq_tf.datasets.deap_protocol import EEG_CHANNELS, EMG_CHANNELS, SCALES, SUBJECTS, VIDEOS, Presented
 from mmq_tf.datasets.layouts.bdf import write_bdf
 from mmq_tf.datasets.layouts.common import SimulatedPerson, simulated_person
-from mmq_tf.datasets.simulator import physiology
-from mmq_tf.datasets.simulator.body import STEP_S
+from mmq_tf.datasets.layouts.deap_locked import added_arousal, follow_sources, source_courses
 from mmq_tf.errors import MMQError
 
 PASS_BAND_HZ = (4.0, 45.0)
@@ -29,12 +29,8 @@ SENSORS: tuple[str, ...] = ("eeg", "eog", "emg", "eda", "resp", "ppg", "temp")
 FIXATION_S, REST_S, RATING_S = 5, 3, 10
 """What surrounds a video in a raw file: the Status channel's codes 3, 5 and 1 (4 is the video)."""
 
-SPREAD, LOCKED_SPREAD = 1.2, 0.6
+SPREAD, LOCKED_SPREAD = 1.2, 0.2
 """Standard deviation of what people feel around what a video stands for, on the scales."""
-
-RESPONSE_LEVEL, RESPONSE_SD, RESPONSE_MEMORY_S = 0.35, 1.5, 8.0
-"""Of the locked kind, in units of a full laboratory stressor: what a video rated 2.5 above the middle adds
-throughout, standard deviation of what it adds by the second, how long that lasts. Chosen, not measured."""
 
 SHORT_TRIALS = 8
 UNUSED = ("GSR2", "Erg1", "Erg2")
@@ -71,7 +67,7 @@ def write(root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
 
 
 def write_locked(root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
-    """Write the same files with bodies that follow the videos' shared response; arguments as `write`."""
+    """Write the same files with bodies that follow the videos, not the ratings; arguments as `write`."""
     del short
     yield from _write_pickles(root, subjects, seed, locked=True)
 
@@ -164,18 +160,9 @@ def _felt_by_all(seed: int) -> np.ndarray:
     return np.random.default_rng([seed, 40]).uniform(2.5, 7.5, (VIDEOS, len(SCALES)))
 
 
-def response(seed: int) -> np.ndarray:
-    """Draw the arousal each video adds in everyone, ``[40, n]`` each `STEP_S`, 3 s before it included.
-
-    A level that follows what the video stands for, and a course of its own.
-    """
-    n = round(deap.SHAPES["data"][2] / deap.RATE_HZ / STEP_S)
-    level = RESPONSE_LEVEL * (_felt_by_all(seed)[:, SCALES.index("arousal")] - deap_protocol.MIDDLE) / 2.5
-    rng = np.random.default_rng([seed, 41])
-    course = [physiology.wandering(n, STEP_S, RESPONSE_MEMORY_S, RESPONSE_SD, rng) for _ in range(VIDEOS)]
-    adds = level[:, None] + np.stack(course)
-    adds[:, : round(deap.BASELINE_S / STEP_S)] = 0.0
-    return adds
+def _stands_for(seed: int) -> np.ndarray:
+    """Return the arousal each video stands for, ``[40]`` from -1 to 1."""
+    return (_felt_by_all(seed)[:, SCALES.index("arousal")] - deap_protocol.MIDDLE) / 2.5
 
 
 def presented(seed: int, index: int, spread: float = SPREAD) -> Presented:
@@ -189,18 +176,32 @@ def presented(seed: int, index: int, spread: float = SPREAD) -> Presented:
 def preprocessed(seed: int, index: int, *, locked: bool = False) -> np.ndarray:
     """Simulate one person: float64 ``[40 videos, 40 channels, 8064]``, in the order of the videos."""
     person, length = presented(seed, index), deap.SHAPES["data"][2]
-    each_s = length / deap.RATE_HZ
-    blocks = [
-        (k * each_s, (k + 1) * each_s, aroused and not locked) for k, aroused in enumerate(_aroused(person))
-    ]
-    adds = response(seed)[person.videos - 1].ravel() if locked else None
-    body = simulated_person(seed, index, blocks, dict.fromkeys(SENSORS, deap.RATE_HZ), _named(), adds)
+    body = (_locked_body if locked else _body)(seed, index, person)
     data = np.empty(deap.SHAPES["data"])
     for modality, (where, _, names) in deap.CHANNELS.items():
         samples = body.signals.pop(modality).samples
         trials = samples.reshape(len(names), VIDEOS, length).transpose(1, 0, 2)
         data[person.videos - 1, where] = _as_published(modality, trials)
     return data
+
+
+def _body(seed: int, index: int, person: Presented, response: np.ndarray | None = None) -> SimulatedPerson:
+    """Return one person's body in all 40 videos, stirred by their ratings, or by a response alone."""
+    each_s = deap.SHAPES["data"][2] / deap.RATE_HZ
+    stirred = [aroused and response is None for aroused in _aroused(person)]
+    blocks = [(k * each_s, (k + 1) * each_s, aroused) for k, aroused in enumerate(stirred)]
+    return simulated_person(seed, index, blocks, dict.fromkeys(SENSORS, deap.RATE_HZ), _named(), response)
+
+
+def _locked_body(seed: int, index: int, person: Presented) -> SimulatedPerson:
+    """Return the same person's body as the videos stir everyone's."""
+    level, videos = _stands_for(seed), person.videos - 1
+    body = _body(seed, index, person, added_arousal(seed, level)[videos].ravel())
+    courses = source_courses(seed, index, level, videos)
+    eeg = body.signals["eeg"]
+    samples = follow_sources(eeg.samples, deap.RATE_HZ, courses, seed)
+    body.signals["eeg"] = replace(eeg, samples=samples)
+    return body
 
 
 def _as_published(modality: str, trials: np.ndarray) -> np.ndarray:

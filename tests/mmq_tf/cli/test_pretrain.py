@@ -1,11 +1,18 @@
 """`mmq-tf pretrain`, `train --model mhacl --init`, `export`, `verify` in a row on a tiny SIMULATED cohort."""
 
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mmq_tf.cli import export, pretrain, train, verify
+from firmware_bridge.device import Device, softmax
+from firmware_bridge.manifest import Manifest
+from firmware_bridge.native import extract_tokens, normalise_tokens
+from mmq_tf.cli import export, pretrain, stream, train, verify
+from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
@@ -103,10 +110,41 @@ def test_training_starts_from_them_and_says_so(trained):
     assert "mmqnet" not in methods
 
 
-def test_it_is_exported_and_verified_as_any_other(call, home, trained):
-    said = call(export.command, "run", "--int8", "--max-drop", 100, "--out", "bundle")
-    assert "int8" in said
-    call(verify.command, "bundle")
+@pytest.fixture(scope="module")
+def bundle(call, home, trained):
+    """What the run's network was exported to."""
+    assert "int8" in call(export.command, "run", "--int8", "--max-drop", 100, "--out", "bundle")
+    return home / "bundle"
+
+
+def test_it_is_exported_and_verified_as_any_other(call, bundle):
+    call(verify.command, bundle)
+
+
+def test_its_bundle_says_of_streamed_samples_what_it_says_of_training_windows(call, home, bundle):
+    rows = call(stream.command, bundle, "--replay", home / "cohort" / "sim-01", "--json").splitlines()
+    decided = [row for row in map(json.loads, rows) if row["probabilities"]]
+    assert len(decided) > 50
+    device = Device.from_bundle(bundle)
+    tokens = extract_tokens(
+        device.front_end, get_dataset("simulated").load(home / "cohort", "sim-01").signals
+    )
+    features = normalise_tokens(device.front_end, tokens.features, tokens.presence)
+    for row in decided:
+        end = round(row["time_s"] / device.front_end.token_s)
+        window = slice(end - device.front_end.tokens, end)
+        logits = device.model.predict(features[window], tokens.presence[window])["stress"]
+        wanted = softmax(np.asarray(logits, np.float64) / device.decision.temperature["stress"])
+        np.testing.assert_allclose(list(row["probabilities"]["stress"].values()), wanted, rtol=1e-6)
+
+
+def test_it_is_pruned_and_rounded_while_trained_on(call, home, trained):
+    smaller = ("--prune", 0.5, "--qat", "--epochs", 2, "--slim", "--max-drop", 100)
+    said = call(export.command, "run", "--int8", *smaller, "--out", "smaller")
+    assert "50.0% of the larger kernels' weights are 0" in said
+    tuned = Manifest.load(home / "smaller").fine_tuning
+    assert tuned is not None
+    assert tuned.quantisation_aware
 
 
 def test_a_finished_pretraining_stays_and_a_fold_can_be_asked_for(call, home, encoders):
@@ -124,3 +162,33 @@ def test_what_is_no_pretraining_is_refused_before_anything_is_written(call, home
     with pytest.raises(MMQError, match="expected the folder of a finished `mmq-tf pretrain`"):
         call(train.command, "tiny.toml", "--data", "cohort", "--init", "cohort", "--out", "refused")
     assert not (home / "refused").exists()
+
+
+def test_encoders_of_raw_windows_are_made_and_probed_and_start_nothing(call, home, encoders):
+    raw = ("tiny.toml", "--data", "cohort", "--set", "pretraining.input=raw")
+    said = call(pretrain.command, *raw, "--fold", 0, "--jobs", 1, "--out", "raw")
+    assert "probe pretrained" in said
+    assert "next:" not in said
+    assert json.loads((home / "raw" / "pretraining.json").read_text())["input"] == "raw"
+    for options in (raw, ("tiny.toml", "--data", "cohort", "--init", "raw")):
+        with pytest.raises(MMQError, match="read front-end tokens, which is what a device delivers"):
+            call(train.command, *options, "--model", "mhacl", "--out", "refused")
+    for folder in ("raw", "encoders"):
+        with pytest.raises(MMQError, match="holds encoders of `mmq-tf pretrain`, which decide nothing"):
+            call(export.command, folder, "--int8", "--out", "refused")
+    assert not (home / "refused").exists()
+
+
+def test_a_fresh_process_can_read_a_run_of_me_mhacl(home, trained):
+    """Nothing that `mmq-tf export` imports before may be needed to know the network's class."""
+    code = (
+        "import sys, pathlib; from mmq_tf.cli.export import _load_net; _load_net(pathlib.Path(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home / "run" / "model.keras")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,14 +1,17 @@
 """What was shown, since when, and bodies that a stimulus stirs alike (SIMULATED)."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfiltfilt
 
 from mmq_tf.datasets.deap import CHANNELS
 from mmq_tf.datasets.folder import load_recording, save_recording
 from mmq_tf.datasets.joystick import trials_of_ratings
 from mmq_tf.datasets.layouts import deap as layout
+from mmq_tf.datasets.layouts import deap_locked
 from mmq_tf.datasets.layouts.cohort import write_layout
 from mmq_tf.datasets.simulator import Settings, simulate
 from mmq_tf.errors import MMQError
@@ -63,11 +66,47 @@ def test_in_the_locked_kind_a_video_stirs_everyone_alike_second_by_second():
     assert abs(likeness(locked=False)[0]) < 0.15
 
 
+LEVEL = np.linspace(-1, 1, 40)
+
+
 def test_what_a_video_adds_begins_with_it():
-    adds = layout.response(5)
-    assert adds.shape == (40, 252)
-    assert not adds[:, :12].any()
-    assert adds[:, 12:].std() > 0.3
+    adds = deap_locked.added_arousal(5, LEVEL)
+    assert adds.shape == (40, deap_locked.STEPS)
+    assert not adds[:, : deap_locked.ONSET].any()
+    assert adds[:, deap_locked.ONSET :].std() > 0.3
+
+
+def test_shared_sources_follow_the_video_and_ones_own_do_not():
+    videos = [np.random.default_rng(person).permutation(40) for person in (0, 1)]
+    courses = [deap_locked.source_courses(5, person, LEVEL, seen) for person, seen in enumerate(videos)]
+    one, other = (
+        course.reshape(len(course), 40, -1)[:, np.argsort(seen)]
+        for course, seen in zip(courses, videos, strict=True)
+    )
+    shared = deap_locked.SHARED_SOURCES
+    np.testing.assert_array_equal(one[:shared], other[:shared])
+    assert not one[:shared, :, : deap_locked.ONSET].any()
+    likeness = [
+        np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(one[shared:], other[shared:], strict=True)
+    ]
+    assert np.abs(likeness).max() < 0.4
+    assert np.corrcoef(LEVEL, one[0].mean(axis=1))[0, 1] > 0.8
+    assert one[shared:].std() > 2 * one[:shared].std()
+
+
+def test_an_eeg_is_louder_where_a_pattern_lies_and_when_its_source_waxes():
+    rng = np.random.default_rng(0)
+    eeg = rng.normal(size=(4, 60 * 128)).astype(np.float32)
+    courses = np.zeros((1, 240))
+    calm = deap_locked.follow_sources(eeg, 128.0, courses, 5)
+    courses[0, 120:] = 0.5
+    stirred = deap_locked.follow_sources(eeg, 128.0, courses, 5)
+    pattern = np.random.default_rng([5, 44]).normal(size=(4, 4, 1))[:, :, 0]
+    for (low, high), gain in zip(pairwise(deap_locked.EDGES_HZ), pattern, strict=True):
+        sos = butter(4, (low + 0.5, high - 0.5), "bandpass", fs=128, output="sos")
+        before, after = (np.asarray(sosfiltfilt(sos, one))[:, 31 * 128 : 59 * 128] for one in (calm, stirred))
+        np.testing.assert_allclose(np.log(after.std(axis=1) / before.std(axis=1)), 0.5 * gain, atol=0.05)
+    np.testing.assert_allclose(stirred[:, : 29 * 128], calm[:, : 29 * 128], atol=1e-3)
 
 
 def test_only_some_layouts_can_be_locked(tmp_path):
