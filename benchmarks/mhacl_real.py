@@ -23,6 +23,8 @@ from mmq_tf.native_output import quiet_native
 from mmq_tf.pretraining.moments import NEIGHBOUR_RULE
 
 SHARES = (0.1, 1.0)
+LEARNING_RATES = (1e-3, 3e-3)
+"""From scratch; both presets have one of them."""
 
 
 @click.command()
@@ -40,14 +42,14 @@ def main(stress_predict: Path, eegmat: Path, seeds: int, results: Path | None) -
     for name, folder in folders.items():
         config = experiment_config(name)
         with quiet_native():
-            judged = judge_folds(config, folder, range(seeds), SHARES, console)
+            judged = judge_folds(config, folder, range(seeds), SHARES, LEARNING_RATES, console)
         rows += result_rows(judged, SHARES, prefix=f"{name}-")
         titles.append(open_dataset(config.data.dataset, folder).title)
     show(rows, console)
     if results:
         config = load_config("stress-predict")
         table = results_of(results.stem, config, stress_predict, range(seeds), rows)
-        said = (f"Positives: {NEIGHBOUR_RULE}.", *notes(config))
+        said = (f"Positives: {NEIGHBOUR_RULE}.", *notes(config, LEARNING_RATES))
         update = {"data": " and ".join(titles), "normalisation": "enrolment", "notes": said}
         write_results(results, table.model_copy(update=update))
 
