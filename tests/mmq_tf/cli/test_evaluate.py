@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from mmq_tf import cli, folds
-from mmq_tf.ablations import ABLATIONS
+from mmq_tf.ablations import ablations_of
 from mmq_tf.baselines import BASELINES
 from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.cli.evaluate import _baselines
@@ -339,7 +339,7 @@ def test_a_configuration_is_trained_first_and_further_methods_cost_only_themselv
 def test_what_is_judged_beside_the_network():
     sensors = ("eda", "acc")
     assert _baselines("", sensors, neural=False, ablations=False) == list(BASELINES)
-    every = [*BASELINES, *NEURAL_BASELINES, *ABLATIONS]
+    every = [*BASELINES, *NEURAL_BASELINES, *ablations_of(sensors)]
     assert _baselines("", sensors, neural=True, ablations=True) == every
     assert _baselines("", ("eda", "temp"), neural=False, ablations=True)[-1] != "only_acc"
     found = _baselines("only_acc, majority", sensors, neural=False, ablations=False)
