@@ -85,7 +85,8 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path):
     net = make_net()
     net.save(tmp_path / "net.keras")
     again: Any = keras.saving.load_model(tmp_path / "net.keras", compile=False)
-    for one, other in zip(vectors(net.encoder, make_inputs(3)), vectors(again.encoder, make_inputs(3))):  # noqa: B905
+    answers = (vectors(one.encoder, make_inputs(3)) for one in (net, again))
+    for one, other in zip(*answers, strict=True):
         np.testing.assert_array_equal(one, other)
     assert again.samples == SAMPLES
 
