@@ -42,7 +42,7 @@ from mmq_tf.files import write_text
 from mmq_tf.folds import network_seed
 from mmq_tf.native_output import quiet_native
 from mmq_tf.pretraining.job import PROBE, PretrainJob, labelled_windows
-from mmq_tf.pretraining.start import HeldLayer
+from mmq_tf.pretraining.start import HeldLayers
 from mmq_tf.splits import subject_folds
 from mmq_tf.training import fit_network, new_network, predict_logits
 from mmq_tf.windows import WindowSet
@@ -149,7 +149,7 @@ def trained(config: RunConfig, sides: Sides, seed: int, learning_rate: float, en
     model, held = new_network(recipe, len(config.classes), seed), None
     if encoder is not None:
         model.net.encoder.set_weights(encoder.get_weights())
-        held = HeldLayer(model.net.encoder, recipe.pretraining.frozen_epochs)
+        held = HeldLayers([model.net.encoder], recipe.pretraining.frozen_epochs)
     history = fit_network(model, labelled, sides.validation, recipe, seed, None, before_epoch=held)
     logits = predict_logits(model.net, sides.test.features, sides.test.presence)[config.data.task]
     return history.best_score, softmax(logits.astype(np.float64), axis=1)

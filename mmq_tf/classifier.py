@@ -61,6 +61,8 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         Steps in a window, T. By default the second axis of a 3-D X, and 1 for a 2-D one.
     size : {"nano", "small", "base"}
         The network's size, see `mmq_tf.model.SIZES`.
+    members : int
+        Networks that are trained side by side and judge together, see `mmq_tf.model.ensemble.Ensemble`.
     epochs, batch_size, learning_rate, weight_decay : int, int, float, float
         Of the optimiser, AdamW with a cosine decay over all epochs.
     dropout : float
@@ -89,7 +91,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         Columns of X, T * F.
     feature_names_in_ : ndarray
         Where X was a data frame.
-    net_ : MMQNet
+    net_ : MMQNet or Ensemble
         The trained network.
     scaler_ : StandardScaler
         Of the F features of a token.
@@ -121,6 +123,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         modalities: Mapping[str, int] | None = None,
         tokens: int | None = None,
         size: Literal["nano", "small", "base"] = _MODEL.size,
+        members: int = _MODEL.members,
         epochs: int = _TRAINING.epochs,
         batch_size: int = _TRAINING.batch_size,
         learning_rate: float = _TRAINING.learning_rate,
@@ -139,6 +142,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         self.modalities = modalities
         self.tokens = tokens
         self.size = size
+        self.members = members
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate

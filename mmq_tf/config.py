@@ -60,11 +60,13 @@ class NormalisationConfig(_Section):
 class ModelConfig(_Section):
     """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
 
+    `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
     `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
     size: Literal["nano", "small", "base"] = "nano"
+    members: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     queries: tuple[Literal["modality", "category", "interference"], ...] = (
         "modality",

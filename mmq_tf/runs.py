@@ -311,7 +311,7 @@ def write_metrics(run: Run, model_facts: dict[str, Any], rows: Sequence[dict[str
         "name": run.config.name,
         "version": __version__,
         "command": run.facts.command,
-        "model": {"name": run.config.model.name, "size": run.config.model.size},
+        "model": run.config.model.model_dump(include={"name", "size", "members"}),
         "tasks": {run.config.data.task: list(run.config.classes)},
         "data": {
             key: getattr(dataset, key)

@@ -20,8 +20,10 @@ from mmq_tf.evaluation.metrics import auroc
 from mmq_tf.files import written_whole
 from mmq_tf.loss_weights import LossWeights
 from mmq_tf.missing import channel_keep, hide_modalities, named_conditions, training_keep
+from mmq_tf.model.ensemble import Ensemble, member_seeds, trained_together
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.recipe import Recipe
 from mmq_tf.teacher import out_of_fold_probabilities
@@ -134,34 +136,34 @@ class EpochData:
 
 def new_network(config: Recipe, classes: int, seed: int) -> Any:
     """Return a freshly initialised network for this configuration, inside its training model."""
-    front_end = config.front_end
-    sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
-    if config.model.name == "mhacl":
-        net = MHACL.from_size(
-            config.model.size,
-            front_end.tokens,
-            sizes,
-            {config.data.task: classes},
-            dropout=config.model.dropout,
-            seed=seed,
-        )
-        return training_model(net, config.losses)
-    net = MMQNet.from_size(
-        config.model.size,
-        n_tokens=front_end.tokens,
-        feature_sizes=sizes,
-        tasks={config.data.task: classes},
-        dropout=config.model.dropout,
-        queries=config.model.queries,
-        learned_mask=config.model.learned_mask,
-        rebuilt_penalty=config.model.rebuilt_penalty,
-        seed=seed,
+    nets = [_new_net(config, classes, own) for own in member_seeds(seed, config.model.members)]
+    return trained_together([training_model(net, config.losses) for net in nets])
+
+
+def _new_net(config: Recipe, classes: int, seed: int) -> TokenNet:
+    front_end, model = config.front_end, config.model
+    shared: dict[str, Any] = {
+        "n_tokens": front_end.tokens,
+        "feature_sizes": {name: part.stop - part.start for name, part in front_end.feature_slices.items()},
+        "tasks": {config.data.task: classes},
+        "dropout": model.dropout,
+        "seed": seed,
+    }
+    if model.name == "mhacl":
+        return MHACL.from_size(model.size, **shared)
+    return MMQNet.from_size(
+        model.size,
+        queries=model.queries,
+        learned_mask=model.learned_mask,
+        rebuilt_penalty=model.rebuilt_penalty,
+        **shared,
     )
-    return training_model(net, config.losses)
 
 
 def training_model(net: Any, loss_weights: LossWeights) -> Any:
     """Return what trains a network: an MMQ-Net with all its losses, another one on the same two views."""
+    if isinstance(net, Ensemble):
+        return trained_together([training_model(member, loss_weights) for member in net.members])
     kind = MMQTraining if isinstance(net, MMQNet) else TransformerTraining
     return kind(net, loss_weights=loss_weights)
 

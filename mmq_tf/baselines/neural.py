@@ -26,6 +26,7 @@ from mmq_tf.baselines.transformer import (
 )
 from mmq_tf.config import MissingConfig, ModelConfig, TrainingConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.model.ensemble import member_seeds, trained_together
 from mmq_tf.recipe import Recipe
 from mmq_tf.training import EAGER_STEPS, History, fit_network, predict_logits
 from mmq_tf.windows import WindowSet, presence_by_feature
@@ -93,16 +94,21 @@ class NeuralBaseline(Baseline):
     def _train(self, train: WindowSet, validation: WindowSet | None, recipe: Recipe, seed: int) -> None:
         recipe = self._own_recipe(recipe)
         self.task, self.layout = recipe.data.task, recipe.front_end
-        self.net: Any = self.network.from_size(
-            recipe.model.size,
-            train.features.shape[1],
-            {name: part.stop - part.start for name, part in self.slices.items()},
-            {self.task: self.classes},
-            dropout=recipe.model.dropout,
-            seed=seed,
-            **self._absent(train),
-        )
-        model: Any = self.teaching(self.net, recipe.losses)  # trained by the very loop of MMQTraining
+        nets = [
+            self.network.from_size(
+                recipe.model.size,
+                train.features.shape[1],
+                {name: part.stop - part.start for name, part in self.slices.items()},
+                {self.task: self.classes},
+                dropout=recipe.model.dropout,
+                seed=own,
+                **self._absent(train),
+            )
+            for own in member_seeds(seed, recipe.model.members)
+        ]
+        # Trained by the very loop of MMQTraining.
+        model: Any = trained_together([self.teaching(net, recipe.losses) for net in nets])
+        self.net: Any = model.net
         steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
         eager = steps <= EAGER_STEPS
         self.history = fit_network(model, train, validation, recipe, seed, state_path=None, run_eagerly=eager)

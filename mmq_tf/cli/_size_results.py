@@ -31,7 +31,9 @@ def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: 
             "macro_f1": facts.int8_macro_f1,
         },
     }
-    method = f"mmqnet-{run_facts.get('model', {}).get('size', 'nano')}"
+    known = run_facts.get("model", {})
+    members = known.get("members", 1)
+    method = f"mmqnet-{known.get('size', 'nano')}" + (f" x {members}" if members > 1 else "")
     rows = tuple(
         ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1)
         for condition, values in numbers.items()

@@ -5,6 +5,7 @@ from mmq_tf.model.attention import AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
+from mmq_tf.model.ensemble import Ensemble
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.queries import CategoryQueries, InterferenceQueries, ModalityQueries
@@ -20,6 +21,7 @@ __all__ = [
     "CategoryQueries",
     "DyT",
     "EncoderBlock",
+    "Ensemble",
     "InterferenceQueries",
     "LossWeights",
     "MMQNet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import keras
 
 from mmq_tf.errors import MMQError
+from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.run_folder import PRETRAINING_NAME
 from mmq_tf.splits import Fold
@@ -39,13 +41,13 @@ class Start:
     dataset: str
     frozen_epochs: int
 
-    def into(self, net: Any, fold: Fold | None, folder_name: str) -> HeldLayer:
+    def into(self, net: Any, fold: Fold | None, folder_name: str) -> HeldLayers:
         """Copy the fold's encoder into a network; what is returned holds it still in the first epochs.
 
         Parameters
         ----------
-        net : MHACL or MMQNet
-            Gets the whole encoder, or the token embedding.
+        net : MHACL, MMQNet or Ensemble
+            Gets the whole encoder, or the token embedding; of an ensemble every member does.
         fold : Fold, optional
             The fold that is trained; none where nobody is judged afterwards.
         folder_name : str
@@ -60,12 +62,17 @@ class Start:
         self._check_subjects(folder, fold)
         _check_input(folder)
         encoder = _load(folder / ENCODER_NAME).encoder
-        source, target = (
-            (encoder, net.encoder) if isinstance(net, MHACL) else (encoder.embedding, net.embedding)
-        )
-        _check_fits(folder, source, target)
-        target.set_weights(source.get_weights())
-        return HeldLayer(target, self.frozen_epochs)
+        held = []
+        for member in members_of(net):
+            source, target = (
+                (encoder, member.encoder)
+                if isinstance(member, MHACL)
+                else (encoder.embedding, member.embedding)
+            )
+            _check_fits(folder, source, target)
+            target.set_weights(source.get_weights())
+            held.append(target)
+        return HeldLayers(held, self.frozen_epochs)
 
     def _folder(self, name: str) -> Path:
         """Return the fold's folder; a seed that was not pretrained starts from the first one's encoder."""
@@ -91,20 +98,21 @@ class Start:
 
 
 @dataclass
-class HeldLayer:
-    """Keeps a layer as it is during the first epochs of a training, then lets it learn too.
+class HeldLayers:
+    """Keeps layers as they are during the first epochs of a training, then lets them learn too.
 
-    Called before each epoch, counted from 0; so a training that goes on after a break holds it as long.
+    Called before each epoch, counted from 0; so a training that goes on after a break holds them as long.
     """
 
-    layer: keras.layers.Layer
+    layers: Sequence[keras.layers.Layer]
     epochs: int
 
     def __call__(self, model: keras.Model, epoch: int) -> None:
-        """Hold or release the layer before an epoch of `model`."""
+        """Hold or release the layers before an epoch of `model`."""
         learns = epoch >= self.epochs
-        if self.layer.trainable != learns:
-            self.layer.trainable = learns
+        if any(layer.trainable != learns for layer in self.layers):
+            for layer in self.layers:
+                layer.trainable = learns
             model.train_function = None  # Keras traces its step with the weights that learn
 
 

@@ -126,6 +126,13 @@ def test_a_sensor_that_is_gone_changes_the_answer_and_keeps_it_finite(fitted):
     np.testing.assert_array_equal(nothing[0], nothing[1])
 
 
+def test_several_members_judge_together():
+    rows, label, _ = make_rows()
+    model = make(members=2).fit(rows, label)
+    assert len(model.net_.members) == 2
+    assert model.score(*make_rows(seed=1)[:2]) > 0.8
+
+
 def test_a_sensor_never_seen_in_training_is_no_obstacle():
     rows, label, _ = make_rows(32)
     never = rows.reshape(-1, TOKENS, 3).copy()

@@ -47,6 +47,18 @@ def fitted(request):
     return NEURAL_BASELINES[request.param](training=TRAINING).fit(*cohort(128, seed=1), SLICES, seed=3)
 
 
+@pytest.mark.parametrize("name", NEURAL_BASELINES)
+def test_beside_an_ensemble_they_are_ensembles_too(name):
+    """So that what is compared costs the same."""
+    model = NEURAL_BASELINES[name](ModelConfig(members=2), training=TRAINING.model_copy(update={"epochs": 1}))
+    features, presence, labels = cohort(64, seed=1)
+    model.fit(features, presence, labels, SLICES, seed=3)
+    assert len(model.net.members) == 2
+    first, second = model.net.members
+    assert any((a != b).any() for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+    np.testing.assert_allclose(model.predict_proba(features, presence).sum(axis=1), 1, rtol=1e-6)
+
+
 def test_they_are_not_among_those_that_every_training_makes():
     assert list(NEURAL_BASELINES) == [
         "zero_fill",

@@ -12,10 +12,11 @@ from mmq_tf import datasets
 from mmq_tf.config import RunConfig, load_config
 from mmq_tf.datasets.base import Dataset
 from mmq_tf.errors import MMQError
+from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.pretraining.job import PROBE, PretrainJob, training_only
 from mmq_tf.pretraining.moments import NEIGHBOUR_RULE, STIMULUS_RULE
-from mmq_tf.pretraining.start import HeldLayer, Start, check_start
+from mmq_tf.pretraining.start import HeldLayers, Start, check_start
 from mmq_tf.recording import Recording, Signal, Trial
 from mmq_tf.splits import Fold
 from mmq_tf.training import fit_network, new_network
@@ -148,19 +149,21 @@ def test_recordings_without_a_shared_stimulus_pair_neighbours(loaded, tmp_path, 
     assert json.loads((job.folder / "pretraining.json").read_text())["rule"] == NEIGHBOUR_RULE
 
 
-@pytest.mark.parametrize("name", ["mhacl", "mmqnet"])
-def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, tmp_path, name):
+@pytest.mark.parametrize(("name", "members"), [("mhacl", 1), ("mmqnet", 1), ("mmqnet", 2)])
+def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, tmp_path, name, members):
     job = make_job(tmp_path)
     net, front_end, _, _ = job.pretrained(None)
     job.run()
-    config = job.config.model_copy(update={"model": job.config.model.model_copy(update={"name": name})})
+    wish = job.config.model.model_copy(update={"name": name, "members": members})
+    config = job.config.model_copy(update={"model": wish})
     model = new_network(config, 2, seed=5)
     held = Start(tmp_path / "run", "films", 2).into(model.net, FOLD, "00-seed7")
-    layer = model.net.embedding if isinstance(model.net, MMQNet) else model.net.encoder
+    layers = [one.embedding if isinstance(one, MMQNet) else one.encoder for one in members_of(model.net)]
     wanted = net.encoder.embedding if name == "mmqnet" else net.encoder
-    kept = [np.array(value) for value in layer.get_weights()]
-    for got, want in zip(kept, wanted.get_weights(), strict=True):
-        np.testing.assert_array_equal(got, want)
+    kept = [[np.array(value) for value in layer.get_weights()] for layer in layers]
+    for got in kept:
+        for one, want in zip(got, wanted.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, want)
 
     from mmq_tf.windows import build_windows
 
@@ -168,10 +171,16 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
     changed = []
 
     def note(epoch: int, metrics: dict[str, float]) -> None:
-        changed.append(any((a != b).any() for a, b in zip(kept, layer.get_weights(), strict=True)))
+        now = [layer.get_weights() for layer in layers]
+        changed.append(
+            [
+                any((a != b).any() for a, b in zip(old, new, strict=True))
+                for old, new in zip(kept, now, strict=True)
+            ]
+        )
 
     fit_network(model, windows, None, config, 0, None, note, epochs=3, before_epoch=held)
-    assert changed == [False, False, True]
+    assert changed == [[False] * members, [False] * members, [True] * members]
 
 
 def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
@@ -181,8 +190,8 @@ def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
     other = Fold(("c", "e"), ("f",), ("a",))
     with pytest.raises(MMQError, match="has seen a, who choose or judge"):
         Start(tmp_path / "run", "films", 1).into(net, other, "00")
-    assert isinstance(Start(tmp_path / "run", "other", 1).into(net, other, "00"), HeldLayer)
-    assert isinstance(Start(tmp_path / "run", "films", 1).into(net, None, "00"), HeldLayer)
+    assert isinstance(Start(tmp_path / "run", "other", 1).into(net, other, "00"), HeldLayers)
+    assert isinstance(Start(tmp_path / "run", "films", 1).into(net, None, "00"), HeldLayers)
 
 
 def test_what_cannot_start_a_network_is_said(loaded, tmp_path):
