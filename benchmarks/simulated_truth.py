@@ -1,6 +1,6 @@
 r"""Where the truth is known: is a rebuilt token right, and does interference find the corrupted ones.
 
-mmq-tf simulate --out cohort --subjects 12
+mmq-tf simulate --out cohort --subjects 16
 python benchmarks/simulated_truth.py --data cohort \
     --results results/simulated_truth.json --figure docs/interference.svg
 
