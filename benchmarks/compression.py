@@ -162,9 +162,9 @@ def results_of(source: Source, rows: list[ResultRow], name: str, epochs: int, ro
             "memory, and saves no time: LiteRT multiplies zeros too.",
             "arena_bytes: TFLite Micro with 64-bit pointers, an upper bound; – where it does not run the "
             "model.",
-            "latency of int8 is one of two, whatever was pruned: LiteRT's XNNPACK multiplies two batches in int8 "
-            "only where the zero point of the second is 0. Attention to tokens needs two such products, and "
-            "where the tokens' zero point came out as another one these run in slower code.",
+            "latency of int8 is one of two, whatever was pruned: LiteRT's XNNPACK multiplies two batches in "
+            "int8 only where the zero point of the second is 0. Attention to tokens needs two such products, "
+            "and where the tokens' zero point came out as another one these run in slower code.",
             f"latency: LiteRT, medians over {rounds} interleaved rounds of {REPEATS} decisions, the middle "
             "95 % of the rounds in brackets; latency_ratio: to float32 in the same round.",
         ),
