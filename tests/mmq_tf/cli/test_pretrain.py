@@ -102,7 +102,7 @@ def test_it_says_rule_source_and_probe(encoders):
 def test_training_starts_from_them_and_says_so(trained):
     folder, said = trained
     facts = json.loads((folder / "metrics.json").read_text())
-    assert facts["model"] == {"name": "mhacl", "size": "nano"}
+    assert facts["model"] == {"name": "mhacl", "size": "nano", "members": 1}
     assert json.loads((folder / "run.json").read_text())["init"].endswith("encoders")
     assert "mhacl" in said
     methods = {row["method"] for row in json.loads((folder / "results.json").read_text())["rows"]}
