@@ -20,7 +20,7 @@ from mmq_tf.evaluation.metrics import auroc
 from mmq_tf.files import written_whole
 from mmq_tf.loss_weights import LossWeights
 from mmq_tf.missing import channel_keep, hide_modalities, named_conditions, training_keep
-from mmq_tf.model.ensemble import Ensemble, member_seeds, trained_together
+from mmq_tf.model.ensemble import member_seeds, members_of, trained_together
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.token_net import TokenNet
@@ -162,10 +162,8 @@ def _new_net(config: Recipe, classes: int, seed: int) -> TokenNet:
 
 def training_model(net: Any, loss_weights: LossWeights) -> Any:
     """Return what trains a network: an MMQ-Net with all its losses, another one on the same two views."""
-    if isinstance(net, Ensemble):
-        return trained_together([training_model(member, loss_weights) for member in net.members])
-    kind = MMQTraining if isinstance(net, MMQNet) else TransformerTraining
-    return kind(net, loss_weights=loss_weights)
+    kind = MMQTraining if isinstance(members_of(net)[0], MMQNet) else TransformerTraining
+    return trained_together([kind(member, loss_weights=loss_weights) for member in members_of(net)])
 
 
 def compile_network(

@@ -71,16 +71,12 @@ class Ensemble(keras.Model):
 
     def get_config(self):
         """Return the members."""
-        members = [keras.saving.serialize_keras_object(member) for member in self.members]
-        return {**super().get_config(), "members": members}
+        return {**super().get_config(), "members": keras.saving.serialize_keras_object(self.members)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Rebuild the members, then the ensemble."""
-        members = [
-            keras.saving.deserialize_keras_object(member, custom_objects=custom_objects)
-            for member in config["members"]
-        ]
+        members = keras.saving.deserialize_keras_object(config["members"], custom_objects=custom_objects)
         return cls(**{**config, "members": members})
 
 
@@ -129,16 +125,12 @@ class EnsembleTraining(keras.Model):
 
     def get_config(self):
         """Return the parts."""
-        parts = [keras.saving.serialize_keras_object(part) for part in self.parts]
-        return {**super().get_config(), "parts": parts}
+        return {**super().get_config(), "parts": keras.saving.serialize_keras_object(self.parts)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Rebuild the parts, then the whole."""
-        parts = [
-            keras.saving.deserialize_keras_object(part, custom_objects=custom_objects)
-            for part in config["parts"]
-        ]
+        parts = keras.saving.deserialize_keras_object(config["parts"], custom_objects=custom_objects)
         return cls(**{**config, "parts": parts})
 
 
