@@ -15,14 +15,14 @@ layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml constraints.txt CMakeLists.txt $(CORE)
+.venv/.installed: pyproject.toml constraints.txt firmware_bridge/pyproject.toml firmware_bridge/CMakeLists.txt $(CORE)
 	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { \
 	  echo "mmq-tf needs a C compiler for its signal core: install gcc or clang (Debian: apt install gcc) and try again." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "mmq-tf needs Python 3.11 or newer: run make PYTHON=python3.11." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (some minutes the first time)"
-	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./firmware_bridge -e '.[dev]'
 	@touch $@
 
 demo: install
@@ -58,17 +58,17 @@ test: install
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 targets: install
-	@$(BIN)/python -m firmware_bridge.targets --install
+	@$(BIN)/python -m mmq_bridge.targets --install
 	@$(BIN)/mmq-tf bench core
 
 companion: install
 	@$(BIN)/mmq-tf companion --install
-	@npm ci --prefix tests/firmware_bridge/companion --ignore-scripts --no-audit --no-fund --loglevel error
+	@npm ci --prefix tests/mmq_bridge/companion --ignore-scripts --no-audit --no-fund --loglevel error
 	@command -v chromium >/dev/null || { apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }
 
 fuzz: install
-	@$(BIN)/python -m firmware_bridge.fuzz --install --seconds $(or $(FUZZ_S),30)
+	@cd firmware_bridge && ../$(BIN)/python -m fuzz --install --seconds $(or $(FUZZ_S),30)
 
 clean:
 	rm -rf .venv build demo

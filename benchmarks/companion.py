@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mmq_bridge.companion.build import PAGE, WASM
+from mmq_bridge.companion.litert import litert_folder
+from mmq_bridge.companion.server import ADDRESS, make_server, served_files
+from mmq_bridge.decision.manifest import Manifest
 
-from firmware_bridge.companion.build import PAGE, WASM
-from firmware_bridge.companion.litert import litert_folder
-from firmware_bridge.companion.server import ADDRESS, make_server, served_files
-from firmware_bridge.manifest import Manifest
 from mmq_tf import __version__, pretrained
 from mmq_tf.cli.companion import runtime_folder
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 
-DRIVER = Path(__file__).parents[1] / "tests" / "firmware_bridge" / "companion" / "drive.mjs"
+DRIVER = Path(__file__).parents[1] / "tests" / "mmq_bridge" / "companion" / "drive.mjs"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 Play = Callable[..., Any]
 

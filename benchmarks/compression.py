@@ -15,27 +15,33 @@ from typing import Any
 
 import click
 import keras
+from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_export import quantisation_gate as gate
+from mmq_export.bundle import CALIBRATION_WINDOWS
+from mmq_export.calibrate import calibration_windows
+from mmq_export.convert import convert, convert_any
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.errors import ExportError
+from mmq_export.microcontroller import arena_bytes
+from mmq_export.recipes import RECIPES, dynamic, float16
 from rich.console import Console
 from rich.table import Table
 
-from export import gate
-from export.bundle import CALIBRATION_WINDOWS
-from export.calibrate import calibration_windows
-from export.convert import convert, convert_any
-from export.errors import ExportError
-from export.graph import deployed_model
-from export.microcontroller import arena_bytes
-from export.recipes import RECIPES, dynamic, float16
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.runtime import TFLiteModel
 from mmq_tf import __version__
 from mmq_tf.cli import export as export_cli
 from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
 from mmq_tf.cli._model_cost import REPEATS, LiteRTCall
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, format_cell, machine_description, write_results
-from mmq_tf.evaluation.rounds import Contender, median_row, time_rounds
-from mmq_tf.native_output import quiet_native
+from mmq_tf.metrics.interleaved_timing import Contender, median_row, time_rounds
+from mmq_tf.metrics.results_table import (
+    ResultRow,
+    ResultsFile,
+    format_cell,
+    machine_description,
+    write_results,
+)
+from mmq_tf.utils.native_output import quiet_native
 
 FIRST = "float32"
 METRICS = ("bytes", "gzip_bytes", "arena_bytes", "latency_ratio", "latency_us", "macro_f1")

@@ -18,15 +18,15 @@ from feature_peers import (
     scipy_batched,
     scipy_stream,
 )
+from methods.sample_recordings import read_eeglab_sample
+from mmq_bridge.core_binding.native import Bridge, extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 from threadpoolctl import threadpool_limits
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import Bridge, extract_tokens
 from mmq_tf import __version__
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.evaluation.rounds import Contender, median_row, time_rounds
-from mmq_tf.evaluation.sample_recordings import read_eeglab_sample
+from mmq_tf.metrics.interleaved_timing import Contender, median_row, time_rounds
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Signal
 
 TOKEN_S = 2.0

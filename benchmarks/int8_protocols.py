@@ -17,33 +17,33 @@ from typing import Any
 
 import click
 import numpy as np
+from mmq_bridge.decision.runtime import TFLiteModel, check_runtime
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_export.bundle import CALIBRATION_WINDOWS
+from mmq_export.calibrate import calibration_windows
+from mmq_export.convert import convert
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.recipes import RECIPES
 from rich.console import Console
 from rich.table import Table
 
-from export.bundle import CALIBRATION_WINDOWS
-from export.calibrate import calibration_windows
-from export.convert import convert
-from export.graph import deployed_model
-from export.recipes import RECIPES
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.runtime import TFLiteModel, check_runtime
 from mmq_tf.cli import evaluate as evaluate_cli
 from mmq_tf.cli import export as export_cli
 from mmq_tf.cli.train import one_thread_a_worker
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.calibration import apply_temperature
-from mmq_tf.evaluation.predictions import Predictions, read_predictions
-from mmq_tf.evaluation.results import ResultRow, ResultsFile
+from mmq_tf.evaluation.protocols import MASK_SEED, PROTOCOLS, read_level
 from mmq_tf.evaluation.robustness import Quantity, quantity_rows
 from mmq_tf.evaluation.sweep import SweepJob
 from mmq_tf.evaluation.sweep_scores import FULL, Sweep, read_sweep
-from mmq_tf.folds import FoldJob, FoldWindows, Predict, judge_views
-from mmq_tf.native_output import quiet_native
-from mmq_tf.outcome import publish, results_file
-from mmq_tf.protocols import MASK_SEED, PROTOCOLS, read_level
-from mmq_tf.run_folder import DONE_NAME
-from mmq_tf.runs import Run, read_fold
-from mmq_tf.training import predict_logits
+from mmq_tf.metrics.calibration import apply_temperature
+from mmq_tf.metrics.predictions import Predictions, read_predictions
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.reports.run_report import publish, results_file
+from mmq_tf.training.fit import predict_logits
+from mmq_tf.training.fold import FoldJob, FoldWindows, Predict, judge_views
+from mmq_tf.training.run import Run, read_fold
+from mmq_tf.training.run_folder import DONE_NAME
+from mmq_tf.utils.native_output import quiet_native
 
 FLOAT, INT8 = "float32", "int8"
 METRICS = ("macro_f1", "auroc")

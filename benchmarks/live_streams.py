@@ -23,21 +23,21 @@ from typing import IO, Any
 
 import click
 import numpy as np
+from mmq_bridge.decision.device import Decision, Device
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.sources.lsl import LSLSource
+from mmq_bridge.sources.lsl_player import RETURN_S, Player
+from mmq_bridge.sources.replay import Drop, select
+from mmq_bridge.sources.session import LiveSession
 
-from firmware_bridge.device import Decision, Device
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.sources.lsl import LSLSource
-from firmware_bridge.sources.lsl_player import RETURN_S, Player
-from firmware_bridge.sources.replay import Drop, select
-from firmware_bridge.sources.session import LiveSession
 from mmq_tf import __version__
 from mmq_tf.cli.stream import decision_line
 from mmq_tf.cli.stream import decisions as replayed
-from mmq_tf.datasets.simulator.subject import Settings, simulate
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.native_output import quiet_native
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Recording
+from mmq_tf.simulation.simulator.subject import Settings, simulate
+from mmq_tf.utils.native_output import quiet_native
 
 LOOK_S = 0.05
 MEMORY_EVERY_S = 5.0

@@ -4,9 +4,9 @@ mmq-tf simulate --layout deap --locked --subjects 24 --seed 7 --out locked
 python benchmarks/mhacl_label_efficiency.py locked --results results/mhacl_label_efficiency.json \
     --figure docs/mhacl_label_efficiency.svg
 
-The recordings are SIMULATED (`mmq_tf.datasets.layouts.deap_locked`): every video stirs everyone alike, second
-by second, beside each person's own, stronger rhythms, movement and noise, so that the cause of any gain is
-known: what people share is the stimulus. The simulation's constants and the recipe were chosen on its seed 0;
+The recordings are SIMULATED (`mmq_tf.simulation.layouts.deap_locked`): every video stirs everyone alike,
+second by second, beside each person's own, stronger rhythms, movement and noise, so that the cause of any
+gain is known: what people share is the stimulus. The simulation's constants and the recipe were chosen on its seed 0;
 the published table is of another seed. Stage 1 follows SGMC (arXiv 2208.00877), since of ME-MHACL (arXiv
 2308.01919) only the abstract could be read.
 """
@@ -29,23 +29,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mmq_tf import __version__
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.metrics import auroc
-from mmq_tf.evaluation.predictions import Predictions
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.evaluation.statistics import bootstrap_interval
-from mmq_tf.evaluation.summary import subject_table
-from mmq_tf.files import write_text
-from mmq_tf.folds import network_seed
-from mmq_tf.native_output import quiet_native
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.metrics.predictions import Predictions
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.scores import auroc
+from mmq_tf.metrics.significance import bootstrap_interval
+from mmq_tf.metrics.summary import subject_table
 from mmq_tf.pretraining.job import PROBE, PretrainJob, labelled_windows
-from mmq_tf.pretraining.start import HeldLayers
-from mmq_tf.splits import subject_folds
-from mmq_tf.training import fit_network, new_network, predict_logits
-from mmq_tf.windows import WindowSet
+from mmq_tf.training.fit import fit_network, new_network, predict_logits
+from mmq_tf.training.fold import network_seed
+from mmq_tf.training.pretrained_encoder import HeldLayers
+from mmq_tf.training.splits import subject_folds
+from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.utils.native_output import quiet_native
 
 SHARES = (0.05, 0.1, 0.25, 1.0)
 SENSORS = ("eeg", "emg", "ppg", "eda", "resp")
@@ -346,7 +346,7 @@ def draw(results: ResultsFile) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from mmq_tf.evaluation.figures import ACCENT, INK, MUTED, STYLE, WARM, as_svg
+    from mmq_tf.reports.figures import ACCENT, INK, MUTED, STYLE, WARM, as_svg
 
     at = [100 * share for share in SHARES]
     looks = {PRETRAINED: (ACCENT, "o"), SCRATCH: (WARM, "s"), LINEAR: (MUTED, "^")}

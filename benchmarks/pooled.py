@@ -22,22 +22,22 @@ import numpy as np
 from rich.console import Console
 
 from mmq_tf import __version__
+from mmq_tf.augmentation.missingness import named_conditions
 from mmq_tf.cli.train import load_streams, one_thread_a_worker
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import Dataset, Member
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.predictions import Predictions, read_predictions
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.evaluation.statistics import bootstrap_interval
-from mmq_tf.evaluation.summary import results_from_predictions, subject_table
-from mmq_tf.missing import named_conditions
-from mmq_tf.native_output import quiet_native
-from mmq_tf.run_folder import FACTS_NAME
+from mmq_tf.metrics.predictions import Predictions, read_predictions
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.significance import bootstrap_interval
+from mmq_tf.metrics.summary import results_from_predictions, subject_table
+from mmq_tf.training.run_folder import FACTS_NAME
+from mmq_tf.utils.native_output import quiet_native
 
 if TYPE_CHECKING:
-    from mmq_tf.folds import FoldJob
-    from mmq_tf.runs import Run
+    from mmq_tf.training.fold import FoldJob
+    from mmq_tf.training.run import Run
 
 PRESETS = {"stress_predict": "stress-predict", "eegmat": "eegmat"}
 """Each member's own preset."""
@@ -102,7 +102,7 @@ def open_run(contestant: Contestant, out: Path) -> Run:
     MMQError
         If the one that lies there was begun with another configuration.
     """
-    from mmq_tf.runs import Run
+    from mmq_tf.training.run import Run
 
     folder = out / contestant.name
     if not (folder / FACTS_NAME).is_file():
@@ -116,7 +116,7 @@ def open_run(contestant: Contestant, out: Path) -> Run:
 
 def fold_jobs(contestant: Contestant, out: Path, console: Console, workers: int) -> list[FoldJob]:
     """Load the contestant's token streams and return its folds, whichever of them are done."""
-    from mmq_tf.runs import check_folds
+    from mmq_tf.training.run import check_folds
 
     run = open_run(contestant, out)
     streams, _ = load_streams(run, console, workers)
@@ -231,7 +231,7 @@ def main(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     one_thread_a_worker()
     with quiet_native():
-        from mmq_tf.workers import run_jobs
+        from mmq_tf.training.workers import run_jobs
 
     console, pool, parts = Console(), get_dataset("pooled"), []
     entries = contestants(pool, data, seeds, changes)

@@ -19,7 +19,7 @@ import click
 
 from mmq_tf import __version__
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 
 SAMPLED_EVERY_S = 0.1
 STEPS = {

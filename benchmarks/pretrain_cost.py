@@ -21,12 +21,12 @@ import numpy as np
 from rich.console import Console
 
 from mmq_tf import __version__
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.native_output import quiet_native
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.pretraining.meiosis import Seconds
 from mmq_tf.pretraining.token_bank import TokenBank
+from mmq_tf.utils.native_output import quiet_native
 
 PEOPLE, STIMULI, MINUTES = 24, 40, 1
 SECONDS, PAIRS = 8, 2
@@ -61,7 +61,7 @@ def milliseconds(work: Callable[[], object], rounds: int) -> np.ndarray:
 
 def of_tokens(config: RunConfig) -> tuple[Any, Any, Seconds]:
     """Return a network that reads front-end tokens, a bank of them, and who has which second."""
-    from mmq_tf.training import new_network
+    from mmq_tf.training.fit import new_network
 
     front_end = config.front_end
     seconds, count = make_seconds(front_end.tokens, front_end.token_s)

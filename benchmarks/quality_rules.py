@@ -17,23 +17,23 @@ from typing import Any
 import click
 import mne
 import numpy as np
-from reference_quality import clean_ecg_tokens, watch_kept_beats
-
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.reasons import Reason
-from mmq_tf import __version__
-from mmq_tf.datasets import get_dataset
-from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.fault_trials import Outcome, draw_stretches, inject, judge, run_blocks
-from mmq_tf.evaluation.faults import FAULTS, Fault
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.evaluation.sample_recordings import (
+from methods.fault_trials import Outcome, draw_stretches, inject, judge, run_blocks
+from methods.faults import FAULTS, Fault
+from methods.sample_recordings import (
     PHYSIOKIT_CONDITIONS,
     PHYSIOKIT_FULL_SCALE,
     read_eeglab_sample,
     read_physiokit_sample,
 )
-from mmq_tf.evaluation.statistics import bootstrap_intervals
+from mmq_bridge.core_binding.quality_flags import Reason
+from mmq_bridge.front_end.front_end import FrontEnd
+from reference_quality import clean_ecg_tokens, watch_kept_beats
+
+from mmq_tf import __version__
+from mmq_tf.datasets import get_dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.significance import bootstrap_intervals
 from mmq_tf.recording import Recording
 
 CHOSEN_ON = {"stress_predict": 13, "eegmat": 10}

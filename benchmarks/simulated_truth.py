@@ -32,23 +32,29 @@ from rich.console import Console
 from mmq_tf import __version__
 from mmq_tf.cli._preparing import prepare_recordings
 from mmq_tf.cli.train import one_thread_a_worker
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.datasets.simulated import ground_truth
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, format_cell, machine_description, write_results
-from mmq_tf.evaluation.statistics import bootstrap_interval, mean_over_seeds
-from mmq_tf.files import write_text
-from mmq_tf.native_output import quiet_native
-from mmq_tf.preparing import load_prepared
-from mmq_tf.splits import joined_folds
-from mmq_tf.streams import streams_digest, tokens_touched
-from mmq_tf.token_cache import TokenSettings
+from mmq_tf.features.prepare_dataset import load_prepared
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import streams_digest, tokens_touched
+from mmq_tf.metrics.results_table import (
+    ResultRow,
+    ResultsFile,
+    format_cell,
+    machine_description,
+    write_results,
+)
+from mmq_tf.metrics.significance import bootstrap_interval, mean_over_seeds
+from mmq_tf.training.splits import joined_folds
+from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.utils.native_output import quiet_native
 
 if TYPE_CHECKING:
-    from mmq_tf.folds import FoldJob
-    from mmq_tf.training import Progress
-    from mmq_tf.windows import Stream
+    from mmq_tf.features.windows import Stream
+    from mmq_tf.training.fit import Progress
+    from mmq_tf.training.fold import FoldJob
 
 COMMAND = "python benchmarks/simulated_truth.py"
 
@@ -77,10 +83,11 @@ class TruthJob:
 
     def run(self, on_epoch: Progress) -> None:
         """Train, score and write."""
-        from mmq_tf.evaluation.interference import inject, interference_scores
-        from mmq_tf.evaluation.rebuilding import rebuilding_scores
-        from mmq_tf.folds import fold_windows, train_fold
-        from mmq_tf.windows import build_windows
+        from methods.interference import inject, interference_scores
+        from methods.rebuilding import rebuilding_scores
+
+        from mmq_tf.features.windows import build_windows
+        from mmq_tf.training.fold import fold_windows, train_fold
 
         job, config = self.fold, self.fold.config
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +123,7 @@ def truth_jobs(
     config: RunConfig, dataset: Dataset, data: Path, streams: Sequence[Stream], out: Path
 ) -> list[TruthJob]:
     """Return one job a fold and seed; anything that changes their numbers makes them another folder."""
-    from mmq_tf.folds import FoldJob
+    from mmq_tf.training.fold import FoldJob
 
     parts = (config.to_toml(), streams_digest(streams), __version__)
     root = out / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
@@ -143,7 +150,7 @@ def truth_jobs(
 
 def read_scores(jobs: Iterable[TruthJob]) -> dict[tuple[str, str, str], dict[str, list[float]]]:
     """Return (method, condition, metric) -> person -> a value a seed."""
-    from mmq_tf.evaluation.rebuilding import Score
+    from methods.rebuilding import Score
 
     found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for job in jobs:
@@ -206,10 +213,10 @@ def draw(results: ResultsFile) -> str:
     """Return the AUROC of interference by ratio, a line a modality, as SVG."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from methods.interference import ANY, REFERENCE, SCORE
 
-    from mmq_tf.evaluation.figures import INK, METHOD_STYLE, MUTED, STYLE, as_svg
-    from mmq_tf.evaluation.interference import ANY, REFERENCE, SCORE
-    from mmq_tf.protocols import SNR_DB
+    from mmq_tf.evaluation.protocols import SNR_DB
+    from mmq_tf.reports.figures import INK, METHOD_STYLE, MUTED, STYLE, as_svg
 
     modalities = list(dict.fromkeys(c.split()[0] for c in results.conditions if f" {ANY} " in c))
     with rc_context(STYLE):
@@ -259,7 +266,7 @@ def main(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     one_thread_a_worker()
     with quiet_native():
-        from mmq_tf.workers import run_jobs
+        from mmq_tf.training.workers import run_jobs
 
         jobs_of = truth_jobs
     console = Console()

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 import numpy as np
+from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import extract_tokens
 from mmq_tf import __version__
 from mmq_tf.cleaning import (
     SpatialFit,
@@ -27,8 +27,8 @@ from mmq_tf.cleaning import (
     read_eeg,
     to_raw,
 )
-from mmq_tf.cleaning.measures import AROUND_BLINK_S, centred_uv
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.cleaning.quality_report import AROUND_BLINK_S, centred_uv
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Signal
 
 EOG = ("EOG1", "EOG2")

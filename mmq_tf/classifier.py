@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import keras
 import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
 from pydantic import BaseModel, ValidationError
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,9 +21,7 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state, col
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from firmware_bridge.frontend import FrontEnd
-from mmq_tf.array_windows import TASK, ArrayLayout, PlainRecipe, array_windows, flat
-from mmq_tf.config import (
+from mmq_tf.config.run_config import (
     MissingConfig,
     ModelConfig,
     SplitConfig,
@@ -30,9 +29,10 @@ from mmq_tf.config import (
     describe_validation,
 )
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.calibration import fit_temperature
-from mmq_tf.training import EAGER_STEPS, fit_network, new_network
-from mmq_tf.windows import WindowSet
+from mmq_tf.features.array_windows import TASK, ArrayLayout, PlainRecipe, array_windows, flat
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.metrics.calibration import fit_temperature
+from mmq_tf.training.fit import EAGER_STEPS, fit_network, new_network
 
 logger = logging.getLogger(__name__)
 Section = TypeVar("Section", bound=BaseModel)
@@ -70,7 +70,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
     feature_noise, feature_shift : float
         Standard deviations of what training adds to each standardised token and to each whole window.
     max_rate, complete_share : float
-        What training hides, see `mmq_tf.missing.training_keep`.
+        What training hides, see `mmq_tf.augmentation.missingness.training_keep`.
     teacher_share : float
         How much of the labels comes from forests fitted on *other* groups; without groups none does.
     validation_fraction : float

@@ -9,10 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-
-from export.golden import GoldenSignal
-from firmware_bridge.frontend import FrontEnd, Normalisation
-from firmware_bridge.native import extract_tokens
+from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+from mmq_export.golden import GoldenSignal
 
 TASKS = {"stress": ["rest", "stress"]}
 DECISION = {
@@ -114,7 +113,7 @@ def network(fe, scale=0.5):
 
 
 def write(out, **changes):
-    from export.bundle import Windows, write_bundle
+    from mmq_export.bundle import Windows, write_bundle
 
     fe = changes.pop("front_end", front_end())
     found = windows(fe)

@@ -1,5 +1,5 @@
 """Fuzzing of the C core: libFuzzer targets with the address and undefined-behaviour sanitizers.
 
-``python -m firmware_bridge.fuzz --seconds 30`` builds and runs both targets: ``push`` (any sequence of calls
+``python -m fuzz --seconds 30`` builds and runs both targets: ``push`` (any sequence of calls
 on a good spec) and ``spec`` (any bits as a spec).
 """

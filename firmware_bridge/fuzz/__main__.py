@@ -1,4 +1,4 @@
-"""`python -m firmware_bridge.fuzz`: build both fuzz targets, run them, print what they did."""
+"""`python -m fuzz`: build both fuzz targets, run them, print what they did."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.fuzz import runner, seeds
-from firmware_bridge.fuzz.build import CORE, SANITIZERS, TARGETS, build, find_clang
+from mmq_bridge.errors import BridgeError
+
+from fuzz import runner, seeds
+from fuzz.build import CORE, SANITIZERS, TARGETS, build, find_clang
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m firmware_bridge.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument(
         "--seconds", type=int, default=30, help="how long both run, side by side (default 30)"
     )
@@ -71,7 +72,7 @@ def _head(clang: str, seconds: int) -> str:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     lines = version.splitlines()[:1]
     return (
-        f"python -m firmware_bridge.fuzz --seconds {seconds} (both targets at the same time)\n"
+        f"python -m fuzz --seconds {seconds} (both targets at the same time)\n"
         f"{lines[0] if lines else clang}, {SANITIZERS}\n"
         f"core of {len(files)} files, SHA-256 {digest}\n\n"
     )

@@ -8,16 +8,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import firmware_bridge
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.fuzz.front_ends import front_ends
-from firmware_bridge.spec_header import spec_header
-from firmware_bridge.targets.tools import install_packages
+from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.source_files import SOURCES
+from mmq_bridge.targets.tools import install_packages
+
+from fuzz.front_ends import front_ends
 
 TARGETS = ("push", "spec")
 PACKAGES = ("clang", "libclang-rt-dev")
 HERE = Path(__file__).parent
-CORE = Path(firmware_bridge.__file__).parent / "core"
+CORE = SOURCES / "core"
 SANITIZERS = "-fsanitize=fuzzer,address,undefined,float-cast-overflow"
 FLAGS = ("-std=c99", "-O1", "-g", "-ffp-contract=off", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware_bridge.frontend import FrontEnd, Normalisation, Quantisation
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation, Quantisation
 
 TOKEN_S = 2.0
 CONTEXT_S = 6.0  # short, so that a few pushes fill it

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.fuzz.build import HERE
+from mmq_bridge.errors import BridgeError
+
+from fuzz.build import HERE
 
 MAX_LEN = {"push": 1024, "spec": 512}
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-print_final_stats=1")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firmware_bridge.frontend import FrontEnd, ModalityFrontEnd
-from firmware_bridge.fuzz.front_ends import front_ends
+from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd
+
+from fuzz.front_ends import front_ends
 
 SPIKES, WAVE, NOISE, HIT = 3, 2, 4, 5
 # By kind: shape, cycles a second, amplitude as a power of two below the range of `minimum` to `maximum`.

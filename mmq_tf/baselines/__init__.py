@@ -5,9 +5,9 @@ fixed here, before any data set is seen.
 """
 
 from mmq_tf.baselines.base import Baseline
-from mmq_tf.baselines.guesses import Majority, Stratified
+from mmq_tf.baselines.dummy import Majority, Stratified
 from mmq_tf.baselines.models import Boosted, BoostedDropout, Forest, Logistic
-from mmq_tf.baselines.statistics import statistic_names, window_statistics
+from mmq_tf.baselines.window_statistics import statistic_names, window_statistics
 
 BASELINES: dict[str, type[Baseline]] = {
     kind.name: kind for kind in (Majority, Stratified, Logistic, Forest, Boosted, BoostedDropout)

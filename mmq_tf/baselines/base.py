@@ -9,8 +9,8 @@ import numpy as np
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from mmq_tf.recipe import Recipe
-    from mmq_tf.windows import WindowSet
+    from mmq_tf.config.training_spec import Recipe
+    from mmq_tf.features.windows import WindowSet
 
 
 def check_windows(features: np.ndarray, presence: np.ndarray, slices: Mapping[str, slice]) -> None:

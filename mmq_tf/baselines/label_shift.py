@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmq_tf.windows import WindowSet
+from mmq_tf.features.windows import WindowSet
 
 LEAST_SHIFT_S = 180.0
 SHIFT_SEED = 4303

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from mmq_tf.augmentation.missingness import training_keep
 from mmq_tf.baselines.base import Baseline
-from mmq_tf.baselines.statistics import window_statistics
-from mmq_tf.missing import training_keep
+from mmq_tf.baselines.window_statistics import window_statistics
 
 _NEVER: Any = False  # scikit-learn takes a bool here, its inferred type says str
 

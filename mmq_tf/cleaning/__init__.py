@@ -1,8 +1,8 @@
 """MNE off-line, one matrix on the device: re-referencing, EOG regression, ICA, bad channels interpolated.
 
 All of these are linear and act on one sample at a time, so whatever MNE fitted is one matrix in the end
-(`firmware_bridge.settings.SpatialFilter`), which the C core applies to every sample. Fit it on the recordings
-of training subjects, or on the wearer's own calibration, never on what is judged.
+(`mmq_bridge.front_end.settings.SpatialFilter`), which the C core applies to every sample. Fit it on the
+recordings of training subjects, or on the wearer's own calibration, never on what is judged.
 
 The order is fixed: reference, then regression or ICA on the good channels, then the bad ones interpolated
 from the cleaned good ones.
@@ -18,11 +18,11 @@ Examples
 from __future__ import annotations
 
 from mmq_tf.cleaning.files import read_eeg
-from mmq_tf.cleaning.linear import Step, compose, probe
-from mmq_tf.cleaning.measures import alpha_power_db, blink_amplitude_uv, compare_with_mne, find_blinks
-from mmq_tf.cleaning.raw import Fittable, append_eog, to_raw
+from mmq_tf.cleaning.quality_report import alpha_power_db, blink_amplitude_uv, compare_with_mne, find_blinks
 from mmq_tf.cleaning.spatial import METHODS, SpatialFit, fit_spatial_filter
+from mmq_tf.cleaning.step_matrices import Step, compose, probe
 from mmq_tf.cleaning.steps import interpolate_bads, re_reference, regress_eog, remove_components
+from mmq_tf.mne_bridge.eeg_raw import Fittable, append_eog, to_raw
 
 __all__ = [
     "METHODS",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmq_tf.cleaning.quiet import mne_through_the_log
-from mmq_tf.cleaning.raw import Fittable
-from mmq_tf.datasets.files.edf import check_edf
+from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.eeg_raw import Fittable
+from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 
 MAX_EDF_BYTES = 2 * 2**30
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.settings import SpatialFilter
 from pydantic import ValidationError
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.settings import SpatialFilter
-from mmq_tf.cleaning.future import high_passed_for_fitting
-from mmq_tf.cleaning.linear import Step, compose
-from mmq_tf.cleaning.quiet import mne_through_the_log
-from mmq_tf.cleaning.raw import Fittable, concatenated, to_raw
+from mmq_tf.cleaning.step_matrices import Step, compose
 from mmq_tf.cleaning.steps import Components, interpolate_bads, re_reference, regress_eog, remove_components
+from mmq_tf.cleaning.zero_phase import high_passed_for_fitting
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.eeg_raw import Fittable, concatenated, to_raw
+from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
@@ -131,7 +131,7 @@ class SpatialFit:
         -------
         ndarray, shape (outputs, n)
         """
-        from firmware_bridge.native import apply_spatial
+        from mmq_bridge.core_binding.native import apply_spatial
 
         return apply_spatial(self.front_end(), "eeg", samples)
 

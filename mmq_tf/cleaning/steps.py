@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mmq_tf.cleaning.linear import Step, probe
-from mmq_tf.cleaning.raw import without_position
+from mmq_tf.cleaning.step_matrices import Step, probe
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.eeg_raw import without_position
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
@@ -89,7 +89,7 @@ def regress_eog(raw: BaseRaw, fit_on: Literal["blinks", "recording"] = "blinks")
     """
     import mne
 
-    from mmq_tf.cleaning.measures import find_blinks
+    from mmq_tf.cleaning.quality_report import find_blinks
 
     if "eog" not in raw.get_channel_types():
         raise MMQError(

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from firmware_bridge.targets.budgets import HELD_AT, Verdict
-from firmware_bridge.targets.cost import ScenarioCost
-from firmware_bridge.targets.flash import Flash
-from firmware_bridge.targets.scenarios import CHUNK_S, TOKENS
-from firmware_bridge.targets.table import M4F
-from firmware_bridge.targets.tools import compiler_version, emulator_version
+from mmq_bridge.targets.budgets import HELD_AT, Verdict
+from mmq_bridge.targets.cost import ScenarioCost
+from mmq_bridge.targets.flash import Flash
+from mmq_bridge.targets.scenarios import CHUNK_S, TOKENS
+from mmq_bridge.targets.table import M4F
+from mmq_bridge.targets.tools import compiler_version, emulator_version
+
 from mmq_tf import __version__
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 
 
 def write_core_results(

@@ -13,11 +13,12 @@ from rich.console import Console
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from firmware_bridge.frontend import FrontEnd
-    from firmware_bridge.manifest import FineTuningFacts
-    from mmq_tf.fine_tuning import TuningWindows
+    from mmq_bridge.decision.manifest import FineTuningFacts
+    from mmq_bridge.front_end.front_end import FrontEnd
+
     from mmq_tf.model.mmqnet import MMQNet
-    from mmq_tf.runs import Run
+    from mmq_tf.training.fine_tuning import TuningWindows
+    from mmq_tf.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class TuningData:
             If the recordings are not there or have changed since.
         """
         from mmq_tf.cli.train import load_streams
-        from mmq_tf.fine_tuning import tuning_windows
-        from mmq_tf.runs import Run
+        from mmq_tf.training.fine_tuning import tuning_windows
+        from mmq_tf.training.run import Run
 
         run = Run.open(folder)
         if data is not None:
@@ -89,11 +90,12 @@ def make_smaller(
     net: MMQNet, decision: Mapping[str, Any], data: TuningData, wish: Smaller, console: Console
 ) -> tuple[dict[str, Any], FineTuningFacts]:
     """Fine-tune a network in place; return its decision settings and what was done."""
-    from export.quantisation_aware import fake_quantised
-    from export.sparsity import Pruning, zero_share
-    from firmware_bridge.manifest import FineTuningFacts
+    from mmq_bridge.decision.manifest import FineTuningFacts
+    from mmq_export.quantisation_aware import fake_quantised
+    from mmq_export.sparsity import Pruning, zero_share
+
     from mmq_tf.cli._preparing import progress_bars
-    from mmq_tf.fine_tuning import fine_tune, own_words, recalibrated, steps_per_epoch
+    from mmq_tf.training.fine_tuning import fine_tune, own_words, recalibrated, steps_per_epoch
 
     config = data.run.config
     steps = steps_per_epoch(config, data.windows)

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.progress import TaskID
 
 from mmq_tf.cli._preparing import progress_bars
-from mmq_tf.workers import Job, OnEpoch, OnFold
+from mmq_tf.training.workers import Job, OnEpoch, OnFold
 
 
 @contextmanager
 def fold_bars(
     console: Console, jobs: Sequence[Job], steps: int, note: Callable[[Mapping[str, float]], str]
 ) -> Iterator[tuple[OnEpoch, OnFold]]:
-    """Show progress while `mmq_tf.workers.run_jobs` calls the two functions this gives.
+    """Show progress while `mmq_tf.training.workers.run_jobs` calls the two functions this gives.
 
     Parameters
     ----------

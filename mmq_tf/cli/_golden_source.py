@@ -10,7 +10,7 @@ import numpy as np
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from export.golden import GoldenOrigin
+    from mmq_export.golden import GoldenOrigin
 
 
 def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], GoldenOrigin | None]:
@@ -30,7 +30,8 @@ def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], Gold
     """
     if recording is None:
         return _kept(run / "golden.npz"), None
-    from export.golden import GoldenOrigin
+    from mmq_export.golden import GoldenOrigin
+
     from mmq_tf.datasets import open_recording
 
     worn = open_recording(recording)
@@ -39,7 +40,7 @@ def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], Gold
 
 def _kept(path: Path) -> dict[str, Any]:
     """Return the signals that train kept."""
-    from export.golden import GoldenSignal
+    from mmq_export.golden import GoldenSignal
 
     if not path.is_file():
         raise MMQError(f"{path}: no such file; name a recording for the golden vectors with --golden FOLDER.")

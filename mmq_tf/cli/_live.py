@@ -40,7 +40,7 @@ class Live:
         BridgeError
             When there is nothing to listen to.
         """
-        from firmware_bridge.sources.session import LiveSession
+        from mmq_bridge.sources.session import LiveSession
 
         with until_interrupted() as stop, closing(self._source(device.front_end, stop)) as source:
             session = LiveSession(device, source, tell)
@@ -62,10 +62,10 @@ class Live:
 
     def _source(self, front_end: Any, stop: threading.Event) -> Any:
         if self.board:
-            from firmware_bridge.sources.boards import BoardSource
+            from mmq_bridge.sources.boards import BoardSource
 
             return BoardSource(front_end, self.board, tell)
-        from firmware_bridge.sources.lsl import LSLSource
+        from mmq_bridge.sources.lsl import LSLSource
 
         source = LSLSource(front_end, tell, self.pick)
         tell("looking for streams; Ctrl-C ends the session")
@@ -76,7 +76,8 @@ class Live:
         """Return what sends a decision as an LSL marker; a board's clock is not LSL's, so it sends none."""
         if self.board:
             return lambda decision: None
-        from firmware_bridge.sources.lsl_markers import MarkerOutlet
+        from mmq_bridge.sources.lsl_markers import MarkerOutlet
+
         from mmq_tf.cli.stream import decision_line
 
         name = device.manifest.name

@@ -10,22 +10,22 @@ from typing import Any
 import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from mmq_bridge.decision.runtime import check_runtime, quantise
+from mmq_export.calibrate import calibration_windows
+from mmq_export.convert import convert, convert_any, count_macs
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.errors import ExportError
+from mmq_export.microcontroller import arena_bytes
+from mmq_export.recipes import RECIPES
 from threadpoolctl import threadpool_limits
 
-from export.calibrate import calibration_windows
-from export.convert import convert, convert_any, count_macs
-from export.errors import ExportError
-from export.graph import deployed_model
-from export.microcontroller import arena_bytes
-from export.recipes import RECIPES
-from firmware_bridge.runtime import check_runtime, quantise
 from mmq_tf.baselines import Forest
-from mmq_tf.baselines.eegnet import RATE_HZ, eegnet
-from mmq_tf.baselines.transformer import Transformer
 from mmq_tf.cli._model_cost_source import CostSource
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.rounds import Contender, time_rounds
+from mmq_tf.metrics.interleaved_timing import Contender, time_rounds
+from mmq_tf.model.eegnet import RATE_HZ, eegnet
 from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.model.transformer import Transformer
 
 NUMBERS = ("int8", "float32")
 TASK = "task"

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_export.flatbuffer import read_graph
 from rich.console import Console
 
-from export.flatbuffer import read_graph
-from firmware_bridge.device import MODEL_FILES
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import MANIFEST_NAME, Manifest
 from mmq_tf.cli._preparing import prepare_recordings
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.folds import FoldJob, fold_windows
+from mmq_tf.features.prepare_dataset import load_prepared
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.windows import presence_by_feature
 from mmq_tf.model.token_net import SIZES
-from mmq_tf.preparing import load_prepared
-from mmq_tf.run_folder import FACTS_NAME, RunFacts
-from mmq_tf.splits import joined_folds
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.windows import presence_by_feature
+from mmq_tf.training.fold import FoldJob, fold_windows
+from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
+from mmq_tf.training.splits import joined_folds
 
 DRAWN = 1000
 

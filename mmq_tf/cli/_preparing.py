@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mmq_tf.preparing import Prepared, prepare_dataset
-from mmq_tf.token_cache import TokenSettings
+from mmq_tf.features.prepare_dataset import Prepared, prepare_dataset
+from mmq_tf.features.token_cache import TokenSettings
 
 
 def progress_bars(console: Console) -> Progress:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import Dataset
 from mmq_tf.datasets.manifest.template import as_toml
 from mmq_tf.errors import MMQError
-from mmq_tf.files import written_whole
 from mmq_tf.recording import MODALITIES, Recording, Trial
+from mmq_tf.utils.atomic_files import written_whole
 
 MAX_LOOKED_AT = 12
 """Recordings that are read to see sensors and trials."""
@@ -69,7 +69,7 @@ class Seen:
 
 
 def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path) -> list[str]:
-    """Write a run configuration that `mmq_tf.config.load_config` accepts.
+    """Write a run configuration that `mmq_tf.config.run_config.load_config` accepts.
 
     Parameters
     ----------

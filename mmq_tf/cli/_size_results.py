@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.manifest import FineTuningFacts, Manifest
+from mmq_bridge.decision.manifest import FineTuningFacts, Manifest
+from mmq_bridge.front_end.front_end import FrontEnd
+
 from mmq_tf import __version__
-from mmq_tf.evaluation.results import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 
 
 def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: dict[str, Any]) -> None:

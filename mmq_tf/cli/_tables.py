@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from mmq_tf.evaluation.results import ResultsFile
+    from mmq_tf.metrics.results_table import ResultsFile
 
 MARGIN = 3
 """Characters a column takes beside its text."""

@@ -15,9 +15,10 @@ from rich.table import Table
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from firmware_bridge.targets.budgets import Verdict
-    from firmware_bridge.targets.cost import ScenarioCost
-    from firmware_bridge.targets.flash import Flash
+    from mmq_bridge.targets.budgets import Verdict
+    from mmq_bridge.targets.cost import ScenarioCost
+    from mmq_bridge.targets.flash import Flash
+
     from mmq_tf.cli._model_cost import ModelCost
 
 
@@ -40,12 +41,12 @@ def core(results: Path | None, build: Path, install: bool) -> None:
     SIMULATED signals; counts are the same on every machine, they are not times. Exit code 1 when a budget
     is exceeded.
     """
-    from firmware_bridge.targets.budgets import HELD_AT, LEVELS, judge
-    from firmware_bridge.targets.cost import measure_cost
-    from firmware_bridge.targets.flash import measure_flash
-    from firmware_bridge.targets.scenarios import all_scenarios
-    from firmware_bridge.targets.table import M4F
-    from firmware_bridge.targets.tools import require
+    from mmq_bridge.targets.budgets import HELD_AT, LEVELS, judge
+    from mmq_bridge.targets.cost import measure_cost
+    from mmq_bridge.targets.flash import measure_flash
+    from mmq_bridge.targets.scenarios import all_scenarios
+    from mmq_bridge.targets.table import M4F
+    from mmq_bridge.targets.tools import require
 
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
@@ -101,7 +102,7 @@ def model(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     console = Console()
     with quiet_native():

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-
-from firmware_bridge.frontend import FrontEnd
+from mmq_bridge.front_end.front_end import FrontEnd
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
@@ -92,7 +91,7 @@ def _base(name: str | None) -> FrontEnd | None:
         return None
     if name.endswith(".json"):
         return FrontEnd.load(name)
-    from mmq_tf.config import load_config
+    from mmq_tf.config.run_config import load_config
 
     return load_config(name).front_end
 
@@ -100,7 +99,7 @@ def _base(name: str | None) -> FrontEnd | None:
 def _describe(fit: SpatialFit, raw: BaseRaw, blink_channel: str | None, say: Callable[[str], object]) -> None:
     """Say what was fitted and what it does to the first recording it was fitted on."""
     from mmq_tf.cleaning import alpha_power_db, blink_amplitude_uv, compare_with_mne, find_blinks
-    from mmq_tf.cleaning.measures import centred_uv
+    from mmq_tf.cleaning.quality_report import centred_uv
 
     say(f"fitted on {fit.fitted_s:.0f} s: {fit.method}")
     if fit.components is not None:

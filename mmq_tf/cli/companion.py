@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from mmq_tf.cli._bundle import takes_bundle
-from mmq_tf.files import cache_folder
+from mmq_tf.utils.atomic_files import cache_folder
 
 _EPILOG = """
 \b
@@ -27,7 +27,7 @@ def runtime_folder() -> Path:
 
 def _install(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from firmware_bridge.companion.litert import install
+        from mmq_bridge.companion.litert import install
 
         click.echo("installing LiteRT for the browser with npm ...")
         click.echo(f"LiteRT for the browser is in {install(runtime_folder())}")
@@ -54,8 +54,8 @@ def command(bundle: Path, port: int, no_browser: bool) -> None:
     The page runs the C core as WebAssembly and the int8 model in LiteRT, fed by a simulated wearer or by an
     Empatica E4 recording dropped on it. It is served on 127.0.0.1 only.
     """
-    from firmware_bridge.companion.litert import litert_folder
-    from firmware_bridge.companion.server import ADDRESS, make_server, served_files
+    from mmq_bridge.companion.litert import litert_folder
+    from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 
     files = served_files(bundle, litert_folder(runtime_folder()))
     with make_server(files, port) as server:

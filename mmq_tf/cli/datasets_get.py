@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from mmq_tf.cli.datasets_check import names_of
 from mmq_tf.datasets import get_dataset
-from mmq_tf.datasets.fetching import Fetched, Source, fetch, source_of
+from mmq_tf.datasets.fetch.fetching import Fetched, Source, fetch, source_of
 
 _EPILOG = """
 \b

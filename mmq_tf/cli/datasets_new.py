@@ -35,7 +35,7 @@ def new(folder: Path, force: bool) -> None:
     from mmq_tf.datasets.manifest.guess import look_at
     from mmq_tf.datasets.manifest.schema import FILE_NAME
     from mmq_tf.datasets.manifest.template import OPEN, render
-    from mmq_tf.files import write_text
+    from mmq_tf.utils.atomic_files import write_text
 
     path = existing_folder(folder, "recordings") / FILE_NAME
     if path.exists() and not force:

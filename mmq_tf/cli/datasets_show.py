@@ -50,9 +50,10 @@ def show(
 
     RECORDING is a file or folder (our own, an E4 export, whatever MNE reads, ...) or DATASET:SUBJECT.
     """
-    from firmware_bridge.frontend import FrontEnd
-    from mmq_tf.evaluation.recording_page.page import check_page_path, summary, write_page
-    from mmq_tf.evaluation.recording_page.view import look_at
+    from mmq_bridge.front_end.front_end import FrontEnd
+
+    from mmq_tf.reports.recording_page.page import check_page_path, summary, write_page
+    from mmq_tf.reports.recording_page.view import look_at
 
     page = out or Path(re.sub(r"[^\w.-]+", "-", _name(recording)) + ".html")
     check_page_path(page)  # before the work: a wrong name should not cost minutes
@@ -69,7 +70,7 @@ def _name(recording: str) -> str:
 
 def _open(recording: str, data: Path | None) -> Recording:
     from mmq_tf.datasets import open_dataset
-    from mmq_tf.datasets.opening import open_recording
+    from mmq_tf.datasets.open_recording import open_recording
 
     name, colon, subject = recording.partition(":")
     if Path(recording).exists() or not colon:

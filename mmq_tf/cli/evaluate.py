@@ -15,16 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from mmq_tf.errors import MMQError
-from mmq_tf.protocols import MASKED, PROTOCOLS
-from mmq_tf.run_folder import DONE_NAME, FACTS_NAME, RUNS, newest_run
+from mmq_tf.evaluation.protocols import MASKED, PROTOCOLS
+from mmq_tf.training.run_folder import DONE_NAME, FACTS_NAME, RUNS, newest_run
 
 if TYPE_CHECKING:
-    from mmq_tf.config import RunConfig
-    from mmq_tf.evaluation.results import ResultsFile
+    from mmq_tf.config.run_config import RunConfig
     from mmq_tf.evaluation.sweep import SweepJob
-    from mmq_tf.folds import FoldJob
-    from mmq_tf.runs import Run
-    from mmq_tf.windows import Stream
+    from mmq_tf.features.windows import Stream
+    from mmq_tf.metrics.results_table import ResultsFile
+    from mmq_tf.training.fold import FoldJob
+    from mmq_tf.training.run import Run
 
 NULL_METHOD = "forest"
 """Whose labels are moved for the null."""
@@ -125,7 +125,7 @@ def command(
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     from mmq_tf.cli.train import checked_config, config_changes, one_thread_a_worker
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     changes = config_changes(overrides, seeds, folds, loso=loso)
     finished = run is None or Path(run).is_dir()
@@ -134,11 +134,13 @@ def command(
     config = None if finished else checked_config(run, data, changes)
     one_thread_a_worker()
     with quiet_native():
-        from mmq_tf.ablations import ABLATIONS
         from mmq_tf.baselines.label_shift import shifted_name
-        from mmq_tf.evaluation.ablation_outcome import conclude_ablations
-        from mmq_tf.evaluation.sweep_outcome import conclude
-        from mmq_tf.outcome import publish  # loads the training backend, which reads the settings above
+        from mmq_tf.comparisons.ablations import ABLATIONS
+        from mmq_tf.reports.ablation_report import conclude_ablations
+        from mmq_tf.reports.run_report import (
+            publish,  # loads the training backend, which reads the settings above
+        )
+        from mmq_tf.reports.sweep_run_report import conclude
 
     console = Console()
     workers = workers or os.cpu_count() or 1
@@ -176,7 +178,7 @@ def command(
 
 
 def _finished(folder: Path) -> Run:
-    from mmq_tf.runs import Run
+    from mmq_tf.training.run import Run
 
     run = Run.open(folder)
     if not (folder / DONE_NAME).is_file():
@@ -193,7 +195,7 @@ def _trained(config: RunConfig, data: Path | None, out: Path, console: Console, 
         If `out` holds something else.
     """
     from mmq_tf.cli.train import begin_run, new_run, train_run
-    from mmq_tf.runs import Run
+    from mmq_tf.training.run import Run
 
     if (out / FACTS_NAME).is_file():
         run = Run.open(out)
@@ -210,9 +212,9 @@ def _trained(config: RunConfig, data: Path | None, out: Path, console: Console, 
 
 def _baselines(methods: str, modality_names: Sequence[str], *, neural: bool, ablations: bool) -> list[str]:
     """Name the baselines to judge: the cheap ones, then all transformers, all ablations, those asked for."""
-    from mmq_tf.ablations import ablations_of
     from mmq_tf.baselines import BASELINES
-    from mmq_tf.baselines.neural import NEURAL_BASELINES
+    from mmq_tf.comparisons.ablations import ablations_of
+    from mmq_tf.comparisons.neural import NEURAL_BASELINES
 
     wanted = [name.strip() for name in methods.split(",") if name.strip()]
     parts = ablations_of(modality_names)
@@ -253,7 +255,7 @@ def _jobs(
 
 def _judge(jobs: Sequence[SweepJob], console: Console, workers: int) -> None:
     from mmq_tf.cli._fold_bars import fold_bars
-    from mmq_tf.workers import run_jobs
+    from mmq_tf.training.workers import run_jobs
 
     steps = len((*jobs[0].methods, *jobs[0].nulls))
     with fold_bars(console, jobs, steps, lambda metrics: "methods") as (on_method, on_fold):

@@ -18,7 +18,7 @@ from mmq_tf.cli._bundle import pretrained_option
 from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
 from mmq_tf.cli._golden_source import read_arrays, read_golden
 from mmq_tf.errors import MMQError
-from mmq_tf.run_folder import PRETRAINING_NAME, newest_run
+from mmq_tf.training.run_folder import PRETRAINING_NAME, newest_run
 
 DEFAULT_EPOCHS = 20
 MAX_JSON_BYTES = 64_000_000
@@ -141,7 +141,7 @@ def export_run(
 ) -> Any:
     """Read a run folder, make its network smaller where that is wished, and write its bundle.
 
-    A slim one lacks the code, which `export.complete` can add, and the run's report.
+    A slim one lacks the code, which `mmq_export.add_sources` can add, and the run's report.
 
     Returns
     -------
@@ -155,15 +155,15 @@ def export_run(
     ExportError
         If the model does not pass.
     """
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     facts = _run_facts(run, fold)
     source = run if fold is None else _fold_folder(run, fold)
     with quiet_native():
-        from export.bundle import write_bundle
-        from export.folder import check_target
-        from export.graph import deployed_model
-        from firmware_bridge.frontend import FrontEnd
+        from mmq_bridge.front_end.front_end import FrontEnd
+        from mmq_export.bundle import write_bundle
+        from mmq_export.deployed_graph import deployed_model
+        from mmq_export.folder import check_target
 
         check_target(out)
         front_end = FrontEnd.load(source / "frontend.json")
@@ -202,10 +202,10 @@ def _refuse_others(context: click.Context) -> None:
 
 
 def _write_pretrained(name: str, out: Path) -> None:
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     with quiet_native():
-        from export.complete import complete_bundle
+        from mmq_export.add_sources import complete_bundle
 
         manifest = complete_bundle(pretrained.path(name), out)
     click.echo(f"{len(manifest.files)} files in {out}\nnext: mmq-tf verify {out}")
@@ -266,7 +266,7 @@ def _load_net(path: Path) -> Any:
 
 
 def _read_windows(path: Path) -> Any:
-    from export.bundle import Windows
+    from mmq_export.bundle import Windows
 
     arrays = read_arrays(path)
     missing = [name for name in ("features", "presence", "labels") if name not in arrays]

@@ -26,7 +26,7 @@ from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
     from mmq_tf.pretraining.job import PretrainJob
-    from mmq_tf.runs import Run
+    from mmq_tf.training.run import Run
 
 ENCODERS = Path("encoders")
 STAGE_1 = "stage 1 follows SGMC (arXiv 2208.00877): of ME-MHACL (arXiv 2308.01919) only the abstract was read"
@@ -87,10 +87,10 @@ def command(
     changes = config_changes(overrides, seeds, None, loso=False)
     settings = None if resume else checked_config(config, data, changes)
     one_thread_a_worker()
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     with quiet_native():
-        from mmq_tf.runs import Run  # loads the training backend, which reads the settings above
+        from mmq_tf.training.run import Run  # loads the training backend, which reads the settings above
 
     console = Console()
     if settings is None:
@@ -136,9 +136,9 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
 
 def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
     from mmq_tf.cli._fold_bars import fold_bars
-    from mmq_tf.files import write_text
-    from mmq_tf.pretraining.start import FACTS_NAME
-    from mmq_tf.workers import run_jobs
+    from mmq_tf.training.pretrained_encoder import FACTS_NAME
+    from mmq_tf.training.workers import run_jobs
+    from mmq_tf.utils.atomic_files import write_text
 
     stamp = "[b]SIMULATED[/b] data: every number below is about a simulator, not about people.\n"
     console.print(f"{stamp if run.dataset.simulated else ''}{STAGE_1}", highlight=False)

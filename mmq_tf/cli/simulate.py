@@ -11,10 +11,10 @@ import click
 from click.core import ParameterSource
 from rich.progress import Progress
 
-from mmq_tf.datasets.layouts import LAYOUTS
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import RATE_HZ, Settings
-from mmq_tf.datasets.truth import DEFAULT_MODALITIES
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.simulator import RATE_HZ, Settings
+from mmq_tf.simulation.truth import DEFAULT_MODALITIES
 
 DEFAULT_SUBJECTS = 12
 _EPILOG = """
@@ -69,7 +69,7 @@ def command(
     """
     _check_options(context, layout)
     if layout:
-        from mmq_tf.datasets.layouts.cohort import write_layout
+        from mmq_tf.simulation.layouts.cohort import write_layout
 
         with _progress(subjects) as on_subject:
             write_layout(

@@ -71,8 +71,9 @@ def command(
     A line says when, which class with which probability, and what share of each sensor was used; an
     abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as markers.
     """
-    from firmware_bridge.device import Device
-    from mmq_tf.native_output import quiet_native
+    from mmq_bridge.decision.device import Device
+
+    from mmq_tf.utils.native_output import quiet_native
 
     if (recording is None) == (live is None):
         raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
@@ -94,7 +95,8 @@ def command(
 
 def _replay(device: Any, recording: Any, drops: Any, speed: float, show_as: Any, every: int) -> None:
     """Push a recording through the device."""
-    from firmware_bridge.sources.replay import Drop, check_replay, select
+    from mmq_bridge.sources.replay import Drop, check_replay, select
+
     from mmq_tf.datasets import open_recording
 
     if not math.isfinite(speed):
@@ -112,7 +114,7 @@ def _replay(device: Any, recording: Any, drops: Any, speed: float, show_as: Any,
 
 def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:
     """Yield the decisions of a device while a recording is replayed, at `speed` times real time unless 0."""
-    from firmware_bridge.sources.replay import steps
+    from mmq_bridge.sources.replay import steps
 
     began = time.monotonic()
     for now_s, chunks in steps(signals, CHUNK_S, drops):

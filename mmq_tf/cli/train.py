@@ -14,14 +14,14 @@ import click
 from rich.console import Console
 
 from mmq_tf.errors import MMQError
-from mmq_tf.run_folder import RUNS, newest_unfinished_run
+from mmq_tf.training.run_folder import RUNS, newest_unfinished_run
 
 if TYPE_CHECKING:
-    from mmq_tf.config import RunConfig
-    from mmq_tf.folds import FoldJob
-    from mmq_tf.runs import Run
-    from mmq_tf.token_cache import TokenSettings
-    from mmq_tf.windows import Stream
+    from mmq_tf.config.run_config import RunConfig
+    from mmq_tf.features.token_cache import TokenSettings
+    from mmq_tf.features.windows import Stream
+    from mmq_tf.training.fold import FoldJob
+    from mmq_tf.training.run import Run
 
 DEFAULT_PRESET = "simulated"
 DEFAULT_COHORT = Path("cohort")
@@ -110,10 +110,10 @@ def command(
     changes += [f'model.name="{model}"'] if model else []
     settings = None if resume else checked_config(config, data, changes)
     one_thread_a_worker()
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     with quiet_native():
-        from mmq_tf.runs import Run  # loads the training backend, which reads the settings above
+        from mmq_tf.training.run import Run  # loads the training backend, which reads the settings above
 
     console = Console()
     if settings is None:
@@ -162,7 +162,7 @@ def config_changes(
 
 def checked_config(source: str | None, data: Path | None, changes: Sequence[str]) -> RunConfig:
     """Return the configuration; what is wrong with it is said before anything slow is loaded."""
-    from mmq_tf.config import load_config
+    from mmq_tf.config.run_config import load_config
 
     config = load_config(source or DEFAULT_PRESET, changes)
     if data is None and config.data.dataset != "simulated":
@@ -184,8 +184,8 @@ def new_run(
     init: Path | None = None,
 ) -> Run:
     """Plan a run in `out` (by default a new folder), after making the cohort that no --data stands for."""
-    from mmq_tf.pretraining.start import TOKENS_ONLY, check_start
-    from mmq_tf.runs import Run
+    from mmq_tf.training.pretrained_encoder import TOKENS_ONLY, check_start
+    from mmq_tf.training.run import Run
 
     if config.pretraining.input == "raw":
         raise MMQError(f"pretraining.input is 'raw', but {TOKENS_ONLY}.")
@@ -212,7 +212,7 @@ def make_default_cohort(console: Console) -> None:
     """Simulate the cohort that is used where no data are given, unless it is there."""
     from mmq_tf.cli.simulate import DEFAULT_SUBJECTS
     from mmq_tf.datasets.simulated import write_cohort
-    from mmq_tf.datasets.simulator import Settings
+    from mmq_tf.simulation.simulator import Settings
 
     if not DEFAULT_COHORT.exists():
         console.print(f"Simulating a cohort in {DEFAULT_COHORT}/ (SIMULATED data).")
@@ -224,7 +224,7 @@ def begin_run(
 ) -> tuple[Run, list[FoldJob]]:
     """Load and check everything first, so that what cannot be trained leaves no run folder."""
     from mmq_tf.datasets.manifest.dataset import check_classes
-    from mmq_tf.runs import check_folds
+    from mmq_tf.training.run import check_folds
 
     check_classes(run.dataset, run.config.data.task, run.config.classes)
     if run.dataset.simulated:
@@ -239,9 +239,9 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
     """Do everything a run still lacks: folds, the model to export, table and report."""
     from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.cli._tables import show_results
-    from mmq_tf.outcome import conclude
-    from mmq_tf.runs import copy_first_fold, train_final, write_golden, write_metrics
-    from mmq_tf.workers import run_jobs
+    from mmq_tf.reports.run_report import conclude
+    from mmq_tf.training.run import copy_first_fold, train_final, write_golden, write_metrics
+    from mmq_tf.training.workers import run_jobs
 
     def note(metrics: Mapping[str, float]) -> str:
         chosen = f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
@@ -260,8 +260,8 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
 
 
 def _publish(run: Run, path: Path, console: Console) -> None:
-    from mmq_tf.evaluation.results import read_results
-    from mmq_tf.outcome import publish
+    from mmq_tf.metrics.results_table import read_results
+    from mmq_tf.reports.run_report import publish
 
     publish(path, read_results(run.folder / "results.json"))
     console.print(f"table: {path} and {path.with_suffix('.md')}", highlight=False)
@@ -275,8 +275,8 @@ def load_streams(
     With the run's own settings, unless others are given.
     """
     from mmq_tf.cli._preparing import prepare_recordings
-    from mmq_tf.preparing import load_prepared
-    from mmq_tf.token_cache import TokenSettings
+    from mmq_tf.features.prepare_dataset import load_prepared
+    from mmq_tf.features.token_cache import TokenSettings
 
     config, name = run.config, run.config.data.dataset
     settings = settings or TokenSettings(config.front_end, config.artefacts, config.seeds[0])

@@ -33,11 +33,11 @@ def command(bundle: Path, as_json: bool) -> None:
     Prints file size, arena, MACs, operations and agreement. Exit code 2, naming the file, where anything
     differs.
     """
-    from mmq_tf.native_output import quiet_native
+    from mmq_tf.utils.native_output import quiet_native
 
     console = Console()
     with console.status("verifying"), quiet_native():
-        from export.verify import verify_bundle
+        from mmq_export.verify import verify_bundle
 
         report = verify_bundle(bundle)
     if as_json:
@@ -45,7 +45,7 @@ def command(bundle: Path, as_json: bool) -> None:
     else:
         _show(report, console)
     if not report.ok:
-        from export.errors import ExportError
+        from mmq_export.errors import ExportError
 
         raise ExportError(report.problems[0])
 

@@ -8,11 +8,11 @@ from mmq_tf.datasets.base import Dataset, existing_folder
 from mmq_tf.datasets.case import CASE, CASE_RAW
 from mmq_tf.datasets.deap import DEAP
 from mmq_tf.datasets.deap_raw import DEAP_RAW
-from mmq_tf.datasets.e4 import load_e4
 from mmq_tf.datasets.eegmat import EEGMAT
+from mmq_tf.datasets.formats.e4 import load_e4
 from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
 from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
-from mmq_tf.datasets.opening import open_recording
+from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.datasets.pooled import POOLED
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmq_tf.datasets.digests import source_digest
+from mmq_tf.datasets.formats.digests import source_digest
+from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
-from mmq_tf.limits import UNLIMITED, Limits
 from mmq_tf.recording import Recording, Trial
 
 logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ import numpy as np
 
 from mmq_tf.datasets.base import Dataset, Published, check_known
 from mmq_tf.datasets.case_clips import CLIPS, METADATA_FILES, clips_shown
-from mmq_tf.datasets.files.tables import Table, read_table
+from mmq_tf.datasets.formats.files.tables import Table, read_table
+from mmq_tf.datasets.formats.resample_to_grid import nearest_samples, take_samples
 from mmq_tf.datasets.joystick import CLASSES, trials_of_ratings
-from mmq_tf.datasets.uniform import nearest_samples, take_samples
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
 

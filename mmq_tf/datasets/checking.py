@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from mmq_tf.datasets.base import Dataset, Published, existing_folder
-from mmq_tf.datasets.registry import Pin, pins_of
+from mmq_tf.datasets.fetch.registry import Pin, pins_of
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 

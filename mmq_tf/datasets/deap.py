@@ -20,8 +20,8 @@ import numpy as np
 
 from mmq_tf.datasets import deap_protocol as protocol
 from mmq_tf.datasets.base import Dataset, Published, check_known
-from mmq_tf.datasets.files.pickles import load_pickle
-from mmq_tf.datasets.joining import Piece, join_pieces
+from mmq_tf.datasets.formats.concatenate import Piece, join_pieces
+from mmq_tf.datasets.formats.files.pickles import load_pickle
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.files.tables import read_table
+from mmq_tf.datasets.formats.files.tables import read_table
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Trial
 

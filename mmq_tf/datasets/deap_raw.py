@@ -17,7 +17,7 @@ import numpy as np
 
 from mmq_tf.datasets import deap_protocol as protocol
 from mmq_tf.datasets.base import Dataset, Published, check_known
-from mmq_tf.datasets.files.edf import EdfSignal, check_edf
+from mmq_tf.datasets.formats.files.edf import EdfSignal, check_edf
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 

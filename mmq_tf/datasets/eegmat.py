@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf.datasets.base import Dataset, Published
-from mmq_tf.datasets.files.edf import check_edf
+from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 

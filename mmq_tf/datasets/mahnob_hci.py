@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf.datasets.base import Dataset, Published, check_known
-from mmq_tf.datasets.conductance import conductance_us
-from mmq_tf.datasets.files.edf import check_edf
-from mmq_tf.datasets.files.edf_signals import read_edf_signals
-from mmq_tf.datasets.joining import Piece, join_pieces
+from mmq_tf.datasets.formats.concatenate import Piece, join_pieces
+from mmq_tf.datasets.formats.conductance import conductance_us
+from mmq_tf.datasets.formats.files.edf import check_edf
+from mmq_tf.datasets.formats.files.edf_signals import read_edf_signals
 from mmq_tf.datasets.mahnob_sessions import (
     NEEDED,
     Session,

@@ -17,7 +17,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mmq_tf.datasets.base import existing_folder
-from mmq_tf.datasets.files.xml_files import read_xml
+from mmq_tf.datasets.formats.files.xml_files import read_xml
 from mmq_tf.errors import MMQError
 
 logger = logging.getLogger(__name__)

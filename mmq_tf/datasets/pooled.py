@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mmq_tf.datasets.base import Dataset, Member
 from mmq_tf.datasets.eegmat import EEGMAT
+from mmq_tf.datasets.protocol_limits import Limits
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.errors import MMQError
-from mmq_tf.limits import Limits
 from mmq_tf.recording import MODALITIES, Recording
 
 TASK = "strain"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmq_tf.datasets.base import Dataset, check_known
-from mmq_tf.datasets.folder import (
+from mmq_tf.datasets.formats.folder import (
     JSON_NAME,
     load_recording,
     load_truth,
@@ -17,13 +17,13 @@ from mmq_tf.datasets.folder import (
     save_recording,
     to_json,
 )
-from mmq_tf.datasets.truth import CLASSES, DEFAULT_MODALITIES, Truth
 from mmq_tf.errors import MMQError
-from mmq_tf.files import check_free, folder_written_whole
 from mmq_tf.recording import Recording
+from mmq_tf.simulation.truth import CLASSES, DEFAULT_MODALITIES, Truth
+from mmq_tf.utils.atomic_files import check_free, folder_written_whole
 
 if TYPE_CHECKING:
-    from mmq_tf.datasets.simulator import Settings
+    from mmq_tf.simulation.simulator import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def write_cohort(
 
 
 def _write(folder: Path, subjects: int, settings: Settings, on_subject: Callable[[str], None]) -> None:
-    from mmq_tf.datasets.simulator import simulate  # its filters load slowly, and reading needs none
+    from mmq_tf.simulation.simulator import simulate  # its filters load slowly, and reading needs none
 
     for index in range(subjects):
         recording, truth = simulate(settings, index)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf.datasets.base import Dataset, Published, check_known, read_bytes
-from mmq_tf.datasets.e4 import SENSORS, make_recording, read_session, sensor_files
+from mmq_tf.datasets.formats.e4 import SENSORS, make_recording, read_session, sensor_files
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Trial
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmq_tf.evaluation.results import ResultRow
+from mmq_tf.evaluation.protocols import MASKED, condition_name
 from mmq_tf.evaluation.robustness import CURVE_METRICS, area_under, over_seeds, quantity_rows
-from mmq_tf.evaluation.statistics import bootstrap_counts, compare
 from mmq_tf.evaluation.sweep_scores import FULL, Sweep
-from mmq_tf.protocols import MASKED, condition_name
+from mmq_tf.metrics.results_table import ResultRow
+from mmq_tf.metrics.significance import bootstrap_counts, compare
 
 NOISY = condition_name("E", 0)
 """Where the use of interference queries is judged: artefacts as strong as the signal."""

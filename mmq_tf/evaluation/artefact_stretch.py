@@ -13,19 +13,19 @@ from typing import Any
 
 import keras
 import numpy as np
+from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import extract_tokens
-from mmq_tf.artefacts import KINDS, corrupt
-from mmq_tf.config import ArtefactsConfig
-from mmq_tf.evaluation.calibration import apply_temperature
+from mmq_tf.augmentation.artefacts import KINDS, corrupt
+from mmq_tf.config.run_config import ArtefactsConfig
+from mmq_tf.evaluation.protocols import artefact_seed
 from mmq_tf.evaluation.sweep import load_network
-from mmq_tf.folds import FoldJob
-from mmq_tf.protocols import artefact_seed
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.windows import Corrupted, Stream, WindowSet, build_windows
+from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.recording import Recording, Signal
-from mmq_tf.runs import Run, read_fold
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.windows import Corrupted, Stream, WindowSet, build_windows
+from mmq_tf.training.fold import FoldJob
+from mmq_tf.training.run import Run, read_fold
 
 SHOWN_WINDOWS = 4.0
 """Length of the stretch, in windows of the network; the artefact covers half a window in its middle."""

@@ -9,9 +9,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.files import written_whole
-from mmq_tf.protocols import draw_masks
-from mmq_tf.windows import WindowSet
+from mmq_tf.evaluation.protocols import draw_masks
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.utils.atomic_files import written_whole
 
 
 def shared_masks(path: Path, windows: WindowSet, token_s: float, seed: int) -> dict[str, np.ndarray]:

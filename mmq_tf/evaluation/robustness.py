@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmq_tf.evaluation.calibration import undo_temperature
-from mmq_tf.evaluation.metrics import METRICS, confidence_bin
-from mmq_tf.evaluation.results import ResultRow
-from mmq_tf.evaluation.risk_coverage import COVERAGES, subject_coverage
-from mmq_tf.evaluation.statistics import (
+from mmq_tf.evaluation.protocols import MASKED
+from mmq_tf.evaluation.sweep_scores import FULL, Sweep
+from mmq_tf.metrics.calibration import undo_temperature
+from mmq_tf.metrics.results_table import ResultRow
+from mmq_tf.metrics.risk_coverage import COVERAGES, subject_coverage
+from mmq_tf.metrics.scores import METRICS, confidence_bin
+from mmq_tf.metrics.significance import (
     Comparison,
     bootstrap_counts,
     bootstrap_intervals,
     compare,
     mean_over_seeds,
 )
-from mmq_tf.evaluation.sweep_scores import FULL, Sweep
-from mmq_tf.protocols import MASKED
 
 CURVE_METRICS = ("auroc", "macro_f1")
 LOST_AT = (0.5, 0.7)

@@ -16,15 +16,28 @@ import numpy as np
 
 import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
 from mmq_tf import __version__
+from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
-from mmq_tf.config import ArtefactsConfig, RunConfig
+from mmq_tf.config.run_config import ArtefactsConfig, RunConfig
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.calibration import apply_temperature
 from mmq_tf.evaluation.masks import shared_masks
-from mmq_tf.evaluation.predictions import Predictions
+from mmq_tf.evaluation.protocols import (
+    ARTEFACT_SHARE,
+    MASK_SEED,
+    SNR_DB,
+    artefact_seed,
+    condition_name,
+    read_level,
+    sensor_conditions,
+)
 from mmq_tf.evaluation.sweep_scores import FULL, write_scored
-from mmq_tf.files import write_text
-from mmq_tf.folds import (
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import without_enrolment_artefacts
+from mmq_tf.features.windows import Stream, WindowSet
+from mmq_tf.metrics.calibration import apply_temperature
+from mmq_tf.metrics.predictions import Predictions
+from mmq_tf.training.fit import Progress, predict_logits
+from mmq_tf.training.fold import (
     FoldJob,
     FoldWindows,
     Predict,
@@ -35,21 +48,8 @@ from mmq_tf.folds import (
     judge_views,
     train_fold,
 )
-from mmq_tf.missing import hide_modalities
-from mmq_tf.protocols import (
-    ARTEFACT_SHARE,
-    MASK_SEED,
-    SNR_DB,
-    artefact_seed,
-    condition_name,
-    read_level,
-    sensor_conditions,
-)
-from mmq_tf.runs import read_fold
-from mmq_tf.streams import without_enrolment_artefacts
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.training import Progress, predict_logits
-from mmq_tf.windows import Stream, WindowSet
+from mmq_tf.training.run import read_fold
+from mmq_tf.utils.atomic_files import write_text
 
 
 def artefact_settings(config: RunConfig) -> dict[int, TokenSettings]:
@@ -264,7 +264,7 @@ def load_network(folder: Path) -> Any:
 
 
 def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
-    """Return a network with its temperature, as `mmq_tf.folds.judge_network` uses it."""
+    """Return a network with its temperature, as `mmq_tf.training.fold.judge_network` uses it."""
     task = job.config.data.task
     temperature = decision["temperature"][task]
 

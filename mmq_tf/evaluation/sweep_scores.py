@@ -10,11 +10,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mmq_tf.evaluation.metrics import METRICS
-from mmq_tf.evaluation.predictions import Predictions, read_predictions, write_predictions
-from mmq_tf.evaluation.summary import SubjectTable, subject_table
-from mmq_tf.files import written_whole
-from mmq_tf.protocols import MASKED, read_level
+from mmq_tf.evaluation.protocols import MASKED, read_level
+from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
+from mmq_tf.metrics.scores import METRICS
+from mmq_tf.metrics.summary import SubjectTable, subject_table
+from mmq_tf.utils.atomic_files import written_whole
 
 FULL = "full"
 

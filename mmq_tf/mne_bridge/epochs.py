@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.raws import MAX_BYTES, channel_info, scale_of
 from mmq_tf.recording import Recording, Signal
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import mne
     import pandas
 
-    from mmq_tf.windows import WindowSet
+    from mmq_tf.features.windows import WindowSet
 
 
 def to_epochs(

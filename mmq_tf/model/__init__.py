@@ -1,6 +1,6 @@
 """MMQ-Net, ME-MHACL and their losses, written in `keras.ops` so that any Keras backend trains them."""
 
-from mmq_tf.loss_weights import LossWeights
+from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.model.attention import AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.dyt import DyT

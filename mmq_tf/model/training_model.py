@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 import keras
 
+from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.errors import MMQError
-from mmq_tf.loss_weights import LossWeights
 from mmq_tf.model import losses
 from mmq_tf.model._keras import glorot, ops
 from mmq_tf.model.block_dense import BlockDense

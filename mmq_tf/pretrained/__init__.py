@@ -15,7 +15,7 @@ def names() -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """Return the folder of a pretrained bundle, for `firmware_bridge.device.Device.from_bundle` and others.
+    """Return the folder of a pretrained bundle, for `Device.from_bundle` and others.
 
     Parameters
     ----------

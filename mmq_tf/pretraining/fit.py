@@ -9,10 +9,10 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from mmq_tf.config import PretrainingConfig
+from mmq_tf.config.run_config import PretrainingConfig
 from mmq_tf.pretraining.contrastive_model import Contrastive
 from mmq_tf.pretraining.meiosis import Offspring
-from mmq_tf.training import History, Progress, restore_state, save_state
+from mmq_tf.training.fit import History, Progress, restore_state, save_state
 
 
 class Moments(Protocol):

@@ -8,25 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from firmware_bridge.frontend import FrontEnd
-from mmq_tf.config import RunConfig
+from mmq_bridge.front_end.front_end import FrontEnd
+
+from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.files import write_text, written_whole
-from mmq_tf.folds import network_seed
+from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import Source, load_stream
+from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.model.mhacl import MHACL
-from mmq_tf.normalise import fit_normalisation
 from mmq_tf.pretraining.contrastive_model import Contrastive
 from mmq_tf.pretraining.fit import Bank, Moments, members, pretrain
 from mmq_tf.pretraining.moments import moments
 from mmq_tf.pretraining.probe import probe
-from mmq_tf.pretraining.start import ENCODER_NAME, FACTS_NAME
 from mmq_tf.pretraining.token_bank import TokenBank
-from mmq_tf.splits import Fold
-from mmq_tf.streams import Source, load_stream
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.training import History, Progress, new_network
-from mmq_tf.windows import Stream, WindowSet, build_windows
+from mmq_tf.training.fit import History, Progress, new_network
+from mmq_tf.training.fold import network_seed
+from mmq_tf.training.pretrained_encoder import ENCODER_NAME, FACTS_NAME
+from mmq_tf.training.splits import Fold
+from mmq_tf.utils.atomic_files import write_text, written_whole
 
 PROBE = "knn_balanced_accuracy"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mmq_tf.evaluation.metrics import balanced_accuracy
-from mmq_tf.windows import WindowSet
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.metrics.scores import balanced_accuracy
 
 NEIGHBOURS = 15
 MAX_WINDOWS = 4000

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from mmq_bridge.core_binding.native import whole_tokens
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
-from firmware_bridge.frontend import FrontEnd, Normalisation
-from firmware_bridge.native import whole_tokens
-from mmq_tf.cleaning.resampling import rate_ratio, resampled
-from mmq_tf.config import NormalisationConfig
+from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.features.token_streams import Source
+from mmq_tf.mne_bridge.resampling import rate_ratio, resampled
 from mmq_tf.model.raw_encoder import sample_sizes
 from mmq_tf.recording import Signal
-from mmq_tf.streams import Source
 
 MOST_HZ: Mapping[str, float] = {
     "eeg": 128.0,
@@ -144,8 +144,8 @@ class RawFrontEnd:
     ) -> RawFrontEnd:
         """Return this with the channels' mean and deviation over training recordings, each weighing the same.
 
-        As `mmq_tf.normalise.fit_normalisation` does for features: the deviation is over all people where
-        `settings.mode` is ``population``, else within a person, around the own mean.
+        As `mmq_tf.features.normalisation.fit_normalisation` does for features: the deviation is over all people
+        where `settings.mode` is ``population``, else within a person, around the own mean.
 
         Parameters
         ----------

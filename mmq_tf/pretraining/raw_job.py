@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmq_tf.config import RunConfig
+from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.folds import network_seed
+from mmq_tf.features.token_streams import Source
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.raw_encoder import sample_sizes
 from mmq_tf.pretraining.job import PROBE, PretrainJob, teach, training_only
@@ -18,8 +18,8 @@ from mmq_tf.pretraining.moments import moments
 from mmq_tf.pretraining.raw_bank import RawBank, RawRecording
 from mmq_tf.pretraining.raw_front_end import RawFrontEnd
 from mmq_tf.pretraining.raw_probe import LabelledWindows, raw_probe
-from mmq_tf.streams import Source
-from mmq_tf.training import History, Progress
+from mmq_tf.training.fit import History, Progress
+from mmq_tf.training.fold import network_seed
 
 
 @dataclass(frozen=True)

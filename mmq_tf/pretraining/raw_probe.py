@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mmq_tf.evaluation.metrics import balanced_accuracy
+from mmq_tf.features.windows import window_starts
+from mmq_tf.metrics.scores import balanced_accuracy
 from mmq_tf.pretraining.probe import MAX_WINDOWS, neighbour_probabilities
 from mmq_tf.pretraining.raw_bank import RawBank
-from mmq_tf.windows import window_starts
 
 AT_ONCE = 64
 

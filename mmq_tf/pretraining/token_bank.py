@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmq_bridge.core_binding.native import normalise_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import normalise_tokens
+from mmq_tf.features.windows import Stream, presence_by_feature
 from mmq_tf.pretraining.meiosis import Offspring
 from mmq_tf.pretraining.moments import Timeline
-from mmq_tf.windows import Stream, presence_by_feature
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmq_tf.evaluation.metrics import METRICS
-from mmq_tf.evaluation.summary import SubjectTable
 from mmq_tf.evaluation.sweep_scores import Sweep
+from mmq_tf.metrics.scores import METRICS
+from mmq_tf.metrics.summary import SubjectTable
 
 SUBJECTS = ("a", "b", "c")
 CONDITIONS = ("full", "no-eda", "B-0.1", "B-0.2")

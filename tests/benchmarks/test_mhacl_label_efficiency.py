@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mmq_tf.datasets.base import SIMULATED_NAME
-from mmq_tf.datasets.layouts.cohort import TEXT
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import ResultRow, ResultsFile
-from mmq_tf.windows import WindowSet
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.simulation.layouts.cohort import TEXT
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "mhacl_label_efficiency.py"
 _SPEC = spec_from_file_location("mhacl_label_efficiency", PATH)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmq_tf.datasets import get_dataset
-from mmq_tf.evaluation.predictions import Predictions
+from mmq_tf.metrics.predictions import Predictions
 
 _SPEC = spec_from_file_location("pooled", Path(__file__).parents[2] / "benchmarks" / "pooled.py")
 

@@ -17,10 +17,10 @@ from fastavro import parse_schema, writer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmq_tf.datasets.embraceplus import load_embraceplus
-from mmq_tf.datasets.files import avro_files, xdf_chunks
-from mmq_tf.datasets.files.avro_files import read_avro
-from mmq_tf.datasets.xdf import load_xdf
+from mmq_tf.datasets.formats.embraceplus import load_embraceplus
+from mmq_tf.datasets.formats.files import avro_files, xdf_chunks
+from mmq_tf.datasets.formats.files.avro_files import read_avro
+from mmq_tf.datasets.formats.xdf import load_xdf
 from mmq_tf.errors import MMQError
 
 XDF = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "xdf_writer.py")))
@@ -355,7 +355,7 @@ def test_changed_bytes_of_xdf_give_a_recording_or_a_refusal(tmp_path, data):
 def test_loading_what_is_not_used_stays_out():
     """fastavro, pyxdf and pandas are imported by whoever needs them."""
     code = (
-        "import sys, mmq_tf.datasets.case, mmq_tf.datasets.embraceplus, mmq_tf.datasets.xdf;"
+        "import sys, mmq_tf.datasets.case, mmq_tf.datasets.formats.embraceplus, mmq_tf.datasets.formats.xdf;"
         "print([n for n in ('fastavro', 'pyxdf', 'pandas', 'mne') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,16 +4,15 @@ import json
 import os
 import shutil
 
+import mmq_bridge.decision.runtime
+import mmq_export.cortex_m4f
+import mmq_export.sources
+import mmq_export.verify
 import pytest
-
-import export.cortex_m4f
-import export.sources
-import export.verify
-import firmware_bridge.runtime
-from export.verify import verify_bundle
-from firmware_bridge.device import Device
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.manifest import Manifest
+from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.errors import BridgeError
+from mmq_export.verify import verify_bundle
 
 
 @pytest.fixture
@@ -25,8 +24,8 @@ def copy(tiny_bundle, tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_compiler(monkeypatch):
-    monkeypatch.setattr(export.sources, "find_compiler", lambda: None)
-    monkeypatch.setattr(export.cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
+    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: None)
+    monkeypatch.setattr(mmq_export.cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def no_interpreter(monkeypatch):
         raise AssertionError("an interpreter was reached")
 
     monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", reached)
-    monkeypatch.setattr(export.verify, "MicroModel", reached)
-    monkeypatch.setattr(export.verify, "arena_bytes", reached)
+    monkeypatch.setattr(mmq_export.verify, "MicroModel", reached)
+    monkeypatch.setattr(mmq_export.verify, "arena_bytes", reached)
 
 
 def problem(folder):
@@ -190,7 +189,7 @@ def test_another_kind_of_file_as_model_is_refused(copy, tiny, no_interpreter):
 def test_a_buffer_index_outside_the_file_is_refused(copy, tiny):
     whole = (copy / "model_int8.tflite").read_bytes()
     with pytest.raises(BridgeError, match="whole"):
-        firmware_bridge.runtime.check_flatbuffer(whole[:4] + b"TFL3" + b"\xff" * (len(whole) - 8))
+        mmq_bridge.decision.runtime.check_flatbuffer(whole[:4] + b"TFL3" + b"\xff" * (len(whole) - 8))
 
 
 @pytest.mark.parametrize("name", ["frontend.json", "golden/golden.json"])

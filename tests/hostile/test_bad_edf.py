@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from mmq_tf.datasets.files.edf import check_edf, record_onsets
-from mmq_tf.datasets.files.edf_signals import read_edf_signals
-from mmq_tf.datasets.layouts.bdf import HIGHEST, LOWEST, write_bdf
-from mmq_tf.datasets.mne_files import load_mne
+from mmq_tf.datasets.formats.files.edf import check_edf, record_onsets
+from mmq_tf.datasets.formats.files.edf_signals import read_edf_signals
+from mmq_tf.datasets.formats.mne_files import load_mne
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts.bdf import HIGHEST, LOWEST, write_bdf
 
 RATE_HZ = 64
 SECONDS = 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmq_tf.datasets import open_dataset
-from mmq_tf.datasets.opening import open_recording
+from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.errors import MMQError
 
 MANIFEST = """

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmq_tf.datasets.files.pickles import MAX_DEPTH, MAX_OPCODES, load_pickle
+from mmq_tf.datasets.formats.files.pickles import MAX_DEPTH, MAX_OPCODES, load_pickle
 from mmq_tf.errors import MMQError
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON2 = ROOT / "tests" / "mmq_tf" / "datasets" / "files" / "python2"
+PYTHON2 = ROOT / "tests" / "mmq_tf" / "datasets" / "formats" / "files" / "python2"
 MIB = 2**20
 
 
@@ -284,7 +284,7 @@ def test_a_deep_value_that_is_thrown_away(tmp_path):
 BOUNDED = """
 import resource, sys
 from pathlib import Path
-from mmq_tf.datasets.files.pickles import load_pickle
+from mmq_tf.datasets.formats.files.pickles import load_pickle
 from mmq_tf.errors import MMQError
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()

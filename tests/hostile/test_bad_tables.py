@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmq_tf.datasets.files import table_form, tables
-from mmq_tf.datasets.files.tables import read_table
+from mmq_tf.datasets.formats.files import table_form, tables
+from mmq_tf.datasets.formats.files.tables import read_table
 from mmq_tf.errors import MMQError
 
 

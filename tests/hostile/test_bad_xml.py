@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from mmq_tf.datasets.files.xml_files import MAX_BYTES, MAX_DEPTH, read_xml
+from mmq_tf.datasets.formats.files.xml_files import MAX_BYTES, MAX_DEPTH, read_xml
 from mmq_tf.errors import MMQError
 
 LAUGHS = '<!ENTITY l0 "ha">' + "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))

@@ -5,13 +5,12 @@ import subprocess
 import zipfile
 
 import pytest
-
-from export.example_run import find_compiler
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.fuzz import build, runner, seeds
-from firmware_bridge.fuzz.__main__ import main
-from firmware_bridge.fuzz.front_ends import front_ends
-from firmware_bridge.tables import KINDS
+from fuzz import build, runner, seeds
+from fuzz.__main__ import main
+from fuzz.front_ends import front_ends
+from mmq_bridge.core_binding.spec_struct import KINDS
+from mmq_bridge.errors import BridgeError
+from mmq_export.example_run import find_compiler
 
 FEED = """
 #include <stdint.h>

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-
-from firmware_bridge.arrays import plain_number, sample_rows, whole_number
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd, Normalisation
-from firmware_bridge.native import Bridge, CounterClock, apply_spatial, extract_tokens, normalise_tokens
+from mmq_bridge.core_binding.input_validation import plain_number, sample_rows, whole_number
+from mmq_bridge.core_binding.native import (
+    Bridge,
+    CounterClock,
+    apply_spatial,
+    extract_tokens,
+    normalise_tokens,
+)
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FRONT_END = FrontEnd.wearable({"ppg": 64, "eda": 4, "acc": 32}, tokens=2)

@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from fuzz.front_ends import front_ends
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FRONTEND_VERSION, FrontEnd
-from firmware_bridge.fuzz.front_ends import front_ends
-from firmware_bridge.library import OK, library, raise_status
-from firmware_bridge.tables import KINDS, CModality, SpecTables
+from mmq_bridge.core_binding.library import OK, library, raise_status
+from mmq_bridge.core_binding.spec_struct import KINDS, CModality, SpecTables
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FRONTEND_VERSION, FrontEnd
 
 BAD_SPEC, TOO_SMALL, NEWER_SPEC = 2, 3, 11
 GUARD = 64

@@ -11,22 +11,22 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from mmq_bridge.core_binding.native import normalise_tokens
+from mmq_bridge.front_end.front_end import Normalisation
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from firmware_bridge.frontend import Normalisation
-from firmware_bridge.native import normalise_tokens
 from mmq_tf import MMQClassifier
-from mmq_tf.array_windows import ArrayLayout, array_windows
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.normalise import fit_normalisation
-from mmq_tf.streams import Source, load_stream
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.windows import WindowSet, build_windows
+from mmq_tf.features.array_windows import ArrayLayout, array_windows
+from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import Source, load_stream
+from mmq_tf.features.windows import WindowSet, build_windows
 
 QUICK = {
     "epochs": 1,

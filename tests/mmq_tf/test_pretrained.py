@@ -4,15 +4,15 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.manifest import Manifest
+from mmq_export.verify import verify_bundle
 
-from export.verify import verify_bundle
-from firmware_bridge.device import Device
-from firmware_bridge.manifest import Manifest
 from mmq_tf import pretrained
 from mmq_tf.cli.export import command as export_command
 from mmq_tf.cli.stream import command as stream_command
 from mmq_tf.cli.verify import command as verify_command
-from mmq_tf.datasets.folder import save_recording
+from mmq_tf.datasets.formats.folder import save_recording
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
 

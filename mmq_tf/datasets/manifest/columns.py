@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.files.archives import opened_zip
-from mmq_tf.datasets.files.table_form import LOST, MAX_VALUES
-from mmq_tf.datasets.files.tables import read_names, read_table
-from mmq_tf.datasets.files.words import read_words
+from mmq_tf.datasets.formats.files.archives import opened_zip
+from mmq_tf.datasets.formats.files.table_form import LOST, MAX_VALUES
+from mmq_tf.datasets.formats.files.tables import read_names, read_table
+from mmq_tf.datasets.formats.files.text_columns import read_words
 from mmq_tf.errors import MMQError
 
 MAX_NPY_BYTES = 2**30

@@ -81,7 +81,7 @@ def list_subjects(manifest: Manifest, folder: Path) -> list[str]:
 
 def source_files(manifest: Manifest, folder: Path, subject: str) -> list[Path]:
     """List every file that one recording is made of, the manifest first."""
-    from mmq_tf.datasets.opening import files_of
+    from mmq_tf.datasets.open_recording import files_of
 
     key = _key(manifest, folder, subject)
     files = [folder / FILE_NAME]
@@ -123,7 +123,7 @@ def _of_tables(manifest: Manifest, folder: Path, key: Key, paths: dict[int, Path
 
 
 def _of_whole_file(manifest: Manifest, folder: Path, key: Key, path: Path) -> Recording:
-    from mmq_tf.datasets.opening import read_as
+    from mmq_tf.datasets.open_recording import read_as
 
     part = manifest.files[0]
     found, start_s = read_as(part.format, path, part.modalities, part.units, part.markers)
@@ -163,7 +163,7 @@ def _keys(manifest: Manifest, folder: Path) -> list[Key]:
 
 def _of_part(manifest: Manifest, folder: Path, part: FilesPart) -> Iterator[Key]:
     """Whose files a pattern means, but for our own files and others that a wide pattern happens to mean."""
-    from mmq_tf.datasets.opening import form_of
+    from mmq_tf.datasets.open_recording import form_of
 
     for key, path in find_files(folder, part.path).items():
         ours = [folder / FILE_NAME, folder / SIMULATED_NAME]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mmq_tf.datasets.files.table_form import LOST
+from mmq_tf.datasets.formats.files.table_form import LOST
 from mmq_tf.datasets.manifest.schema import TaskPart
 from mmq_tf.errors import MMQError
 

@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
+from mmq_bridge.front_end.units import unit_factor
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from firmware_bridge.units import unit_factor
 from mmq_tf.datasets.base import read_bytes
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ

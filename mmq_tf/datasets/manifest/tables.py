@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.front_end.units import front_end_unit
 
-from firmware_bridge.units import front_end_unit
 from mmq_tf.datasets.manifest.columns import Columns, read_columns
 from mmq_tf.datasets.manifest.schema import FilesPart, Manifest, SignalPart
 from mmq_tf.datasets.manifest.times import MAX_SAMPLES, Timeline, even_rows, place_rows, seconds

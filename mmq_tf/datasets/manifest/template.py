@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from firmware_bridge.units import front_end_unit, known_units
+from mmq_bridge.front_end.units import front_end_unit, known_units
+
 from mmq_tf.datasets.manifest.guess import Found, FoundFiles, FoundSignal
 from mmq_tf.datasets.manifest.patterns import SENSOR_WORDS
 from mmq_tf.datasets.manifest.schema import TABLES

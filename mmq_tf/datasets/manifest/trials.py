@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf.datasets.files.tables import read_names
-from mmq_tf.datasets.files.words import read_words
+from mmq_tf.datasets.formats.files.tables import read_names
+from mmq_tf.datasets.formats.files.text_columns import read_words
 from mmq_tf.datasets.manifest.columns import Columns
 from mmq_tf.datasets.manifest.labels import class_codes, class_of, value_of
 from mmq_tf.datasets.manifest.paths import Key

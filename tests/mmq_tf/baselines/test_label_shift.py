@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mmq_tf.array_windows import plain_windows
 from mmq_tf.baselines import Forest
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, shifted_name, unshifted_name
+from mmq_tf.features.array_windows import plain_windows
 
 STRIDE_S = 20.0
 WINDOWS = 60

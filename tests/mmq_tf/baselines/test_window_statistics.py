@@ -89,7 +89,7 @@ def test_what_absent_tokens_hold_changes_nothing(seed: int, filler: float):
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch):
     features, presence = windows(count=50)
     whole = window_statistics(features, presence, SLICES)
-    monkeypatch.setattr("mmq_tf.baselines.statistics._CHUNK_VALUES", 7 * 6 * 3)
+    monkeypatch.setattr("mmq_tf.baselines.window_statistics._CHUNK_VALUES", 7 * 6 * 3)
     np.testing.assert_array_equal(window_statistics(features, presence, SLICES), whole)
 
 

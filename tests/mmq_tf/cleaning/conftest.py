@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mmq_tf.cleaning.raw import standard_montage
+from mmq_tf.mne_bridge.eeg_raw import standard_montage
 
 RATE = 128.0
 EEG = (

@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 from scipy.signal import butter, sosfiltfilt
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import extract_tokens
 from mmq_tf.cleaning import fit_spatial_filter
 from mmq_tf.recording import Signal
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("mmq_tf", "export", "firmware_bridge")
+PACKAGES = {
+    "mmq_tf": "mmq_tf",
+    "mmq_export": "export/mmq_export",
+    "mmq_bridge": "firmware_bridge/mmq_bridge",
+}
+"""Where each package lies."""
 NEEDS_THE_FUTURE = {
     "filtfilt",
     "sosfiltfilt",
@@ -34,7 +39,7 @@ NEEDS_THE_FUTURE = {
 
 def sources(*packages):
     for package in packages:
-        yield from sorted((ROOT / package).rglob("*.py"))
+        yield from sorted((ROOT / PACKAGES[package]).rglob("*.py"))
 
 
 def future_calls(text):
@@ -96,8 +101,8 @@ def test_the_scan_finds_what_it_looks_for():
 
 def test_what_is_exported_cannot_reach_cleaning():
     assert "mmq_tf.cleaning" in reachable([ROOT / "mmq_tf" / "cli" / "clean.py"])
-    found = reachable(sources("firmware_bridge", "export"))
-    assert "firmware_bridge.native" in found
+    found = reachable(sources("mmq_bridge", "mmq_export"))
+    assert "mmq_bridge.core_binding.native" in found
     assert not [name for name in found if name.startswith("mmq_tf.cleaning")]
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from mmq_bridge.core_binding.native import apply_spatial, extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import apply_spatial, extract_tokens
 from mmq_tf.cleaning import (
     alpha_power_db,
     blink_amplitude_uv,
@@ -13,7 +13,7 @@ from mmq_tf.cleaning import (
     fit_spatial_filter,
     to_raw,
 )
-from mmq_tf.cleaning.measures import centred_uv
+from mmq_tf.cleaning.quality_report import centred_uv
 from mmq_tf.recording import Signal
 
 RATE = 128.0

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf.cleaning import append_eog, compare_with_mne, fit_spatial_filter, read_eeg, to_raw
-from mmq_tf.cleaning.quiet import mne_through_the_log
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 from mmq_tf.recording import Recording, Signal
 
 RATE = 128.0

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mmq_tf.cleaning import compose, interpolate_bads, probe, re_reference, regress_eog, remove_components
-from mmq_tf.cleaning.future import high_passed_for_fitting
-from mmq_tf.cleaning.quiet import mne_through_the_log
+from mmq_tf.cleaning.zero_phase import high_passed_for_fitting
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 
 
 @pytest.fixture(autouse=True)

@@ -5,19 +5,19 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mmq_export.calibrate import calibration_windows
+from mmq_export.convert import convert
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.recipes import RECIPES
 from rich.console import Console
 
-from export.calibrate import calibration_windows
-from export.convert import convert
-from export.graph import deployed_model
-from export.recipes import RECIPES
 from mmq_tf.cli import _model_cost
 from mmq_tf.cli._model_cost import LiteRTCall
 from mmq_tf.cli._model_cost_source import _size_of, drawn_windows, open_source
 from mmq_tf.cli.bench import command
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.results import read_results
+from mmq_tf.metrics.results_table import read_results
 from mmq_tf.model.mmqnet import MMQNet
 
 EEG = ("eegmat", "--set", 'front_end.modalities.eeg.channels=["Fp1", "Fp2"]')

@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf.cli.clean import command
-from mmq_tf.config import load_config
-from mmq_tf.datasets.folder import save_recording
+from mmq_tf.config.run_config import load_config
+from mmq_tf.datasets.formats.folder import save_recording
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
 

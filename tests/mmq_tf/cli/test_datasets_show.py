@@ -6,14 +6,14 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 from PIL import Image
 
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf.cli.datasets import command
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.simulator import Settings
 
 
 def call(*arguments):

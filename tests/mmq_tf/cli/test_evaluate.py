@@ -11,20 +11,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmq_tf import cli, folds
-from mmq_tf.ablations import ablations_of
+from mmq_tf import cli
 from mmq_tf.baselines import BASELINES
-from mmq_tf.baselines.neural import NEURAL_BASELINES
 from mmq_tf.cli.evaluate import _baselines
 from mmq_tf.cli.train import load_streams
+from mmq_tf.comparisons.ablations import ablations_of
+from mmq_tf.comparisons.neural import NEURAL_BASELINES
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.evaluation import sweep
 from mmq_tf.evaluation.artefact_stretch import artefact_stretch
-from mmq_tf.evaluation.predictions import Predictions, read_predictions
-from mmq_tf.protocols import PROTOCOLS, levels
-from mmq_tf.runs import Run
+from mmq_tf.evaluation.protocols import PROTOCOLS, levels
+from mmq_tf.metrics.predictions import Predictions, read_predictions
+from mmq_tf.simulation.simulator import Settings
+from mmq_tf.training import fold as folds
+from mmq_tf.training.run import Run
 
 CONFIG = """
 name = "tiny"

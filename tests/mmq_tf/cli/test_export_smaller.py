@@ -7,19 +7,19 @@ import shutil
 import keras
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.decision.manifest import Manifest
+from mmq_export.sparsity import zero_share
 from rich.console import Console
 
-from export.sparsity import zero_share
-from firmware_bridge.manifest import Manifest
 from mmq_tf.cli.export import command as export_command
 from mmq_tf.cli.train import load_streams
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
-from mmq_tf.folds import calibrate, fold_windows, write_model
-from mmq_tf.runs import Run, write_golden, write_metrics
-from mmq_tf.training import new_network
+from mmq_tf.simulation.simulator import Settings
+from mmq_tf.training.fit import new_network
+from mmq_tf.training.fold import calibrate, fold_windows, write_model
+from mmq_tf.training.run import Run, write_golden, write_metrics
 
 CONFIG = """
 name = "tiny"

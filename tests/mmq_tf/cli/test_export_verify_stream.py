@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.errors import BridgeError
+from mmq_export.errors import ExportError
 
-from export.errors import ExportError
-from firmware_bridge.errors import BridgeError
 from mmq_tf.cli.export import command as export_command
 from mmq_tf.cli.stream import command as stream_command
 from mmq_tf.cli.verify import command as verify_command
-from mmq_tf.datasets.folder import save_recording
+from mmq_tf.datasets.formats.folder import save_recording
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
@@ -130,7 +130,7 @@ def test_stream_names_what_is_not_there(tiny_bundle, e4, tmp_path):
 def test_verify_prints_numbers_and_exits_with_an_error_that_names_the_file(
     tiny_bundle, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("export.sources.find_compiler", lambda: None)
+    monkeypatch.setattr("mmq_export.sources.find_compiler", lambda: None)
     result = call(verify_command, tiny_bundle)
     assert result.exit_code == 0, result.output
     assert "976" in result.stdout
@@ -218,7 +218,7 @@ def test_a_slim_export_leaves_out_code_and_report(run, simulated, tmp_path, monk
         asked.update(given)
         raise ExportError("enough")
 
-    monkeypatch.setattr("export.bundle.write_bundle", write_bundle)
+    monkeypatch.setattr("mmq_export.bundle.write_bundle", write_bundle)
     call(export_command, run, "--slim", "--golden", simulated, "--out", tmp_path / "slim")
     assert not asked["code"]
     assert asked.pop("report_html") is None

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from mmq_tf.cli.play import command as play_command
 from mmq_tf.cli.stream import command as stream_command
-from mmq_tf.datasets.folder import save_recording
+from mmq_tf.datasets.formats.folder import save_recording
 from mmq_tf.recording import Recording, Signal
 
 SECONDS = 80.0

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from mmq_tf.cli.prepare import command
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.simulator import Settings
 
 OPTIONS = ["--set", "front_end.modalities={eda={sampling_rate_hz=4}}", "--jobs", "1"]
 

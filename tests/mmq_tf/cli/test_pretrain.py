@@ -7,15 +7,15 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.core_binding.native import extract_tokens, normalise_tokens
+from mmq_bridge.decision.device import Device, softmax
+from mmq_bridge.decision.manifest import Manifest
 
-from firmware_bridge.device import Device, softmax
-from firmware_bridge.manifest import Manifest
-from firmware_bridge.native import extract_tokens, normalise_tokens
 from mmq_tf.cli import export, pretrain, stream, train, verify
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.simulated import write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.simulator import Settings
 
 CONFIG = """
 name = "tiny"

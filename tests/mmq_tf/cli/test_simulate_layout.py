@@ -9,9 +9,9 @@ from mmq_tf.cli.datasets import command as datasets
 from mmq_tf.cli.simulate import command
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
-from mmq_tf.datasets.layouts import LAYOUTS
-from mmq_tf.datasets.layouts.cohort import write_layout
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.layouts.cohort import write_layout
 
 CALLS = []
 

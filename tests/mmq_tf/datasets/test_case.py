@@ -4,19 +4,19 @@ import shutil
 
 import numpy as np
 import pytest
+from mmq_bridge.core_binding.native import extract_tokens
 from scipy.signal import welch
 
-from firmware_bridge.native import extract_tokens
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.case import RAW, SENSORS
 from mmq_tf.datasets.case_clips import CLIPS, clips_shown
+from mmq_tf.datasets.formats.resample_to_grid import nearest_samples, take_samples
 from mmq_tf.datasets.joystick import trials_of_ratings
-from mmq_tf.datasets.layouts import LAYOUTS
-from mmq_tf.datasets.layouts.case import GAP_MS, LENGTHS_S, SHORT_S, simulated_session
-from mmq_tf.datasets.uniform import nearest_samples, take_samples
 from mmq_tf.errors import MMQError
-from mmq_tf.windows import window_starts
+from mmq_tf.features.windows import window_starts
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.layouts.case import GAP_MS, LENGTHS_S, SHORT_S, simulated_session
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_no_two_clips_of_one_emotion_follow_each_other_and_people_differ():
 
 
 def simulated_order(index):
-    from mmq_tf.datasets.layouts.case import _order
+    from mmq_tf.simulation.layouts.case import _order
 
     return tuple(_order(np.random.default_rng(index)))
 

@@ -9,7 +9,7 @@ import pytest
 from mmq_tf.datasets import get_dataset, open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, Published, check_known
 from mmq_tf.datasets.checking import check_subjects, subjects_to_check
-from mmq_tf.datasets.registry import Pin
+from mmq_tf.datasets.fetch.registry import Pin
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmq_bridge.core_binding.native import extract_tokens
 from scipy.signal import welch
 from scipy.stats import skew
 
-from firmware_bridge.native import extract_tokens
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.deap_protocol import EEG_CHANNELS, SCALES, read_presented
-from mmq_tf.datasets.layouts import LAYOUTS
-from mmq_tf.datasets.layouts import deap as layout
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.layouts import deap as layout
 
 DEAP = get_dataset("deap")
 SEED = 5

@@ -7,8 +7,8 @@ import pytest
 from scipy.io import savemat
 
 from mmq_tf.datasets import get_dataset
-from mmq_tf.datasets.layouts import deap as layout
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts import deap as layout
 
 DEAP = get_dataset("deap")
 

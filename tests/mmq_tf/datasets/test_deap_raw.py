@@ -7,10 +7,10 @@ from scipy.signal import welch
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.deap_protocol import EEG_CHANNELS, MIDDLE
-from mmq_tf.datasets.layouts import LAYOUTS
-from mmq_tf.datasets.layouts import deap as layout
-from mmq_tf.datasets.layouts.common import simulated_person
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.layouts import deap as layout
+from mmq_tf.simulation.layouts.common import simulated_person
 
 DEAP_RAW = get_dataset("deap_raw")
 SEED, TRIALS = 5, 2

@@ -14,10 +14,10 @@ from scipy.signal import find_peaks, welch
 
 from mmq_tf.datasets import get_dataset, open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
-from mmq_tf.datasets.conductance import conductance_us
-from mmq_tf.datasets.layouts.mahnob_hci import write
+from mmq_tf.datasets.formats.conductance import conductance_us
 from mmq_tf.datasets.mahnob_hci import clip_between_pulses
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts.mahnob_hci import write
 
 DATASET = get_dataset("mahnob_hci")
 RATE_HZ = 256

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 import mmq_tf.datasets
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import Member
 from mmq_tf.datasets.pooled import CLASSES, TASK, join
+from mmq_tf.datasets.protocol_limits import Limits
 from mmq_tf.datasets.simulated import SIMULATED, write_cohort
-from mmq_tf.datasets.simulator import Settings
 from mmq_tf.errors import MMQError
-from mmq_tf.files import cache_folder
-from mmq_tf.folds import FoldJob, fold_windows
-from mmq_tf.limits import Limits
-from mmq_tf.normalise import fit_normalisation
-from mmq_tf.preparing import load_prepared, prepare_dataset
-from mmq_tf.splits import joined_folds
-from mmq_tf.token_cache import TokenSettings
+from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.simulation.simulator import Settings
+from mmq_tf.training.fold import FoldJob, fold_windows
+from mmq_tf.training.splits import joined_folds
+from mmq_tf.utils.atomic_files import cache_folder
 
 WORDS = {"rest": "rest", "stress": "strained"}
 CHANGES = (

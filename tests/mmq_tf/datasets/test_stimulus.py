@@ -8,14 +8,14 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from mmq_tf.datasets.deap import CHANNELS
-from mmq_tf.datasets.folder import load_recording, save_recording
+from mmq_tf.datasets.formats.folder import load_recording, save_recording
 from mmq_tf.datasets.joystick import trials_of_ratings
-from mmq_tf.datasets.layouts import deap as layout
-from mmq_tf.datasets.layouts import deap_locked
-from mmq_tf.datasets.layouts.cohort import write_layout
-from mmq_tf.datasets.simulator import Settings, simulate
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Trial
+from mmq_tf.simulation.layouts import deap as layout
+from mmq_tf.simulation.layouts import deap_locked
+from mmq_tf.simulation.layouts.cohort import write_layout
+from mmq_tf.simulation.simulator import Settings, simulate
 
 
 def test_runs_of_ratings_know_their_clip_and_how_long_it_had_been_shown():

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.signal import find_peaks, welch
 
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset, load_e4
-from mmq_tf.datasets.files.pickles import load_pickle
-from mmq_tf.datasets.layouts import LAYOUTS
-from mmq_tf.datasets.layouts import wesad as layout
-from mmq_tf.datasets.layouts.common import simulated_person
-from mmq_tf.datasets.layouts.python2_pickle import write_python2_pickle
+from mmq_tf.datasets.formats.files.pickles import load_pickle
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.layouts import LAYOUTS
+from mmq_tf.simulation.layouts import wesad as layout
+from mmq_tf.simulation.layouts.common import simulated_person
+from mmq_tf.simulation.layouts.python2_pickle import write_python2_pickle
 
 WESAD, CHEST = get_dataset("wesad"), get_dataset("wesad_chest")
 SEED = 3

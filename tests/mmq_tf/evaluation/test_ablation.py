@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mmq_tf.evaluation.ablation import ablation_rows, judged_under
-from mmq_tf.evaluation.metrics import METRICS
-from mmq_tf.evaluation.summary import SubjectTable
 from mmq_tf.evaluation.sweep_scores import Sweep
+from mmq_tf.metrics.scores import METRICS
+from mmq_tf.metrics.summary import SubjectTable
 
 WITHOUT = "without_interference_queries"
 CONDITIONS = ("full", "A-0.5", "E-0dB", "E-10dB", "no-eda", "only-eda")

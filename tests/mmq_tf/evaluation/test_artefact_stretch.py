@@ -1,11 +1,11 @@
 """Where the report's artefact is put, and how windows become tokens again."""
 
 import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf.evaluation.artefact_stretch import SHOWN_WINDOWS, best_place, per_token
+from mmq_tf.features.windows import Stream
 from mmq_tf.recording import Trial
-from mmq_tf.windows import Stream
 
 FRONT_END = FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=3)
 

@@ -5,8 +5,8 @@ import pytest
 
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.masks import shared_masks
-from mmq_tf.protocols import draw_masks
-from mmq_tf.windows import WindowSet
+from mmq_tf.evaluation.protocols import draw_masks
+from mmq_tf.features.windows import WindowSet
 
 
 @pytest.fixture

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from mmq_tf.evaluation import sweep_scores
-from mmq_tf.evaluation.metrics import ece
-from mmq_tf.evaluation.predictions import Predictions, write_predictions
-from mmq_tf.evaluation.risk_coverage import COVERAGES, accuracy_at_coverage, subject_coverage
 from mmq_tf.evaluation.robustness import (
     area_comparisons,
     area_under,
@@ -15,6 +12,9 @@ from mmq_tf.evaluation.robustness import (
     sweep_rows,
 )
 from mmq_tf.evaluation.sweep_scores import read_sweep, write_scored
+from mmq_tf.metrics.predictions import Predictions, write_predictions
+from mmq_tf.metrics.risk_coverage import COVERAGES, accuracy_at_coverage, subject_coverage
+from mmq_tf.metrics.scores import ece
 
 SUBJECTS = [f"s{n:02d}" for n in range(8)]
 CONDITIONS = ("full", "A-0.1", "A-0.2", "A-0.5", "E-0dB")

@@ -6,14 +6,14 @@ from dataclasses import replace
 import mne
 import numpy as np
 import pytest
+from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
-from firmware_bridge.native import extract_tokens
-from mmq_tf.config import NormalisationConfig
+from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
-from mmq_tf.normalise import fit_normalisation
+from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.windows import Stream, build_windows
 from mmq_tf.recording import Recording, Signal, Trial
-from mmq_tf.windows import Stream, build_windows
 
 FRONT_END = FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=4)
 CLASSES = ("rest", "stress")

@@ -3,15 +3,15 @@
 import keras
 import numpy as np
 import pytest
+from mmq_export.convert import check_ops, convert
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.recipes import RECIPES
 
-from export.convert import check_ops, convert
-from export.graph import deployed_model
-from export.recipes import RECIPES
+from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.errors import MMQError
-from mmq_tf.loss_weights import LossWeights
 from mmq_tf.model import MHACL, Ensemble, MMQNet
 from mmq_tf.model.ensemble import SEED_STEP, member_seeds, members_of, trained_together
-from mmq_tf.training import training_model
+from mmq_tf.training.fit import training_model
 
 T, FEATURES, TASKS = 4, {"ppg": 3, "eda": 2}, {"stress": 2, "load": 3}
 M, F = len(FEATURES), sum(FEATURES.values())

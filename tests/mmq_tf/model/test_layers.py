@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from mmq_export.convert import convert
+from mmq_export.microcontroller import MicroModel
+from mmq_export.recipes import RECIPES
 
-from export.convert import convert
-from export.microcontroller import MicroModel
-from export.recipes import RECIPES
 from mmq_tf.errors import MMQError
 from mmq_tf.model import (
     AbsorbedAttention,

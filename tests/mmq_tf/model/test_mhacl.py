@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_export.convert import convert
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.recipes import RECIPES
 
-from export.convert import convert
-from export.graph import deployed_model
-from export.recipes import RECIPES
-from firmware_bridge.runtime import TFLiteModel
 from mmq_tf.errors import MMQError
 from mmq_tf.model._keras import ops
 from mmq_tf.model.mhacl import MHACL

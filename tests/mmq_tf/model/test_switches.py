@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from mmq_export.calibrate import calibration_windows
+from mmq_export.convert import convert
+from mmq_export.deployed_graph import deployed_model
+from mmq_export.recipes import RECIPES
 
-from export.calibrate import calibration_windows
-from export.convert import convert
-from export.graph import deployed_model
-from export.recipes import RECIPES
 from mmq_tf.errors import MMQError
 from mmq_tf.model import MMQNet, MMQTraining
 from mmq_tf.model.queries import QUERIES

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from mmq_tf.baselines.cross_modal import CrossModalTransformer
-from mmq_tf.baselines.memory_tokens import MemoryTransformer
-from mmq_tf.baselines.transformer import Transformer, TransformerTraining
 from mmq_tf.errors import MMQError
+from mmq_tf.model.cross_modal import CrossModalTransformer
+from mmq_tf.model.memory_tokens import MemoryTransformer
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.model.transformer import Transformer, TransformerTraining
 
 SHAPE = 4, {"ppg": 3, "eda": 2}, {"stress": 2}
 NETS = [MMQNet, MHACL, Transformer, MemoryTransformer, CrossModalTransformer]

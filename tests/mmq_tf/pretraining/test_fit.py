@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmq_tf.config import PretrainingConfig
+from mmq_tf.config.run_config import PretrainingConfig
 from mmq_tf.pretraining.fit import Epoch
 from mmq_tf.pretraining.meiosis import Seconds
 from mmq_tf.pretraining.token_bank import TokenBank

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from mmq_tf import datasets
-from mmq_tf.config import RunConfig, load_config
+from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets.base import Dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.pretraining.job import PROBE, PretrainJob, training_only
 from mmq_tf.pretraining.moments import NEIGHBOUR_RULE, STIMULUS_RULE
-from mmq_tf.pretraining.start import HeldLayers, Start, check_start
 from mmq_tf.recording import Recording, Signal, Trial
-from mmq_tf.splits import Fold
-from mmq_tf.training import fit_network, new_network
+from mmq_tf.training.fit import fit_network, new_network
+from mmq_tf.training.pretrained_encoder import HeldLayers, Start, check_start
+from mmq_tf.training.splits import Fold
 
 FOLD = Fold(("a", "b", "c"), ("d",), ("e", "f"))
 FILMS, FILM_S, RATE = 4, 60, 4
@@ -165,7 +165,7 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
         for one, want in zip(got, wanted.get_weights(), strict=True):
             np.testing.assert_array_equal(one, want)
 
-    from mmq_tf.windows import build_windows
+    from mmq_tf.features.windows import build_windows
 
     windows = build_windows(job.streams(FOLD.train), front_end, "arousal", CLASSES, 15.0)
     changed = []

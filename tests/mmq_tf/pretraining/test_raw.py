@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmq_bridge.front_end.front_end import FrontEnd
 
-from firmware_bridge.frontend import FrontEnd
 from mmq_tf import datasets
-from mmq_tf.config import NormalisationConfig, RunConfig, load_config
+from mmq_tf.config.run_config import NormalisationConfig, RunConfig, load_config
 from mmq_tf.datasets.base import Dataset
 from mmq_tf.errors import MMQError
+from mmq_tf.features.token_streams import Source
 from mmq_tf.pretraining.job import PROBE
 from mmq_tf.pretraining.meiosis import AFTER, BEFORE, WHOLE, Offspring, cross
 from mmq_tf.pretraining.raw_bank import RawBank, RawRecording
 from mmq_tf.pretraining.raw_front_end import RawFrontEnd
 from mmq_tf.pretraining.raw_job import RawPretrainJob
-from mmq_tf.pretraining.start import Start, check_start
 from mmq_tf.recording import Recording, Signal, Trial
-from mmq_tf.splits import Fold
-from mmq_tf.streams import Source
-from mmq_tf.training import new_network
+from mmq_tf.training.fit import new_network
+from mmq_tf.training.pretrained_encoder import Start, check_start
+from mmq_tf.training.splits import Fold
 
 CHANNELS = {"ppg": ("p",), "acc": ("x", "y"), "eda": ("e",)}
 LAYOUT = RawFrontEnd(4, 2.0, CHANNELS, {"ppg": (64, 1), "acc": (10, 2), "eda": (2, 1)})

@@ -9,16 +9,16 @@ from click.testing import CliRunner
 
 from mmq_tf.cli.datasets_new import config as config_command
 from mmq_tf.cli.datasets_new import new as new_command
-from mmq_tf.config import load_config
+from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
 from mmq_tf.datasets.manifest.dataset import check_classes
-from mmq_tf.datasets.simulator import Settings, simulate
 from mmq_tf.errors import MMQError
-from mmq_tf.normalise import fit_normalisation
-from mmq_tf.streams import Source, load_stream
-from mmq_tf.token_cache import TokenSettings
-from mmq_tf.windows import build_windows
+from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import Source, load_stream
+from mmq_tf.features.windows import build_windows
+from mmq_tf.simulation.simulator import Settings, simulate
 
 PEOPLE = ("P01", "P02", "P03")
 CODES = {"rest": 1, "stress": 2}

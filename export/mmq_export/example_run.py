@@ -1,0 +1,145 @@
+"""Compile a bundle's C example with the machine's own compiler, run it, and read what it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmq_export.errors import ExportError
+
+FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-ffp-contract=off")
+TIMEOUT_S = 120
+_ERROR = re.compile(r"(?<!W)error\b", re.IGNORECASE)  # a message, not -Werror in a command that is shown
+
+
+@dataclass(frozen=True)
+class ExampleOutput:
+    """What the example printed.
+
+    Attributes
+    ----------
+    features, presence : np.ndarray
+        float32 [n, F], uint8 [n, M] of every token.
+    window_tokens : np.ndarray
+        int64 [W]: how many tokens had closed.
+    window_features_i8, window_presence_i8 : np.ndarray
+        int8 [W, T * F], [W, T * M].
+    """
+
+    features: np.ndarray
+    presence: np.ndarray
+    window_tokens: np.ndarray
+    window_features_i8: np.ndarray
+    window_presence_i8: np.ndarray
+
+
+def find_compiler() -> str | None:
+    """Return the path of a C compiler, or None."""
+    names = [os.environ.get("CC", ""), "cc", "gcc", "clang"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def run_example(
+    sources: Mapping[str, bytes],
+    golden: Mapping[str, bytes],
+    compiler: str,
+    extra_flags: tuple[str, ...] = (),
+) -> ExampleOutput:
+    """Compile ``mmq_bridge/`` in a temporary folder and run it on the golden samples.
+
+    Parameters
+    ----------
+    sources
+        Content by path inside ``mmq_bridge/``.
+    golden
+        Content by path inside ``golden/``.
+    compiler
+        From `find_compiler`.
+    extra_flags
+        More compiler flags.
+
+    Raises
+    ------
+    ExportError
+        When it does not compile, does not run, or prints something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="mmq_example_") as folder:
+        root = Path(folder)
+        write_parts(root, sources, golden)
+        code = root / "mmq_bridge"
+        units = [str(code / "main.c"), *(str(path) for path in sorted((code / "src").glob("*.c")))]
+        binary = str(root / "mmq_example")
+        includes = [f"-I{code}", f"-I{code / 'include'}"]
+        run([compiler, *FLAGS, *extra_flags, *includes, *units, "-o", binary, "-lm"], "does not compile")
+        return parse_output(run([binary, str(root / "golden")], "does not run"))
+
+
+def write_parts(root: Path, sources: Mapping[str, bytes], golden: Mapping[str, bytes]) -> None:
+    """Write ``mmq_bridge/`` and ``golden/`` as they lie in a bundle."""
+    for part, files in (("mmq_bridge", sources), ("golden", golden)):
+        for name, content in files.items():
+            path = root / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def run(command: list[str], what: str, folder: Path | None = None) -> str:
+    """Run a command of building or running the example and return what it printed.
+
+    Raises
+    ------
+    ExportError
+        Saying `what` failed, with the first error it printed.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=folder
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExportError(f"mmq_bridge/main.c {what} ({error}); check the compiler.") from error
+    if done.returncode:
+        said = done.stderr or done.stdout
+        reason = next((line for line in said.splitlines() if _ERROR.search(line)), said[-200:])
+        raise ExportError(f"mmq_bridge/main.c {what} (status {done.returncode}: {reason.strip()}).")
+    return done.stdout
+
+
+def parse_output(text: str) -> ExampleOutput:
+    """Read the example's lines: tokens as float32 bits, windows as int8.
+
+    Raises
+    ------
+    ExportError
+        When a line has another form.
+    """
+    tokens, windows = [], []
+    try:
+        for line in text.splitlines():
+            head, first, second = line.split(" | ")
+            kind, number = head.split()
+            if kind == "token":
+                bits = np.array([int(word, 16) for word in second.split()], dtype=np.uint32)
+                tokens.append((bits.view(np.float32), np.array(first.split(), dtype=np.uint8)))
+            else:
+                windows.append(
+                    (int(number), *(np.array(part.split(), dtype=np.int8) for part in (first, second)))
+                )
+        if not tokens or not windows:
+            raise ValueError("it printed no token or no window")
+        return ExampleOutput(
+            np.stack([features for features, _ in tokens]),
+            np.stack([presence for _, presence in tokens]),
+            np.array([number for number, _, _ in windows], dtype=np.int64),
+            np.stack([features for _, features, _ in windows]),
+            np.stack([presence for _, _, presence in windows]),
+        )
+    except ValueError as error:
+        raise ExportError(f"mmq_bridge/main.c printed something unexpected ({error}).") from error

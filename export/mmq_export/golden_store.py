@@ -1,0 +1,143 @@
+"""Read the ``golden/`` folder of a bundle back, checking every shape before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmq_export.errors import ExportError
+from mmq_export.golden import FOLDER, GoldenSignal, GoldenTokens, read_npy, sample_file
+
+
+class _Signal(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    sampling_rate_hz: float = Field(gt=0, le=1e5)
+    start_s: float = Field(ge=-1e6, le=1e6)
+
+
+class GoldenIndex(BaseModel):
+    """The content of ``golden/golden.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    data: str
+    simulated: bool
+    enrolment_tokens: int = Field(ge=0, le=100_000)
+    step_s: float = Field(gt=0, le=10)
+    signals: dict[str, _Signal] = Field(min_length=1, max_length=16)
+
+
+@dataclass(frozen=True)
+class GoldenStore:
+    """Golden samples, the front end of their replay, and what came out of it at export."""
+
+    front_end: FrontEnd
+    signals: dict[str, GoldenSignal]
+    tokens: GoldenTokens
+    logits: dict[str, dict[str, np.ndarray]]
+
+
+def load_golden(
+    folder: Path, files: dict[str, bytes], front_end: FrontEnd, tasks: tuple[str, ...]
+) -> GoldenStore:
+    """Read golden vectors.
+
+    Parameters
+    ----------
+    folder
+        The bundle, for messages.
+    files
+        Checked content by path.
+    front_end
+        Of the bundle.
+    tasks
+        Names of the model's outputs.
+
+    Raises
+    ------
+    ExportError
+        Naming the file that is absent or does not fit.
+    """
+    index = _index(folder, files)
+    replay_end = _front_end(folder, front_end, index)
+
+    def array(name: str) -> np.ndarray:
+        path = f"{FOLDER}/{name}.npy"
+        if path not in files:
+            raise ExportError(f"{folder / path}: a bundle needs this file; export again.")
+        return read_npy(files[path], str(folder / path))
+
+    signals = {}
+    for name, facts in index.signals.items():
+        if name not in front_end.modalities:
+            raise ExportError(
+                f"{folder / FOLDER}/golden.json: {name!r} is no modality of the front end; export again."
+            )
+        samples = array(sample_file(name).removesuffix(".npy"))
+        _expect(
+            folder, sample_file(name), samples, np.float32, (len(front_end.modalities[name].channels), None)
+        )
+        signals[name] = GoldenSignal(samples, facts.sampling_rate_hz, facts.start_s)
+    tokens = GoldenTokens(**{item.name: array(item.name) for item in fields(GoldenTokens)})
+    _check_tokens(folder, tokens, front_end)
+    logits = {
+        model: {task: array(f"logits_{model}_{task}") for task in tasks} for model in ("float32", "int8")
+    }
+    for model, by_task in logits.items():
+        for task, value in by_task.items():
+            _expect(
+                folder, f"logits_{model}_{task}.npy", value, np.float32, (len(tokens.window_tokens), None)
+            )
+    return GoldenStore(replay_end, signals, tokens, logits)
+
+
+def _index(folder: Path, files: dict[str, bytes]) -> GoldenIndex:
+    try:
+        return GoldenIndex.model_validate_json(files[f"{FOLDER}/golden.json"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise ExportError(f"{folder / FOLDER}/golden.json: {place}: {first['msg']}; export again.") from error
+
+
+def _front_end(folder: Path, front_end: FrontEnd, index: GoldenIndex) -> FrontEnd:
+    given = front_end.normalisation
+    if given is None or given.mode != "enrolment":
+        return front_end
+    if index.enrolment_tokens < 1:
+        raise ExportError(
+            f"{folder / FOLDER}/golden.json: expected enrolment_tokens above 0, got 0; export again."
+        )
+    seconds = index.enrolment_tokens * front_end.token_s
+    return front_end.with_normalisation(given.model_copy(update={"enrolment_s": seconds}))
+
+
+def _check_tokens(folder: Path, tokens: GoldenTokens, front_end: FrontEnd) -> None:
+    count, width, modalities = len(tokens.window_tokens), front_end.n_features, len(front_end.modality_names)
+    window, seen = (count, front_end.tokens, width), (count, front_end.tokens, modalities)
+    for name, dtype, shape in (
+        ("features", np.float32, (None, width)),
+        ("presence", np.uint8, (len(tokens.features), modalities)),
+        ("window_tokens", np.int64, (None,)),
+        ("window_features", np.float32, window),
+        ("window_presence", np.float32, seen),
+        ("window_features_i8", np.int8, window),
+        ("window_presence_i8", np.int8, seen),
+    ):
+        _expect(folder, f"{name}.npy", getattr(tokens, name), dtype, shape)
+    if not np.isfinite(tokens.window_features).all():
+        raise ExportError(f"{folder / FOLDER}/window_features.npy: expected finite features; export again.")
+
+
+def _expect(folder: Path, name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
+    fits = array.ndim == len(shape) and all(
+        w is None or w == n for w, n in zip(shape, array.shape, strict=False)
+    )
+    if array.dtype != dtype or not fits or not array.size:
+        wanted = f"{np.dtype(dtype).name} {tuple('any' if n is None else n for n in shape)}"
+        raise ExportError(
+            f"{folder / FOLDER / name}: expected {wanted}, got {array.dtype} {array.shape}; export again."
+        )

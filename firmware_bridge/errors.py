@@ -1,5 +1,0 @@
-"""The one exception base of `firmware_bridge`."""
-
-
-class BridgeError(ValueError):
-    """Something handed to the bridge cannot be used; the message says what, where and what to do."""

@@ -1,0 +1,71 @@
+"""Build `page/core.wasm`: the C core for browsers, committed since users of the package have no compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link
+from mmq_bridge.targets.table import COMMON_FLAGS, TARGETS, WASM_LINK_FLAGS
+from mmq_bridge.targets.tools import compiler_version
+
+HERE = Path(__file__).parent
+PAGE = HERE / "page"
+WASM = PAGE / "core.wasm"
+FUNCTIONS = (
+    "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_advance", "mmq_bridge_token",
+    "mmq_bridge_reasons", "mmq_bridge_closed",
+)  # fmt: skip
+"""What the page calls."""
+
+SECTION = b"mmq_source"
+"""Custom section that says what the module was built from."""
+_FLAGS = (*(f"-Wl,--export={name}" for name in FUNCTIONS), "-Wl,--export=__heap_base", "-Wl,--strip-all")
+_MAGIC = b"\0asm\1\0\0\0"
+
+
+def source_digest() -> str:
+    """SHA-256 (hex) of every source of the module and of the flags it is built with."""
+    digest = hashlib.sha256(" ".join((*COMMON_FLAGS, *WASM_LINK_FLAGS, *_FLAGS)).encode())
+    for path in (*core_sources(), *sorted(CORE.rglob("*.h")), HERE / "core.c"):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def recorded(module: bytes) -> tuple[str, str]:
+    """Return what `build` wrote into a module: the digest of its sources, and the compiler; empty if nothing.
+
+    Examples
+    --------
+    >>> recorded(_MAGIC + _section("abc clang 14.0.6"))
+    ('abc', 'clang 14.0.6')
+    """
+    _, _, text = module.rpartition(SECTION)
+    digest, _, compiler = text.decode("ascii").partition(" ") if SECTION in module else ("", "", "")
+    return digest, compiler
+
+
+def build(output: Path = WASM) -> Path:
+    """Compile and link the module with clang for WebAssembly.
+
+    Raises
+    ------
+    BridgeError
+        With the compiler's first complaint, or when the module wants something of its host.
+    """
+    target = next(target for target in TARGETS if target.runner == "node")
+    with tempfile.TemporaryDirectory() as folder:
+        objects = compile_objects(target, [*core_sources(), HERE / "core.c"], (), Path(folder))
+        made = link(target, objects, Path(folder) / "core.wasm", _FLAGS).read_bytes()
+    if not made.startswith(_MAGIC) or SECTION in made:
+        raise BridgeError(f"{output.name}: clang made no plain module; install Debian's clang and lld.")
+    output.write_bytes(made + _section(f"{source_digest()} {compiler_version(target.compiler)}"))
+    return output
+
+
+def _section(text: str) -> bytes:
+    """Write a custom section: id 0, its length, its name's length, name, content (all under 128 bytes)."""
+    content = bytes([len(SECTION)]) + SECTION + text.encode("ascii")
+    return b"\0" + bytes([len(content)]) + content

@@ -1,0 +1,1 @@
+"""The compiled C core, called from Python."""

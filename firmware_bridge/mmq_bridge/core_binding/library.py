@@ -1,0 +1,101 @@
+"""Find and load the compiled C core."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from mmq_bridge.core_binding.spec_struct import CModality, CSpec
+from mmq_bridge.errors import BridgeError
+
+OK, LATE, NO_TOKEN, NOT_READY, ENROLLING = 0, 6, 7, 8, 9
+
+
+class CClock(ctypes.Structure):
+    """`mmq_clock_t`, field by field."""
+
+    _fields_ = [
+        ("ticks_per_s", ctypes.c_double),
+        ("total", ctypes.c_int64),
+        ("last", ctypes.c_uint32),
+        ("started", ctypes.c_uint32),
+    ]
+
+
+STATUS = (
+    "ok",
+    "a pointer is null",
+    "the spec is bad",
+    "the memory is too small",
+    "no such modality",
+    "the time is not finite, beyond +-4e9 s or over a day ahead of all that came",
+    "late samples were dropped",
+    "no token is closed",
+    "the window is not full yet",
+    "the normaliser is still enrolling",
+    "the front end has no quantisation",
+    "the spec is of a newer version than this core: update mmq-tf",
+)
+
+
+def library_path() -> Path:
+    """Find the compiled core beside this file or in the installed package.
+
+    Raises
+    ------
+    BridgeError
+        When it was never built.
+    """
+    name = {"win32": "mmq_bridge.dll", "darwin": "libmmq_bridge.dylib"}.get(sys.platform, "libmmq_bridge.so")
+    places = [Path(__file__).parents[1], Path(sysconfig.get_path("platlib")) / "mmq_bridge"]
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    raise BridgeError(
+        f"{name} was not found in {places[0]} or {places[1]}: build it with `pip install ./firmware_bridge`"
+    )
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL:
+    """Load the compiled core once and declare its functions."""
+    path = library_path()
+    try:
+        core = ctypes.CDLL(str(path))
+        _declare(core)
+    except (OSError, AttributeError) as error:
+        raise BridgeError(
+            f"{path} cannot be loaded ({error}): build it again with `pip install .`"
+        ) from error
+    return core
+
+
+def _declare(core: ctypes.CDLL) -> None:
+    spec, pointer = ctypes.POINTER(CSpec), ctypes.c_void_p
+    core.mmq_bridge_size.argtypes, core.mmq_bridge_size.restype = [spec], ctypes.c_size_t
+    core.mmq_bridge_init.argtypes = [pointer, ctypes.c_size_t, spec, ctypes.POINTER(pointer)]
+    core.mmq_bridge_push.argtypes = [pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_double]
+    core.mmq_bridge_lead_off.argtypes = [pointer, ctypes.c_uint32, ctypes.c_uint64]
+    core.mmq_bridge_reasons.argtypes = [pointer, ctypes.c_int64, pointer]
+    core.mmq_spatial.argtypes = [ctypes.POINTER(CModality), pointer, ctypes.c_uint32, pointer]
+    core.mmq_clock_s.argtypes = [ctypes.POINTER(CClock), ctypes.c_uint32]
+    core.mmq_clock_s.restype = ctypes.c_double
+    core.mmq_bridge_advance.argtypes = [pointer, ctypes.c_double]
+    core.mmq_bridge_token.argtypes = [pointer, pointer, pointer, ctypes.POINTER(ctypes.c_int64)]
+    core.mmq_bridge_window.argtypes = [pointer, pointer, pointer]
+    core.mmq_bridge_window_i8.argtypes = [pointer, pointer, pointer]
+    core.mmq_bridge_beats.argtypes = [
+        pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)
+    ]  # fmt: skip
+    core.mmq_bridge_closed.argtypes, core.mmq_bridge_closed.restype = [pointer], ctypes.c_int64
+    core.mmq_normalise_stream.argtypes = [spec, pointer, pointer, ctypes.c_uint32, pointer]
+
+
+def raise_status(status: int, what: str) -> NoReturn:
+    """Turn a status of the core into an error."""
+    reason = STATUS[status] if 0 <= status < len(STATUS) else f"status {status}"
+    raise BridgeError(f"{what}: {reason}")

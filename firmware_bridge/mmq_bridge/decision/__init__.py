@@ -1,0 +1,1 @@
+"""From tokens to a decision: the bundle's manifest, its model, the device."""

@@ -1,0 +1,1 @@
+"""The versioned description of how samples become tokens."""

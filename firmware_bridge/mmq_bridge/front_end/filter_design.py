@@ -1,0 +1,188 @@
+"""SciPy designs the filters and tables of a front end; float32 coefficients come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import signal
+
+from mmq_bridge.front_end.modalities import WAVE_MODALITIES
+
+if TYPE_CHECKING:
+    from mmq_bridge.front_end.front_end import ModalityFrontEnd
+
+SPECTRUM_RATE_HZ = 16.0
+PULSE_LOW_HZ, PULSE_HIGH_HZ = 0.7, 3.5
+NOTCH_QUALITY = 30.0
+
+
+def anti_alias(decimate: int) -> np.ndarray:
+    """Low-pass before decimation: 8th-order Chebyshev I, 0.05 dB ripple, edge at 0.8 of the new Nyquist.
+
+    Parameters
+    ----------
+    decimate : int
+        Keep one of so many samples.
+
+    Returns
+    -------
+    ndarray, shape (sections, 5)
+        float32 ``b0 b1 b2 a1 a2`` (a0 = 1); no rows when `decimate` is 1. The same choice as
+        `scipy.signal.decimate`.
+    """
+    if decimate == 1:
+        return np.zeros((0, 5), np.float32)
+    sections: Any = signal.cheby1(8, 0.05, 0.8 / decimate, output="sos")
+    return np.ascontiguousarray(sections[:, [0, 1, 2, 4, 5]], dtype=np.float32)
+
+
+def notch(notch_hz: float, rate_hz: float) -> np.ndarray:
+    """One biquad that takes out the mains: `scipy.signal.iirnotch`, quality factor 30.
+
+    Parameters
+    ----------
+    notch_hz : float
+        Mains frequency; 0 for none.
+    rate_hz : float
+
+    Returns
+    -------
+    ndarray, shape (1, 5) or (0, 5)
+        float32 ``b0 b1 b2 a1 a2``. At 50 Hz it is 3 dB down over 1.7 Hz: a band up to 45 Hz keeps its power.
+    """
+    if notch_hz == 0:
+        return np.zeros((0, 5), np.float32)
+    b, a = signal.iirnotch(notch_hz, NOTCH_QUALITY, fs=rate_hz)
+    return np.concatenate([b, a[1:]])[None].astype(np.float32)
+
+
+def prefilter(name: str, modality: ModalityFrontEnd) -> np.ndarray:
+    """Biquads before decimation: the notch, then the anti-alias filter (resp is averaged instead).
+
+    Returns
+    -------
+    ndarray, shape (sections, 5)
+        float32 ``b0 b1 b2 a1 a2``; no rows for a modality whose samples are not filtered.
+    """
+    if name not in WAVE_MODALITIES:
+        return np.zeros((0, 5), np.float32)
+    rows = notch(modality.notch_hz, modality.sampling_rate_hz)
+    return rows if name == "resp" else np.concatenate([rows, anti_alias(modality.decimate)])
+
+
+def band_pass(low_hz: float, high_hz: float, rate_hz: float) -> np.ndarray:
+    """4th-order Butterworth band-pass in the bank's form, float32 ``g a1 a2 c1 c2``, shape (5,).
+
+    Two sections, each with zeros at z = 1 and z = -1 and one pair of poles, that of the lower radius first:
+    ``g * (1 - z^-2) / (1 + a1 z^-1 + a2 z^-2) * (1 - z^-2) / (1 + c1 z^-1 + c2 z^-2)``.
+    Source: `scipy.signal.butter`; one multiplication instead of six for the zeros.
+
+    Examples
+    --------
+    >>> band_pass(8.0, 14.0, 128.0).shape
+    (5,)
+    """
+    design: Any = signal.butter(2, [low_hz, high_hz], "bandpass", fs=rate_hz, output="zpk")
+    _, poles, gain = design
+    pairs = sorted((p for p in poles if p.imag > 0), key=abs)
+    sections = [number for p in pairs for number in (-2 * p.real, abs(p) ** 2)]
+    return np.array([gain, *sections], dtype=np.float32)
+
+
+def baseline_alpha(modality: ModalityFrontEnd) -> float:
+    """Share of the difference the running baseline takes up each sample, ``1 - exp(-1 / (tau * rate))``."""
+    if modality.baseline_s == 0:
+        return 0.0
+    return float(np.float32(-np.expm1(-1.0 / (modality.baseline_s * modality.sampling_rate_hz))))
+
+
+def twiddles(size: int) -> np.ndarray:
+    """Return cos and sin of ``2 pi k / size``, k below size / 2, float32, shape (size / 2, 2)."""
+    angle = 2 * np.pi * np.arange(size // 2) / size
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def hann(size: int) -> np.ndarray:
+    """Periodic Hann window, float32."""
+    return np.asarray(signal.get_window("hann", size), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class SegmentPlan:
+    """Welch segments of a filter-bank modality: size, band bins [bands, 2] and density scale."""
+
+    size: int
+    bins: np.ndarray
+    scale: float
+
+
+def segment_plan(modality: ModalityFrontEnd, token_s: float) -> SegmentPlan:
+    """Choose the largest power of two that fits a token, at most 256 and 1024 bytes of window.
+
+    Density: ``2 / (rate * sum(w^2)) * |X_k|^2`` in unit^2/Hz; a band averages the bins whose frequency lies
+    in ``[low, high)``, at least one bin.
+    """
+    rate = modality.rate_hz
+    size = 8
+    while size * 2 <= min(256, int(token_s * rate)):
+        size *= 2
+    frequency = np.arange(size // 2) * rate / size
+    bins = np.zeros((len(modality.bands), 2), np.uint16)
+    for row, band in zip(bins, modality.bands, strict=True):
+        row[0] = min(int(np.searchsorted(frequency, band.low_hz - 1e-9)), size // 2 - 1)
+        row[1] = max(int(np.searchsorted(frequency, band.high_hz - 1e-9)), row[0] + 1)
+    window = hann(size).astype(np.float64)
+    return SegmentPlan(size, bins, float(np.float32(2.0 / (rate * np.sum(window**2)))))
+
+
+@dataclass(frozen=True)
+class BeatPlan:
+    """Windows of the beat detector and of the pulse spectrum, all in samples."""
+
+    peak_window: int
+    beat_window: int
+    refractory: int
+    offset: float
+    spectrum_decimate: int
+    spectrum_samples: int
+    fft_size: int
+    low_bin: int
+    high_bin: int
+    low_lag: int
+    high_lag: int
+
+
+def _odd(seconds: float, rate_hz: float) -> int:
+    return max(3, 2 * int(round(seconds * rate_hz / 2 - 0.5)) + 1)
+
+
+def beat_plan(name: str, modality: ModalityFrontEnd) -> BeatPlan:
+    """Choose the moving averages of Elgendi et al. 2013 and the pulse spectrum.
+
+    ECG: 97 and 611 ms, offset 8 % (PLoS ONE 8(9):e73557); PPG: 111 and 667 ms, offset 2 % (8(10):e76585).
+    The spectrum covers the context at about 16 Hz; a pulse lies in 0.7 to 3.5 Hz (42 to 210 a minute), which
+    are also the lags of the autocorrelation.
+    """
+    rate = modality.rate_hz
+    short, long, offset = (0.097, 0.611, 0.08) if name == "ecg" else (0.111, 0.667, 0.02)
+    decimate = max(1, int(rate // SPECTRUM_RATE_HZ))
+    slow = rate / decimate
+    samples = int(modality.context_s * slow)
+    size = 64
+    while size < samples and size < 1024:
+        size *= 2
+    samples = min(samples, size)
+    low, high = int(round(PULSE_LOW_HZ * size / slow)), int(round(PULSE_HIGH_HZ * size / slow))
+    high_lag = max(1, min(int(round(slow / PULSE_LOW_HZ)), samples // 3))
+    return BeatPlan(
+        _odd(short, rate), _odd(long, rate), int(round(0.3 * rate)), offset,
+        decimate, samples, size, max(3, low), min(high, size // 2 - 3),
+        max(1, min(int(round(slow / PULSE_HIGH_HZ)), high_lag)), high_lag,
+    )  # fmt: skip
+
+
+def frames(seconds: float, rate_hz: float) -> int:
+    """Seconds as a whole number of frames."""
+    return int(round(seconds * rate_hz))

@@ -1,0 +1,279 @@
+"""`FrontEnd`: the versioned description of how samples become tokens, shared by training and device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.default_settings import modality_defaults
+from mmq_bridge.front_end.feature_names import modality_feature_names
+from mmq_bridge.front_end.modality_constraints import check_modality
+from mmq_bridge.front_end.settings import (
+    NEW_IN_VERSION_2,
+    Band,
+    ModalityFrontEnd,
+    Normalisation,
+    Quantisation,
+    SpatialFilter,
+    Strict,
+)
+
+__all__ = [
+    "Band",
+    "FrontEnd",
+    "ModalityFrontEnd",
+    "Normalisation",
+    "Quantisation",
+    "SpatialFilter",
+    "modality_feature_names",
+]
+
+FRONTEND_VERSION = 2
+MAX_FILE_BYTES = 4_000_000
+MAX_TOKENS = 512
+
+
+class FrontEnd(Strict):
+    """The versioned contract between sensors and model.
+
+    Parameters
+    ----------
+    frontend_version : int
+        A changed formula is a new version. A file of version 1 keeps its meaning and its digest: it gets none
+        of the rules and defaults that came with version 2.
+    token_s : float
+        Seconds a token covers.
+    tokens : int
+        Tokens in a window (T).
+    modalities : dict of str to ModalityFrontEnd
+        In the order of the model's inputs; keys left out take the modality's defaults.
+    grace_s : float
+        How long a closing token waits for a silent sensor, in s.
+    normalisation, quantisation : optional
+        Filled in by training and export.
+
+    Examples
+    --------
+    >>> fe = FrontEnd.wearable({"ppg": 64, "eda": 4, "temp": 4, "acc": 32})
+    >>> fe.modality_names
+    ('ppg', 'eda', 'temp', 'acc')
+    >>> fe.feature_names[0]
+    'ppg.heart_rate'
+    >>> FrontEnd.from_json(fe.to_json()) == fe
+    True
+    """
+
+    frontend_version: int = Field(default=FRONTEND_VERSION, strict=True, ge=1, le=FRONTEND_VERSION)
+    token_s: float = Field(default=5.0, ge=0.5, le=60)
+    tokens: int = Field(default=12, ge=1, le=MAX_TOKENS)
+    modalities: dict[str, ModalityFrontEnd] = Field(min_length=1, max_length=16)
+    grace_s: float = Field(default=2.0, ge=0, le=60)
+    normalisation: Normalisation | None = None
+    quantisation: Quantisation | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        version = data.get("frontend_version", FRONTEND_VERSION)
+        if isinstance(version, (int, float)) and version > FRONTEND_VERSION:
+            raise ValueError(
+                f"it was written by a newer mmq-tf (frontend_version {version}; this one reads up to "
+                f"{FRONTEND_VERSION}): update mmq-tf"
+            )
+        if not isinstance(data.get("modalities"), Mapping):
+            return data
+        version = version if isinstance(version, int) else FRONTEND_VERSION
+        filled = {name: _with_defaults(name, given, version) for name, given in data["modalities"].items()}
+        return {**data, "modalities": filled}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, modality in self.modalities.items():
+            check_modality(name, modality, self.token_s, self.frontend_version)
+        count = self.n_features
+        if self.normalisation is not None and len(self.normalisation.mean) != count:
+            raise ValueError(
+                f"normalisation has {len(self.normalisation.mean)} means, but there are {count} features"
+            )
+        return self
+
+    @classmethod
+    def wearable(
+        cls,
+        rates_hz: Mapping[str, float],
+        channels: Mapping[str, tuple[str, ...]] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Build a front end from rates alone, everything else at its default.
+
+        Parameters
+        ----------
+        rates_hz : mapping of str to float
+            Sampling rate by modality, in Hz, in the order of the model's inputs.
+        channels : mapping, optional
+            Channel names by modality where they differ from the default.
+        **settings
+            Any other field of `FrontEnd`, for example ``token_s``.
+
+        Raises
+        ------
+        BridgeError
+            When a value is impossible.
+        """
+        chosen = channels or {}
+        parts = {
+            name: {"sampling_rate_hz": rate, **({"channels": tuple(chosen[name])} if name in chosen else {})}
+            for name, rate in rates_hz.items()
+        }
+        return cls._build({"modalities": parts, **settings}, "front end")
+
+    @classmethod
+    def _build(cls, data: Any, where: str) -> Self:
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise BridgeError(f"{where}: {_sentence(error)}") from error
+
+    @property
+    def modality_names(self) -> tuple[str, ...]:
+        """Modalities in the order of the model's inputs."""
+        return tuple(self.modalities)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Features in the order of the model's inputs, like ``ppg.heart_rate`` or ``eeg.Fz.de_alpha``."""
+        names: list[str] = []
+        for name, modality in self.modalities.items():
+            names += modality_feature_names(name, modality)
+        return tuple(names)
+
+    @property
+    def feature_slices(self) -> dict[str, slice]:
+        """Where each modality's features lie in a feature vector."""
+        slices, start = {}, 0
+        for name, modality in self.modalities.items():
+            stop = start + len(modality_feature_names(name, modality))
+            slices[name] = slice(start, stop)
+            start = stop
+        return slices
+
+    @property
+    def n_features(self) -> int:
+        """Length F of a feature vector."""
+        return sum(len(modality_feature_names(n, m)) for n, m in self.modalities.items())
+
+    @property
+    def window_s(self) -> float:
+        """Seconds a window covers."""
+        return self.token_s * self.tokens
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation."""
+        content = self.model_dump(
+            mode="json", exclude=self._unknown() | {"normalisation": True, "quantisation": True}
+        )
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def to_json(self) -> str:
+        """JSON text; floats keep every digit."""
+        return self.model_dump_json(indent=2, exclude=self._unknown()) + "\n"
+
+    def _unknown(self) -> dict[str, Any]:
+        """Fields that this front end's version does not have, for pydantic to leave out."""
+        if self.frontend_version > 1:
+            return {}
+        return {"modalities": {name: set(NEW_IN_VERSION_2) for name in self.modalities}}
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "front end") -> Self:
+        """Read JSON text.
+
+        Parameters
+        ----------
+        text : str
+            What `to_json` wrote.
+        where : str
+            File name for the error message.
+
+        Raises
+        ------
+        BridgeError
+            When it is not JSON, has an unknown key or an impossible value.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BridgeError(f"{where}: expected JSON, got {error}: write it with FrontEnd.save") from error
+        return cls._build(data, where)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write JSON under a temporary name beside `path`, then rename."""
+        target = Path(path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(self.to_json())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        BridgeError
+            When the file is absent, too large, not UTF-8 or not a front end.
+        """
+        try:
+            with open(path, "rb") as stream:
+                content = stream.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
+                raise BridgeError(
+                    f"{path}: expected at most {MAX_FILE_BYTES} bytes of JSON: this is no front end"
+                )
+            text = content.decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BridgeError(f"{path}: cannot be read as a front end ({error}): check the path") from error
+        return cls.from_json(text, str(path))
+
+    def with_normalisation(self, normalisation: Normalisation | None) -> Self:
+        """Return a copy with other normalisation."""
+        return self._build({**dict(self), "normalisation": normalisation}, "front end")
+
+    def with_quantisation(self, quantisation: Quantisation | None) -> Self:
+        """Return a copy with other quantisation."""
+        return self._build({**dict(self), "quantisation": quantisation}, "front end")
+
+
+def _with_defaults(name: str, given: Any, version: int) -> Any:
+    rate, unit = (
+        (given.get(key) for key in ("sampling_rate_hz", "unit")) if isinstance(given, Mapping) else (0, None)
+    )
+    rate = rate if isinstance(rate, (int, float)) and 0 < rate < 1e9 else 0.0
+    defaults = modality_defaults(name, rate, version, unit if isinstance(unit, str) else None)
+    return {**defaults, **given} if isinstance(given, Mapping) else given
+
+
+def _sentence(error: ValidationError) -> str:
+    """Write the first complaint as one sentence: place, what is wrong, what came."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ").replace("\n", " ")
+    came = first["input"]
+    got = f", got {str(came)[:60]!r}" if isinstance(came, (str, int, float)) else ""
+    return f"{place + ': ' if place else ''}{reason}{got}"

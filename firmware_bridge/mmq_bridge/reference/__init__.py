@@ -1,0 +1,1 @@
+"""Float64 definitions of every feature and rule, which tests compare the core with."""

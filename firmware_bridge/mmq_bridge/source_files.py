@@ -1,0 +1,10 @@
+"""Where the C sources, the example, the phone libraries and the firmware guide lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+SOURCES = _PACKAGE.parent if (_PACKAGE.parent / "core").is_dir() else _PACKAGE / "sources"
+"""Folder of `core/`, `example/`, `mobile/` and `README.md`: beside the package in a checkout, inside it where
+the package was installed."""

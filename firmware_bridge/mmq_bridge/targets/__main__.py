@@ -1,0 +1,148 @@
+"""`python -m mmq_bridge.targets`: the same bits on every target, or exit code 1."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.targets.build import write_vectors
+from mmq_bridge.targets.expected import (
+    COMMITTED,
+    Hashes,
+    differences,
+    load_committed,
+    replay,
+    save_committed,
+)
+from mmq_bridge.targets.run import Outcome, run_targets
+from mmq_bridge.targets.table import TARGETS, Target
+from mmq_bridge.targets.tools import compiler_version, require
+from mmq_bridge.targets.vectors import RECORDED, Vector, data_folder, make_vectors
+
+
+def _chosen(names: Sequence[str]) -> list[Target]:
+    known = {target.name: target for target in TARGETS}
+    for name in names:
+        if name not in known:
+            raise BridgeError(f"--only: expected one of {', '.join(known)}, got {name!r}")
+    return [known[name] for name in dict.fromkeys(names)] or list(TARGETS)
+
+
+def _drifted(wanted: dict[str, Hashes]) -> list[str]:
+    """Name the vectors whose hashes are not those committed before."""
+    committed, problems = load_committed(), []
+    for name, hashes in wanted.items():
+        if name not in committed:
+            problems.append(f"{name}: no hash is committed in {COMMITTED.name}")
+        elif different := differences(committed[name], hashes):
+            problems.append(f"{name}: {', '.join(different)} differ from those committed in {COMMITTED.name}")
+    return problems
+
+
+def _show_advice(console: Console, outcomes: Sequence[Outcome]) -> None:
+    differing = [outcome.hashes for outcome in outcomes if outcome.problems]
+    if len(differing) == len(outcomes) > 1 and all(hashes == differing[0] for hashes in differing):
+        console.print(
+            "The targets agree with each other: is the library that Python loads older than core/? "
+            "Build it again: pip install --no-deps -e ."
+        )
+    else:
+        console.print(
+            "If the change is meant, write the hashes anew with --accept and say so in CHANGELOG.md."
+        )
+
+
+def _show_vectors(console: Console, vectors: Sequence[Vector], wanted: dict[str, Hashes]) -> None:
+    table = Table(title="Golden vectors (FNV-1a of all bits, as Python's library computes them)")
+    for name in ("vector", "tokens", "windows", "features", "int8 windows"):
+        table.add_column(name, justify="right" if name in ("tokens", "windows") else "left", no_wrap=True)
+    for vector in vectors:
+        h = wanted[vector.name]
+        table.add_row(vector.name, str(h.tokens), str(h.windows), h.features, h.int8)
+    console.print(table)
+
+
+def _show_outcomes(console: Console, vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> None:
+    table = Table(title="The same bits?")
+    for name in ("target", "what", "compiler", "same"):
+        table.add_column(name)
+    for outcome in outcomes:
+        bad = {problem.split(":")[0] for problem in outcome.problems}
+        same = f"{len(vectors) - len(bad)} of {len(vectors)}"
+        version, target = compiler_version(outcome.target.compiler), outcome.target
+        table.add_row(target.name, target.title, version, f"[bold red]{same}[/]" if bad else same)
+    console.print(table)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option(
+    "--only", "names", multiple=True, help=f"A target: {', '.join(t.name for t in TARGETS)}; repeat for more."
+)
+@click.option(
+    "--build", type=click.Path(path_type=Path), default=Path("build/targets"), help="Folder to build in."
+)
+@click.option("--install", is_flag=True, help="Install missing tools with apt, as root.")
+@click.option(
+    "--accept", is_flag=True, help=f"Write {COMMITTED.name} anew: after a change of formula, on purpose."
+)
+def command(names: tuple[str, ...], build: Path, install: bool, accept: bool) -> None:
+    """Build the C core for every target, replay golden vectors, compare every bit with Python's library.
+
+    Also compares with the hashes committed before. Exit code 1 where anything differs, 2 where a tool is
+    missing.
+    """
+    console, started = Console(), time.monotonic()
+    targets = _chosen(names)
+    require(targets, install)
+    with console.status("making golden vectors"):
+        vectors = make_vectors()
+        wanted = {vector.name: replay(vector.front_end, vector.operations) for vector in vectors}
+        folder = write_vectors(vectors, build / "vectors")
+    if len(vectors) == len([v for v in vectors if v.simulated]):
+        console.print(
+            f"no real recordings in {data_folder()}: {', '.join(RECORDED)} are left out (set MMQ_DATA)"
+        )
+    _show_vectors(console, vectors, wanted)
+    with console.status("building and running"):
+        outcomes = run_targets(targets, folder, build, wanted)
+    _show_outcomes(console, vectors, outcomes)
+    problems = [f"{o.target.name}: {problem}" for o in outcomes for problem in o.problems]
+    if accept and not problems:
+        save_committed(wanted)
+        console.print(f"{COMMITTED.name} written for {', '.join(wanted)}")
+    problems += _drifted(wanted)
+    for problem in problems:
+        console.print(problem, style="bold red", markup=False, highlight=False)
+    if problems:
+        _show_advice(console, outcomes)
+        sys.exit(1)
+    seconds = time.monotonic() - started
+    console.print(
+        f"{len(targets)} targets, {len(vectors)} vectors: the same bits everywhere ({seconds:.0f} s)."
+    )
+
+
+def main() -> None:
+    """Run the command; what the user can mend is one sentence and exit code 2."""
+    try:
+        command(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        click.echo("stopped.", err=True)
+        sys.exit(130)
+    except BridgeError as error:
+        click.echo(f"targets: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""What every target must say: the hashes of the library that Python loads, and those committed before."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from mmq_bridge.core_binding.library import OK, library, raise_status
+from mmq_bridge.core_binding.spec_struct import SpecTables
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.targets.script import ADVANCE, LEAD_OFF, Operation
+
+COMMITTED = Path(__file__).parent / "hashes.json"
+FNV_START, FNV_PRIME, MASK = 14695981039346656037, 1099511628211, 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """What a replay gives: counts, and FNV-1a hashes (64 bit, hexadecimal) of all bits.
+
+    Attributes
+    ----------
+    tokens, windows : int
+    raw : str
+        Features of every token before normalisation.
+    features : str
+        Features of every token as the model sees them.
+    presence : str
+        Every call's status, every token's number, presence and reasons.
+    int8 : str
+        Every quantised window.
+    """
+
+    tokens: int
+    windows: int
+    raw: str
+    features: str
+    presence: str
+    int8: str
+
+
+def fnv(data: bytes, state: int = FNV_START) -> int:
+    """FNV-1a, 64 bit (Fowler, Noll, Vo).
+
+    Examples
+    --------
+    >>> f"{fnv(b''):016x} {fnv(b'foobar'):016x}"
+    'cbf29ce484222325 85944171f73967e8'
+    """
+    for byte in data:
+        state = (state ^ byte) * FNV_PRIME & MASK
+    return state
+
+
+class _Replay:
+    """`replay.c` once more, over ctypes."""
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._core, self._tables, self._front_end = library(), SpecTables(front_end), front_end
+        self._pointer = ctypes.c_void_p()
+        spec = ctypes.byref(self._tables.spec)
+        self._memory = (ctypes.c_uint64 * (int(self._core.mmq_bridge_size(spec)) // 8 + 1))()
+        size = ctypes.sizeof(self._memory)
+        status = self._core.mmq_bridge_init(self._memory, size, spec, ctypes.byref(self._pointer))
+        if status != OK:
+            raise_status(status, "front end")
+        self.features, self.presence, self.int8 = bytearray(), bytearray(), bytearray()
+        self.tokens = self.windows = 0
+
+    def call(self, operation: Operation) -> None:
+        core, index = self._core, operation.modality
+        if operation.kind == LEAD_OFF:
+            mask = ctypes.c_uint64(operation.lead_off or 0)
+            status = core.mmq_bridge_lead_off(self._pointer, ctypes.c_uint32(index), mask)
+        elif operation.kind == ADVANCE:
+            status = core.mmq_bridge_advance(self._pointer, operation.time_s)
+        else:
+            samples = np.ascontiguousarray(operation.samples, np.float32)
+            status = core.mmq_bridge_push(
+                self._pointer, index, samples.ctypes.data, samples.shape[1], operation.time_s
+            )
+        self.presence.append(status)
+        self._drain()
+
+    def _drain(self) -> None:
+        modalities = len(self._front_end.modalities)
+        features = np.zeros(self._front_end.n_features, "<f4")
+        presence, reasons = np.zeros(modalities, np.uint8), np.zeros(modalities, "<u2")
+        number, before = ctypes.c_int64(), self.tokens
+        while (
+            self._core.mmq_bridge_token(
+                self._pointer, features.ctypes.data, presence.ctypes.data, ctypes.byref(number)
+            )
+            == OK
+        ):
+            self.tokens += 1
+            self.features += features.tobytes()
+            self.presence += number.value.to_bytes(8, "little") + presence.tobytes()
+            if (
+                self._core.mmq_bridge_reasons(self._pointer, number, reasons.ctypes.data_as(ctypes.c_void_p))
+                == OK
+            ):
+                self.presence += reasons.tobytes()
+        if self.tokens > before:
+            self._window()
+
+    def _window(self) -> None:
+        tokens, front_end = self._front_end.tokens, self._front_end
+        features = np.zeros((tokens, front_end.n_features), np.int8)
+        presence = np.zeros((tokens, len(front_end.modalities)), np.int8)
+        if self._core.mmq_bridge_window_i8(self._pointer, features.ctypes.data, presence.ctypes.data) == OK:
+            self.windows += 1
+            self.int8 += features.tobytes() + presence.tobytes()
+
+
+def replay(front_end: FrontEnd, operations: Iterable[Operation]) -> Hashes:
+    """Replay a script through the library that Python loads.
+
+    Raises
+    ------
+    BridgeError
+        When the core refuses the front end.
+    """
+    raw, normal = _Replay(front_end.with_normalisation(None)), _Replay(front_end)
+    for operation in operations:
+        raw.call(operation)
+        normal.call(operation)
+    parts = (raw.features, normal.features, normal.presence, normal.int8)
+    return Hashes(normal.tokens, normal.windows, *(f"{fnv(bytes(part)):016x}" for part in parts))
+
+
+def differences(wanted: Hashes, got: Hashes) -> list[str]:
+    """Name the fields that differ."""
+    return [f.name for f in fields(Hashes) if getattr(wanted, f.name) != getattr(got, f.name)]
+
+
+def load_committed(path: Path = COMMITTED) -> dict[str, Hashes]:
+    """Read the hashes that were committed, by vector; none where there is no file yet.
+
+    Raises
+    ------
+    BridgeError
+        When the file is broken.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Hashes(**entry) for name, entry in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BridgeError(f"{path}: cannot be read ({error}): write it again with --accept") from error
+
+
+def save_committed(hashes: dict[str, Hashes], path: Path = COMMITTED) -> None:
+    """Write hashes by vector, keeping those of vectors that could not be made here."""
+    merged = {**load_committed(path), **hashes}
+    lines = [f"{json.dumps(name)}: {json.dumps(asdict(merged[name]))}" for name in sorted(merged)]
+    path.write_text("{\n " + ",\n ".join(lines) + "\n}\n", encoding="utf-8")

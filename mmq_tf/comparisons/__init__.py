@@ -1,0 +1,1 @@
+"""What MMQ-Net is compared with: other transformers, and itself without one of its parts."""

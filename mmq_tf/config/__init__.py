@@ -1,0 +1,1 @@
+"""Every run is one validated TOML file."""

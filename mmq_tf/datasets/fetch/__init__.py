@@ -1,0 +1,1 @@
+"""Public data sets, fetched file by file and verified by SHA-256."""

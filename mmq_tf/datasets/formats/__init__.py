@@ -1,0 +1,1 @@
+"""How recordings lie on disk: one file per format."""

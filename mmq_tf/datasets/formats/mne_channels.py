@@ -1,0 +1,114 @@
+"""Which modality a channel is, by its type and its name, and what brings it to the front end's unit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mmq_bridge.front_end.modality_aliases import WORDS
+from mmq_bridge.front_end.units import UNITS, front_end_unit, unit_factor
+
+from mmq_tf.datasets.formats.conductance import conductance_us
+from mmq_tf.errors import MMQError
+
+IGNORE = "ignore"
+
+BY_TYPE = {
+    **{kind: kind for kind in ("eeg", "eog", "emg", "ecg", "resp")},
+    "temperature": "temp",
+    "gsr": "eda",
+}
+"""Modality by MNE's channel type."""
+
+UNSURE_TYPES = ("eeg", "misc", "bio")
+"""Types under which files keep other things too (MNE calls all of EDF eeg): here the name decides."""
+
+CHANNEL_WORDS = {
+    **WORDS,
+    **dict.fromkeys(("heog", "veog"), "eog"),
+    **dict.fromkeys(("zemg", "temg"), "emg"),
+    **dict.fromkeys(("accx", "accy", "accz"), "acc"),
+    "plet": "ppg",
+}
+"""Modality by a word of a channel's name."""
+
+NO_SIGNAL_WORDS = ("status", "trigger", "sti", "stim", "marker", "event", "exg", "erg", "aux")
+"""Words of channels that are a trigger, or an input into which anything may have been plugged."""
+
+KELVIN_OF_0_DEGC = 273.15
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel as its file describes it; `unit` is that of the numbers that are read."""
+
+    name: str
+    mne_type: str
+    unit: str
+    sampling_rate_hz: float
+
+
+def modality_of(name: str, mne_type: str) -> str | None:
+    """Modality of a channel, or None for one that is none.
+
+    Parameters
+    ----------
+    name : str
+        Words of it decide for a channel of `UNSURE_TYPES`, whatever their case; digits are no part of a word.
+    mne_type : str
+        MNE's channel type.
+
+    Examples
+    --------
+    >>> modality_of("ECG ECG", "eeg"), modality_of("EEG Fp1", "eeg"), modality_of("Fp1", "eeg")
+    ('ecg', 'eeg', 'eeg')
+    >>> modality_of("GSR1", "misc"), modality_of("Photo", "misc"), modality_of("VEOG", "eog")
+    ('eda', None, 'eog')
+    """
+    if mne_type in UNSURE_TYPES:
+        words = re.findall(r"[a-z]+", name.lower())
+        found = [CHANNEL_WORDS[word] for word in words if word in CHANNEL_WORDS]
+        other = next((modality for modality in found if modality != "eeg"), None)
+        if other or found:
+            return other or "eeg"
+        if any(word in NO_SIGNAL_WORDS for word in words):
+            return None
+    return BY_TYPE.get(mne_type)
+
+
+def short_name(name: str) -> str:
+    """Name without the type that EDF+ puts in front of it.
+
+    Examples
+    --------
+    >>> short_name("EEG Fp1"), short_name("Resp oro-nasal"), short_name("EOG 1"), short_name("Fp1")
+    ('Fp1', 'oro-nasal', 'EOG 1', 'Fp1')
+    """
+    first, _, rest = name.strip().partition(" ")
+    return rest.strip() if first.lower() in CHANNEL_WORDS and re.search("[A-Za-z]", rest) else name.strip()
+
+
+def in_front_end_unit(path: Path, channel: Channel, modality: str, samples: np.ndarray) -> np.ndarray:
+    """Bring one channel's float32 samples to the unit of `mmq_bridge.front_end.units.front_end_unit`.
+
+    Raises
+    ------
+    MMQError
+        If nothing is known that leads there from the channel's unit.
+    """
+    unit = UNITS.get(channel.unit.lower(), channel.unit)
+    if modality == "temp" and unit.upper() == "K":
+        return samples - np.float32(KELVIN_OF_0_DEGC)
+    if modality == "temp" and unit.upper() in ("C", "DEGC"):
+        return samples
+    if modality == "eda" and unit.lower() == "ohm":
+        return conductance_us(path, samples, unit)
+    try:
+        return samples * np.float32(unit_factor(modality, unit or "a.u."))
+    except ValueError as error:
+        raise MMQError(
+            f"{path}: channel {channel.name!r} ({modality}) is in {channel.unit!r}, from which nothing leads"
+            f" to {front_end_unit(modality)}; say its unit in `units`, or {IGNORE!r} in `types`."
+        ) from error

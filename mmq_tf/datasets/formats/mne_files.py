@@ -1,0 +1,195 @@
+"""Any file MNE reads, as a `Recording`: EDF, BDF, BrainVision, EEGLAB, FIF, ...
+
+**Channels.** `mmq_tf.datasets.formats.mne_channels` says which modality a channel is. All of one modality
+must have one rate. EDF and BDF are read at each modality's own; MNE by itself would bring them all to the highest.
+
+**Annotations.** One that lasts a second or longer is a trial, and its description the class. One that begins
+with ``BAD`` (any case) is time that must not be used: NaN, in the channels it names or in all. Shorter ones
+are marks and left out. Trials must not overlap.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from mmq_bridge.front_end.units import front_end_unit
+
+from mmq_tf.datasets.formats.digests import source_digest
+from mmq_tf.datasets.formats.mne_channels import IGNORE, Channel, in_front_end_unit, modality_of, short_name
+from mmq_tf.datasets.formats.mne_open import Mark, Opened, open_with_mne
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_TRIAL_S = 1.0
+OVERLAP_S = 1e-3
+"""Neighbours may overlap by less: times in files are rounded."""
+
+
+def load_mne(
+    path: Path | str,
+    *,
+    types: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    task: str = "condition",
+) -> Recording:
+    """Read a file with MNE.
+
+    Parameters
+    ----------
+    path : path
+        What `mne.io.read_raw` reads; it is chosen by the name's ending.
+    types : mapping, optional
+        Modality by the channel's name in the file, or ``"ignore"``; before any rule.
+    units : mapping, optional
+        Unit by the channel's name in the file, where that says none or a wrong one: of the numbers in the
+        file for EDF and BDF, of what MNE makes of them for other formats.
+    task : str
+        What the annotations tell the classes of.
+
+    Returns
+    -------
+    Recording
+        The subject is the file's name. Units are the front end's: uV (eeg, eog, emg), mV (ecg), uS (eda),
+        degC (temp), g (acc); ppg and resp have none in common.
+
+    Raises
+    ------
+    MMQError
+        If the file is broken or lies in parts elsewhere, a name in `types` or `units` is not in it, no
+        channel is a modality, rates differ within one, a unit is unknown, or trials overlap.
+    """
+    path = Path(path)
+    opened = open_with_mne(path)
+    modalities = _modalities(path, opened.channels, dict(types or {}))
+    channels = _with_units(path, opened.channels, dict(units or {}))
+    samples = _read(path, opened, channels, modalities)
+    _lose_bad(opened.marks, channels, samples)
+    subject = Path(path.name.removesuffix(".gz")).stem
+    said = f"mne 1 {sorted((types or {}).items())} {sorted((units or {}).items())} {task}"
+    digest = source_digest(said, opened.files)
+    try:
+        signals = {
+            name: _signal(name, channels, modalities, samples) for name in dict.fromkeys(modalities.values())
+        }
+        stop_s = max(signal.stop_s for signal in signals.values())
+        trials = trials_of(opened.marks, task, stop_s)
+        return Recording(subject, "1", signals, trials, source="mne", digest=digest)
+    except MMQError as error:
+        raise MMQError(f"{path}: {error}") from error
+
+
+def trials_of(marks: Sequence[Mark], task: str, stop_s: float) -> tuple[Trial, ...]:
+    """Turn annotations into trials, as told above; one that reaches out of the recording is cut there.
+
+    Raises
+    ------
+    MMQError
+        If two overlap.
+    """
+    spans = sorted(
+        (max(mark.start_s, 0.0), min(mark.stop_s, stop_s), mark.text) for mark in marks if not mark.is_bad
+    )
+    spans = [span for span in spans if span[1] - span[0] >= SHORTEST_TRIAL_S and span[2]]
+    trials: list[Trial] = []
+    for start, stop, text in spans:
+        if trials and start < trials[-1].stop_s:
+            before = trials.pop()
+            if start < before.stop_s - OVERLAP_S:
+                raise MMQError(
+                    f"annotations must not overlap to be trials; {text!r} begins at {start:g} s, before"
+                    f" {before.labels[task]!r} ends at {before.stop_s:g} s."
+                )
+            trials.append(Trial(before.start_s, start, before.labels))
+        trials.append(Trial(start, stop, {task: text}))
+    return tuple(trials)
+
+
+def _modalities(path: Path, channels: Sequence[Channel], types: dict[str, str]) -> dict[int, str]:
+    """Modality by place of the channel, without those left out."""
+    _check_names(path, "types", types, channels)
+    for name, modality in types.items():
+        if modality not in (*MODALITIES, IGNORE):
+            raise MMQError(
+                f"{path}: types[{name!r}] must be one of {', '.join(MODALITIES)} or {IGNORE!r};"
+                f" got {modality!r}."
+            )
+    found = [types.get(channel.name) or modality_of(channel.name, channel.mne_type) for channel in channels]
+    modalities = {i: modality for i, modality in enumerate(found) if modality in MODALITIES}
+    left = [
+        channel.name
+        for i, channel in enumerate(channels)
+        if i not in modalities and channel.mne_type != "stim" and channel.name not in types
+    ]
+    if left:
+        logger.warning("%s: channels %s are left out: no modality by type or name", path, ", ".join(left))
+    if not modalities:
+        names = ", ".join(channel.name for channel in channels[:20])
+        raise MMQError(
+            f"{path}: no channel is one of {', '.join(MODALITIES)}; there are {names}; see `types`."
+        )
+    return modalities
+
+
+def _with_units(path: Path, channels: Sequence[Channel], units: dict[str, str]) -> list[Channel]:
+    _check_names(path, "units", units, channels)
+    return [
+        Channel(each.name, each.mne_type, units.get(each.name, each.unit), each.sampling_rate_hz)
+        for each in channels
+    ]
+
+
+def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequence[Channel]) -> None:
+    names = [channel.name for channel in channels]
+    for name in given:
+        if name not in names:
+            raise MMQError(
+                f"{path}: {what} must name channels of the file ({', '.join(names[:40])}); got {name!r}."
+            )
+
+
+def _read(
+    path: Path, opened: Opened, channels: Sequence[Channel], modalities: Mapping[int, str]
+) -> dict[int, np.ndarray]:
+    """Return samples ``[n]`` in the front end's unit by place of the channel; each rate is read once."""
+    for name in dict.fromkeys(modalities.values()):
+        rates = {
+            channels[i].name: channels[i].sampling_rate_hz for i, other in modalities.items() if other == name
+        }
+        if len(set(rates.values())) > 1:
+            said = ", ".join(f"{channel} {rate:g} Hz" for channel, rate in rates.items())
+            raise MMQError(f"{path}: all channels of {name} must have one rate; got {said}; see `types`.")
+    samples: dict[int, np.ndarray] = {}
+    for rate in dict.fromkeys(channels[i].sampling_rate_hz for i in modalities):
+        places = [i for i in modalities if channels[i].sampling_rate_hz == rate]
+        rows = opened.read(places)
+        for i, row in zip(places, rows, strict=True):
+            samples[i] = in_front_end_unit(path, channels[i], modalities[i], row)
+    return samples
+
+
+def _lose_bad(marks: Sequence[Mark], channels: Sequence[Channel], samples: Mapping[int, np.ndarray]) -> None:
+    for mark in marks:
+        for i, row in samples.items() if mark.is_bad else ():
+            if not mark.channels or channels[i].name in mark.channels:
+                rate = channels[i].sampling_rate_hz
+                first = max(0, int(np.floor(mark.start_s * rate + 1e-6)))
+                row[first : max(first, int(np.ceil(mark.stop_s * rate - 1e-6)))] = np.nan
+
+
+def _signal(
+    modality: str,
+    channels: Sequence[Channel],
+    modalities: Mapping[int, str],
+    samples: Mapping[int, np.ndarray],
+) -> Signal:
+    rows = [i for i, other in modalities.items() if other == modality]
+    names = tuple(short_name(channels[i].name) for i in rows)
+    if len(set(names)) < len(names):
+        names = tuple(channels[i].name for i in rows)
+    rate = channels[rows[0]].sampling_rate_hz
+    return Signal(modality, np.stack([samples[i] for i in rows]), rate, front_end_unit(modality), names)

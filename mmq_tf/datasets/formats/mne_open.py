@@ -1,0 +1,150 @@
+"""Opening a file with MNE: its channels, annotations and files, before any sample is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmq_tf.datasets.base import read_bytes
+from mmq_tf.datasets.formats.files.edf import check_edf
+from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
+from mmq_tf.datasets.formats.mne_channels import Channel
+from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
+
+if TYPE_CHECKING:
+    import mne
+    from mne.io import BaseRaw
+
+MAX_FILE_BYTES = 4 * 2**30
+MAX_HEADER_BYTES = 16 * 2**20
+BRAINVISION_PARTS = re.compile(r"^(?:DataFile|MarkerFile)\s*=\s*(\S.*?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One annotation, in seconds from the first sample; `channels` is empty where it is of all."""
+
+    start_s: float
+    stop_s: float
+    text: str
+    channels: tuple[str, ...] = ()
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether this is time that must not be used, by MNE's convention."""
+        return self.text.upper().startswith("BAD")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file before its samples are read.
+
+    `read` gives float32 ``[places, n]`` of channels of one rate, in their own units; `files` are all that the
+    recording lies in.
+    """
+
+    channels: tuple[Channel, ...]
+    marks: tuple[Mark, ...]
+    files: tuple[Path, ...]
+    read: Callable[[Sequence[int]], np.ndarray]
+
+
+def open_with_mne(path: Path) -> Opened:
+    """Open a file, or a folder where the format is one.
+
+    Raises
+    ------
+    MMQError
+        If there is nothing, it is too large, MNE cannot read it, or it refers to files in another folder.
+    """
+    if not path.exists():
+        raise MMQError(f"{path}: expected a recording that MNE reads; found nothing.")
+    if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+        raise MMQError(f"{path}: expected at most {MAX_FILE_BYTES / 2**30:g} GiB.")
+    return _open_edf(path) if path.suffix.lower() in (".edf", ".bdf") else _open_other(path)
+
+
+def _open_edf(path: Path) -> Opened:
+    header = check_edf(path, MAX_FILE_BYTES)
+    places = [i for i, signal in enumerate(header.signals) if not signal.is_annotations]
+    raw = open_edf(path, header)
+    channels = tuple(
+        Channel(name, "eeg", header.signals[i].unit, header.signals[i].sampling_rate_hz)
+        for i, name in zip(places, raw.ch_names, strict=True)
+    )
+    return Opened(
+        channels,
+        _marks(raw.annotations if header.continuous else _edf_annotations(path), 0.0),
+        (path,),
+        lambda rows: read_edf_signals(path, header, [places[row] for row in rows]),
+    )
+
+
+def _edf_annotations(path: Path) -> mne.Annotations:
+    """Those of a discontinuous file: a raw object of MNE drops what lies after the time it counts itself."""
+    import mne
+
+    with mne_errors(path):
+        return mne.read_annotations(path)
+
+
+def _open_other(path: Path) -> Opened:
+    import mne
+
+    named = _brainvision_parts(path) if path.suffix.lower() in (".vhdr", ".ahdr") else []
+    _check_beside(path, named)
+    with mne_through_the_log(str(path)), mne_errors(path):
+        raw = mne.io.read_raw(path, preload=False)
+    files = [path, *named, *(Path(name) for name in raw.filenames if name is not None)]
+    _check_beside(path, files)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+    return Opened(
+        tuple(_channel(raw, i) for i in range(len(raw.ch_names))),
+        _marks(raw.annotations, raw.first_time),
+        tuple(dict.fromkeys(file.resolve() for file in files)),
+        lambda rows: read_in_parts(path, raw, rows, np.ones((len(rows), 1))),
+    )
+
+
+def _brainvision_parts(path: Path) -> list[Path]:
+    text = read_bytes(path, MAX_HEADER_BYTES).decode("latin-1")
+    return [path.parent / name.replace("$b", path.stem) for name in BRAINVISION_PARTS.findall(text)]
+
+
+def _check_beside(path: Path, files: Sequence[Path]) -> None:
+    """Check that a file does not make us read others elsewhere on the machine."""
+    home = path.resolve().parent
+    for file in files:
+        if not file.resolve().is_relative_to(path.resolve() if path.is_dir() else home):
+            raise MMQError(f"{path}: expected all its parts in {home}; it refers to {file}.")
+
+
+def _channel(raw: BaseRaw, i: int) -> Channel:
+    from mne.io.constants import FIFF
+
+    name = raw.ch_names[i]
+    mne_type = raw.get_channel_types([i])[0]
+    codes = {"V": FIFF.FIFF_UNIT_V, "S": FIFF.FIFF_UNIT_S, "C": FIFF.FIFF_UNIT_CEL, "K": FIFF.FIFF_UNIT_K}
+    unit = next((unit for unit, code in codes.items() if raw.info["chs"][i]["unit"] == code), "")
+    # BrainVision: MNE scales by the header's unit, but keeps it nowhere else where that is not V.
+    written = getattr(raw, "_orig_units", {}).get(name, "")
+    if written in ("C", "\u00b5S", "S") and unit in ("", "V"):
+        unit = written[-1]
+    return Channel(name, mne_type, unit, float(raw.info["sfreq"]))
+
+
+def _marks(annotations: mne.Annotations, first_s: float) -> tuple[Mark, ...]:
+    onsets = np.asarray(annotations.onset, float) - first_s
+    return tuple(
+        Mark(float(onset), float(onset + duration), str(text).strip(), tuple(channels))
+        for onset, duration, text, channels in zip(
+            onsets, annotations.duration, annotations.description, annotations.ch_names, strict=True
+        )
+    )

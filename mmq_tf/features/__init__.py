@@ -1,0 +1,1 @@
+"""From recordings to windows: token streams, their cache, windows, normalisation."""

@@ -1,0 +1,63 @@
+"""Normalisation statistics from training subjects; the C core applies them, here and on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmq_bridge.front_end.front_end import Normalisation
+
+from mmq_tf.config.run_config import NormalisationConfig
+from mmq_tf.errors import MMQError
+from mmq_tf.features.windows import Stream
+
+
+def fit_normalisation(
+    streams: Sequence[Stream], settings: NormalisationConfig, token_s: float
+) -> Normalisation:
+    """Measure mean and standard deviation a feature over training subjects, each subject weighing the same.
+
+    With mode `population` the deviation is over all people. With `enrolment` and `running` the device centres
+    on the wearer, so the deviation is the one *within* a person: around the enrolment's mean, or around the
+    person's own mean. Unmeasurable features (NaN) and absent tokens do not count.
+
+    Raises
+    ------
+    MMQError
+        If there is no training stream.
+    """
+    if not streams:
+        raise MMQError("normalisation needs at least one training recording, got none.")
+    enrols = settings.mode == "enrolment"
+    lengths_s = [
+        min(settings.enrolment_s, stream.limits.enrolment_s) if enrols else 0.0 for stream in streams
+    ]
+    skips = [int(round(length_s / token_s)) for length_s in lengths_s]
+    values = [stream.measured_features() for stream in streams]
+    centres = np.array([_mean(v[:skip] if skip else v) for v, skip in zip(values, skips, strict=True)])
+    mean = _mean(centres)
+    if settings.mode == "population":
+        squares = [_mean((value - mean) ** 2) for value in values]
+    else:
+        own = np.where(np.isfinite(centres), centres, mean)
+        squares = [
+            _mean((v[skip:] - centre) ** 2) for v, skip, centre in zip(values, skips, own, strict=True)
+        ]
+    std = np.sqrt(_mean(np.array(squares)))
+    std = np.where(np.isfinite(std) & (std > 1e-6), std, 1.0)
+    return Normalisation(
+        mode=settings.mode,
+        mean=tuple(float(value) for value in np.nan_to_num(mean)),
+        std=tuple(float(value) for value in std),
+        enrolment_s=settings.enrolment_s,
+        prior_tokens=settings.prior_tokens,
+        clip=settings.clip,
+    )
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over rows of the finite values; NaN where a column has none."""
+    finite = np.isfinite(values)
+    count = finite.sum(0)
+    total = np.where(finite, values, 0.0).sum(0, dtype=np.float64)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

@@ -1,0 +1,144 @@
+"""A whole data set through the front end into the cache: side by side, one subject a worker at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmq_bridge.errors import BridgeError
+
+from mmq_tf.datasets import open_dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.features.token_streams import Source, load_stream, prepare
+from mmq_tf.features.windows import Stream
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One subject's tokens are in the cache, or why they are not.
+
+    Attributes
+    ----------
+    name : str
+        As `Dataset.subjects` gives it.
+    made : tuple of str
+        What had to be made; empty where everything was there.
+    fault : str
+        Empty, or the sentence that says what is wrong with the recording.
+    """
+
+    name: str
+    made: tuple[str, ...] = ()
+    fault: str = ""
+
+
+OnSubject = Callable[[Prepared], None]
+
+
+def prepare_dataset(
+    dataset: str,
+    folder: Path,
+    settings: TokenSettings,
+    *,
+    jobs: int = 1,
+    skip_bad: bool = False,
+    on_total: Callable[[int], None] = lambda total: None,
+    on_subject: OnSubject = lambda prepared: None,
+) -> list[Prepared]:
+    """Put every subject's tokens into the cache.
+
+    Parameters
+    ----------
+    dataset, folder
+        The data set's name and where it lies.
+    settings : TokenSettings
+        How samples become tokens.
+    jobs : int
+        Processes at most; each holds one recording in memory.
+    skip_bad : bool
+        Go on where a recording is bad, and report it.
+    on_total, on_subject : callable
+        Called in this process with the number of subjects, and with each one's outcome when it is done.
+
+    Returns
+    -------
+    list of Prepared
+        In the order of `Dataset.subjects`.
+
+    Raises
+    ------
+    MMQError, BridgeError
+        If a recording is bad and `skip_bad` is off, or none is good, or a worker dies.
+    """
+    names = open_dataset(dataset, folder).subjects(folder)
+    on_total(len(names))
+    done: dict[str, Prepared] = {}
+    with contextlib.closing(_outcomes(dataset, folder, names, settings, min(jobs, len(names)))) as outcomes:
+        for prepared, error in outcomes:
+            if error is not None and not skip_bad:
+                raise error
+            done[prepared.name] = prepared
+            on_subject(prepared)
+    if all(prepared.fault for prepared in done.values()):
+        raise MMQError(f"none of the {len(names)} recordings can be read; the first: {done[names[0]].fault}")
+    return [done[name] for name in names]
+
+
+def load_prepared(
+    dataset: str, folder: Path, settings: TokenSettings, prepared: Sequence[Prepared]
+) -> list[Stream]:
+    """Return the token streams of the subjects that are not bad, from the cache."""
+    source = open_dataset(dataset, folder)
+    good = [one.name for one in prepared if not one.fault]
+    return [load_stream(Source.of_subject(source, folder, name), settings) for name in good]
+
+
+_Outcome = tuple[Prepared, MMQError | BridgeError | None]
+
+
+def prepare_subject(dataset: str, folder: Path, name: str, settings: TokenSettings) -> _Outcome:
+    """Put one subject's tokens into the cache; what is wrong with a recording is returned, not raised."""
+    try:
+        made = prepare(Source.of_subject(open_dataset(dataset, folder), folder, name), settings)
+    except (MMQError, BridgeError) as error:
+        return Prepared(name, fault=str(error)), error
+    return Prepared(name, tuple(made)), None
+
+
+def _outcomes(
+    dataset: str, folder: Path, names: Sequence[str], settings: TokenSettings, workers: int
+) -> Generator[_Outcome]:
+    if workers <= 1:
+        for name in names:
+            yield prepare_subject(dataset, folder, name, settings)
+        return
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+    )
+    try:
+        pending: list[Future[_Outcome]] = [
+            pool.submit(prepare_subject, dataset, folder, name, settings) for name in names
+        ]
+        for future in as_completed(pending):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise MMQError(
+            "a worker process was killed, most likely for lack of memory; run it again with fewer --jobs: "
+            "what was finished is kept."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits

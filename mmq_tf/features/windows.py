@@ -1,0 +1,227 @@
+"""From recordings to model inputs: token streams (cached), then windows cut inside trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mmq_bridge.core_binding.native import normalise_tokens
+from mmq_bridge.front_end.front_end import FrontEnd
+
+from mmq_tf.config.training_spec import TokenLayout
+from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
+from mmq_tf.errors import MMQError
+from mmq_tf.recording import Recording, Trial
+
+if TYPE_CHECKING:
+    from mne import EpochsArray
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """The same recording with artefacts added before the front end.
+
+    `features` float32 [n, F], `presence` bool [n, M], and `corrupted` bool [n, M]: an artefact
+    lies in that token.
+    """
+
+    features: np.ndarray
+    presence: np.ndarray
+    corrupted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One recording after the front end, before normalising: raw features [n, F] and presence [n, M]."""
+
+    subject: str
+    session: str
+    features: np.ndarray
+    presence: np.ndarray
+    trials: tuple[Trial, ...]
+    front_end: FrontEnd
+    variants: tuple[Corrupted, ...] = ()
+    limits: Limits = UNLIMITED
+
+    def measured_features(self) -> np.ndarray:
+        """Return the features float64 [n, F] with NaN where the token is absent."""
+        return np.where(
+            presence_by_feature(self.presence, self.front_end), self.features.astype(np.float64), np.nan
+        )
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Windows of T consecutive tokens, normalised; absent tokens hold zeros.
+
+    `features` float32 [N, T, F], `presence` bool [N, T, M], `label` int8 [N], `subject` and `session`
+    str [N], `trial` int [N], `start_s` float [N]. The variants add a leading axis V: `variant_features`
+    [V, N, T, F], `variant_presence` and `variant_corrupted` [V, N, T, M].
+    """
+
+    features: np.ndarray
+    presence: np.ndarray
+    label: np.ndarray
+    subject: np.ndarray
+    session: np.ndarray
+    trial: np.ndarray
+    start_s: np.ndarray
+    variant_features: np.ndarray = field(repr=False)
+    variant_presence: np.ndarray = field(repr=False)
+    variant_corrupted: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: np.ndarray) -> WindowSet:
+        """Return some of the windows: `rows` are their numbers, int [n]."""
+        fields = {name: getattr(self, name) for name in WindowSet.__dataclass_fields__}
+        return WindowSet(
+            **{
+                name: value[:, rows] if name.startswith("variant") else value[rows]
+                for name, value in fields.items()
+            }
+        )
+
+    def to_sklearn(self, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return X float32 [N, T * F] with NaN where absent, y int [N] and groups (the subjects) [N]."""
+        seen = presence_by_feature(self.presence, front_end)
+        rows = np.where(seen, self.features, np.float32(np.nan)).reshape(len(self), -1)
+        return rows, self.label.astype(np.int64), self.subject
+
+    def to_epochs(
+        self, recordings: Iterable[Recording], front_end: FrontEnd, modality: str, classes: Sequence[str]
+    ) -> EpochsArray:
+        """Return one modality's raw samples in each window; see `mmq_tf.mne_bridge.epochs.to_epochs`."""
+        from mmq_tf.mne_bridge.epochs import to_epochs
+
+        return to_epochs(self, recordings, front_end, modality, classes)
+
+
+def presence_by_feature(presence: np.ndarray, front_end: TokenLayout) -> np.ndarray:
+    """Return presence [..., M] repeated over each modality's features: [..., F]."""
+    sizes = [part.stop - part.start for part in front_end.feature_slices.values()]
+    return np.repeat(presence, sizes, axis=-1)
+
+
+def build_windows(
+    streams: Sequence[Stream], front_end: FrontEnd, task: str, classes: Sequence[str], stride_s: float
+) -> WindowSet:
+    """Normalise each stream with the C core and cut every labelled window out of it.
+
+    Parameters
+    ----------
+    streams
+        Recordings after the front end.
+    front_end
+        With its normalisation filled in. Windows that begin inside its enrolment are left out.
+    task, classes
+        The label to learn and its class names in order.
+    stride_s
+        Seconds between the starts of neighbouring windows, rounded to whole tokens.
+
+    Raises
+    ------
+    MMQError
+        If no window lies inside a labelled trial.
+    """
+    parts = [_cut(stream, front_end, task, list(classes), stride_s) for stream in streams]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise MMQError(
+            f"no labelled trial of {task!r} is as long as one window ({front_end.window_s:g} s) after the "
+            "enrolment; shorten front_end.tokens or normalisation.enrolment_s."
+        )
+    return _concatenate(parts)
+
+
+def window_starts(
+    trials: Sequence[Trial], front_end: FrontEnd, stride_s: float, n_tokens: int, limits: Limits = UNLIMITED
+) -> np.ndarray:
+    """Return int [N, 2]: first token and trial index of each window that lies wholly inside one trial.
+
+    Where `limits` let a window read fewer than its T tokens, those it reads are its last and lie inside the
+    trial; its first token may then come before the trial, even before the recording.
+    """
+    stride = max(1, round(min(stride_s, limits.stride_s) / front_end.token_s))
+    norm = front_end.normalisation
+    enrols = norm is not None and norm.mode == "enrolment"
+    earliest = min(norm.enrolment_s, limits.enrolment_s) if norm is not None and enrols else 0.0
+    read = tokens_read(front_end, limits)
+    rows = []
+    for index, trial in enumerate(trials):
+        first = int(np.ceil(max(trial.start_s, earliest) / front_end.token_s - 1e-9))
+        last = min(int(np.floor(trial.stop_s / front_end.token_s + 1e-9)), n_tokens) - read
+        rows += [(start, index) for start in range(first, last + 1, stride)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 2) - [front_end.tokens - read, 0]
+
+
+def tokens_read(front_end: FrontEnd, limits: Limits) -> int:
+    """Return how many of a window's T tokens a recording with these limits fills: its last ones."""
+    return max(1, round(min(limits.window_s, front_end.window_s) / front_end.token_s))
+
+
+def with_limits(front_end: FrontEnd, limits: Limits) -> FrontEnd:
+    """Return the front end as it normalises a recording with these limits: its enrolment may be shorter."""
+    norm = front_end.normalisation
+    if norm is None or norm.enrolment_s <= limits.enrolment_s:
+        return front_end
+    return front_end.with_normalisation(norm.model_copy(update={"enrolment_s": limits.enrolment_s}))
+
+
+def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
+    table = window_starts(stream.trials, front_end, stride_s, len(stream.features), stream.limits)
+    labels = [stream.trials[trial].labels.get(task) for _, trial in table]
+    keep = np.array([label is not None for label in labels], dtype=bool)
+    table = table[keep]
+    unknown = {label for label in labels if label is not None} - set(classes)
+    if unknown:
+        raise MMQError(
+            f"subject {stream.subject}: unknown {task} labels {sorted(unknown)}, expected {classes}."
+        )
+    index = np.maximum(table[:, :1] + np.arange(front_end.tokens), 0)
+    unread = front_end.tokens - tokens_read(front_end, stream.limits)
+
+    def gather(tokens: np.ndarray) -> np.ndarray:
+        """Return the windows' tokens, those that are not read as absent ones: all 0."""
+        windows = tokens[index]
+        windows[:, :unread] = 0
+        return windows
+
+    def normalised(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return gather(normalise_tokens(with_limits(front_end, stream.limits), features, presence))
+
+    def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
+        return (
+            np.stack([read(v) for v in stream.variants]) if stream.variants else np.zeros((0, *empty), dtype)
+        )
+
+    token_shape = (*index.shape, len(front_end.modality_names))
+    return WindowSet(
+        features=normalised(stream.features, stream.presence),
+        presence=gather(stream.presence),
+        label=np.array([classes.index(label) for label in labels if label is not None], dtype=np.int8),
+        subject=np.full(len(table), stream.subject),
+        session=np.full(len(table), stream.session),
+        trial=table[:, 1],
+        start_s=table[:, 0] * front_end.token_s,
+        variant_features=stack(
+            lambda v: normalised(v.features, v.presence), (*index.shape, front_end.n_features), np.float32
+        ),
+        variant_presence=stack(lambda v: gather(v.presence), token_shape, np.bool_),
+        variant_corrupted=stack(lambda v: gather(v.corrupted), token_shape, np.bool_),
+    )
+
+
+def _concatenate(parts: Sequence[WindowSet]) -> WindowSet:
+    names = WindowSet.__dataclass_fields__
+    return WindowSet(
+        **{
+            name: np.concatenate(
+                [getattr(part, name) for part in parts], axis=1 if name.startswith("variant") else 0
+            )
+            for name in names
+        }
+    )

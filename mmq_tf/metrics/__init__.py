@@ -1,0 +1,1 @@
+"""The ground of judging: predictions, scores, their intervals, calibration, tables of results."""

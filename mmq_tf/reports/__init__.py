@@ -1,0 +1,1 @@
+"""HTML pages and figures, and the files a finished run or evaluation consists of."""

@@ -1,0 +1,130 @@
+"""Figures of persons and their windows: one method against another, and what was said of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from mmq_tf.reports.figures import ACCENT, INK, MUTED, STYLE, WARM, named
+
+NAMED_SUBJECTS = 3
+"""How many persons, those on whom the methods differ most, are named in a panel."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Two methods' scores of each subject under one condition, both float ``[subjects]``, NaN where none."""
+
+    condition: str
+    model: str
+    other: str
+    model_scores: np.ndarray
+    other_scores: np.ndarray
+    subjects: Sequence[str]
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether both have a score, bool ``[subjects]``."""
+        return ~(np.isnan(self.model_scores) | np.isnan(self.other_scores))
+
+    @property
+    def wins(self) -> int:
+        """On how many subjects the model is strictly better."""
+        return int((self.model_scores > self.other_scores).sum())
+
+
+def subject_figure(duels: Sequence[Duel], metric: str = "auroc") -> Figure:
+    """Draw each subject as a point, a panel a condition: the other method's score across, the model's up."""
+    values = [v[duel.known] for duel in duels for v in (duel.model_scores, duel.other_scores)]
+    low = float(np.floor(10 * min([1.0, *np.concatenate(values)]) - 0.2) / 10)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.3 * len(duels), 4.5), layout="constrained")
+        axes = figure.subplots(1, len(duels), squeeze=False)
+        for axis, duel in zip(axes[0], duels, strict=True):
+            _duel(axis, duel, low, named(metric))
+    return figure
+
+
+def _duel(axis: Axes, duel: Duel, low: float, metric: str) -> None:
+    x, y = duel.other_scores[duel.known], duel.model_scores[duel.known]
+    names = [name for name, here in zip(duel.subjects, duel.known, strict=True) if here]
+    axis.plot([low, 1.02], [low, 1.02], color=MUTED, lw=1, ls=(0, (4, 3)))
+    for which, colour, marker, text in (
+        (y >= x, ACCENT, "o", f"{duel.model} at least as good"),
+        (y < x, WARM, "s", f"{duel.other} better"),
+    ):
+        label = f"{text}: {int(which.sum())}"
+        axis.scatter(
+            x[which], y[which], s=42, color=colour, marker=marker, alpha=0.8, edgecolors="white", label=label
+        )
+    for place in np.argsort(-np.abs(y - x), kind="stable")[:NAMED_SUBJECTS]:
+        above = y[place] >= x[place]
+        axis.annotate(
+            names[place],
+            (x[place], y[place]),
+            (-6, 4) if above else (6, -4),
+            textcoords="offset points",
+            ha="right" if above else "left",
+            va="bottom" if above else "top",
+            fontsize=8,
+        )
+    axis.set_xlim(low, 1.02)
+    axis.set_ylim(low, 1.02)
+    axis.set_aspect("equal")
+    step = MultipleLocator(0.1 if low < 0.75 else 0.05)
+    axis.xaxis.set_major_locator(step)
+    axis.yaxis.set_major_locator(MultipleLocator(0.1 if low < 0.75 else 0.05))
+    axis.set_xlabel(f"{duel.other}: {metric} of a person")
+    axis.set_ylabel(f"{duel.model}: {metric} of a person")
+    legend = axis.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), handletextpad=0.2, title=duel.condition, alignment="left"
+    )
+    legend.get_title().set_fontweight("bold")
+
+
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count windows by true class (rows) and class said (columns), int ``[K, K]``.
+
+    Examples
+    --------
+    >>> confusion_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> Figure:
+    """Draw confusion matrices, a panel a condition: of each true class, the share said to be each class.
+
+    Parameters
+    ----------
+    matrices : mapping
+        Title -> int ``[K, K]`` of `confusion_counts`.
+    classes : sequence of str
+    """
+    size = len(classes)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=((1.7 + 0.85 * size) * len(matrices), 1.4 + 0.8 * size), layout="constrained")
+        axes = figure.subplots(1, len(matrices), squeeze=False)
+        for axis, (title, counts) in zip(axes[0], matrices.items(), strict=True):
+            share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+            for i in range(size):
+                for j in range(size):
+                    text = f"{100 * share[i, j]:.0f} %\n{counts[i, j]:,}"
+                    colour = "white" if share[i, j] > 0.55 else INK
+                    axis.text(j, i, text, ha="center", va="center", color=colour)
+            axis.set_title(title, fontweight="bold")
+            axis.set_xticks(range(size), classes, color=INK)
+            axis.set_yticks(range(size), classes, color=INK)
+            axis.set_xlabel("said")
+            axis.set_ylabel("true")
+            axis.grid(visible=False)
+            axis.tick_params(length=0)
+    return figure

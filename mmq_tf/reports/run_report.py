@@ -1,0 +1,114 @@
+"""What a run found: its table by the results contract, its predictions and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmq_tf import __version__
+from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.summary import results_from_predictions
+from mmq_tf.reports.report import RunSummary, render_report
+from mmq_tf.training.fold import FoldJob
+from mmq_tf.training.run import Run, read_fold
+from mmq_tf.utils.atomic_files import write_text
+
+RECIPE_NOTE = (
+    "Weights, epoch, temperature and normalisation are nested. The default training recipe, the presets and "
+    "the PPG pulse band are not: they were chosen on Stress-Predict's (for its preset: eegmat's) validation "
+    "subjects pooled over folds, who are test subjects in other folds. The front end's quality limits were "
+    "chosen on the signals of Stress-Predict's S02 to S14 and eegmat's 00 to 09. On those data sets results "
+    "may be flattered."
+)
+
+
+def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
+    """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
+    predictions = Predictions.concatenate([read_predictions(job.folder / "predictions.csv") for job in jobs])
+    write_predictions(run.folder / "predictions.csv", predictions)
+    results = results_of(run, predictions)
+    write_results(run.folder / "results.json", results)
+    write_text(run.folder / "report.html", render_report(_summary(run, jobs, results, predictions)))
+    return results
+
+
+def results_of(run: Run, predictions: Predictions) -> ResultsFile:
+    """Return the table of a run, computed from its predictions and nothing else."""
+    return results_file(run, results_from_predictions(predictions), len(np.unique(predictions.subject)))
+
+
+def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsFile:
+    """Return rows measured on a run as a results file that says how the run was made."""
+    config = run.config
+    dataset = run.dataset
+    folds = (
+        f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
+    )
+    norm = config.normalisation
+    first = (
+        f", the first {norm.enrolment_s:g} s of the test subject, not scored"
+        if norm.mode == "enrolment"
+        else ""
+    )
+    return ResultsFile(
+        name=config.name,
+        command=run.facts.command,
+        version=__version__,
+        data=f"{dataset.title}, {subjects} subjects",
+        simulated=dataset.simulated,
+        split=(
+            f"{folds}; epoch and calibration chosen on validation subjects; all methods on the same windows"
+        ),
+        normalisation=f"{norm.mode}{first}",
+        seeds=config.seeds,
+        machine=machine_description(),
+        rows=tuple(rows),
+        notes=(
+            f"{config.model.name} is the size {config.model.size}; the label is {dataset.label_kind}.",
+            RECIPE_NOTE,
+            *(member.note for member in dataset.members if member.note),
+            *(f"Left out as bad: {line}" for line in run.facts.left_out.splitlines()),
+        ),
+    )
+
+
+def publish(path: Path, results: ResultsFile) -> None:
+    """Write the table again under the name it is published by."""
+    write_results(path, results.model_copy(update={"name": path.stem}))
+
+
+def _summary(run: Run, jobs: Sequence[FoldJob], results: ResultsFile, predictions: Predictions) -> RunSummary:
+    dataset = run.dataset
+    streams = jobs[0].streams
+    facts = {f"seed {job.seed}, fold {job.index}": read_fold(job.folder) for job in jobs}
+    histories = {name: _curves(fact["history"]["epochs"]) for name, fact in facts.items()}
+    task = run.config.data.task
+    return RunSummary(
+        title=dataset.title,
+        task=task,
+        results=results,
+        predictions=predictions,
+        model=run.config.model.name,
+        histories=histories,
+        best_epochs={name: fact["history"]["best_epoch"] for name, fact in facts.items()},
+        temperatures={
+            (job.seed, job.index): fact["decision"]["temperature"][task]
+            for job, fact in zip(jobs, facts.values(), strict=True)
+        },
+        modalities=run.config.front_end.modality_names,
+        presence_subjects=[stream.subject for stream in streams],
+        presence_share=np.array([stream.presence.mean(0) for stream in streams]),
+        config_text=run.config.to_toml(),
+        attribution=f"{dataset.attribution} Licence: {dataset.licence}.",
+    )
+
+
+def _curves(epochs: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    return {
+        name: [epoch[name] for epoch in epochs]
+        for name in ("loss", "val_nll", "val_auroc")
+        if name in epochs[0]
+    }

@@ -1,0 +1,1 @@
+"""SIMULATED people: their bodies and sensors, and files in the layout of published data sets."""

@@ -1,0 +1,1 @@
+"""Train one network, one fold, one run, and fine-tune what was trained."""

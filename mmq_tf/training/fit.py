@@ -1,0 +1,325 @@
+"""Train one network on one fold: what it sees an epoch, when it stops, how it goes on after a break."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+from mmq_tf.augmentation.missingness import channel_keep, hide_modalities, named_conditions, training_keep
+from mmq_tf.config.loss_weights import LossWeights
+from mmq_tf.config.training_spec import Recipe
+from mmq_tf.errors import MMQError
+from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.metrics.calibration import negative_log_likelihood
+from mmq_tf.metrics.scores import auroc
+from mmq_tf.model.ensemble import member_seeds, members_of, trained_together
+from mmq_tf.model.mhacl import MHACL
+from mmq_tf.model.mmqnet import MMQNet
+from mmq_tf.model.token_net import TokenNet
+from mmq_tf.model.training_model import MMQTraining
+from mmq_tf.model.transformer import TransformerTraining
+from mmq_tf.training.distillation import out_of_fold_probabilities
+from mmq_tf.utils.atomic_files import written_whole
+
+Progress = Callable[[int, dict[str, float]], None]
+
+BATCH = 1024
+"""Windows judged at once."""
+
+EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
+
+
+@dataclass
+class History:
+    """What happened an epoch, and which epoch was the best on validation subjects (counted from 1)."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float = -np.inf
+
+
+class EpochData:
+    """What one epoch shows: artefacts, hidden tokens and order are drawn from (seed, epoch) alone.
+
+    Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
+    """
+
+    def __init__(
+        self, windows: WindowSet, config: Recipe, classes: int, seed: int, target: np.ndarray | None = None
+    ) -> None:
+        self.windows, self.config, self.seed = windows, config, seed
+        if target is not None:
+            self.target = target
+            return
+        self.target = np.eye(classes, dtype=np.float32)[windows.label]
+        share = config.training.teacher_share
+        if share:
+            slices = config.front_end.feature_slices
+            self.target += share * (out_of_fold_probabilities(windows, slices, classes, seed) - self.target)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.windows) // self.config.training.batch_size)
+
+    def draw(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the inputs and soft labels [N, classes] of one epoch, in the order to be shown."""
+        rng = np.random.default_rng([self.seed, epoch])
+        windows, missing = self.windows, self.config.missing
+        order = rng.permutation(len(windows))
+        features, presence, corrupted = self._with_artefacts(rng, order)
+        wobble = self._wobble(rng, features.shape)
+        keep = training_keep(
+            rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
+        )
+        presence = presence & keep
+        names = self.config.front_end.feature_names
+        working = channel_keep(rng, len(order), names, max_rate=missing.max_channel_rate)
+        visible = presence_by_feature(presence, self.config.front_end) & working[:, None]
+        inputs = {
+            "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
+            "presence": presence.astype(np.float32),
+            "features_full": np.where(
+                presence_by_feature(windows.presence[order], self.config.front_end),
+                windows.features[order] + wobble,
+                0,
+            ).astype(np.float32),
+            "presence_full": windows.presence[order].astype(np.float32),
+            "corrupted": (corrupted & presence).astype(np.float32),
+        }
+        return inputs, {self.config.data.task: self.target[order]}
+
+    def _wobble(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return what is added to the normalised features: noise a token, and an offset a window.
+
+        The offset stands for a baseline that was not quite the wearer's own.
+        """
+        settings = self.config.training
+        noise = settings.feature_noise * self._noise(rng, shape)
+        return noise + settings.feature_shift * self._noise(rng, (shape[0], 1, shape[2]))
+
+    def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw from N(0, 1), correlated between the channels of a sensor as the settings say."""
+        own = rng.standard_normal(shape, dtype=np.float32)
+        share = self.config.training.channels_in_common
+        names = [name.split(".") for name in self.config.front_end.feature_names]
+        kinds, kind = np.unique([f"{name[0]}.{name[-1]}" for name in names], return_inverse=True)
+        if not share or len(kinds) == len(names):
+            return own
+        common = rng.standard_normal((*shape[:-1], len(kinds)), dtype=np.float32)[..., kind]
+        return np.float32(np.sqrt(1 - share)) * own + np.float32(np.sqrt(share)) * common
+
+    def _with_artefacts(
+        self, rng: np.random.Generator, order: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return features, presence, corrupted in `order`, some windows from their corrupted variants."""
+        windows = self.windows
+        variants = len(windows.variant_features)
+        chosen = rng.integers(-1, max(variants, 1), size=len(order))
+        chosen[rng.random(len(order)) >= self.config.artefacts.used_share] = -1
+        features, presence = windows.features[order], windows.presence[order]
+        corrupted = np.zeros(presence.shape, dtype=bool)
+        rows = np.flatnonzero(chosen >= 0) if variants else np.empty(0, dtype=int)
+        source = (chosen[rows], order[rows])
+        features[rows], presence[rows] = windows.variant_features[source], windows.variant_presence[source]
+        corrupted[rows] = windows.variant_corrupted[source]
+        return features, presence, corrupted
+
+
+def new_network(config: Recipe, classes: int, seed: int) -> Any:
+    """Return a freshly initialised network for this configuration, inside its training model."""
+    nets = [_new_net(config, classes, own) for own in member_seeds(seed, config.model.members)]
+    return trained_together([training_model(net, config.losses) for net in nets])
+
+
+def _new_net(config: Recipe, classes: int, seed: int) -> TokenNet:
+    front_end, model = config.front_end, config.model
+    shared: dict[str, Any] = {
+        "n_tokens": front_end.tokens,
+        "feature_sizes": {name: part.stop - part.start for name, part in front_end.feature_slices.items()},
+        "tasks": {config.data.task: classes},
+        "dropout": model.dropout,
+        "seed": seed,
+    }
+    if model.name == "mhacl":
+        return MHACL.from_size(model.size, **shared)
+    return MMQNet.from_size(
+        model.size,
+        queries=model.queries,
+        learned_mask=model.learned_mask,
+        rebuilt_penalty=model.rebuilt_penalty,
+        **shared,
+    )
+
+
+def training_model(net: Any, loss_weights: LossWeights) -> Any:
+    """Return what trains a network: an MMQ-Net with all its losses, another one on the same two views."""
+    kind = MMQTraining if isinstance(members_of(net)[0], MMQNet) else TransformerTraining
+    return trained_together([kind(member, loss_weights=loss_weights) for member in members_of(net)])
+
+
+def compile_network(
+    model: MMQTraining, config: Recipe, steps_per_epoch: int, *, run_eagerly: bool = False
+) -> None:
+    """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
+    settings = config.training
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, settings.epochs * steps_per_epoch, alpha=0.05
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,  # pyright: ignore[reportArgumentType]  Keras' hint forgets schedules
+        weight_decay=settings.weight_decay,
+        clipnorm=1.0,
+    )
+    model.compile(optimizer=optimizer, run_eagerly=run_eagerly)
+
+
+def fit_network(
+    model: MMQTraining,
+    train: WindowSet,
+    validation: WindowSet | None,
+    config: Recipe,
+    seed: int,
+    state_path: Path | None,
+    on_epoch: Progress = lambda epoch, metrics: None,
+    epochs: int | None = None,
+    tensorboard: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    keep_from: int = 1,
+    target: np.ndarray | None = None,
+    *,
+    before_epoch: Callable[[Any, int], None] | None = None,
+    run_eagerly: bool = False,
+) -> History:
+    """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
+
+    The score is the AUROC over validation subjects' windows, seen complete, with each sensor gone in turn and
+    under the training's random missingness. Without validation windows exactly `epochs` are trained. After
+    every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
+    `callbacks` are Keras' own; epochs before `keep_from` are never the best one. `target` are soft labels
+    [N, classes] in place of the training windows' own. `before_epoch` is called with the model and the epoch,
+    counted from 0.
+    `run_eagerly` spares a training of few steps the seconds that tracing a step costs.
+    """
+    data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
+    compile_network(model, config, data.steps, run_eagerly=run_eagerly)
+    model.build()
+    model.optimizer.build(model.trainable_variables)
+    views = None if validation is None else ValidationViews(validation, config)
+    history, best = restore_state(model, state_path)
+    limit = epochs or config.training.epochs
+    callbacks = [*callbacks]
+    callbacks += [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
+    for epoch in range(len(history.epochs), limit):
+        if views is not None and epoch - history.best_epoch >= config.training.patience:
+            break
+        if before_epoch is not None:
+            before_epoch(model, epoch)
+        inputs, labels = data.draw(epoch)
+        logs = model.fit(
+            inputs,
+            labels,
+            config.training.batch_size,
+            shuffle=False,
+            verbose=0,  # pyright: ignore[reportArgumentType]  Keras' hint forgets numbers
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=callbacks,
+        ).history
+        metrics = {name: float(values[-1]) for name, values in logs.items()}
+        if views is not None:
+            metrics |= views.score(model.net)
+        history.epochs.append(metrics)
+        score = metrics.get("val_auroc", float(epoch))
+        if epoch + 1 >= keep_from and score > history.best_score:
+            history.best_epoch, history.best_score = epoch + 1, score
+            best = [np.array(value) for value in model.net.get_weights()]
+        if state_path is not None:
+            save_state(model, history, best, state_path)
+        on_epoch(epoch + 1, metrics)
+    model.net.set_weights(best)
+    return history
+
+
+class ValidationViews:
+    """Validation windows as a wearable may see them: complete, each sensor gone, random tokens gone."""
+
+    def __init__(self, windows: WindowSet, config: Recipe) -> None:
+        names = config.front_end.modality_names
+        keep = training_keep(
+            np.random.default_rng(0),
+            windows.presence.shape,
+            max_rate=config.missing.max_rate,
+            complete_share=0.0,
+        )
+        conditions = named_conditions(names, config.missing.conditions)
+        hidden = [hide_modalities(windows.presence, names, gone) for gone in conditions.values()]
+        self.presence = np.concatenate([*hidden, windows.presence & keep])
+        mask = presence_by_feature(self.presence, config.front_end)
+        self.features = np.where(mask, np.concatenate([windows.features] * (len(hidden) + 1)), 0.0)
+        self.label = np.concatenate([windows.label] * (len(hidden) + 1)).astype(np.int64)
+        self.complete = len(windows)
+        self.task = config.data.task
+
+    def score(self, net: MMQNet) -> dict[str, float]:
+        """Return `val_auroc` and `val_nll` over all views, and `val_auroc_full` over the complete ones."""
+        logits = predict_logits(net, self.features, self.presence)[self.task]
+        probability = softmax(logits, axis=1)
+        return {
+            "val_auroc": auroc(self.label, probability),
+            "val_auroc_full": auroc(self.label[: self.complete], probability[: self.complete]),
+            "val_nll": negative_log_likelihood(logits, self.label, temperature=1.0),
+        }
+
+
+def predict_logits(net: MMQNet, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
+    """Return logits [N, classes] by task for features [N, T, F] and bool presence [N, T, M]."""
+    inputs = {"features": features.astype(np.float32), "presence": presence.astype(np.float32)}
+    # `predict` builds a data pipeline for every call, which takes longer than the network itself.
+    parts = [
+        net.predict_on_batch({name: values[first : first + BATCH] for name, values in inputs.items()})
+        for first in range(0, max(1, len(features)), BATCH)
+    ]
+    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+
+
+def save_state(model: Any, history: History, best: list[np.ndarray], path: Path) -> None:
+    """Write everything a training needs to go on: all variables, the optimiser's, and the best weights."""
+    arrays = {f"value_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+    arrays |= {f"best_{i}": value for i, value in enumerate(best)}
+    state = np.frombuffer(json.dumps(vars(history)).encode(), dtype=np.uint8)
+    with written_whole(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **{"state": state, **arrays})  # pyright: ignore
+
+
+def restore_state(model: Any, path: Path | None) -> tuple[History, list[np.ndarray]]:
+    """Read what `save_state` wrote into a model; where nothing was, the history is empty.
+
+    Raises
+    ------
+    MMQError
+        If the file is damaged.
+    """
+    if path is None or not path.is_file():
+        return History(), [np.array(value) for value in model.net.get_weights()]
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            history = History(**json.loads(saved["state"].tobytes()))
+            best = [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
+            for index, variable in enumerate(_variables(model)):
+                variable.assign(saved[f"value_{index}"])
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise MMQError(f"{path} is damaged ({error}); delete it, and this fold starts anew.") from error
+    return history, best
+
+
+def _variables(model: Any) -> list[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables]

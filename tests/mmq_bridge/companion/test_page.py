@@ -1,0 +1,313 @@
+import base64
+import io
+import json
+import re
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from mmq_bridge.core_binding.bridge import Bridge
+from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.decision.runtime import TFLiteModel
+
+from mmq_tf import pretrained
+from mmq_tf.cli import cli
+
+SCALES = {"BVP": ("ppg", 1), "EDA": ("eda", 1), "TEMP": ("temp", 1), "ACC": ("acc", 64)}
+TOKEN_S = 5.0
+
+
+def write_e4(folder, signals):
+    """Write signals as an E4 export; sensors start as many whole ms apart as they say."""
+    folder.mkdir(parents=True)
+    for name, (modality, scale) in SCALES.items():
+        if modality not in signals:
+            continue
+        signal = signals[modality]
+        head = [
+            [1700000000 + signal.start_s] * len(signal.samples),
+            [signal.sampling_rate_hz] * len(signal.samples),
+        ]
+        rows = [*head, *(signal.samples.T * scale)]
+        text = "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows)
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+def faulty(signals):
+    """Break each sensor for a while: a flat wave, a conductor that came off, a hot strap, lost samples."""
+    for name, start_s, stop_s, value in (
+        ("ppg", 1000, 1100, 0.0),
+        ("eda", 1300, 1420, 0.0),
+        ("temp", 1500, 1600, 60.0),
+        ("acc", 2000, 2100, np.nan),
+    ):
+        rate = int(signals[name].sampling_rate_hz)
+        signals[name].samples[:, start_s * rate : stop_s * rate] = value
+    return signals
+
+
+@pytest.fixture(scope="module")
+def long_export(tiny, tmp_path_factory):
+    """A SIMULATED recording of 55 minutes as an E4 export."""
+    return write_e4(tmp_path_factory.mktemp("e4") / "S99", faulty(tiny.signals(3300.0)))
+
+
+@pytest.fixture(scope="module")
+def long_replay(long_export, browser, serve):
+    return browser("replay", serve(pretrained.path("wrist-stress")), path=str(long_export), isDropped=True)
+
+
+class Python:
+    """What `mmq-tf stream --json` prints of a recording, and what its core and its model gave meanwhile."""
+
+    def __init__(self, bundle, recording, monkeypatch):
+        self.features, self.windows, self.logits = [], [], []
+        pop, predict = Bridge.pop_token, TFLiteModel.predict
+
+        def popped(bridge):
+            token = pop(bridge)
+            self.features += [] if token is None else [token[0].tobytes().hex()]
+            return token
+
+        def predicted(model, features, presence):
+            self.windows.append((features, presence))
+            self.logits.append(predict(model, features, presence))
+            return self.logits[-1]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Bridge, "pop_token", popped)
+            patch.setattr(TFLiteModel, "predict", predicted)
+            arguments = [
+                "stream",
+                str(bundle),
+                "--replay",
+                str(recording),
+                "--json",
+                "--model",
+                "int8_float_io",
+            ]
+            done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        self.decisions = [json.loads(line) for line in done.output.splitlines()]
+
+
+def check_same(page, python, bundle):
+    """Features bit for bit, logits within one step of the output's scale, and every word of a decision."""
+    assert page["features"] == python.features
+    logits = [{task: floats(text) for task, text in given.items()} for given in page["logits"] if given]
+    int8 = TFLiteModel((bundle / "model_int8.tflite").read_bytes())
+    assert len(logits) == len(python.logits) > 100
+    for task, detail in int8.output_details.items():
+        step = detail["quantization"][0]
+        mine = np.stack([given[task] for given in logits])
+        np.testing.assert_allclose(
+            mine, np.stack([given[task] for given in python.logits]), rtol=0, atol=1.01 * step
+        )
+        windows = [np.stack(part) for part in zip(*python.windows, strict=True)]
+        np.testing.assert_allclose(mine, int8.predict_many(*windows)[task], rtol=0, atol=1.01 * step)
+    assert [without_chances(line) for line in page["decisions"]] == [
+        without_chances(line) for line in python.decisions
+    ]
+    for line, wanted in zip(page["decisions"], python.decisions, strict=True):
+        for task, chances in wanted["probabilities"].items():
+            assert line["probabilities"][task] == pytest.approx(chances, abs=0.02)
+
+
+def floats(text):
+    return np.frombuffer(bytes.fromhex(text), np.float32)
+
+
+def without_chances(line):
+    return {name: value for name, value in line.items() if name != "probabilities"}
+
+
+def test_55_minutes_are_decided_as_in_python(long_replay, long_export, monkeypatch):
+    bundle = pretrained.path("wrist-stress")
+    python = Python(bundle, long_export, monkeypatch)
+    check_same(long_replay, python, bundle)
+    reasons = {
+        (name, why) for line in python.decisions for name, whys in line["absent"].items() for why in whys
+    }
+    assert {("ppg", "flat"), ("eda", "range"), ("temp", "range"), ("acc", "lost")} <= reasons
+
+
+def test_55_minutes_replay_fast_and_take_no_more_memory(long_replay):
+    """Over 200 times real time in the page's own processor time, whatever else the machine does."""
+    assert long_replay["durationS"] > 3290
+    assert not long_replay["isTrained"]
+    assert long_replay["durationS"] / long_replay["busyS"] >= 200
+    assert len(set(long_replay["wasm"])) == 1
+    heap = long_replay["heap"]
+    assert len(heap) == 4
+    assert heap[-1] - min(heap) < 1_000_000
+
+
+def test_a_real_recording_is_decided_as_in_python(mmq_data, browser, serve, tmp_path, monkeypatch):
+    bundle = pretrained.path("wrist-stress")
+    source = mmq_data / "stress_predict" / "Raw_data" / "S02"
+    export = shutil.make_archive(str(tmp_path / "S02"), "zip", source)
+    page = browser("replay", serve(bundle), path=export, isDropped=True)
+    check_same(page, Python(bundle, source, monkeypatch), bundle)
+    assert page["isTrained"] == ("S02" in Manifest.load(bundle).train_subjects)
+
+
+def test_a_sensor_switched_off_is_absent_within_one_token(browser, serve, tiny_bundle):
+    said = browser("switching", serve(tiny_bundle), sensor="eda", key="2", untilS=100, offS=40)
+    off, on = said["offAtS"], said["onAtS"]
+    whole = [line for line in said["decisions"] if off + TOKEN_S <= line["time_s"] < on]
+    assert len(whole) >= 6
+    assert all(line["absent"]["eda"] == ["lost"] for line in whole)
+    shares = [line["sensors"]["eda"] for line in whole]
+    assert shares[0] < 1.0
+    assert shares == sorted(shares, reverse=True)
+    assert min(shares) == 0
+    assert all("ppg" not in line["absent"] for line in whole)
+    assert "eda" not in said["decisions"][-1]["absent"]
+    assert (said["before"], said["during"], said["after"]) == (
+        "measured",
+        "switched off: imputed by the model",
+        "measured",
+    )
+    assert said["checked"] == "false"
+    assert said["isSaid"]
+    assert said["simulated"] == "SIMULATED (model and recording)"
+    assert len(said["rested"]) == 4
+    assert all(said["rested"])
+
+
+def test_purpose_and_quality_come_first(browser, serve, tiny_bundle):
+    for bundle, words in (
+        (tiny_bundle, "windows of SIMULATED people who did not train it"),
+        (pretrained.path("wrist-stress"), "Nobody was kept out of its training"),
+    ):
+        said = browser("purpose", serve(bundle))
+        assert not said["canBegin"]
+        assert not said["isLive"]
+        for wanted in ("estimates stress (rest, stress)", "Article 50", "Nothing leaves this device", words):
+            assert wanted in said["said"]
+
+
+def test_another_bundle_asks_again(browser, serve, tiny_bundle, tmp_path):
+    path = shutil.make_archive(str(tmp_path / "other"), "zip", tiny_bundle)
+    said = browser("otherBundle", serve(tiny_bundle), path=path)
+    assert said["name"].startswith("tiny")
+    assert not said["isLive"]
+    assert not said["canBegin"]
+
+
+def test_the_page_cannot_reach_another_host(browser, serve, tiny_bundle):
+    assert browser("leak", serve(tiny_bundle)) == {"answer": "refused", "directive": "connect-src"}
+
+
+def test_a_corrupt_bundle_gets_a_sentence(browser, serve, tiny_bundle, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    model = bundle / "model_int8_float_io.tflite"
+    content = bytearray(model.read_bytes())
+    content[1000] ^= 1
+    model.write_bytes(content)
+    said = browser("broken", serve(bundle))
+    assert said["sentence"].startswith("model_int8_float_io.tflite: its SHA-256 is not the manifest's")
+    assert not said["consent"]
+    assert "drop one" in said["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("model_int8_float_io.tflite", b"GGUF" * 100, "expected a .tflite"),
+        ("model_int8_float_io.tflite", b"\x1c\0\0\0TFL3" + bytes(400), "LiteRT refuses it"),
+        ("mmq_bridge/mmq_spec.h", b"static const mmq_spec_t mmq_spec = {};", "mmq_spec.h: its modalities"),
+        ("frontend.json", b'{"modalities": {}}', "its ppg is not the one of mmq_bridge/mmq_spec.h"),
+        ("frontend.json", b"\xff\xfe", "expected UTF-8 text"),
+    ],
+)
+def test_a_forged_bundle_gets_a_sentence(browser, serve, tiny, tiny_bundle, tmp_path, name, content, words):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (bundle / name).write_bytes(content)
+    tiny.sign_again(bundle, [name])
+    assert words in browser("broken", serve(bundle))["sentence"]
+
+
+def zipped(members, method=zipfile.ZIP_DEFLATED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def bad_files():
+    """Return what is refused: the files that are chosen together, and what the sentence says."""
+    rows = "1700000000.0\n4.0\n" + "0.5\n" * 40
+    good = zipped({"EDA.csv": rows})
+    zeros = bytes(70 * 2**20)
+    return [
+        ({"x.zip": zipped({"../EDA.csv": rows})}, "leaves the archive's folder"),
+        ({"x.zip": zipped({"C:/EDA.csv": rows})}, "no plain relative name"),
+        ({"x.zip": zipped({"EDA.csv": zeros})}, "not an archive of recordings"),
+        ({"x.zip": good[:-30]}, "no zip archive, or one cut short"),
+        ({"x.zip": zipped({"a/EDA.csv": rows, "b/EDA.csv": rows})}, "in several folders"),
+        ({"x.zip": zipped({"notes.txt": "no sensors"})}, "found none of them"),
+        ({"x.zip": b"PK"}, "no zip archive"),
+        ({"EDA.csv": rows.removesuffix("\n").encode()}, "its last row has no line end"),
+        ({"EDA.csv": rows.replace("0.5", "half", 1).encode()}, 'row 3 must be one number; got "half"'),
+        ({"EDA.csv": rows.replace("4.0", "0", 1).encode()}, "row 2 must be a rate above 0"),
+        ({"EDA.csv": rows.replace("4.0", "8.0", 1).encode()}, "expected 1 channel(s) at 4 Hz"),
+        ({"ACC.csv": rows.encode()}, "row 1 must be a start in Unix seconds, the same 3 times"),
+        ({"EDA.csv": b""}, "the file is empty"),
+        (
+            {"EDA.csv": rows.encode(), "TEMP.csv": rows.replace("17000", "17001").encode()},
+            "after the earliest sensor's",
+        ),
+        ({"EDA.csv": (rows + "1\n" * 400).encode(), "TEMP.csv": rows.encode()}, "so it was cut short"),
+    ]
+
+
+def test_bad_recordings_get_a_sentence(browser, serve, tiny_bundle):
+    cases = bad_files()
+    given = [
+        [{"name": name, "content": base64.b64encode(content).decode()} for name, content in files.items()]
+        for files, _ in cases
+    ]
+    said = browser("refusals", serve(tiny_bundle), cases=given)
+    for (files, words), sentence in zip(cases, said, strict=True):
+        assert words in sentence, (list(files), sentence)
+        assert not sentence.startswith("Unexpected"), sentence
+
+
+def test_a_heart_rate_strap(browser, serve, tiny_bundle):
+    second = [0b10110, 60, 0, 4]  # contact on, 60 beats/min, one interval of 1024/1024 s
+    other = [0b10110, 61, 51, 4]
+    wide = [0b01101, 0x2C, 1, 9, 9]  # 16-bit 300 beats/min, contact off, energy
+    said = browser("strap", serve(tiny_bundle), values=[second, other] * 6 + [[0], wide])
+    assert said["options"] == {"filters": [{"services": ["heart_rate"]}]}
+    assert said["service"] == "heart_rate"
+    assert said["facts"][0] == ["Made-up strap", "60", "on the skin", "–"]
+    assert said["facts"][11] == ["Made-up strap", "61", "on the skin", "50"]
+    assert said["facts"][12] == said["facts"][11]
+    assert said["facts"][13] == ["Made-up strap", "300", "off the skin", "–"]
+    assert said["facts"][14][0] == "Made-up strap: disconnected"
+
+
+def test_no_strap_is_chosen(browser, serve, tiny_bundle):
+    assert browser("strap", serve(tiny_bundle), values=[], refuses=True)["sentence"] == "No strap was chosen."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_stands_on_a_phone(browser, serve, tiny_bundle, scheme):
+    stands = browser("standing", serve(tiny_bundle), viewport={"width": 360, "height": 740}, scheme=scheme)
+    assert stands["width"] <= stands["inner"] == 360
+    assert stands["nameless"] == []
+    time, decision, *shares, _ = stands["row"]
+    assert re.fullmatch(r"\d\d:\d\d (rest|stress) \d+ %", f"{time} {decision}")
+    assert len(shares) == 4
+    assert all(share.endswith(" %") for share in shares)
+    assert (stands["ground"] == "#ffffff") == (scheme == "light")
+    assert all(ratio >= 4.5 for name, ratio in stands["contrast"] if name in ("--ink", "--muted", "--accent"))
+    assert all(ratio >= 3 for _, ratio in stands["contrast"])
+
+
+def test_the_keyboard_is_enough(browser, serve, tiny_bundle):
+    assert browser("keyboard", serve(tiny_bundle)) == {"first": "agree", "second": "simulate"}

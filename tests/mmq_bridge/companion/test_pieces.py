@@ -1,0 +1,140 @@
+import base64
+import io
+import json
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmq_bridge.companion.build import PAGE
+from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.front_end.front_end import FrontEnd
+
+SCRIPT = Path(__file__).with_name("pieces.mjs")
+RATES_HZ = {
+    "eeg": 250,
+    "ecg": 250,
+    "ppg": 64,
+    "eda": 4,
+    "temp": 4,
+    "acc": 32,
+    "eog": 250,
+    "emg": 1000,
+    "resp": 32,
+}
+CHANNELS = {"eeg": ("Fz", "Cz", "Pz")}
+
+
+@pytest.fixture(scope="module")
+def pieces(node):
+    """A function that runs a scenario of ``pieces.mjs``."""
+
+    def run(scenario, **given):
+        text = json.dumps({"scenario": scenario, **given})
+        command = [node, str(SCRIPT), str(PAGE)]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def wearer(pieces):
+    """Forty seconds of the simulated wearer with every sensor there is, and its front end."""
+    front_end = FrontEnd.wearable(RATES_HZ, CHANNELS)
+    modalities = [
+        {"name": name, "channels": len(one.channels), "rateHz": one.sampling_rate_hz}
+        for name, one in front_end.modalities.items()
+    ]
+    lived = pieces("simulate", header=spec_header(front_end), modalities=modalities, seconds=40)
+    return front_end, lived
+
+
+def test_the_core_in_webassembly_gives_the_bits_of_the_one_here(wearer):
+    front_end, lived = wearer
+    bridge, tokens = Bridge(front_end), []
+    for chunk in lived["chunks"]:
+        rows = len(front_end.modalities[chunk["name"]].channels)
+        samples = np.frombuffer(bytes.fromhex(chunk["samples"]), np.float32).reshape(rows, -1)
+        bridge.push(chunk["name"], samples, chunk["timeS"])
+        while (token := bridge.pop_token()) is not None:
+            tokens.append(token)
+    assert len(tokens) >= 7
+    assert [token["number"] for token in lived["tokens"]] == list(range(len(tokens)))
+    assert [token["features"] for token in lived["tokens"]] == [
+        features.tobytes().hex() for features, _ in tokens
+    ]
+    assert [token["presence"] for token in lived["tokens"]] == [presence.tolist() for _, presence in tokens]
+    for token in lived["tokens"]:
+        assert token["reasons"] == bridge.reason_bits(token["number"]).tolist()
+
+
+def test_every_simulated_sensor_passes_its_quality_rules(wearer):
+    front_end, lived = wearer
+    presence = np.array([token["presence"] for token in lived["tokens"]])
+    shares = dict(zip(front_end.modality_names, presence[1:].mean(axis=0), strict=True))
+    assert min(shares.values()) >= 0.8, shares
+
+
+def test_archives_are_unpacked_or_refused(pieces):
+    def archive(members, **changes):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, content in members.items():
+                info = zipfile.ZipInfo(name)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                for field, value in changes.items():
+                    setattr(info, field, value)
+                file.writestr(info, content)
+        return bytearray(stream.getvalue())
+
+    good = archive({"a/EDA.csv": b"1\n4\n" + b"0.5\n" * 99, "a/": b""})
+    directory = good.index(b"PK\1\2")
+    damaged, longer, lying = bytearray(good), bytearray(good), bytearray(good)
+    damaged[45] ^= 1
+    longer[directory + 24 : directory + 28] = struct.pack("<I", 10)
+    lying[directory + 24 : directory + 28] = struct.pack("<I", 2**31)
+    moved = bytearray(good)
+    moved[directory + 42 : directory + 46] = struct.pack("<I", 7)
+    link = archive({"EDA.csv": b"/etc/passwd"}, external_attr=0o120777 << 16)
+    many = archive({f"{i}": b"" for i in range(1001)})
+    twice = bytearray(good).replace(b"a/EDA.csv", b"b/EDA.csv")
+    archives = [good, damaged, longer, lying, moved, link, many, twice[: directory + 3]]
+    said = pieces("unzip", archives=[base64.b64encode(one).decode() for one in archives])
+    assert base64.b64decode(said[0]["a/EDA.csv"]) == b"1\n4\n" + b"0.5\n" * 99
+    words = (
+        "copy the archive again", "holds more than the 10 bytes", "would unpack to over 1024 MiB",
+        "is not where the directory says", "is a link or a device", "expected at most 1000 entries",
+        "no zip archive, or one cut short",
+    )  # fmt: skip
+    for wanted, sentence in zip(words, said[1:], strict=True):
+        assert wanted in sentence
+
+
+def test_numbers_and_measurements(pieces):
+    shares = [0.0, 0.005, 0.015, 0.125, 0.375, 0.5, 1 / 3, 0.995, 1.0]
+    measurements = [
+        [0, 60],
+        [1, 44, 1],
+        [0b10000, 60, 0, 4, 51, 3],
+        [0b00110, 60],
+        [0b00100, 60],
+        [1, 60],
+        [],
+    ]
+    said = pieces("words", shares=shares, measurements=measurements)
+    assert said["percents"] == [f"{share:.0%}" for share in shares]
+    assert said["parsed"][:5] == [
+        {"heartRate": 60, "contact": None, "intervals": []},
+        {"heartRate": 300, "contact": None, "intervals": []},
+        {"heartRate": 60, "contact": None, "intervals": [1.0, 819 / 1024]},
+        {"heartRate": 60, "contact": True, "intervals": []},
+        {"heartRate": 60, "contact": False, "intervals": []},
+    ]
+    assert all("cut short" in text for text in said["parsed"][5:])
+    assert said["few"] is None
+    assert said["even"] == 0

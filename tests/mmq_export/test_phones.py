@@ -1,0 +1,138 @@
+"""The snippets for phones: the JNI bridge built and run with Java; the rest marked as not run."""
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.sources.replay import Drop, steps
+from mmq_export.example_run import find_compiler
+
+REPLAY = Path(__file__).parent / "phones/Replay.java"
+
+
+def java_home():
+    javac = shutil.which("javac")
+    return Path(javac).resolve().parents[1] if javac else None
+
+
+needs_java = pytest.mark.skipif(
+    not (java_home() and find_compiler() and shutil.which("cmake") and sys.platform == "linux"),
+    reason="no Java compiler, C compiler or cmake",
+)
+
+
+@pytest.fixture(scope="module")
+def front_end(tiny):
+    """Four sensors that enrol for 20 s."""
+    return tiny.front_end("enrolment", 20.0)
+
+
+@pytest.fixture(scope="module")
+def java(tiny_bundle, front_end, tmp_path_factory):
+    """Return what runs Replay on the bundle's own android folder, built by its own CMakeLists.txt."""
+    folder = tmp_path_factory.mktemp("phone")
+    for name in ("android", "mmq_bridge"):
+        shutil.copytree(tiny_bundle / name, folder / name)
+    (folder / "mmq_bridge/mmq_spec.h").write_text(spec_header(front_end))
+    environment = {**os.environ, "JAVA_HOME": str(java_home())}
+    for command in (
+        ["cmake", "-S", "android", "-B", "build"],
+        ["cmake", "--build", "build", "--target", "mmq_jni"],
+        ["javac", "-Xlint:all", "-Werror", "-d", ".", "android/mmq/MmqBridge.java", str(REPLAY)],
+    ):
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    def run(*arguments, pushes=b""):
+        command = ["java", "-Xcheck:jni", "-Djava.library.path=build", "Replay", *arguments]
+        done = subprocess.run(command, cwd=folder, input=pushes, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-1000:]
+        assert b"WARNING" not in done.stdout
+        return done.stdout
+
+    return run
+
+
+def chunks(tiny):
+    """Yield a minute of signals in seconds; EDA falls off for a while, and PPG has lost samples."""
+    signals = tiny.signals(60.0)
+    signals["ppg"].samples[:, 2000:2100] = np.nan
+    for _, parts in steps(signals, 1.0, [Drop.parse("eda@22-41")]):
+        yield from parts
+
+
+@needs_java
+def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
+    bridge, names = Bridge(front_end), front_end.modality_names
+    pushes, wanted, taken, windows = b"", b"", 0, 0
+    for modality, samples, time_s in chunks(tiny):
+        head = struct.pack("<IIId", names.index(modality), samples.shape[1], samples.size, time_s)
+        pushes += head + np.ascontiguousarray(samples, "<f4").tobytes()
+        bridge.push(modality, samples, time_s)
+        for number in range(taken, bridge.closed):
+            token = bridge.pop_token()
+            assert token is not None
+            wanted += token[0].tobytes() + token[1].tobytes() + bridge.reason_bits(number).tobytes()
+            ready = bridge.ready
+            status = 0 if ready else 9 if bridge.enrolling else 8
+            shape = front_end.tokens * (front_end.n_features + len(names))
+            window = b"".join(part.tobytes() for part in bridge.window()) if ready else bytes(4 * shape)
+            wanted += struct.pack("<i", status) + window
+            windows += ready
+        taken = bridge.closed
+    assert taken >= 11
+    assert windows >= 4
+    assert java(pushes=pushes) == wanted
+
+
+@needs_java
+def test_java_cannot_reach_beyond_its_arrays(java):
+    assert java("misuse").decode().splitlines() == [
+        "0 -1 -1",
+        "3 0 0",
+        "4 4",  # MMQ_BAD_MODALITY
+        "3 3 3",  # MMQ_TOO_SMALL
+        "1 5 4",  # MMQ_NULL, MMQ_BAD_TIME, MMQ_BAD_MODALITY
+        "3 1",
+        "3 3",
+        "7 9",  # MMQ_NO_TOKEN, MMQ_ENROLLING
+        "0 1 5.0",
+        "the bridge was closed",
+    ]
+
+
+def test_what_was_not_run_says_so_in_its_first_line(tiny_bundle):
+    tested = {"mmq_jni.c", "MmqBridge.java", "CMakeLists.txt"}
+    found = [path for name in ("android", "ios") for path in (tiny_bundle / name).rglob("*.*")]
+    assert tested < {path.name for path in found}
+    for path in found:
+        first = path.read_text().splitlines()[0]
+        assert ("not run here" in first) == (path.name not in tested), path
+
+
+def test_the_snippets_call_what_exists(tiny_bundle):
+    header = (tiny_bundle / "mmq_bridge/mmq_device.h").read_text()
+    swift = (tiny_bundle / "ios/Wearable.swift").read_text()
+    for name in set(re.findall(r"\bmmq_device_\w+(?=\()", swift)):
+        assert f"{name}(" in header, name
+    java = (tiny_bundle / "android/mmq/MmqBridge.java").read_text()
+    kotlin = (tiny_bundle / "android/mmq/Wearable.kt").read_text()
+    for name in set(re.findall(r"\b(?:bridge|MmqBridge)\.(\w+)\(", kotlin)):
+        assert re.search(rf"public .*\b{name}\(", java), name
+    manifest = json.loads((tiny_bundle / "manifest.json").read_text())
+    for name in ("tasks", "temperature", "min_confidence", "min_present_share", "every_tokens"):
+        assert name in manifest["decision"]
+        assert f'"{name}"' in kotlin
+        assert f"let {name}:" in swift

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmq_tf.config.run_config import load_config, preset_names
+from mmq_tf.errors import MMQError
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_load_and_survive_a_round_trip(name, tmp_path):
+    config = load_config(name)
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml(), "utf-8")
+    assert load_config(path) == config
+
+
+def test_the_readme_names_every_preset():
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    assert not [name for name in preset_names() if f"`{name}`" not in readme]
+
+
+def test_overrides_reach_into_sections():
+    config = load_config(
+        "simulated", ["training.epochs=3", "model.size=small", 'split.folds="loso"', "seeds=[1, 2]"]
+    )
+    assert (config.training.epochs, config.model.size, config.split.folds, config.seeds) == (
+        3,
+        "small",
+        "loso",
+        (1, 2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=3", "unknown key training.epoch"),
+        ("training.epochs=0", "training.epochs"),
+        ("training.learning_rate=-1", "training.learning_rate"),
+        ("training.epochs", "not of the form key=value"),
+        ("=3", "not of the form key=value"),
+        ("name.x=3", "name is a value"),
+        ("model.size=giant", "model.size"),
+        ("data.dataset=deap2", "data set must be one of"),
+        ("data.task=joy", "not a task of"),
+        ('data.classes=["a", "b"]', "classes are those of simulated"),
+        ("data.dataset=manifest", "at least two different classes"),
+        ('missing.conditions.full=["ppg"]', "neither 'full'"),
+        ('missing.conditions.dark=["eeg"]', "must hide some, not all"),
+        ('missing.conditions.dark=["ppg", "eda", "temp", "acc"]', "must hide some, not all"),
+        ("missing.conditions.dark=[]", "must hide some, not all"),
+        ("split.unit=windows", "puts one person on both sides"),
+        ("split.folds=1", "folds must be at least 2"),
+        ("normalisation.enrolment_s=0", "enrolment_s must be above 0"),
+        ("front_end.modalities.ppg.sampling_rate_hz=0", "sampling_rate_hz"),
+        ("front_end.modalities.smell.sampling_rate_hz=3", "smell"),
+        ("losses.classes=-1", "losses"),
+        ("seeds=[]", "seeds"),
+        ("seeds=[1, 1]", "seeds must be different"),
+        ("training.learning_rate=nan", "training.learning_rate"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_that_names_the_key(override, message):
+    with pytest.raises(MMQError, match=message) as caught:
+        load_config("simulated", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_conditions_survive_the_file(tmp_path):
+    config = load_config("simulated", ['missing.conditions.lost-contact=["ppg", "eda"]'])
+    assert config.missing.conditions == {"lost-contact": ("ppg", "eda")}
+    (tmp_path / "run.toml").write_text(config.to_toml(), "utf-8")
+    assert load_config(tmp_path / "run.toml") == config
+
+
+def test_a_manifest_brings_its_own_classes():
+    changes = ["data.dataset=manifest", "data.task=joy", 'data.classes=["no", "yes"]']
+    config = load_config("simulated", changes)
+    assert config.classes == ("no", "yes")
+    assert load_config("simulated").classes == ("rest", "stress")
+
+
+def test_a_configuration_loads_without_the_training_backend():
+    code = (
+        "import sys; from mmq_tf.config.run_config import load_config; load_config('simulated');"
+        " assert 'keras' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_that_is_no_toml_or_absent(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("name = [", "utf-8")
+    with pytest.raises(MMQError, match="not valid TOML"):
+        load_config(path)
+    with pytest.raises(MMQError, match="neither a preset"):
+        load_config(tmp_path / "absent.toml")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MMQError, match="neither a preset"):
+        load_config(path)

@@ -1,0 +1,210 @@
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmq_tf.errors import MMQError
+from mmq_tf.metrics.predictions import Predictions
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.metrics.summary import results_from_predictions
+from mmq_tf.reports.report import RunSummary, best_tree, render_report
+
+SUBJECTS = [f"S{i}" for i in range(4)]
+
+
+def predictions() -> Predictions:
+    rng = np.random.default_rng(0)
+    label = np.tile(np.arange(20) // 10, 4)
+    parts = []
+    for method, signal in (("majority", 0.0), ("forest", 1.0), ("boosted", 0.8), ("mmqnet", 1.5)):
+        for condition in ("full", "no-eda"):
+            for seed in (0, 1):
+                score = 1 / (1 + np.exp(-signal * (2 * label - 1) - signal * rng.normal(size=80)))
+                window = Predictions.of_windows(
+                    classes=("rest", "stress"),
+                    method=method,
+                    condition=condition,
+                    seed=seed,
+                    fold=0,
+                    subject=np.repeat(SUBJECTS, 20),
+                    session=np.full(80, "1"),
+                    trial=label,
+                    start_s=np.tile(np.arange(20.0), 4),
+                    label=label,
+                    probabilities=np.stack([1 - score, score], axis=1),
+                )
+                parts.append(window)
+    return Predictions.concatenate(parts)
+
+
+def a_run(**changes) -> RunSummary:
+    made = predictions()
+    results = ResultsFile(
+        name="run",
+        command="mmq-tf train stress-predict --seed 0 --set a=<b>",
+        version="0.1.0",
+        data="Stress-Predict, 4 subjects",
+        simulated=False,
+        split="subjects, 4 folds",
+        normalisation="enrolment",
+        seeds=(0, 1),
+        machine="a machine",
+        rows=tuple(results_from_predictions(made)),
+        notes=("A note.",),
+    )
+    curve = [1.0, 0.5, 0.4]
+    settings: dict[str, Any] = {
+        "title": "Stress-Predict",
+        "task": "stress",
+        "results": results,
+        "predictions": made,
+        "histories": {"seed 0, fold 0": {"loss": curve, "val_loss": curve, "val_macro_f1": curve[::-1]}},
+        "best_epochs": {"seed 0, fold 0": 2},
+        "temperatures": {(0, 0): 1.5, (1, 0): 1.2},
+        "modalities": ("ppg", "eda"),
+        "presence_subjects": SUBJECTS,
+        "presence_share": np.array([[0.5, 1.0], [0.7, 1.0], [0.2, 0.9], [0.4, 1.0]]),
+        "config_text": 'title = "<script>alert(1)</script>"',
+        "attribution": "Iqbal et al. 2022, MIT",
+        "caveats": ("The label is a condition.",),
+    }
+    return RunSummary(**{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_report(a_run())
+
+
+class Outline(HTMLParser):
+    """Collects tags, and checks that they are closed in order."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str):
+    assert not re.findall(r"https?://|//[a-z]+\.", page)
+    outline = Outline(page)
+    assert outline.open == []
+    tags = {tag for tag, _ in outline.tags}
+    assert not tags & {"script", "link", "iframe", "object", "a"}
+    for tag, attributes in outline.tags:
+        if tag == "img":
+            assert attributes["src"].startswith("data:image/svg+xml;base64,")
+            assert attributes["alt"]
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_figures_are_whole_svg_without_links(page: str):
+    found = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(found) == 6
+    for content in found:
+        svg = base64.b64decode(content).decode("utf-8")
+        assert svg.rstrip().endswith("</svg>")
+        assert not re.findall(r'href="(?!#|data:)', svg)
+
+
+def test_the_page_says_what_it_must(page: str):
+    for text in (
+        "Stress-Predict",
+        "no-eda",
+        "mmqnet",
+        "majority",
+        "mmq-tf train stress-predict",
+        "a machine",
+        "enrolment",
+        "Not a medical device",
+        "Article 5(1)(f)",
+        "our reading of MMQ-Net",
+        "Iqbal et al. 2022, MIT",
+        "The label is a condition.",
+        "A note.",
+        "predictions.csv",
+    ):
+        assert text in page, text
+    assert "SIMULATED" not in page
+
+
+def test_numbers_on_the_page_are_those_of_the_results(page: str):
+    run = a_run()
+    for method in ("mmqnet", "forest"):
+        for condition in ("full", "no-eda"):
+            row = run.results.row(method, condition, "auroc")
+            assert row is not None
+            assert f"{row.mean:.3f}" in page
+            assert f"[{row.low:.3f}, {row.high:.3f}]" in page
+
+
+def test_what_a_config_holds_is_text_and_never_markup(page: str):
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "a=&lt;b&gt;" in page
+
+
+def test_stamps_are_on_a_banner_and_in_the_title():
+    run = a_run()
+    changes = {"simulated": True, "split": "windows-shuffled", "normalisation": "session"}
+    page = render_report(replace(run, results=run.results.model_copy(update=changes)))
+    for stamp in ("SIMULATED", "LEAKY", "TRANSDUCTIVE"):
+        assert f'<div class="banner"><strong>{stamp}</strong>' in page
+        assert re.search(rf"<title>.*{stamp}.*</title>", page)
+
+
+def test_the_same_run_gives_the_same_bytes(page: str):
+    assert render_report(a_run()) == page
+
+
+def test_the_diagram_before_temperature_depends_on_the_temperature(page: str):
+    assert render_report(a_run(temperatures={(0, 0): 3.0, (1, 0): 1.2})) != page
+
+
+def test_a_run_with_little_to_show_still_renders():
+    run = a_run(
+        histories={}, best_epochs={}, temperatures={}, presence_share=np.zeros((0, 0)), config_text=""
+    )
+    made = run.predictions.select(
+        (run.predictions.method == "mmqnet") & (run.predictions.condition == "full")
+    )
+    results = run.results.model_copy(update={"rows": tuple(results_from_predictions(made)), "notes": ()})
+    page = render_report(replace(run, predictions=made, results=results))
+    assert Outline(page).open == []
+    assert page.count("<img") == 3
+
+
+def test_subjects_with_one_class_do_not_break_the_page():
+    run = a_run()
+    made = run.predictions.select(run.predictions.label == 0)
+    results = run.results.model_copy(update={"rows": tuple(results_from_predictions(made))})
+    assert Outline(render_report(replace(run, predictions=made, results=results))).open == []
+
+
+def test_a_run_without_the_model_is_refused():
+    with pytest.raises(MMQError, match="the report needs other under the condition full"):
+        render_report(a_run(model="other"))
+
+
+def test_the_best_tree_is_the_one_with_the_highest_mean():
+    rows = [
+        ResultRow(method=method, condition="full", metric="auroc", mean=mean, n=4)
+        for method, mean in (("forest", 0.7), ("boosted", 0.8), ("boosted_dropout", None), ("mmqnet", 0.9))
+    ]
+    results = a_run().results
+    assert best_tree(results.model_copy(update={"rows": tuple(rows)})) == "boosted"
+    assert best_tree(results.model_copy(update={"rows": ()})) is None
