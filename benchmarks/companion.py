@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast the companion page replays a recording, what memory it takes, and pictures of it.
 
 python benchmarks/companion.py E4_EXPORT --results results/companion.json --pictures docs/companion

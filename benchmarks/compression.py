@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Size, arena, latency and macro-F1 of one run's network in every recipe, pruned and quantisation-aware too.
 
 python benchmarks/compression.py runs/NAME --results results/compression.json

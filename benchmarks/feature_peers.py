@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same EEG features by other libraries: differential entropy and log power density, by channel and band.
 
 Every function takes windows float64 ``[windows, channels, samples]`` cut from one continuous recording

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time the C core's EEG features against the same features by other libraries, in one run, on one thread.
 
 python benchmarks/features.py --data ../shared/data --results results/feature_speed.json

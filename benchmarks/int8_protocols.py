@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The int8 model of every fold beside its float network, under every condition of protocols A to E.
 
 python benchmarks/int8_protocols.py runs/NAME --results results/int8_protocols.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An hour of SIMULATED signal over Lab Streaming Layer on loopback, with sensors that are lost at random.
 
 python benchmarks/live_streams.py BUNDLE --results results/live_streams.json

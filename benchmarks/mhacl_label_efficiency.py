@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What pretraining without labels is worth where few labels are: ME-MHACL pretrained against from scratch.
 
 mmq-tf simulate --layout deap --locked --subjects 24 --seed 7 --out locked
@@ -6,9 +7,9 @@ python benchmarks/mhacl_label_efficiency.py locked --results results/mhacl_label
 
 The recordings are SIMULATED (`mmq_tf.simulation.layouts.deap_locked`): every video stirs everyone alike,
 second by second, beside each person's own, stronger rhythms, movement and noise, so that the cause of any
-gain is known: what people share is the stimulus. The simulation's constants and the recipe were chosen on its seed 0;
-the published table is of another seed. Stage 1 follows SGMC (arXiv 2208.00877), since of ME-MHACL (arXiv
-2308.01919) only the abstract could be read.
+gain is known: what people share is the stimulus. The simulation's constants and the recipe were chosen on its
+seed 0; the published table is of another seed. Stage 1 follows SGMC (arXiv 2208.00877), since of ME-MHACL
+(arXiv 2308.01919) only the abstract could be read.
 """
 
 from __future__ import annotations

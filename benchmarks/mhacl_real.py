@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether pretraining without labels helps on recordings that no stimulus locks together, honestly.
 
 python benchmarks/mhacl_real.py --stress-predict DIR --eegmat DIR --results results/mhacl_real.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One model of two data sets against each data set's own model, on the same people.
 
 python benchmarks/pooled.py --data DATA --seed 0 --seed 1 --seed 2 --results results/missing_pooled.json

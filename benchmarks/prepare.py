@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Seconds and memory of `mmq-tf prepare` on a SIMULATED data set of DEAP's size, in DEAP's own format.
 
 python benchmarks/prepare.py --results results/prepare_cost.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a step of ME-MHACL's stage 1 costs on this machine, and where the time goes.
 
 python benchmarks/pretrain_cost.py --results results/pretrain_cost.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inject every fault into real recordings and count what the quality rules make of it.
 
 python benchmarks/quality_rules.py --data ../shared/data --results results/quality_rules.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which tokens of a recording are good, by something else than the core's own rules."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 r"""Where the truth is known: is a rebuilt token right, and does interference find the corrupted ones.
 
 mmq-tf simulate --out cohort --subjects 16

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How close the spatial matrix on the core is to MNE, how much of the blinks goes, how much alpha stays.
 
 python benchmarks/spatial_cleaning.py --data ../shared/data --results results/spatial_cleaning.json

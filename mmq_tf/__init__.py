@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Train and judge masked-query transformers on body signals with sensors missing."""
 
 from __future__ import annotations

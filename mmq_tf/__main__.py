@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 from mmq_tf.cli import main
 
 main()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net as a scikit-learn estimator: missing sensors are NaN, people are groups."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signal, trial, recording: what every loader returns."""
 
 from __future__ import annotations

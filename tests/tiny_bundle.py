@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A very small model and signals for tests of runtime, device, bundle and verify. Not collected by pytest."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small writer of XDF files for tests: magic, then chunks of length, tag and content (XDF 1.0)."""
 
 import struct

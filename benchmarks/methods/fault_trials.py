@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inject sensor faults into recordings, run the C core over them, and judge what became of presence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sensor faults: what breaks a stretch of a recording, and which quality rule claims to see it.
 
 A fault takes a stretch of one modality, either its samples (a dead sensor, noise instead of a pulse) or the

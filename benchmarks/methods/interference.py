@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Do interference queries find the corrupted tokens? Artefacts are injected, so their places are known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Is the rebuilt token right? What was hidden is known, so it can be held against what comes back."""
 
 from __future__ import annotations

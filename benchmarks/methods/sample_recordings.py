@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two small public recordings that are no data sets of their own, read for benchmarks and tests.
 
 EEGLAB's sample (30 EEG and 2 EOG channels, 128 Hz, uncleaned: real blinks) and PhysioKit's (EDA, respiration,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`complete_bundle`: a bundle without code gets the C sources that this installation writes for it."""
 
 from __future__ import annotations

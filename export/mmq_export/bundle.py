@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`write_bundle`: a trained net becomes a folder to embed, or an error that says why not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`open_bundle`: the content of a bundle folder, every file checked before any interpreter sees it."""
 
 from __future__ import annotations

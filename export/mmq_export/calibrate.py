@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Windows that show the converter every range an activation can take."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The texts of a bundle that people read, rendered from what was measured."""
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def render(
         What else the template names.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("export", "templates"),
+        loader=jinja2.PackageLoader("mmq_export", "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deployed graph becomes a .tflite file."""
 
 import contextlib

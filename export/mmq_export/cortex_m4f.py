@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build a bundle's C example for a Cortex-M4F with the bundle's own CMake files, and run it emulated."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The deployed graph: batch 1, static shapes, nothing that exists for training only."""
 
 import keras

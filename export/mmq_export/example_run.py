@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compile a bundle's C example with the machine's own compiler, run it, and read what it prints."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read a .tflite file's graph without running it."""
 
 import dataclasses

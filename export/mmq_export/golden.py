@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden vectors: raw samples of one recording and every bit a device makes of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read the ``golden/`` folder of a bundle back, checking every shape before it is used."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a model in TFLite Micro's own interpreter: the check that a microcontroller would compute the same."""
 
 import logging

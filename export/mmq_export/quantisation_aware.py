@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Let a network feel int8 while it is fine-tuned: Keras' fake quantisation inside its layers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The gate of `mmq-tf export`: int8 against float on windows with sensors missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C part of a bundle: what goes in, and whether what lies there is that."""
 
 from __future__ import annotations

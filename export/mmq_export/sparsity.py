@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Magnitude pruning while a network is fine-tuned, by tensorflow-model-optimization's maths and schedule."""
 
 from __future__ import annotations

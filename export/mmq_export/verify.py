@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`verify_bundle`: whether a folder is what was exported, and computes what it computed then."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c: replay the golden samples of this bundle through the bridge and print every bit that comes out.
  *
  * Usage: mmq_example GOLDEN_FOLDER

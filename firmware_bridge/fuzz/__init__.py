@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzzing of the C core: libFuzzer targets with the address and undefined-behaviour sanitizers.
 
 ``python -m fuzz --seconds 30`` builds and runs both targets: ``push`` (any sequence of calls

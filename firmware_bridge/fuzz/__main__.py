@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m fuzz`: build both fuzz targets, run them, print what they did."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compile a fuzz target with clang: the core, sanitizers, and specs written from Python's front ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The good front ends the fuzz targets start from: all nine kinds, several channels, rules on and off."""
 
 from __future__ import annotations

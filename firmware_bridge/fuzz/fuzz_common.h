@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_common.h: what both fuzz targets share: bytes as numbers, made-up samples, promises about what comes out. */
 #ifndef FUZZ_COMMON_H
 #define FUZZ_COMMON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_push.c: any sequence of calls on a bridge with a good spec. Nothing crashes, and what comes out keeps its
  * promises: tokens close in order, features are what presence says, int8 windows are the float ones, and a stream
  * cut into other pushes gives the same bits. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_spec.c: any bits as a spec. mmq_bridge_size and mmq_bridge_init refuse it, or memory of exactly that size is
  * enough for whatever is pushed afterwards. Tables are as long as the spec's counts say, not a byte longer. */
 #include "fuzz_common.h"

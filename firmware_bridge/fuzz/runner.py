@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run fuzz targets side by side, read libFuzzer's numbers, keep what it finds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Valid streams in the fuzz targets' own encoding: what a fuzzer would take long to find by itself."""
 
 from __future__ import annotations

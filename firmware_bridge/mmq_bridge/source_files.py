@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the C sources, the example, the phone libraries and the firmware guide lie."""
 
 from __future__ import annotations

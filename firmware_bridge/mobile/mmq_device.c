@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mmq_device.c: see mmq_device.h. The only file of an app that includes mmq_spec.h. */
 #include "mmq_device.h"
 

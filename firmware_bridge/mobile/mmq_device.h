@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mmq_device.h: the bridge of this bundle behind plain calls, for Java, Kotlin and Swift.
  *
  * One device is one wearer and belongs to one thread. Unlike the core it allocates, once, when it is made. Every array

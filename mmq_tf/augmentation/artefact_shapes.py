@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shapes of artefacts: what each kind adds, before it is scaled to a signal-to-noise ratio.
 
 The kinds and their bands follow the MIT-BIH Noise Stress Test Database (Moody et al., Computers in Cardiology

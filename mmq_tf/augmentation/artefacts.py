@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Artefacts added to raw signals before the front end, with the exact times they cover.
 
 They teach the interference queries (training adds them and asks which tokens were corrupted) and make

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is hidden from a model: the missingness of training and the named cases of a test."""
 
 from __future__ import annotations

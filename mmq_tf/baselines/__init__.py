@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every net must beat: trivial guesses and trees, on the same folds and the same windows.
 
 A net is never reported without them. None of them has a setting chosen on test subjects: all settings are

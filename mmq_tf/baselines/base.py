@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one small interface of all baselines."""
 
 from abc import ABC, abstractmethod

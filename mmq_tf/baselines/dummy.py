@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Methods that do not look at the sensors: the floor of every table."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The label-shift null: labels moved in time within each session, so that only time is left to learn."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logistic regression, random forest and boosted trees on window statistics."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A window of tokens as one row of plain statistics: what trees and linear models learn from."""
 
 from collections.abc import Mapping, Sequence

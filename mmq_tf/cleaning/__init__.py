@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MNE off-line, one matrix on the device: re-referencing, EOG regression, ICA, bad channels interpolated.
 
 All of these are linear and act on one sample at a time, so whatever MNE fitted is one matrix in the end

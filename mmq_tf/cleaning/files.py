@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EEG recordings from disk: whatever MNE reads, or a recording folder."""
 
 from __future__ import annotations

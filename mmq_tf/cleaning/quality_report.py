@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What cleaning did: blinks left, alpha kept, and how far the device is from MNE."""
 
 from __future__ import annotations

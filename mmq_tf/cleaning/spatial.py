@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`fit_spatial_filter`: a recording in, the one matrix of a front end out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A cleaning step as a matrix, and steps made into one."""
 
 from __future__ import annotations

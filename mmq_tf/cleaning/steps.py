@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each cleaning step fitted by MNE and reduced to its matrix.
 
 Every function takes a raw as the step before left it, and leaves it as it is.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The only filter in this toolkit that needs the future: zero-phase, for fitting alone.
 
 It changes what a matrix is fitted on, never what is sent through it. No front end has a setting for it, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bundle a command works on: a folder, or one that comes with the package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf bench core --results` writes: the cost of the C core by the results contract."""
 
 from __future__ import annotations

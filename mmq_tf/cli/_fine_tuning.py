@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf export --prune` and `--qat` do to a run's network before it is converted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What commands that work fold by fold show: one bar for all folds, and one for each that is at work."""
 
 from __future__ import annotations

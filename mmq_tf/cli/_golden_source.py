@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The raw samples of a bundle's golden vectors: those that train kept, or another recording's."""
 
 from __future__ import annotations

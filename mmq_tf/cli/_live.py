@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The live half of `mmq-tf stream`: Lab Streaming Layer or a board, until Ctrl-C."""
 
 from __future__ import annotations

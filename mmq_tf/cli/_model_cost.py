@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf bench model` measures: a decision by our models and by others, side by side."""
 
 from __future__ import annotations

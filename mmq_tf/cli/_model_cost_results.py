@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf bench model --results` writes: the cost of the models by the results contract."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf bench model` is about: a run, a bundle or a configuration, with windows to decide on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `prepare` and `train` show while recordings go through the front end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The run configuration that `mmq-tf datasets config` writes: what the recordings allow, and defaults."""
 
 from __future__ import annotations

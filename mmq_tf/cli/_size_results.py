@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `mmq-tf export --results` writes: size and score of float32 and int8 by the results contract."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Result tables as a terminal shows them: as many conditions side by side as fit."""
 
 from __future__ import annotations

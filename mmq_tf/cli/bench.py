@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf bench`: what the C core costs on a microcontroller, and what the models cost beside others."""
 
 from __future__ import annotations

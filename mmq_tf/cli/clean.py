@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf clean``: fit the spatial matrix of an EEG front end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf companion`: a bundle at work in a browser on this machine."""
 
 from __future__ import annotations

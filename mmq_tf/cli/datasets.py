@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf datasets``: which recordings can be read, and what to do with a folder of them."""
 
 from __future__ import annotations

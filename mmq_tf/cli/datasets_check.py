@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf datasets check``: what lies in a folder, held against what its publisher says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf datasets get``: fetch a data set that may be fetched."""
 
 from __future__ import annotations

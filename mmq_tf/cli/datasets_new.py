@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf datasets new`` and ``config``: from a folder of recordings to its manifest, and on to a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf datasets show``: a page of a recording, for people who look before they train."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf evaluate`: a run under missing and broken sensors, every method on the same masks."""
 
 from __future__ import annotations

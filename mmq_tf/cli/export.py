@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf export`: a run becomes a bundle to embed, or a reason why not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf play`: a recording as a fake device."""
 
 from __future__ import annotations

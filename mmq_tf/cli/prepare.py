@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf prepare`: a data set through the front end into the cache, before anything is trained."""
 
 from __future__ import annotations

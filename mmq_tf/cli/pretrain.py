@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf pretrain`: stage 1 of ME-MHACL, encoders from recordings without labels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mmq-tf simulate``: write a cohort of simulated people."""
 
 from __future__ import annotations

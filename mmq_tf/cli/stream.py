@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf stream`: a recording, or live sensors, through the device, one line a decision."""
 
 from __future__ import annotations

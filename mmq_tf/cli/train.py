@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf train`: subjects apart, every baseline beside the network, a report to look at."""
 
 from __future__ import annotations

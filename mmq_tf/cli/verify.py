@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf verify`: whether a bundle is what was exported, and still computes the same."""
 
 from __future__ import annotations

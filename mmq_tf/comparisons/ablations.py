@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net with one part taken out in turn, trained by the run's own recipe, to see what each part is worth.
 
 Everything else stays: the same folds, windows, seeds, epochs, augmentation and choice of the epoch, and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Transformers that meet a missing sensor in the ways of the literature: what MMQ-Net must beat.
 
 Each has an MMQ-Net's width, depth, optimiser, epochs, augmentation, soft labels and validation views, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of the losses of MMQ-Net; not beside the losses, so that a configuration loads without Keras."""
 
 import dataclasses

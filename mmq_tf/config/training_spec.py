@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What training asks of a configuration, be it that of a run or one put together from plain parameters."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One file a data set; every loader returns `mmq_tf.recording.Recording`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a data set is, and the helpers its loaders share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CASE (Sharma et al., Scientific Data 6:196, 2019): eight sensors at 1000 Hz and a joystick for feelings.
 
 Two of the published forms are read, as two data sets, since they differ in every sample: `CASE`, which the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which clip CASE showed when, for its raw files, which do not say: from the two tables of its metadata."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEAP, preprocessed (Koelstra et al. 2012): 32 people, 40 music videos of a minute, 40 channels.
 
 ``data_preprocessed_python/s01.dat`` are pickles that Python 2 wrote, ``data_preprocessed_matlab/s01.mat``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What DEAP's publisher says of people, trials, scales and channels, preprocessed or raw.
 
 Koelstra et al., DEAP: A Database for Emotion Analysis using Physiological Signals, IEEE Trans. Affective

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEAP as recorded (Koelstra et al. 2012): ``data_original/s01.bdf``, BioSemi at 512 Hz, through MNE.
 
 One file a person, about an hour. Channels are found by the names in the header, because Twente (s01 to s22)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EEG during mental arithmetic (PhysioNet eegmat 1.0.0; Zyma et al., Data 2019, 4(1):14), EDF through MNE.
 
 Two files a subject: ``_1`` at rest (about 180 s), ``_2`` during serial subtraction (about 60 s). They become

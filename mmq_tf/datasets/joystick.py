@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trials from continuous ratings: seconds of one class, one after the other, in one clip."""
 
 from __future__ import annotations

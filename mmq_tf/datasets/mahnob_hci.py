@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MAHNOB-HCI (Soleymani et al., IEEE Trans. Affective Computing 3(1), 2012): film clips, felt emotion, BDF.
 
 One BDF file of 256 Hz a clip; the clip begins and ends with a pulse on the Status channel, 30 s after the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sessions of MAHNOB-HCI: which are emotional clips, whose, in what order, and what was felt.
 
 ``Sessions/<id>/`` holds one clip or task of one person: ``session.xml`` and a BDF file whose name says what

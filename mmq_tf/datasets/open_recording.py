@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One recording from whatever a path is: our folder, an E4 or EmbracePlus export, XDF, a file MNE reads."""
 
 from __future__ import annotations

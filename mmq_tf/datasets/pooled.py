@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data sets joined into one: people whose sensors differ by nature, one task that all of them have."""
 
 from __future__ import annotations

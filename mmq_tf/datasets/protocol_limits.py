@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a recording's protocol allows, where a run would take more of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cohorts of simulated people: written by ``mmq-tf simulate``, read as the data set ``simulated``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stress-Predict (Iqbal et al., Sensors 2022, 22(21):8135): Empatica E4 exports, a label for every second."""
 
 from __future__ import annotations

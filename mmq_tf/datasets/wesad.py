@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WESAD (Schmidt et al., ICMI 2018, doi:10.1145/3242969.3242985): a wrist watch and a chest belt.
 
 ``S2/S2.pkl`` holds the subject's name, ``signal`` with ``chest`` (RespiBAN, 700 Hz) and ``wrist`` (Empatica

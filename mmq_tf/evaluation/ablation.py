@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each part of the network is worth: the whole network against the same one without that part.
 
 Every number is a function of the folds' prediction files.

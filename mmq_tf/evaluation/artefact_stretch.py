@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One stretch of a test recording twice through front end and network: as measured, and with an artefact.
 
 What the report shows of the queries at work. Nothing here is chosen by what comes out: the place is the one

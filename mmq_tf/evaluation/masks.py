@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stored masks: drawn once for a fold's test windows, and the same for whoever evaluates there again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The missing-data protocols A to E: what a finished model is judged under, and the masks, drawn from a seed.
 
 A hides whole modalities of windows, B contiguous blocks of a modality, C scattered tokens, D named sensors,

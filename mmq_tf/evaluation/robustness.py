@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the predictions of a sweep to its table: curves, areas under them, points lost, tests, calibration.
 
 Every number is a function of the folds' prediction files.

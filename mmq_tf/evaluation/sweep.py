@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A finished run judged again: every method of a fold under every condition of the missing-data protocols."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sweep's prediction files, one a fold and method, as scores by method, condition, seed and subject."""
 
 from __future__ import annotations

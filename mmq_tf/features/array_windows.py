@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays with NaN where nothing was measured become windows: who owns which column, what is present."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Normalisation statistics from training subjects; the C core applies them, here and on the device."""
 
 from __future__ import annotations

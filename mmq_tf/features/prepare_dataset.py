@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole data set through the front end into the cache: side by side, one subject a worker at a time."""
 
 from __future__ import annotations

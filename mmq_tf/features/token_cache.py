@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tokens on disk: one entry a recording, modality and variant; a change remakes only what depends on it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings through the front end: raw samples become token streams once, then come from the cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From recordings to model inputs: token streams (cached), then windows cut inside trials."""
 
 from __future__ import annotations

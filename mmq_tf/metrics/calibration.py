@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Temperature and the confidence under which a device abstains; both chosen on validation subjects only."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The metrics of `metrics` for many groups of windows at once, without a loop over groups.
 
 A table of 7 methods, 5 conditions, 3 seeds and 26 subjects has 2,730 groups; scikit-learn's per-call cost

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time several ways of doing the same in interleaved rounds, so that a busy machine slows all of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The prediction file of a run: every probability, so that anyone can recompute every number."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The results contract: what a measured table looks like on disk, as JSON and as Markdown beside it."""
 
 import importlib.metadata

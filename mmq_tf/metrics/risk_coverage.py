@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Abstaining: how accurate a method is on the windows it is surest of."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The metrics of every table, from labels and class probabilities; predictions are the most probable class.
 
 For all functions here `labels` is int ``[N]`` in 0..K-1 and `probabilities` float ``[N, K]``, rows summing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Intervals and comparisons over subjects: the unit that generalises is a person, not a window."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From predictions to the rows of a results table: every number is a function of the prediction file."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trials and lost samples as MNE annotations, and back."""
 
 from __future__ import annotations

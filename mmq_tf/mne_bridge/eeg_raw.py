@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings as MNE sees them: EEG and EOG channels only, lost stretches cut out, positions by name."""
 
 from __future__ import annotations

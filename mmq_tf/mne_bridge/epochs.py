@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Windows as MNE epochs: the raw samples a model's windows were made from, each with its label."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MNE's talk goes to our log; what makes a fit worthless becomes an error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What MNE has no place for, kept as JSON in a raw's description, for the way back to a recording."""
 
 from __future__ import annotations

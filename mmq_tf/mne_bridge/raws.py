@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings as MNE raws, and raws as recordings.
 
 Every raw begins with the recording (t = 0) and ends with it, so that its times are the recording's: what a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samples at another rate, gaps kept."""
 
 from __future__ import annotations

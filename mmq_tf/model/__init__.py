@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net, ME-MHACL and their losses, written in `keras.ops` so that any Keras backend trains them."""
 
 from mmq_tf.config.loss_weights import LossWeights

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras' names that its own annotations describe wrongly, as `Any`, and the initial values used here."""
 
 from typing import Any

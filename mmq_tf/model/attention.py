@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Attention whose key, value and output projections are absorbed by their neighbours."""
 
 import keras

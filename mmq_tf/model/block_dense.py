@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A dense layer whose kernel is block-diagonal."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network of the baseline ``cross_modal``: every sensor asks every other one, then looks at itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dynamic tanh, the normalisation that stays exact in int8."""
 
 import keras

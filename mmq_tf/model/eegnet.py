@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EEGNet, to compare costs with: it decides from raw EEG samples and knows no missing sensor."""
 
 from __future__ import annotations

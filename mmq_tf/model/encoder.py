@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The transformer block over the completed stream of tokens."""
 
 import keras

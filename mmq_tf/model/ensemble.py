@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several networks that start differently, as one: a deep ensemble."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The losses of MMQ-Net: pure functions of tensors, for any Keras backend."""
 
 from mmq_tf.model._keras import ops

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network of the baseline ``memory_tokens``: what lacks is rebuilt from the rest, then all is fused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ME-MHACL's network: one encoder a modality, then attention over the modalities that are there."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net: a masked-query transformer for which a missing sensor is an ordinary input."""
 
 from collections.abc import Mapping, Sequence

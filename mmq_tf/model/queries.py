@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The three kinds of learned queries: modality, category and interference."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Raw samples of a window become tokens: small convolutions in place of the front end's features."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every network over a window's tokens shares: its arguments, their checks and its sizes by name."""
 
 from collections.abc import Iterator, Mapping

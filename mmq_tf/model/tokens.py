@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Features of a window become tokens."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net with the heads and losses that exist in training only."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plain transformer of the neural baselines: MMQ-Net's tokens and blocks, without a single query."""
 
 import dataclasses

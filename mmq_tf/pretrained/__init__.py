@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bundles of trained models that come with the package; see each one's ``MODEL_CARD.md``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NT-Xent between groups of offspring, a modality at a time: pure functions for any Keras backend."""
 
 from mmq_tf.model._keras import ops

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An encoder with the projectors that exist in pretraining only."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 1's loop: draw moments, exchange, pull together; a broken run goes on where it was."""
 
 from __future__ import annotations

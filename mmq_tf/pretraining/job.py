@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pretraining of one fold of one seed: from the recordings of its training subjects to an encoder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Meiosis: two people who met the same second of the same stimulus exchange what came after a cut in time.
 
 As in SGMC (arXiv 2208.00877), which ME-MHACL (arXiv 2308.01919, abstract only) builds on: pairs of people

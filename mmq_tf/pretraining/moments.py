@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which windows of which recordings belong together: the same second of a stimulus, or neighbours in time."""
 
 from __future__ import annotations

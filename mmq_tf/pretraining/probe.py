@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an encoder knows without being asked: nearest neighbours among training subjects name the class."""
 
 from __future__ import annotations

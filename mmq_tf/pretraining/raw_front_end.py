@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a recording's samples become raw windows: rates, channels, steps, and what they are normalised by."""
 
 from __future__ import annotations
@@ -144,8 +145,8 @@ class RawFrontEnd:
     ) -> RawFrontEnd:
         """Return this with the channels' mean and deviation over training recordings, each weighing the same.
 
-        As `mmq_tf.features.normalisation.fit_normalisation` does for features: the deviation is over all people
-        where `settings.mode` is ``population``, else within a person, around the own mean.
+        As `mmq_tf.features.normalisation.fit_normalisation` does for features: the deviation is over all
+        people where `settings.mode` is ``population``, else within a person, around the own mean.
 
         Parameters
         ----------

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pretraining of one fold of one seed on raw windows; all else is as for front-end tokens."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kNN probe of raw windows, which are taken from a bank a few at a time."""
 
 from __future__ import annotations

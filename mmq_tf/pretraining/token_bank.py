@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training subjects' front-end tokens in one piece, and batches of offspring taken from them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an ablation found: its table by the results contract, its plot and its page."""
 
 from __future__ import annotations

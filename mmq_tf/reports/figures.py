@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report's figures as self-contained SVG; nothing shared with pyplot, same bytes for the same run."""
 
 import base64

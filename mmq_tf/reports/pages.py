@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the HTML pages are rendered: each is one file that needs no network, no other file and no script."""
 
 from __future__ import annotations

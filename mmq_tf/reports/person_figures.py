@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of persons and their windows: one method against another, and what was said of each class."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is needed to make an evaluation again: commands, versions, seeds and digests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report of a training run: one HTML file that needs no network, no other file and no script."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run found: its table by the results contract, its predictions and its report."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figure of one artefact: raw signals, interference, attention and decision, without and with it."""
 
 from __future__ import annotations

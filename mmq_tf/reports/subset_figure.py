@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The UpSet-type plot: a score for every subset of sensors, and what each sensor adds on average."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of `mmq-tf evaluate`: missing curves, and accuracy against coverage."""
 
 from __future__ import annotations

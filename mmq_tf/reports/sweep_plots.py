@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every figure of an evaluation, with the words that stand for it where it cannot be seen."""
 
 from __future__ import annotations

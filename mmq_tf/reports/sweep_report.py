@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report of `mmq-tf evaluate`: one HTML file that needs no network, no other file and no script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an evaluation found: its table by the results contract, and its report."""
 
 from __future__ import annotations

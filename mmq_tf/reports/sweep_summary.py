@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All that the report of `mmq-tf evaluate` is made of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is known of a simulation without running it: its classes, and what it tells of a recording."""
 
 from __future__ import annotations

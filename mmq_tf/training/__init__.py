@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Train one network, one fold, one run, and fine-tune what was trained."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Soft labels from trees that never saw the wearer: what a network learns beside the labels."""
 
 from __future__ import annotations

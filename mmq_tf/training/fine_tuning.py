@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Go on training a finished run's network: on its own windows, by its own loop, calibrated anew."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Train one network on one fold: what it sees an epoch, when it stops, how it goes on after a break."""
 
 from __future__ import annotations

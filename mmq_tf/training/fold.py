@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One fold of one seed, from token streams to files: the network and every baseline on the same windows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network begins with a pretrained encoder: whose it may be, what is copied, and how long it is held."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run, whole: its folder, its folds, the model to export."""
 
 from __future__ import annotations

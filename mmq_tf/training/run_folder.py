@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run folder says about itself, read without loading the training backend."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Splits that keep subjects apart and leave validation subjects inside the training side."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folds side by side in worker processes that stop cleanly."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keep what C++ libraries print about themselves away from the user's terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every fault injected into real recordings: presence falls within one token and returns within two."""
 
 from dataclasses import dataclass

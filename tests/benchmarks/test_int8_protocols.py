@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of `benchmarks/int8_protocols.py`, against numbers worked out by hand."""
 
 from importlib.util import module_from_spec, spec_from_file_location

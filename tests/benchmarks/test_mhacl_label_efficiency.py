@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `benchmarks/mhacl_label_efficiency.py` compares, without training a network."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `benchmarks/pooled.py` compares, without training anything."""
 
 import sys

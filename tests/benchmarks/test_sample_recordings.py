@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two single recordings that benchmarks and tests read."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Crafted zip archives: each is refused with one sentence, nothing is written, and memory stays bounded."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Crafted Avro and XDF files: refused with one sentence that names the file, before they can grow."""
 
 import io

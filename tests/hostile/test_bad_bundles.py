@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bundles that were cut short, changed, or forged: refused by name, and nothing crashes."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EDF and BDF headers that lie, files cut short, and other files that MNE would stumble over or misread."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Broken and crafted manifests and tables: each is refused with one sentence that names key, file and row."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Crafted pickles: each is refused by name, nothing in it runs, and memory stays bounded."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Broken and crafted recordings: each is refused with one sentence that names the file and the place."""
 
 import json

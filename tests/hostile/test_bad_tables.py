@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Broken and crafted tables: each is refused with one sentence that names file, row and column."""
 
 import pytest

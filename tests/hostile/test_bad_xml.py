@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XML that would grow, reach elsewhere or recurse: each is refused by name, in one sentence."""
 
 import codecs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fuzz targets without a fuzzer: seeds and committed corpus pass, and a broken core does not."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Anything at all handed to the Python side of the core: one sentence or a right answer, never a crash."""
 
 import copy

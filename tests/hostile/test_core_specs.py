@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Specs that contradict themselves, overflow or come from the future, straight through ctypes."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of a whole net: operations, budget, agreement, and that what is absent cannot matter."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calibration windows show complete and sparse inputs."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A bundle's example built from its folder alone with its own CMake files, for host and Cortex-M4F."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The deployed graph has static shapes and computes what the net computes."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every command, program and table of firmware_bridge/README.md, tried on a small bundle."""
 
 import importlib.util

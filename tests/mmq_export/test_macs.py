@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The counter of multiply-accumulates on layers whose number is known by hand."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TFLite Micro: arena, inputs by name, refusals."""
 
 from typing import Any

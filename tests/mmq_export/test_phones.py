@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The snippets for phones: the JNI bridge built and run with Java; the rest marked as not run."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fake quantisation: the grids, the gradients, and that nothing of it stays behind."""
 
 import keras

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pruning: which weights, how many, and that they stay 0 whatever the optimiser does."""
 
 import keras

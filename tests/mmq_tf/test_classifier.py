@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`MMQClassifier` keeps scikit-learn's contract, and NaN means to it what absence means to the C core."""
 
 import io

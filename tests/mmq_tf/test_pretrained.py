@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models that come with the package: whole, small, free of people's samples, and at work at once."""
 
 import json

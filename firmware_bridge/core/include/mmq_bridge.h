@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mmq_bridge.h: from raw samples of body sensors to the windows a model reads.
  *
  * Usage:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arena.c: hand out aligned pieces of the caller's memory. */
 #include "mmq_internal.h"
 

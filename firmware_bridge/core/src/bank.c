@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bank.c: eeg, eog, emg: differential entropy from the filter bank, log power spectral density from Hann FFTs. */
 #include "mmq_internal.h"
 

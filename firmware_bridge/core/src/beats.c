@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* beats.c: heart beats by two moving averages of the band-passed signal's energy
  * (Elgendi et al. 2013, PLoS ONE 8(9):e73557 for ECG, 8(10):e76585 for PPG), one sample at a time. */
 #include "kinds.h"

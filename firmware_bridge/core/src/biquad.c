@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* biquad.c: one band of a filter bank, one sample at a time: two sections, each with zeros at +1 and -1. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* breath.c: rate and depth of breathing and how both vary, from the extrema of the band-passed context (resp).
  * Extrema by hysteresis, like the adaptive threshold of Khodadad et al. 2018 (Physiol. Meas. 39(9):094001). */
 #include "kinds.h"

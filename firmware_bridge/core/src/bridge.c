@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bridge.c: laying out the caller's memory. */
 #include "mmq_internal.h"
 

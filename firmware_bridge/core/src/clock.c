@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock.c: seconds to nanoseconds, and from a 32-bit counter that wraps around. */
 #include "mmq_internal.h"
 

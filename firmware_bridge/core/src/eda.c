@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* eda.c: tonic level, slope, phasic deviation and skin conductance responses over the context. */
 #include "kinds.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kinds.h: what the files of the single kinds share. */
 #ifndef MMQ_KINDS_H
 #define MMQ_KINDS_H

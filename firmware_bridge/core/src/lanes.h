@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lanes.h: filters and transform of one channel, or of several side by side. Included with
  *     V      what holds one sample of each lane: float, or a vector of floats
  *     LOAD(rows, stride, i)   sample i of each lane's row

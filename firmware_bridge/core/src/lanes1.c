@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lanes1.c: the operations of lanes.h on one channel: all a microcontroller needs. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lanes8.c: the operations of lanes.h on eight channels side by side, where the compiler knows vectors. x86-64 has
  * them twice: with SSE2, where eight floats take two registers and too few are left, and with AVX, chosen when the
  * processor has it. AVX only widens registers (fused multiply-adds are another extension): the bits are the same. */

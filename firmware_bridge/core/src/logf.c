@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* logf.c: the natural logarithm in float32, the same bits everywhere (after Cephes logf, relative error < 2e-7). */
 #include "mmq_internal.h"
 

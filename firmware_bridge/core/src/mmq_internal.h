@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mmq_internal.h: state and functions shared by the core's own files; not part of the public API. */
 #ifndef MMQ_INTERNAL_H
 #define MMQ_INTERNAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modality.c: one modality's state: memory, restart, the way of a block of frames to its features. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* moments.c: variance and kurtosis of one token from running power sums, the rules on them; mean and deviation. */
 #include "kinds.h"
 

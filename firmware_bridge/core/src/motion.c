@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* motion.c: how much and how abruptly the wearer moves, and how the sensor is tilted. */
 #include "mmq_internal.h"
 

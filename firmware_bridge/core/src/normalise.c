@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* normalise.c: raw features to z, with only what a device knows. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* offline.c: whole recordings at once, by the same arithmetic: for training and checks. No device needs it. */
 #include "mmq_internal.h"
 

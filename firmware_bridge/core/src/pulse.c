@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pulse.c: heart rate, its variability, pulse amplitude and signal quality over the context (ecg, ppg). */
 #include "kinds.h"
 

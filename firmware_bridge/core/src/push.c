@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* push.c: samples come in with their time: late, repeated, after a gap, or as they should. Time is in nanoseconds. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* quality.c: the rules every channel must keep: NaN, range, lead-off, gap, saturation, flat run, step. */
 #include "mmq_internal.h"
 

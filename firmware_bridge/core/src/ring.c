@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ring.c: a ring of floats. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow.c: skin conductance, skin temperature, breath: mean decimation, the context, the mean of the token. */
 #include "kinds.h"
 

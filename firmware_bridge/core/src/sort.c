@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sort.c: small in-place sorting, and the median. */
 #include "mmq_internal.h"
 

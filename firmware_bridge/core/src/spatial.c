@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spatial.c: the fixed spatial matrix: re-reference, EOG regression, ICA cleaning, all of them one matrix. */
 #include "mmq_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spec.c: does a spec hold together? Whatever passes is safe to run, whatever samples come. */
 #include "mmq_internal.h"
 

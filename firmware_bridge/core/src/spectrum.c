@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spectrum.c: the pulse wave at about 16 Hz: skewness and regularity of the token, rate from the spectrum of the
  * whole context. Each works in the shared memory `work`, fft_size + 2 floats. */
 #include "kinds.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* temp.c: level, slope and deviation of skin temperature. */
 #include "kinds.h"
 

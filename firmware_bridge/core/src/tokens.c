@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokens.c: tokens are finished by each modality, closed together, popped and read as windows. */
 #include "mmq_internal.h"
 

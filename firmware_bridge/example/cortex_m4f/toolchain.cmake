@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Cortex-M4F with arm-none-eabi-gcc (Debian: gcc-arm-none-eabi libnewlib-arm-none-eabi). The libraries suit any M4F;
 # mmq_example.elf is for the board mps2-an386 of qemu-system-arm, where printf and files go through semihosting:
 #   cmake -S mmq_bridge -B build-m4f -DCMAKE_TOOLCHAIN_FILE=cortex_m4f/toolchain.cmake && cmake --build build-m4f

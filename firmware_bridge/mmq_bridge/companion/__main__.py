@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m mmq_bridge.companion`: build the page's core again after a change of its C sources."""
 
 import sys

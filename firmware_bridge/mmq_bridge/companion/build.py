@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build `page/core.wasm`: the C core for browsers, committed since users of the package have no compiler."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* core.c: what the page asks of the module beside the core's own functions: how large the structs are there, so that a
  * spec of another layout is refused before it is read. */
 #include "mmq_bridge.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """LiteRT for the browser: installed by npm into the user's cache, since its 38 MB belong in no package."""
 
 from __future__ import annotations

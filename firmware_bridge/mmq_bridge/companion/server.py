@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Serve the companion page, LiteRT and one bundle to this machine's browser, and to nobody else."""
 
 from __future__ import annotations

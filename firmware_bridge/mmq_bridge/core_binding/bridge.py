@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`Bridge`: one instance of the C core, fed and read through ctypes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What may be handed to the C core, which reads memory as it is told: every shape and number is checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find and load the compiled C core."""
 
 from __future__ import annotations

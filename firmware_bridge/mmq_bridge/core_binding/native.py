@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ctypes over the C core: the very code that runs on the device also makes the training features."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why a modality's token is absent, in the core's bits and in words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A front end as C text: `mmq_spec.h`, the one const struct the core reads on a device."""
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def spec_header(front_end: FrontEnd) -> str:
         f"    MMQ_SPEC_{name.upper()} = {i}" for i, name in enumerate(front_end.modality_names)
     )
     return (
+        "/* SPDX-License-Identifier: Apache-2.0 */\n"
         f"/* mmq_spec.h: written from a front end with digest\n * {front_end.digest()}.\n"
         " * Do not edit: change the front end and write it again. Include it in one C or C++ file. */\n"
         '#ifndef MMQ_SPEC_H\n#define MMQ_SPEC_H\n\n#include "mmq_bridge.h"\n\n'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A front end as the C core's `mmq_spec_t`: every number and table it reads."""
 
 from __future__ import annotations

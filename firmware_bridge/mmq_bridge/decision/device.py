@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`Device`: raw samples in, decisions out, exactly as on the wearable."""
 
 from __future__ import annotations

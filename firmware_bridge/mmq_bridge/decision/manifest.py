@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`Manifest`: what a bundle folder holds, with the digest of every file; nothing is used unchecked."""
 
 from __future__ import annotations

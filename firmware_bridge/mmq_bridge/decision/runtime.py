@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`TFLiteModel`: a checked .tflite run by LiteRT, float arrays in and float logits out."""
 
 from __future__ import annotations

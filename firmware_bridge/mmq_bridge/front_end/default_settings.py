@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Default settings of each modality, each beside its source; what version 2 added has its own function."""
 
 from __future__ import annotations

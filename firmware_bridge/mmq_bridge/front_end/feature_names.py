@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Outputs and features of one modality, by name and in the core's order."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SciPy designs the filters and tables of a front end; float32 coefficients come out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`FrontEnd`: the versioned description of how samples become tokens, shared by training and device."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which modalities there are, and the features of each."""
 
 from __future__ import annotations

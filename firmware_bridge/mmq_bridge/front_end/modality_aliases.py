@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Words by which files and streams name what they measured."""
 
 from __future__ import annotations

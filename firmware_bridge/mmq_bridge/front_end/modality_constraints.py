@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each modality allows, beyond what `ModalityFrontEnd` checks by itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of a front end: one modality's settings, the normaliser's and the quantiser's numbers."""
 
 from __future__ import annotations

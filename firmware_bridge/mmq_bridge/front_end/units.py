@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Units of samples in files and streams, and what brings them to the front end's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of the filter bank's features (eeg, eog, emg), on NumPy and SciPy.
 
 `reference*.py` are what the tests compare the core with: `reference_filters.py` the way to the features,

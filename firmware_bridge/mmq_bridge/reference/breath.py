@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of breathing rate, depth and their variability (resp). See `reference.py`."""
 
 from __future__ import annotations

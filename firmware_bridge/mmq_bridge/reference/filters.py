@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of the way to the features: baseline, filters, averages, matrix. See `reference.py`."""
 
 from __future__ import annotations

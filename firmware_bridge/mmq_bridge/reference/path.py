@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of the way from raw samples, losses included, to what features and rules are computed from."""
 
 from __future__ import annotations

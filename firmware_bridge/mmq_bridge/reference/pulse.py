@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of beats, heart rate variability and the pulse spectrum (ecg, ppg). See `reference.py`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of the quality rules: why each token of a recording is absent, from the rules' definitions."""
 
 from __future__ import annotations

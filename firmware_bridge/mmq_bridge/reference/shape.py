@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of what the quality rules measure in a token's waveform. See `reference_quality.py`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of skin conductance, skin temperature and movement features. See `reference.py`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float64 twin of the core's path from a whole, loss-free recording to raw tokens. See `reference.py`."""
 
 from __future__ import annotations

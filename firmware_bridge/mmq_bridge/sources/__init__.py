@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where samples come from: a recording replayed, live streams, boards."""

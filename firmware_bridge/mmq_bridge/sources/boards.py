@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sensors of a board that BrainFlow knows.
 
 Run here with BrainFlow's synthetic board only; other boards were not tried.

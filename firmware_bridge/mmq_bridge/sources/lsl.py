@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sensors over Lab Streaming Layer: found by type, followed when they are lost and return."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pylsl, which is an extra, with a word on how to get it."""
 
 from __future__ import annotations

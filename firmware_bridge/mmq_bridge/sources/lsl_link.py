@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One Lab Streaming Layer stream that is listened to."""
 
 from __future__ import annotations

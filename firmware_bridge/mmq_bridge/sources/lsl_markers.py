@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decisions as a Lab Streaming Layer marker stream."""
 
 from __future__ import annotations

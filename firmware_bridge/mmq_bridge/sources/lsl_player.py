@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recording played as a device: one Lab Streaming Layer stream a sensor."""
 
 from __future__ import annotations

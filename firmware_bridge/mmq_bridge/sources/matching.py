@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which channels of a live stream are which sensor of the front end, by what the stream says of itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replay a recording as if its sensors were worn now, with sensors falling off on request."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A live session: samples of several streams put in the order of their times, then decisions.
 
 Streams deliver when they like. A step of the session is pushed once every stream reached its end, or once the

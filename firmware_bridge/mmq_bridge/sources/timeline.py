@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """When live samples were taken: time stamps without their jitter, and where samples were lost."""
 
 from __future__ import annotations

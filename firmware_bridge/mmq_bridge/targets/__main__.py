@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m mmq_bridge.targets`: the same bits on every target, or exit code 1."""
 
 from __future__ import annotations

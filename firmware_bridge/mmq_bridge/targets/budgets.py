@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the core may cost on a microcontroller: the budgets and how they are judged, in one place."""
 
 from __future__ import annotations

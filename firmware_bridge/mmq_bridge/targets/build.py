@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Write the golden vectors as C and scripts, and build the replay for a target."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions, stack and state of the core on a Cortex-M4F under QEMU: counts, which repeat, not times."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m mmq_bridge.targets.cost_table`: README.md's cost table from results/core_cost.json."""
 
 from __future__ import annotations

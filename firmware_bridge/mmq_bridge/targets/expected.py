@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every target must say: the hashes of the library that Python loads, and those committed before."""
 
 from __future__ import annotations

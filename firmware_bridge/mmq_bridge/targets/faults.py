@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A script full of what goes wrong on a body: lost, wild and repeated samples, loose leads, bad clocks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flash and static RAM of the core on a Cortex-M4F, and what it draws in of the compiler's libraries."""
 
 from __future__ import annotations

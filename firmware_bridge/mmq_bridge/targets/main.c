@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c: replay every vector from NAME.bin in the working folder, a line each. Host and bare metal. */
 #include <stdio.h>
 

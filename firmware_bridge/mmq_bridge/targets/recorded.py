@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden vectors from real recordings, read where they lie: nothing of them is kept but hashes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay.c: see replay.h. Portable C99; the same file on every target. */
 #include "replay.h"
 

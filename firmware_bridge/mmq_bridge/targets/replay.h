@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay.h: run a bridge over a script of pushes and hash every bit that comes out.
  *
  * A script is little-endian: for each operation a head of 16 bytes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the replay on every target and hold what it says against what is wanted."""
 
 from __future__ import annotations

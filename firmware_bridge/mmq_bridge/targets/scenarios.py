@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the cost of the core is measured on: each modality alone at its usual rates, and the wrist set."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A script of calls to the bridge, as the C harness `replay.c` reads it."""
 
 from __future__ import annotations

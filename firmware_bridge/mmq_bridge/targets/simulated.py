@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIMULATED signals of every modality, the same on every machine: rounded to the steps of a converter.
 
 Sines differ in their last bits between versions of NumPy; a multiple of a power of two does not.

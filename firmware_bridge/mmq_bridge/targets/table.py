@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every target the core is built and run for, in one place."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compilers and emulators the targets need: whether they are here, and how Debian names what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden vectors: a front end, a script of calls, and where the samples come from."""
 
 from __future__ import annotations

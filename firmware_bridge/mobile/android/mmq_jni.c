@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mmq_jni.c: what MmqBridge.java calls. Built and tested with Java 17 on Linux; not run on a phone.
  * Nothing of Java is called between Get... and ReleasePrimitiveArrayCritical, as JNI demands. */
 #include <jni.h>

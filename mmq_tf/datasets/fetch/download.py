@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One file over HTTP, continued where an earlier download of it was cut: a downloader for pooch."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data sets that may be fetched: through pooch, against pinned digests, continued where a file was cut.
 
 The digest is what is trusted, not the server: what has none is not offered.

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """How recordings lie on disk: one file per format."""

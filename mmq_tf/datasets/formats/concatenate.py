@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pieces that were published apart, put one after the other into one recording with lost samples between."""
 
 from __future__ import annotations

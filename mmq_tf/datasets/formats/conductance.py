@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Skin conductance from channels that hold conductance or resistance."""
 
 from __future__ import annotations

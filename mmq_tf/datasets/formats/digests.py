@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a recording is made from, as one digest; a file that has not changed is not read twice for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Native Empatica E4 exports: a folder of CSV files, one a sensor, or the zip archive it was downloaded as.
 
 Row 1 is the start in Unix seconds (UTC), row 2 the rate in Hz, then one sample a row; ACC has three columns

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Empatica EmbracePlus raw data: Avro files of up to about half an hour each, one after the other.
 
 Each file holds one record whose ``rawData`` has ``accelerometer``, ``eda``, ``temperature`` and ``bvp``, each

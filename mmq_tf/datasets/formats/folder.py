@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recording as an open, plain folder: one ``.npy`` a signal and a ``recording.json``, without pickle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Markers of an experiment, as an event stream gives them, turned into trials."""
 
 from __future__ import annotations

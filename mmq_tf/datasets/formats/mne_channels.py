@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which modality a channel is, by its type and its name, and what brings it to the front end's unit."""
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any file MNE reads, as a `Recording`: EDF, BDF, BrainVision, EEGLAB, FIF, ...
 
 **Channels.** `mmq_tf.datasets.formats.mne_channels` says which modality a channel is. All of one modality
-must have one rate. EDF and BDF are read at each modality's own; MNE by itself would bring them all to the highest.
+must have one rate. EDF and BDF are read at each modality's own; MNE by itself would bring them all to the
+highest.
 
 **Annotations.** One that lasts a second or longer is a trial, and its description the class. One that begins
 with ``BAD`` (any case) is time that must not be used: NaN, in the channels it names or in all. Shorter ones

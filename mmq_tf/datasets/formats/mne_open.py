@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opening a file with MNE: its channels, annotations and files, before any sample is read."""
 
 from __future__ import annotations

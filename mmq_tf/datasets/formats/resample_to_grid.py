@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samples that carry their own times, put on a uniform grid without inventing any."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XDF files, as LabRecorder writes them from LabStreamingLayer, through pyxdf.
 
 **Which stream is which modality**, the first that applies, without regard to case:

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Your own recordings: a folder described by its ``mmq-tf.toml``."""

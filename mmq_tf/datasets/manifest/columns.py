@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Columns of a CSV, Parquet or npz file, by name, after a look at how large they are."""
 
 from __future__ import annotations

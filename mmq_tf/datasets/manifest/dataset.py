@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Your own recordings, described by a ``mmq-tf.toml`` in their folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a folder of recordings looks like: files, columns, rates, units and values, for a manifest's template.
 
 Everything here is an offer that the user reads and corrects; what the labels mean is never guessed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the values that files hold to the classes that a manifest's tasks name."""
 
 from __future__ import annotations

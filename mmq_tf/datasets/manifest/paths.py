@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From path patterns with ``{subject}`` and ``{session}`` to whose file is where."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the names of files to a path pattern: which part says the person, the session, the sensor."""
 
 from __future__ import annotations

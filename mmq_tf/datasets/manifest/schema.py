@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a ``mmq-tf.toml`` may say: its keys, their values, and one clear sentence where one is wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The recording that a manifest's tables make: signals on one clock, and trials beside them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A commented ``mmq-tf.toml`` from what was found in a folder; what only the user knows is left open."""
 
 from __future__ import annotations

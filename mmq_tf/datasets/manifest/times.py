@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the time of each row to evenly spaced samples: jitter, packets, drift and gaps of a logger's clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From label columns, trials tables and annotations to trials with the classes that a manifest names."""
 
 from __future__ import annotations

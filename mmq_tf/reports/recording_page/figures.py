@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of a recording: all of it, and stretches of one signal at full resolution."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recording in numbers: each sensor's samples and presence, its absences, its best and worst stretches."""
 
 from __future__ import annotations

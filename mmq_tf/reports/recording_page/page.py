@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of a recording, for people who look before they train: one HTML file or one picture."""
 
 from __future__ import annotations

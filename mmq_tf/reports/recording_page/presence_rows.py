@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows of a recording's picture beside the signals: tokens with their reasons, trials, and the legend."""
 
 from __future__ import annotations

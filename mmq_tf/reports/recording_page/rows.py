@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows of a recording's picture: one signal each, its channels over the strip of its tokens."""
 
 from __future__ import annotations

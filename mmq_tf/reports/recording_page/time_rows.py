@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A figure as rows under each other over one time axis, laid out in inches so that nothing overlaps."""
 
 from __future__ import annotations

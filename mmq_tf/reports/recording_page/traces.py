@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hours of samples as lines a picture can hold: least and greatest of every column, gaps left open."""
 
 from __future__ import annotations

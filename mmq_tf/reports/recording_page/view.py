@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recording as people look at it before they train: its samples, and what a front end says of them."""
 
 from __future__ import annotations

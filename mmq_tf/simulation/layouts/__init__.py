@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIMULATED cohorts in the layouts of licensed data sets: for tests, demos, and work before a licence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """BDF files as BioSemi's ActiView writes them, of SIMULATED signals.
 
 Header fields as in https://www.biosemi.com/faq/file_format.htm; the Status channel's bits as in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIMULATED people in the layout of CASE: its interpolated files, or its raw ones.
 
 Columns, units, rates, times and rounding are as published (see `mmq_tf.datasets.case`); the person comes from

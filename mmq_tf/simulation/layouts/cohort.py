@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole SIMULATED cohort in a published layout, marked as one."""
 
 from __future__ import annotations

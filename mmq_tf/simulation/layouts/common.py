@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The person inside every SIMULATED layout: one body on the time line a protocol asks for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEAP's layout with SIMULATED people in it: pickles as Python 2's cPickle wrote them, .mat, .bdf.
 
 Ratings follow the video and the person; arousal above 5 is what stirs the simulated body. In the *locked*

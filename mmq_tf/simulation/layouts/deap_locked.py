@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What SIMULATED people share in DEAP's locked layout, second by second, and what is each one's own.
 
 Every video stirs everyone alike: it adds arousal, which the whole body follows, and makes a few sources of

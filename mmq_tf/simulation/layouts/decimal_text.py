@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers as text, many at once: a million rows of ten columns in a second or two."""
 
 from __future__ import annotations

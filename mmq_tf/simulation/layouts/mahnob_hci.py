@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIMULATED sessions in MAHNOB-HCI's layout: one folder a clip, with session.xml and a BioSemi BDF file.
 
 Everyone meets the same clips in an order of their own, half of the clips arouse, and felt arousal follows

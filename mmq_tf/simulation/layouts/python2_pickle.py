@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes dictionaries of arrays as Python 2's cPickle did (without its memo); Python 3 writes others."""
 
 from __future__ import annotations

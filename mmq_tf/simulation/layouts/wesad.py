@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIMULATED people in the layout of WESAD: a pickle with chest and wrist, and the watch's own archive.
 
 Shapes, rates, units, label numbers and the order of conditions are as published: see `mmq_tf.datasets.wesad`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A physiological simulator: people who differ, a condition that shifts them, sensors that fail.
 
 Everything it makes is SIMULATED and says so.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A simulated person's slow states: arousal, heart, breath, movement, sweat glands."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who is simulated: a person's baselines, gains and reactivities, drawn from published spreads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models of single body signals, from a person's slow states to samples.
 
 Each function is vectorised, takes time in seconds and states on that time, and returns float64. The sources

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each sensor makes of a simulated body."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One simulated subject: blocks of rest and stress, a body that lives through them, sensors that fail.
 
 Everything made here is SIMULATED and says so. A person has baselines, gains and reactivities; a slow arousal

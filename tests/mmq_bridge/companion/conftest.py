@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chromium, driven by playwright-core: what it needs, or a skip that says what is missing."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // drive.mjs: one Chromium for all tests: a JSON line {scenario, url, ...} comes in, a JSON line goes out.
 // Usage: node drive.mjs CHROMIUM
 import { createInterface } from "node:readline";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pieces.mjs: parts of the page that need no browser. Usage: node pieces.mjs PAGE_FOLDER < {scenario, ...}, JSON out.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // scenarios.mjs: what the tests do in the page; each returns plain data.
 import {
   begin,

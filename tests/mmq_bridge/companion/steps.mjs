@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // steps.mjs: what several scenarios do in the page.
 export const IDLE_MS = 300000; // patience with a busy machine
 

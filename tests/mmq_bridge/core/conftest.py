@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Made-up signals for the front end's tests."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bridge's behaviour: tokens, windows, normalising, errors."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Properties of the bridge: chunking, independence of modalities, hostile samples."""
 
 import json

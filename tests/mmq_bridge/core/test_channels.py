@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many channels: a dead one leaves the others alone, too many make a token absent, a matrix passes it on."""
 
 import json

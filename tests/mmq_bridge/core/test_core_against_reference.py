@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C core against its float64 twin, on made-up and on real recordings.
 
 The tolerances are those of firmware_bridge/core/README.md, kept in conftest.py.

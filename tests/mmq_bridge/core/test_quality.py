@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each quality rule on its own: the fault it finds, its name, and that the tokens around it stay."""
 
 from collections.abc import Callable

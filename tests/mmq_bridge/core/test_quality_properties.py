@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Under random losses and faults the core's reasons are those of the rules' definitions."""
 
 from types import SimpleNamespace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C core against its float64 twin on real EEG, ECG, EOG, respiration, skin conductance and PPG."""
 
 import warnings

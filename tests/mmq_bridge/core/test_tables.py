@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What Python hands to the core is laid out as the core's own headers say."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time: jitter, gaps, overlap, going back, far ahead, silence, a counter that wraps around."""
 
 from types import SimpleNamespace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Front ends of version 1 keep their digest, their rules and their features."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated header compiles, and a C program using it gives the same bits as ctypes."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The front end's contract: names, validation, JSON, digest, files."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Live sources in tests: LSL sessions of their own, signals with names, a source that follows a script."""
 
 import uuid

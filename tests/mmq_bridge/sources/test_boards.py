@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """BrainFlow's synthetic board as a live source; its signals are SIMULATED."""
 
 import time

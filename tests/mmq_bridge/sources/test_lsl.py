@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lab Streaming Layer on loopback: found by type, lost and back, refused with a word; markers."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which channels of a stream are which sensor, and what is said when none are."""
 
 import numpy as np

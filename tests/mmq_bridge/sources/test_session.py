@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streams that deliver when they like give the decisions of a replay; what is lost is only missing."""
 
 import dataclasses

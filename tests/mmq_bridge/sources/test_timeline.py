@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stamps made even: exact where they are, smooth where they jitter, broken where samples are lost."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the targets share: tools that may be absent, and vectors made once."""
 
 from __future__ import annotations

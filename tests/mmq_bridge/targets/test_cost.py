@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core keeps its budgets on a Cortex-M4F: counts, which repeat, not times."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The golden vectors: what they hold, how they are written, and that their hashes have not drifted."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Targets give the same bits; what differs, crashes or is missing is said."""
 
 import subprocess

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Pushes what comes from standard input through MmqBridge; prints every token, its reasons and every window. */
 import java.io.*;
 import java.nio.*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Feeds the worked example with pushes from standard input. */
 #include <cstdio>
 #include <cstdint>

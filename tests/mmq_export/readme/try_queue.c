@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Puts and takes unevenly: the queue keeps the order, refuses when full, loses nothing else. */
 #include "sensor_queue.h"
 #include <stdio.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The label-shift null: at chance where signals say nothing, above it where time alone does."""
 
 import dataclasses

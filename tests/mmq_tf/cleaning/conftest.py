@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulated caps with a known mixing, and the real recording with its blinks."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Filtering that needs the future exists in `mmq_tf.cleaning` alone and cannot enter a front end."""
 
 import ast
@@ -70,7 +71,8 @@ def imported(text):
 
 
 def module_files(name):
-    base = ROOT / Path(*name.split("."))
+    package, *parts = name.split(".")
+    base = ROOT / PACKAGES.get(package, package) / Path(*parts)
     return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The EEGLAB sample recording: the C core with the matrix against MNE, and what becomes of the blinks."""
 
 import numpy as np

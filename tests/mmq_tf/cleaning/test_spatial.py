@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From recordings to one matrix: inputs, outputs, order, and what is refused."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each step on simulated caps, where the right matrix is known."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf bench model`: what is compared, what is counted, what is refused. Never how long anything takes."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf datasets` as a user types it: list, check, get."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf datasets show` as a user types it, on a SIMULATED wrist."""
 
 import re

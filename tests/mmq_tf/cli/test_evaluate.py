@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf evaluate` as a user types it, on a tiny SIMULATED run: whole, broken and gone on with, refused."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf export --prune` and `--qat` as a user types them, on a tiny SIMULATED run."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands as a user types them: what they print, what they leave, which code they exit with."""
 
 import json

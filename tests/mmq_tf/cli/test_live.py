@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf play --lsl` heard by `mmq-tf stream --lsl`, each in a process of its own, ended as a user would."""
 
 import json

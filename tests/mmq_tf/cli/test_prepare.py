@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf prepare` as a user types it, on a tiny SIMULATED cohort."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf pretrain`, `train --model mhacl --init`, `export`, `verify` in a row on a tiny SIMULATED cohort."""
 
 import json

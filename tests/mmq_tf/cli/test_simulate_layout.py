@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf simulate --layout`: SIMULATED cohorts in published layouts, whole or not at all, and marked."""
 
 import json

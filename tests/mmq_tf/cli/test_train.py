@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`mmq-tf train` as a user types it, on a tiny SIMULATED cohort: whole, broken and resumed, and refused."""
 
 import json

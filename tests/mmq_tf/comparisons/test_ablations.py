@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each ablation is the very network of a fold but for its one change; a sensor taken out is not there."""
 
 from dataclasses import asdict, replace

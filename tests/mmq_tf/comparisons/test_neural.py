@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The neural baselines on a toy task of two sensors."""
 
 import dataclasses

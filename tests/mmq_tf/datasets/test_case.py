@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CASE in both published forms: what lies where, in which unit, and which second has which label."""
 
 import shutil

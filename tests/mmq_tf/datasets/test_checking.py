@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a check says of a folder: exactly what is there, and everything that is not as published."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Broken files of DEAP, each refused by its name and place."""
 
 import pickle

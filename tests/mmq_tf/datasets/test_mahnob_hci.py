@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MAHNOB-HCI, on SIMULATED sessions in its layout: what is read means what the manual says."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whatever a path is, one recording comes out; the same formats under a manifest."""
 
 import runpy

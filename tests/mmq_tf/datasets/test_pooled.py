@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data sets joined: two simulated cohorts with other sensors stand for two real ones."""
 
 from dataclasses import replace

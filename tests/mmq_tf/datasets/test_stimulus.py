@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was shown, since when, and bodies that a stimulus stirs alike (SIMULATED)."""
 
 from dataclasses import replace

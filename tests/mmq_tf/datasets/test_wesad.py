@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WESAD in its published layout: every array becomes the modality it is, at its time and in its unit."""
 
 import pickle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a part is worth, against numbers worked out by hand."""
 
 from typing import Any

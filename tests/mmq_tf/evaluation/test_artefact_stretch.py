@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the report's artefact is put, and how windows become tokens again."""
 
 import numpy as np

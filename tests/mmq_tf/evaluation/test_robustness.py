@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers of a sweep, against ones worked out by hand."""
 
 import numpy as np

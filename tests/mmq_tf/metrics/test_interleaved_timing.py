@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
 from mmq_tf.metrics.interleaved_timing import Contender, median_row, time_rounds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 import csv
 from dataclasses import fields, replace
 from pathlib import Path

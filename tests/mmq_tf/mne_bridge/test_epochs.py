@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Windows as MNE epochs: the samples at the windows' places, with label, subject and presence."""
 
 import builtins

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings to MNE and back: the same samples, times, trials, units and names."""
 
 from dataclasses import replace

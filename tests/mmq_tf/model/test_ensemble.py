@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ensemble: the mean of its members, each of which learns as it would alone."""
 
 import keras

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One harness for every layer of the model: shape, dtype, config, training, and int8 against float."""
 
 import dataclasses

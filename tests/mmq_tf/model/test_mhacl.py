@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ME-MHACL's network: absent modalities, saving, and int8 against float."""
 
 import keras

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net: shapes, saving, and that what is absent cannot matter."""
 
 import ast

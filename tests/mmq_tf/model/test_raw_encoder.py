@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Raw samples become tokens: the convolution's two orders, absent samples, saving, and ME-MHACL on top."""
 
 from typing import Any

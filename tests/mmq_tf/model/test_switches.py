@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MMQ-Net with parts left out: what is gone leaves no weight, no loss and no trace, and the rest works."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all networks over tokens share: saved arguments, seeds, sizes, refusals."""
 
 import numpy as np

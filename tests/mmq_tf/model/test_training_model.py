@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training: every weight moves, every loss is there, and a toy task is learned."""
 
 from typing import Any

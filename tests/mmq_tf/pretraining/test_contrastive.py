@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NT-Xent against a written-out float64 reference, groups with sensors missing, and the loss' fairness."""
 
 from typing import Any

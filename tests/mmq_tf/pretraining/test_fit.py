@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an epoch of stage 1 shows."""
 
 import numpy as np

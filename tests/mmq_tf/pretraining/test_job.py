@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A fold's pretraining: whom it loads, that it goes on where it was, and what starts from it."""
 
 import json

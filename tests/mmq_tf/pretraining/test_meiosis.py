@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Offspring hold their parents' samples and nothing else; groups complement each other; who is drawn."""
 
 import numpy as np

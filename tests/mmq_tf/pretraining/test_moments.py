@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same second of the same stimulus, whoever met it whenever and however it was cut into trials."""
 
 import numpy as np

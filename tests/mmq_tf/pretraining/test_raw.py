@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Raw windows: what becomes of samples, offspring to the sample, whom a job loads, what is refused."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Person by person: who wins is counted, and those on whom methods differ most are named."""
 
 import numpy as np

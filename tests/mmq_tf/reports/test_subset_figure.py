@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The UpSet-type plot: what is worked out for it, and that it shows what it was given."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SIMULATED sessions of MAHNOB-HCI and the BDF writer, as other software sees them."""
 
 from xml.etree import ElementTree

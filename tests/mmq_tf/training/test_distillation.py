@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Soft labels: of trees that never saw the wearer, and asked once for the same windows."""
 
 from dataclasses import replace

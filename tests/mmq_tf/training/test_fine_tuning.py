@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training a network on: towards its own words, keeping what may be kept, calibrated anew."""
 
 from types import SimpleNamespace

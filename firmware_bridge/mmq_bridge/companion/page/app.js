@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // app.js: the page: a bundle is opened, the wearer agrees, a source is played.
 import { openBundle } from "./bundle.js";
 import { Device } from "./device.js";

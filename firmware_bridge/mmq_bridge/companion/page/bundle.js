@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // bundle.js: a bundle's parts, each used only when its SHA-256 is the manifest's.
 import { Problem } from "./problem.js";
 import { fieldNumber, readSpec } from "./spec.js";

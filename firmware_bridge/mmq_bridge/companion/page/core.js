@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // core.js: the C core in WebAssembly, the same bits as on the wearable.
 import { Problem } from "./problem.js";
 import { layOut } from "./spec.js";

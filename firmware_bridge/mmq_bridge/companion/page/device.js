@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // device.js: raw samples in, decisions out: the rules of firmware_bridge/device.py, word for word.
 import { Bridge, reasonNames } from "./core.js";
 

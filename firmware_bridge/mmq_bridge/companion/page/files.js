@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // files.js: what was dropped or chosen, as a name and a map of files: a folder, the files of one, or a zip archive.
 import { Problem } from "./problem.js";
 import { openZip } from "./zip.js";

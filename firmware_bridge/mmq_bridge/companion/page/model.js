@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // model.js: model_int8_float_io.tflite in LiteRT, served from this address.
 import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 

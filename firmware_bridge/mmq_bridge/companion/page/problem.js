@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // problem.js: what a person can mend, said in one sentence.
 
 export class Problem extends Error {}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // session.js: a source played through a device at some speed, with sensors switched off and on while it runs.
 const BUDGET_MS = 12;
 const NAP_MS = 40;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // simulator.js: a SIMULATED wearer at the bundle's own rates: two minutes of rest, two of stress, in turn.
 // Shapes and sizes follow mmq_tf/datasets/simulator, which names their sources; they only resemble measured signals.
 const TURN_S = 120;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // spec.js: the front end's numbers and tables, read from a bundle's mmq_spec.h as the core's structs want them.
 // Every field of both structs is one 32-bit word in WebAssembly, and the header lists them in the structs' own order.
 import { Problem } from "./problem.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // strap.js: a Bluetooth heart-rate strap (GATT service 0x180D, Heart Rate Service 1.0).
 import { Problem } from "./problem.js";
 

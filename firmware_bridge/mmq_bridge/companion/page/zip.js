@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // zip.js: zip archives read in memory: no size is believed unchecked, no name leads anywhere.
 // The same limits as mmq_tf/datasets/files/archives.py.
 import { Problem } from "./problem.js";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cost.c: how many ticks and how much stack the bridge takes, scenario by scenario. Bare metal, QEMU -icount.
  *
  * SysTick is a 24-bit counter: an interrupt counts how often it wraps. Scripts are as in replay.h, pushes only. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crash.c: crashes on purpose, to show that a crash becomes exit code 99. Built with -DCRASH=1, 2 or 3. */
 #include <stdint.h>
 

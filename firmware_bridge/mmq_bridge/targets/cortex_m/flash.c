@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flash.c: the smallest program that uses all of the bridge, to see what it draws in of libgcc and libm. */
 #include "mmq_bridge.h"
 

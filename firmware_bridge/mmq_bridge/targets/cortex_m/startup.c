@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* startup.c: vectors, memory, floating point, and a fault handler that turns any crash into exit code 99.
  * For QEMU with semihosting (newlib's rdimon); a product has its own start-up code. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* exports.c: the replay as a WebAssembly module without imports: the page or node writes the script into memory. */
 #include <string.h>
 

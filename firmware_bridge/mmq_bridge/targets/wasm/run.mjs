@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // run.mjs: replay every vector of a module in node, from NAME.bin in the working folder. Usage: node run.mjs MODULE.wasm
 import { readFileSync } from "node:fs";
 

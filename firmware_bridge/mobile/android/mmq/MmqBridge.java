@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C bridge for Java and Kotlin. Compiled and tested with Java 17 on Linux; not run on a phone.
 package mmq;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // not run here: needs Android and LiteRT's Kotlin API (com.google.ai.edge.litert:litert:2.3.0; never 2.0.2 to 2.1.2)
 package mmq
 

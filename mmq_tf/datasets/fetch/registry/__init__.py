@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pinned digests of published files; ``python -m mmq_tf.datasets.fetch.registry FOLDER`` writes them.
 
 One ``NAME.txt`` a data set; a row is a SHA-256, a path inside the published folder and, where only the head

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``python -m mmq_tf.datasets.fetch.registry FOLDER``: pin the files of the copies in FOLDER.
 
 FOLDER holds ``eegmat``, of which the publisher's own ``SHA256SUMS.txt`` is taken once it agrees with every

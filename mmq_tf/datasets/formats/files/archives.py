@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Zip archives read in memory: no file is made from a name, and no size is believed unchecked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records of an Avro object container file, decoded only after file and schema were found to be harmless.
 
 The container (Apache Avro 1.11, "Object Container Files") is walked here, so that no block grows beyond a cap

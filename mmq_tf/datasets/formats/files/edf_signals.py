@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samples of EDF and BDF files through MNE: at each signal's own rate, in the unit its header states.
 
 MNE brings every signal read together to the highest rate among them, turns uV and mV into V but leaves other

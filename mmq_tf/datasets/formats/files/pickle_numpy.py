@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a pickle may build besides plain containers: numeric numpy arrays, checked before allocation."""
 
 from __future__ import annotations

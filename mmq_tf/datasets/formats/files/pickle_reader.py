@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bytes of a pickle, every length held against the file's own; long strings stay in the file."""
 
 from __future__ import annotations

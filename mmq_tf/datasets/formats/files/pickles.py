@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pickles read without running anything: numeric numpy arrays and plain containers, all else refused by name.
 
 DEAP and WESAD are published as pickles of Python 2. Python's own unpickler calls what the file names, so it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a text table is written, and its rows in blocks: what readers of numbers and of words share."""
 
 from __future__ import annotations

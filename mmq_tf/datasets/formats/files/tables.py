@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of numbers in text files (CSV, TSV), read fast and checked row by row.
 
 The format is seen in the file: UTF-8 with or without a byte order mark, UTF-16 with one, or an 8-bit code

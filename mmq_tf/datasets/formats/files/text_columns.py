@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text columns of the tables that `mmq_tf.datasets.formats.files.tables` reads: labels, names, dates."""
 
 from __future__ import annotations

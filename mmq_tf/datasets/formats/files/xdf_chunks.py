@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an XDF file is made of, walked chunk by chunk before pyxdf may read it.
 
 pyxdf believes the numbers in a file: of a chunk's length, of its samples, of a stream's channels. Here each

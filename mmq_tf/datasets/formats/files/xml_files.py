@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XML of data sets: small, plain, without document types; anything else is refused before it can grow."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fetching against a local HTTP server: whole, cut and continued, refused, and stopped."""
 
 import gzip

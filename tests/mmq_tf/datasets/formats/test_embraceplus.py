@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """EmbracePlus Avro files in the schema of Empatica: units, times, and how files become one session."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that MNE reads: modalities, units, own rates, annotations, and the parts a recording lies in."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XDF files: which stream is what, when its samples were, and what the markers mean."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folder of tables and its manifest, from `datasets new` to windows. Every person here is SIMULATED."""
 
 import re

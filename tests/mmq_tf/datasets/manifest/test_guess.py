@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `datasets new` sees in a folder, and what it leaves to the user."""
 
 import tomllib

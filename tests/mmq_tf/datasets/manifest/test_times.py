@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The grid that a logger's times lie on: jitter, packets, coarse stamps, drift, gaps."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of a recording, read back: all that must be there, a gap that is a gap, nothing half written."""
 
 import base64

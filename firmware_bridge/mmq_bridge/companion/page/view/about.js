@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // about.js: what the bundle says of itself: purpose and quality before it starts, its facts while it runs.
 import { element } from "./now.js";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // canvas.js: what every drawing needs: sharp pixels, the page's colours, a hatch.
 
 /** Fit a canvas to its box and return its context and size in CSS pixels, cleared; null while it is not shown. */

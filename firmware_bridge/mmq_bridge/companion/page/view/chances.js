@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // chances.js: the class probabilities of one task over time, a column a decision; abstentions pale, or hatched.
 import { colour, fit, hatch } from "./canvas.js";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lanes.js: what was there, a column a token: measured full and solid, imputed low and hatched, faulty low and solid.
 // Where tokens are narrower than that, a column shows their shares: measured from below, then faulty, then imputed.
 import { reasonNames } from "../core.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // live.js: a running session on the page: what it says is remembered, drawn and, when it changes, announced.
 import { likeliest } from "../device.js";
 import { colour, span } from "./canvas.js";

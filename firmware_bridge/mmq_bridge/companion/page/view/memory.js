@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // memory.js: what the page remembers, in rings of fixed size: a long session takes no more room than a short one.
 const MAX_TOKENS = 17280; // a day of 5 s
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // now.js: the newest decision: classes with their probabilities, or why there is none.
 import { likeliest } from "../device.js";
 import { colour } from "./canvas.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sensor.js: one sensor's card: its trace, its presence lane, its switch, and what the decision rested on.
 import { reasonNames } from "../core.js";
 import { drawLane } from "./lanes.js";

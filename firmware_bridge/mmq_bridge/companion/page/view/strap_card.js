@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // strap_card.js: a connected heart-rate strap beside the session.
 import { Strap } from "../strap.js";
 import { element } from "./now.js";

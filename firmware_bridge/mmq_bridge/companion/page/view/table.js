@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // table.js: the newest decisions in words, for whoever cannot or will not read a drawing.
 import { likeliest } from "../device.js";
 import { element } from "./now.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // traces.js: a sensor's newest samples.
 import { colour, fit } from "./canvas.js";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // words.js: names and numbers as people read them.
 export const SENSOR_TITLES = {
   ppg: "Pulse wave",

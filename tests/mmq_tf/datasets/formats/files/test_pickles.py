@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pickles as Python 2 and 3 write them come back as they were."""
 
 import pickle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of numbers: every way people write them, and the numbers they hold."""
 
 import numpy as np

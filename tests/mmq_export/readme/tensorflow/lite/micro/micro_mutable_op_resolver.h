@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stands in for TFLite Micro, whose sources no registry has: what the worked example uses of it. */
 #pragma once
 #include <stdlib.h>
