@@ -140,8 +140,8 @@ class TrainingConfig(_Section):
     is added to each token and to each whole window. A share `channels_in_common` of both variances is the
     same in all channels of a sensor, so that averaging over channels does not undo it. `teacher_share` is how
     much of the label comes from `mmq_tf.training.distillation`. The defaults were chosen on Stress-Predict's
-    validation subjects pooled over folds, which is not nested, `channels_in_common` on eegmat's subjects 00 to
-    11: see results/log.md.
+    validation subjects pooled over folds, which is not nested, `channels_in_common` on eegmat's subjects 00
+    to 11: see results/log.md.
     """
 
     epochs: int = Field(default=40, ge=1)
