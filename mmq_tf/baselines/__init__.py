@@ -8,7 +8,6 @@ fixed here, before any data set is seen.
 from mmq_tf.baselines.base import Baseline
 from mmq_tf.baselines.dummy import Majority, Stratified
 from mmq_tf.baselines.models import Boosted, BoostedDropout, Forest, Logistic
-from mmq_tf.baselines.window_statistics import statistic_names, window_statistics
 
 BASELINES: dict[str, type[Baseline]] = {
     kind.name: kind for kind in (Majority, Stratified, Logistic, Forest, Boosted, BoostedDropout)
@@ -24,6 +23,4 @@ __all__ = [
     "Logistic",
     "Majority",
     "Stratified",
-    "statistic_names",
-    "window_statistics",
 ]

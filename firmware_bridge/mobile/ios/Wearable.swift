@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
 // not run here: needs Xcode 15 and the Swift package LiteRT (github.com/google-ai-edge/LiteRT, branch release/2.3.0)
+// SPDX-License-Identifier: Apache-2.0
 //
 // Add to the app's target: mmq_bridge/src/*.c and mmq_bridge/mmq_device.c (header search paths mmq_bridge and
 // mmq_bridge/include, Other C Flags -ffp-contract=off), this folder, manifest.json and model_int8_float_io.tflite.

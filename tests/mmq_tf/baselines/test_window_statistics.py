@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmq_tf.baselines import statistic_names, window_statistics
+from mmq_tf.baselines.window_statistics import statistic_names, window_statistics
 from mmq_tf.errors import MMQError
 
 SLICES = {"ppg": slice(0, 2), "eda": slice(2, 3)}

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
 // not run here: needs Android and LiteRT's Kotlin API (com.google.ai.edge.litert:litert:2.3.0; never 2.0.2 to 2.1.2)
+// SPDX-License-Identifier: Apache-2.0
 package mmq
 
 import android.content.Context
