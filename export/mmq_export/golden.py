@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from mmq_bridge.core_binding.native import Bridge
-from mmq_bridge.decision.device import enrolment_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.sources.replay import SignalLike, replay
 
@@ -81,7 +80,7 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
     ExportError
         When not even one enrolment token and one window fit.
     """
-    needed = front_end.tokens + min(1, enrolment_tokens(front_end))
+    needed = front_end.tokens + min(1, front_end.enrolment_tokens)
     if tokens < needed:
         raise ExportError(
             f"golden samples: expected at least {needed} tokens of {front_end.token_s:g} s, got {tokens}; "
@@ -91,7 +90,7 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
     if given is None or given.mode != "enrolment":
         return front_end
     spare = max(1, tokens - front_end.tokens - 4)
-    count = min(enrolment_tokens(front_end), spare)
+    count = min(front_end.enrolment_tokens, spare)
     return front_end.with_normalisation(given.model_copy(update={"enrolment_s": count * front_end.token_s}))
 
 
@@ -221,7 +220,7 @@ def golden_files(
     }
     index = {
         **asdict(origin),
-        "enrolment_tokens": enrolment_tokens(front_end),
+        "enrolment_tokens": front_end.enrolment_tokens,
         "step_s": golden_step_s(front_end),
         "signals": {
             name: {"sampling_rate_hz": signal.sampling_rate_hz, "start_s": signal.start_s}

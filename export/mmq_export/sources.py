@@ -81,7 +81,7 @@ def generated_headers(
     """Return the headers that follow from the front end and the golden samples alone."""
     header = c_model.golden_header(
         golden.golden_tables(replay_end, signals),
-        enrolment_tokens=golden.enrolment_tokens(replay_end),
+        enrolment_tokens=replay_end.enrolment_tokens,
         steps=golden.golden_steps(replay_end, signals),
         step_s=golden.golden_step_s(replay_end),
     )

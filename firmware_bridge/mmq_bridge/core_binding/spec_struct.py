@@ -153,7 +153,7 @@ def spec_values(front_end: FrontEnd) -> dict[str, Any]:
         "n_modalities": len(front_end.modalities),
         "n_features": front_end.n_features,
         "normaliser": NORMALISERS[norm.mode if norm else None],
-        "enrolment_tokens": int(np.ceil(norm.enrolment_s / front_end.token_s - 1e-9)) if norm else 0,
+        "enrolment_tokens": front_end.enrolment_tokens,
         "quantised": int(quant is not None),
         "zero_point": quant.zero_point if quant else 0,
         "scale": quant.scale if quant else 0.0,

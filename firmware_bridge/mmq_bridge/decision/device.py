@@ -255,7 +255,7 @@ class Device:
     def _waiting(self) -> str | None:
         """Why no window is ready yet, or None."""
         token_s = self.front_end.token_s
-        left = enrolment_tokens(self.front_end) - self._window.tokens_seen
+        left = self.front_end.enrolment_tokens - self._window.tokens_seen
         if left > 0:
             return f"enrolling ({left * token_s:g} s left)"
         left += self.front_end.tokens
@@ -291,14 +291,6 @@ def read_front_end(manifest: Manifest, folder: str | os.PathLike[str]) -> FrontE
         return FrontEnd.from_json(content.decode("utf-8"), where)
     except UnicodeDecodeError as error:
         raise BridgeError(f"{where}: expected UTF-8 text; export the bundle again.") from error
-
-
-def enrolment_tokens(front_end: FrontEnd) -> int:
-    """Tokens the enrolment lasts; 0 where the normalisation has none."""
-    given = front_end.normalisation
-    if given is None or given.mode != "enrolment":
-        return 0
-    return math.ceil(given.enrolment_s / front_end.token_s - 1e-9)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -177,6 +178,24 @@ class FrontEnd(Strict):
     def window_s(self) -> float:
         """Seconds a window covers."""
         return self.token_s * self.tokens
+
+    @property
+    def enrolment_tokens(self) -> int:
+        """Tokens the enrolment lasts, the last one counted whole; 0 where the normalisation has none.
+
+        This is the only place that computes it: training, export, `Device` and the C spec take it from here.
+
+        Examples
+        --------
+        >>> fe = FrontEnd.wearable({"temp": 4}, token_s=5)
+        >>> norm = Normalisation(mode="enrolment", mean=(33,) * 3, std=(1,) * 3, enrolment_s=62)
+        >>> fe.enrolment_tokens, fe.with_normalisation(norm).enrolment_tokens
+        (0, 13)
+        """
+        given = self.normalisation
+        if given is None or given.mode != "enrolment":
+            return 0
+        return math.ceil(given.enrolment_s / self.token_s - 1e-9)
 
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation."""

@@ -40,6 +40,33 @@ const SCENARIOS = {
     return { chunks, tokens };
   },
 
+  /** By header: how many tokens the enrolment lasts, and what a device answers at the end of the first tokens. */
+  async enrolment({ headers, seen }) {
+    const { readSpec } = await part("spec.js"),
+      { enrolmentTokens } = await part("bundle.js"),
+      { Device } = await part("device.js");
+    const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`));
+    const one = async (header) => {
+      const spec = readSpec(header);
+      const bundle = {
+        spec,
+        manifest: { decision: { tasks: {}, every_tokens: 1, min_present_share: 1 } },
+        frontEnd: { token_s: Number.parseFloat(spec.fields.get("token_s")), grace_s: 0 },
+        modalities: spec.modalities.map(({ name }) => ({ name, channels: 1 })),
+        tokens: Number(spec.fields.get("tokens")),
+        enrolmentTokens: enrolmentTokens(spec),
+      };
+      const device = new Device(bundle, core, null),
+        waits = [];
+      for (let number = 0; number < seen; number++) {
+        const token = { number, window: [{ presence: [0] }], presence: [0], reasons: [0] };
+        waits.push((await device.decide(token)).reason);
+      }
+      return { tokens: bundle.enrolmentTokens, waits };
+    };
+    return Promise.all(headers.map(one));
+  },
+
   /** Unpack archives that came as base64: content by name, or why not. */
   async unzip({ archives }) {
     const { openZip } = await part("zip.js");

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mmq_bridge.core_binding.native import extract_tokens, normalise_tokens
-from mmq_bridge.decision.device import Decision, Device, enrolment_tokens
+from mmq_bridge.decision.device import Decision, Device
 from mmq_bridge.decision.manifest import decision_settings
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
@@ -176,12 +176,6 @@ def test_impossible_decision_settings_are_named(tiny, change):
 
 def test_a_decision_without_probabilities_has_no_classes():
     assert Decision(5.0, {}, {}).classes == {}
-
-
-def test_enrolment_counts_whole_tokens(tiny):
-    assert enrolment_tokens(tiny.front_end("enrolment", 60)) == 12
-    assert enrolment_tokens(tiny.front_end("enrolment", 61)) == 13
-    assert enrolment_tokens(tiny.front_end("population")) == 0
 
 
 def test_running_normalisation_needs_no_enrolment(tiny_bundle, tiny, worn):

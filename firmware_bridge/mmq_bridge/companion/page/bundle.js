@@ -9,13 +9,14 @@ const NAMES = {
   model: "model_int8_float_io.tflite",
   card: "MODEL_CARD.md",
 };
+const ENROLMENT = 2; // mmq_normaliser_t
 const MAX_MANIFEST_BYTES = 2_000_000;
 const MAX_FILE_BYTES = 64_000_000;
 
 /**
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
- * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, features, modalities: {name, ...}[]}}
+ * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, features, modalities: {name, ...}[]}}
  */
 export async function openBundle(read) {
   const manifest = json(await read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json");
@@ -58,7 +59,13 @@ function sizes(frontEnd, spec) {
       last: start,
     };
   });
-  return { tokens: fieldNumber(spec.fields, "tokens"), features: start, modalities };
+  const tokens = fieldNumber(spec.fields, "tokens");
+  return { tokens, enrolmentTokens: enrolmentTokens(spec), features: start, modalities };
+}
+
+/** Tokens the enrolment lasts, as the core is told; 0 where the normalisation has none. */
+export function enrolmentTokens({ fields }) {
+  return fieldNumber(fields, "normaliser") === ENROLMENT ? fieldNumber(fields, "enrolment_tokens") : 0;
 }
 
 function checkManifest(manifest) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// device.js: raw samples in, decisions out: the rules of firmware_bridge/device.py, word for word.
+// device.js: raw samples in, decisions out: the rules of mmq_bridge/decision/device.py, word for word.
 import { Bridge, reasonNames } from "./core.js";
 
 /** Front end, model and decision rules of one bundle. `core` is core.wasm compiled, `model` a Model. */
@@ -85,10 +85,8 @@ export class Device {
   }
 
   #waiting(seen) {
-    const { manifest, frontEnd, tokens } = this.#bundle;
-    const given = frontEnd.normalisation;
-    const enrolment = given?.mode === "enrolment" ? Math.ceil(given.enrolment_s / this.tokenS - 1e-9) : 0;
-    const left = enrolment - seen;
+    const { enrolmentTokens, tokens } = this.#bundle;
+    const left = enrolmentTokens - seen;
     if (left > 0) return `enrolling (${short(left * this.tokenS)} s left)`;
     const toFill = left + tokens;
     return toFill > 0 ? `filling the first window (${short(toFill * this.tokenS)} s left)` : null;

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An enrolment of 62 s in tokens of 5 s takes 13 of them wherever it is counted."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from mmq_bridge.companion.build import PAGE
+from mmq_bridge.core_binding.bridge import Bridge
+from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.decision.device import Device
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+from mmq_export.golden import GoldenSignal, golden_front_end
+from mmq_export.sources import generated_headers
+
+TOKEN_S, ENROLMENT_S, EXPECTED = 5, 62, 13
+PIECES = Path(__file__).parent / "companion" / "pieces.mjs"
+
+
+def front_end(mode: Any = "enrolment", enrolment_s=ENROLMENT_S):
+    bare = FrontEnd.wearable({"temp": 4}, token_s=TOKEN_S, tokens=1)
+    return bare.with_normalisation(
+        Normalisation(mode=mode, mean=(33.0,) * 3, std=(1.0,) * 3, enrolment_s=enrolment_s)
+    )
+
+
+@pytest.fixture
+def worn():
+    """Two minutes of one sensor."""
+    times_s = np.arange(480) / 4
+    return GoldenSignal((33 + np.sin(times_s / 9))[None].astype(np.float32), 4.0, 0.0)
+
+
+def waits(tokens):
+    """What a device answers at the end of each of the first tokens, with a window of one token."""
+    enrolling = [f"enrolling ({TOKEN_S * (EXPECTED - k):g} s left)" for k in range(1, tokens + 1)]
+    return [*enrolling[: EXPECTED - 1], f"filling the first window ({TOKEN_S} s left)"][:tokens]
+
+
+@pytest.mark.parametrize(
+    ("mode", "enrolment_s", "expected"),
+    [
+        ("enrolment", 60, 12),
+        ("enrolment", 61, 13),
+        ("enrolment", ENROLMENT_S, EXPECTED),
+        ("enrolment", 0.1, 1),
+        ("population", ENROLMENT_S, 0),
+        ("running", ENROLMENT_S, 0),
+    ],
+)
+def test_the_front_end_counts_whole_tokens(mode, enrolment_s, expected):
+    assert front_end(mode, enrolment_s).enrolment_tokens == expected
+
+
+def test_without_normalisation_there_is_no_enrolment():
+    assert front_end().with_normalisation(None).enrolment_tokens == 0
+
+
+def test_a_sum_of_tenths_is_not_one_token_more():
+    bare = FrontEnd.wearable({"acc": 32}, token_s=0.6)
+    tenths = bare.with_normalisation(
+        Normalisation(mode="enrolment", mean=(0.0,) * 7, std=(1.0,) * 7, enrolment_s=sum([0.6] * 7))
+    )
+    assert sum([0.6] * 7) / 0.6 > 7
+    assert tenths.enrolment_tokens == 7
+
+
+def test_the_device_waits_as_long(worn):
+    stub: Any = SimpleNamespace(
+        feature_shape=(1, 3), n_modalities=1, output_details={"stress": {"shape": (1, 2)}}, is_integer=False
+    )
+    device = Device(front_end(), stub, {"tasks": {"stress": ["rest", "stress"]}})
+    seconds = range(TOKEN_S * EXPECTED)
+    decisions = [d for s in seconds for d in device.push("temp", worn.samples[:, 4 * s : 4 * s + 4], s)]
+    assert [decision.reason for decision in decisions] == waits(EXPECTED)
+
+
+def test_the_core_gives_its_first_window_after_as_many_tokens(worn):
+    bridge, first = Bridge(front_end()), None
+    for k in range(worn.samples.shape[1]):
+        bridge.push("temp", worn.samples[:, k : k + 1], k / 4)
+        if first is None and bridge.ready:
+            first = bridge.closed
+    assert first == EXPECTED + 1
+
+
+def test_the_headers_carry_the_number(worn):
+    assert f".enrolment_tokens = {EXPECTED}," in spec_header(front_end())
+    replayed = golden_front_end(front_end(), tokens=24)
+    assert replayed.enrolment_tokens == EXPECTED
+    header = generated_headers(front_end(), replayed, {"temp": worn})["mmq_golden.h"].decode()
+    assert re.search(rf"#define MMQ_GOLDEN_ENROLMENT_TOKENS {EXPECTED}u\b", header)
+
+
+def test_the_page_waits_as_long():
+    node = shutil.which("node") or pytest.skip("node is not installed: make companion")
+    ends = [front_end(), front_end("running")]
+    given = {"scenario": "enrolment", "headers": [spec_header(end) for end in ends], "seen": EXPECTED}
+    command = [node, str(PIECES), str(PAGE)]
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    enrolled, running = json.loads(done.stdout)
+    assert enrolled == {"tokens": EXPECTED, "waits": waits(EXPECTED)}
+    assert running["tokens"] == 0
