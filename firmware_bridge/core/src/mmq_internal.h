@@ -275,10 +275,19 @@ const float *mmq_mix(const mmq_state_t *state, uint32_t n); /* scratch wave -> m
 
 /* quality.c */
 uint32_t mmq_quality_safe(const mmq_modality_t *spec); /* bits of a magnitude that surely keeps range and rails */
-void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);
-void mmq_quality_lost(mmq_state_t *state, int64_t until_ns); /* no frame came since the last one */
+/* How many of n frames, from the first on, in none of which a channel is lost or comes back; samples [channels], each
+ * `stride` from the next. Sets *unsafe where one may be at a rail. */
+uint32_t mmq_quality_steady(const mmq_state_t *state, const float *samples, uint32_t stride, uint32_t n,
+                            uint32_t *unsafe);
+/* Judge such frames. */
+void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t n, uint32_t unsafe);
+int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x); /* lost, held or good; whether the channel came back */
 void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
+
+/* frames.c */
+void mmq_frames_take(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);
+void mmq_frames_lose(mmq_state_t *state, int64_t until_ns); /* no frame came since the last one */
 
 /* Each kind: see mmq_methods_t. */
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena);

@@ -40,7 +40,7 @@ static uint32_t align(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames,
         if (dropped >= (int64_t)frames) return frames;
         ns += of_frames(state, (uint32_t)dropped);
     }
-    if (state->started && ns - state->next_ns > half) mmq_quality_lost(state, ns);
+    if (state->started && ns - state->next_ns > half) mmq_frames_lose(state, ns);
     if (!state->started || ns > state->next_ns) skip_to(bridge, state, ns);
     state->next_ns = ns;
     return (uint32_t)dropped;
@@ -68,7 +68,7 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     ns = state->next_ns;
     for (uint32_t done = dropped; done < frames;) {
         const uint32_t n = frames_to_token_end(state, frames - done);
-        mmq_quality_frames(state, samples + done, frames, n);
+        mmq_frames_take(state, samples + done, frames, n);
         done += n;
         state->next_ns = ns + of_frames(state, done - dropped);
         if (state->next_ns + state->tolerance_ns >= state->end_ns) mmq_tokens_finish(bridge, state);
@@ -93,7 +93,7 @@ mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s) {
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_state_t *state = bridge->states + m;
         if (ns <= state->next_ns) continue;
-        mmq_quality_lost(state, ns);
+        mmq_frames_lose(state, ns);
         skip_to(bridge, state, ns);
     }
     see(bridge, ns);

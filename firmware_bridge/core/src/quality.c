@@ -72,8 +72,24 @@ static void judge(const mmq_modality_t *spec, mmq_channel_t *channel, const floa
     channel->good += n;
 }
 
-/* One sample of one channel: lost, held or good. Returns whether the channel came back. */
-static int take(mmq_state_t *state, uint32_t c, float x) {
+uint32_t mmq_quality_steady(const mmq_state_t *state, const float *samples, uint32_t stride, uint32_t n,
+                            uint32_t *unsafe) {
+    for (uint32_t c = 0; c < state->spec->channels && n; c++) {
+        n = steady(state, state->channels + c, samples + (size_t)c * stride, n, unsafe);
+    }
+    return n;
+}
+
+void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t n, uint32_t unsafe) {
+    for (uint32_t c = 0; c < state->spec->channels; c++) {
+        mmq_channel_t *channel = state->channels + c;
+        const float *x = samples + (size_t)c * stride;
+        if (channel->alive) judge(state->spec, channel, x, n, unsafe);
+        for (uint32_t i = 0; !channel->alive && i < n; i++) count_lost(channel, x[i]);
+    }
+}
+
+int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x) {
     mmq_channel_t *channel = state->channels + c;
     const uint8_t was_alive = channel->alive;
     if (channel->off || is_lost(state->spec, x)) {
@@ -88,48 +104,6 @@ static int take(mmq_state_t *state, uint32_t c, float x) {
     channel->alive = 1;
     state->alive += !was_alive;
     return !was_alive;
-}
-
-/* One frame in which something changes: samples [channels], each `stride` from the next; NULL: all of them lost. */
-static void one_frame(mmq_state_t *state, const float *samples, uint32_t stride) {
-    const uint32_t were_alive = state->alive;
-    float *held = state->scratch.held;
-    for (uint32_t c = 0; c < state->spec->channels; c++) {
-        if (take(state, c, samples ? samples[(size_t)c * stride] : MMQ_NAN)) mmq_state_restart_channel(state, c);
-        held[c] = state->channels[c].last;
-    }
-    if (!state->alive) return;
-    if (!were_alive) mmq_state_restart(state);
-    mmq_state_block(state, held, 1, 1);
-}
-
-void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames) {
-    const uint32_t channels = state->spec->channels;
-    while (frames) {
-        uint32_t n = frames < MMQ_BLOCK ? frames : MMQ_BLOCK, unsafe = 0;
-        for (uint32_t c = 0; c < channels && n; c++) {
-            n = steady(state, state->channels + c, samples + (size_t)c * stride, n, &unsafe);
-        }
-        if (n == 0) {
-            one_frame(state, samples, stride);
-            n = 1;
-        } else {
-            for (uint32_t c = 0; c < channels; c++) {
-                mmq_channel_t *channel = state->channels + c;
-                const float *x = samples + (size_t)c * stride;
-                if (channel->alive) judge(state->spec, channel, x, n, unsafe);
-                for (uint32_t i = 0; !channel->alive && i < n; i++) count_lost(channel, x[i]);
-            }
-            if (state->alive) mmq_state_block(state, samples, stride, n);
-        }
-        samples += n;
-        frames -= n;
-    }
-}
-
-void mmq_quality_lost(mmq_state_t *state, int64_t until_ns) {
-    int64_t frames = (until_ns - state->next_ns + state->half_ns) / state->period_ns; /* rounded */
-    for (; frames > 0 && state->alive; frames--) one_frame(state, NULL, 0);
 }
 
 static uint32_t reasons(const mmq_modality_t *spec, const mmq_channel_t *channel, float due) {
