@@ -4,7 +4,7 @@
 import keras
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import glorot, normal, ops
+from mmq_tf.model.keras_names import glorot, normal, ops
 
 MASK_DEPTH = 16.0
 """What is taken off the score of an absent token: hides it, yet leaves an int8 scale its precision."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 
 
 @keras.saving.register_keras_serializable("mmq_tf")

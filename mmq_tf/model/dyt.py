@@ -3,7 +3,7 @@
 
 import keras
 
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 
 
 @keras.saving.register_keras_serializable("mmq_tf")

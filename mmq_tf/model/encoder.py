@@ -3,9 +3,9 @@
 
 import keras
 
-from mmq_tf.model._keras import glorot
 from mmq_tf.model.attention import AbsorbedAttention
 from mmq_tf.model.dyt import DyT
+from mmq_tf.model.keras_names import glorot
 
 
 @keras.saving.register_keras_serializable("mmq_tf")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 
 SEED_STEP = 100_003
 """Between the seeds of two members: far more than between those of two folds."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The losses of MMQ-Net: pure functions of tensors, for any Keras backend."""
 
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 
 _TINY = 1e-6
 

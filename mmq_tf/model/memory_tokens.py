@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from mmq_tf.model import losses
-from mmq_tf.model._keras import normal, ops
 from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.keras_names import normal, ops
 from mmq_tf.model.transformer import TokenTransformer, TransformerTraining
 
 

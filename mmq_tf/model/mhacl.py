@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import glorot, normal, ops
 from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
 from mmq_tf.model.dyt import DyT
+from mmq_tf.model.keras_names import glorot, normal, ops
 from mmq_tf.model.raw_encoder import RawEmbedding, plain_samples, sample_sizes
 from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding

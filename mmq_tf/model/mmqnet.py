@@ -7,9 +7,9 @@ from typing import ClassVar
 import keras
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import normal, ops
 from mmq_tf.model.attention import MASK_DEPTH
 from mmq_tf.model.dyt import DyT
+from mmq_tf.model.keras_names import normal, ops
 from mmq_tf.model.queries import (
     QUERIES,
     CategoryQueries,

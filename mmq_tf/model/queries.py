@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import keras
 
-from mmq_tf.model._keras import glorot, normal, ops
 from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
+from mmq_tf.model.keras_names import glorot, normal, ops
 
 QUERIES = ("modality", "category", "interference")
 """The kinds of queries, by the names that `MMQNet` takes."""

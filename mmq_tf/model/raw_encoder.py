@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import constant, glorot, normal, ops
+from mmq_tf.model.keras_names import constant, glorot, normal, ops
 from mmq_tf.model.tokens import sinusoid
 
 FILTERS, DEPTH = 8, 2

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import constant, glorot, normal, ops
 from mmq_tf.model.block_dense import BlockDense
+from mmq_tf.model.keras_names import constant, glorot, normal, ops
 
 
 def feature_owner(feature_sizes: Mapping[str, int]) -> np.ndarray:

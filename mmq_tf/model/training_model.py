@@ -9,8 +9,8 @@ import keras
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.errors import MMQError
 from mmq_tf.model import losses
-from mmq_tf.model._keras import glorot, ops
 from mmq_tf.model.block_dense import BlockDense
+from mmq_tf.model.keras_names import glorot, ops
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.tokens import feature_owner
 

@@ -11,10 +11,10 @@ import numpy as np
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.errors import MMQError
 from mmq_tf.model import losses
-from mmq_tf.model._keras import glorot, ops
 from mmq_tf.model.attention import MASK_DEPTH
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
+from mmq_tf.model.keras_names import glorot, ops
 from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding, feature_owner
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """NT-Xent between groups of offspring, a modality at a time: pure functions for any Keras backend."""
 
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 from mmq_tf.model.losses import unit_vectors, weighted_mean
 
 TEMPERATURE = 0.1

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from mmq_tf.model._keras import ops
 from mmq_tf.model.block_dense import BlockDense
+from mmq_tf.model.keras_names import ops
 from mmq_tf.pretraining.contrastive import (
     TEMPERATURE,
     contrastive_accuracy,

@@ -10,7 +10,7 @@ from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 from mmq_tf.model.mhacl import MHACL
 
 T, SIZES, TASKS = 4, {"ppg": 3, "eda": 2, "temp": 1}, {"stress": 2}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 from mmq_tf.model.mhacl import MHACL, ModalityEncoder
 from mmq_tf.model.raw_encoder import FILTERS, RawConvolution, sample_sizes
 

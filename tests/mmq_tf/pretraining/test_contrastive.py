@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmq_tf.model._keras import ops
+from mmq_tf.model.keras_names import ops
 from mmq_tf.model.mhacl import ModalityEncoder
 from mmq_tf.pretraining.contrastive import contrastive_accuracy, group_maximum, nt_xent, similarities
 from mmq_tf.pretraining.contrastive_model import Contrastive
