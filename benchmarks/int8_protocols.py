@@ -32,6 +32,7 @@ from mmq_tf.cli import evaluate as evaluate_cli
 from mmq_tf.cli import export as export_cli
 from mmq_tf.cli.train import one_thread_a_worker
 from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.judge_fold import Predict, judge_views
 from mmq_tf.evaluation.protocols import MASK_SEED, PROTOCOLS, read_level
 from mmq_tf.evaluation.robustness import Quantity, quantity_rows
 from mmq_tf.evaluation.sweep import SweepJob
@@ -41,7 +42,7 @@ from mmq_tf.metrics.predictions import Predictions, read_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile
 from mmq_tf.reports.run_report import publish, results_file
 from mmq_tf.training.fit import predict_logits
-from mmq_tf.training.fold import FoldJob, FoldWindows, Predict, judge_views
+from mmq_tf.training.fold import FoldJob, FoldWindows
 from mmq_tf.training.run import Run, read_fold
 from mmq_tf.training.run_folder import DONE_NAME
 from mmq_tf.utils.native_output import quiet_native

@@ -232,6 +232,7 @@ def main(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     one_thread_a_worker()
     with quiet_native():
+        from mmq_tf.evaluation.judge_fold import JudgedFold
         from mmq_tf.training.workers import run_jobs
 
     console, pool, parts = Console(), get_dataset("pooled"), []
@@ -243,7 +244,8 @@ def main(
         def on_fold(name: str, run: str = contestant.name) -> None:
             console.print(f"{run}: {name} is done", highlight=False)
 
-        run_jobs(jobs, workers, lambda name, epoch, metrics: None, on_fold)
+        todo = [JudgedFold(job) for job in jobs]
+        run_jobs(todo, workers, lambda name, epoch, metrics: None, on_fold)
         parts.append(predictions_of(contestant, jobs))
     table = results_of(
         results.stem if results else "pooled", pool, entries[0].config, Predictions.concatenate(parts)

@@ -240,6 +240,7 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
     """Do everything a run still lacks: folds, the model to export, table and report."""
     from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.cli._tables import show_results
+    from mmq_tf.evaluation.judge_fold import JudgedFold
     from mmq_tf.reports.run_report import conclude
     from mmq_tf.training.run import copy_first_fold, train_final, write_golden, write_metrics
     from mmq_tf.training.workers import run_jobs
@@ -248,8 +249,9 @@ def train_run(run: Run, jobs: Sequence[FoldJob], console: Console, *, final: boo
         chosen = f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
         return f"loss {metrics['loss']:.3f}{chosen}"
 
-    with fold_bars(console, jobs, run.config.training.epochs, note) as (on_epoch, on_fold):
-        run_jobs(jobs, workers, on_epoch, on_fold)
+    todo = [JudgedFold(job) for job in jobs]
+    with fold_bars(console, todo, run.config.training.epochs, note) as (on_epoch, on_fold):
+        run_jobs(todo, workers, on_epoch, on_fold)
         facts = train_final(run, jobs, on_epoch) if final else copy_first_fold(run, jobs)
     golden = (facts["test_subjects"] or facts["train_subjects"])[0]
     names = run.dataset.subjects(run.data_folder)

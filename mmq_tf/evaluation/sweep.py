@@ -21,6 +21,7 @@ from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
 from mmq_tf.config.run_config import ArtefactsConfig, RunConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.judge_fold import Predict, View, calibrated, fit_baseline, judge_views
 from mmq_tf.evaluation.masks import shared_masks
 from mmq_tf.evaluation.protocols import (
     ARTEFACT_SHARE,
@@ -35,20 +36,9 @@ from mmq_tf.evaluation.sweep_scores import FULL, write_scored
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet
-from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.metrics.predictions import Predictions
-from mmq_tf.training.fit import Progress, predict_logits
-from mmq_tf.training.fold import (
-    FoldJob,
-    FoldWindows,
-    Predict,
-    View,
-    calibrate,
-    fit_baseline,
-    fold_windows,
-    judge_views,
-    train_fold,
-)
+from mmq_tf.training.fit import Progress
+from mmq_tf.training.fold import FoldJob, FoldWindows, calibrate, fold_windows, train_fold
 from mmq_tf.training.run import read_fold
 from mmq_tf.utils.atomic_files import write_text
 
@@ -262,17 +252,6 @@ def load_network(folder: Path) -> Any:
     except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
-
-
-def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
-    """Return a network with its temperature, as `mmq_tf.training.fold.judge_network` uses it."""
-    task = job.config.data.task
-    temperature = decision["temperature"][task]
-
-    def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return apply_temperature(predict_logits(net, features, presence)[task], temperature)
-
-    return predict
 
 
 def artefact_facts(test: WindowSet, job: FoldJob) -> list[dict[str, Any]]:

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One fold trained and judged: the network and every baseline on the same windows, and the fold's files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
+from mmq_tf.baselines import BASELINES, Baseline
+from mmq_tf.comparisons.ablations import ABLATIONS
+from mmq_tf.comparisons.neural import NEURAL_BASELINES
+from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.metrics.calibration import apply_temperature
+from mmq_tf.metrics.predictions import Predictions, write_predictions
+from mmq_tf.training.fit import Progress, predict_logits
+from mmq_tf.training.fold import (
+    FoldJob,
+    FoldWindows,
+    calibrate,
+    fold_windows,
+    network_seed,
+    train_fold,
+    write_model,
+)
+from mmq_tf.utils.atomic_files import write_text
+
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Class probabilities [N, C] of features [N, T, F] and presence [N, T, M]."""
+
+View = tuple[str, np.ndarray, np.ndarray]
+"""A condition's name, and the features and presence of all test windows under it."""
+
+
+@dataclass(frozen=True)
+class JudgedFold:
+    """What a worker does to make one fold's folder: train the network, then judge it and the baselines."""
+
+    fold: FoldJob
+
+    @property
+    def name(self) -> str:
+        """What progress calls it."""
+        return self.fold.name
+
+    @property
+    def done(self) -> bool:
+        """Whether the folder is complete."""
+        return self.fold.done
+
+    def run(self, on_epoch: Progress) -> None:
+        """Call `run_fold`."""
+        run_fold(self.fold, on_epoch)
+
+
+def run_fold(job: FoldJob, on_epoch: Progress = lambda epoch, metrics: None) -> None:
+    """Train, calibrate and judge one fold, and write its folder. A finished folder is left as it is."""
+    if job.done:
+        return
+    job.folder.mkdir(parents=True, exist_ok=True)
+    windows = fold_windows(job)
+    model, history = train_fold(job, windows, on_epoch)
+    decision = calibrate(model, windows.validation, job)
+    predictions = [judge_network(model, windows.test, decision, job)]
+    predictions += [judge_baseline(name, windows, job) for name in BASELINES]
+    write_predictions(job.folder / "predictions.csv", Predictions.concatenate(predictions))
+    write_model(job.folder, model, windows.front_end, windows.validation)
+    facts = {
+        "exported_model": f"fold {job.index}, test subjects {', '.join(job.fold.test)}",
+        "train_subjects": job.fold.train,
+        "validation_subjects": job.fold.validation,
+        "test_subjects": job.fold.test,
+        "seed": job.seed,
+        "history": vars(history),
+        "decision": decision,
+    }
+    write_text(job.folder / "metrics.json", json.dumps(facts, indent=1))
+    (job.folder / "state.npz").unlink(missing_ok=True)
+
+
+def judge_network(model: Any, test: WindowSet, decision: dict[str, Any], job: FoldJob) -> Predictions:
+    """Return the calibrated predictions of the network under every named condition."""
+    return _judge(job.config.model.name, calibrated(model.net, decision, job), test, job)
+
+
+def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
+    """Return a network's class probabilities at the temperature of a fold's decision settings."""
+    task = job.config.data.task
+    temperature = decision["temperature"][task]
+
+    def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return apply_temperature(predict_logits(net, features, presence)[task], temperature)
+
+    return predict
+
+
+def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
+    """Fit one baseline on the fold's training windows and predict under every named condition."""
+    return _judge(name, fit_baseline(name, windows, job).predict_proba, windows.test, job)
+
+
+def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
+    """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
+    kinds: dict[str, type[Baseline]] = {**BASELINES, **NEURAL_BASELINES, **ABLATIONS}
+    return kinds[name]().fit_windows(
+        windows.train, windows.validation, job.config, network_seed(job.seed, job.index)
+    )
+
+
+def _judge(method: str, predict: Predict, test: WindowSet, job: FoldJob) -> Predictions:
+    names = job.config.front_end.modality_names
+    conditions = named_conditions(names, job.config.missing.conditions)
+    views = (
+        (name, test.features, hide_modalities(test.presence, names, gone))
+        for name, gone in conditions.items()
+    )
+    return Predictions.concatenate(judge_views(method, predict, test, job, views))
+
+
+def judge_views(
+    method: str, predict: Predict, test: WindowSet, job: FoldJob, views: Iterable[View]
+) -> list[Predictions]:
+    """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
+    parts = []
+    for condition, features, presence in views:
+        visible = presence_by_feature(presence, job.config.front_end)
+        parts.append(
+            Predictions.of_windows(
+                classes=job.classes,
+                method=method,
+                condition=condition,
+                seed=job.seed,
+                fold=job.index,
+                subject=test.subject,
+                session=test.session,
+                trial=test.trial,
+                start_s=test.start_s,
+                label=test.label,
+                probabilities=predict(np.where(visible, features, np.float32(0)), presence),
+            )
+        )
+    return parts
