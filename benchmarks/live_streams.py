@@ -4,7 +4,7 @@
 python benchmarks/live_streams.py BUNDLE --results results/live_streams.json
 
 A process of its own plays the signal; each loss ends a sensor's stream, which later returns under its source
-id. The decisions are held against a replay of the same samples with the same gaps.
+id. The decisions are compared with a replay of the same samples with the same gaps.
 """
 
 from __future__ import annotations

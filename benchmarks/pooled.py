@@ -157,7 +157,7 @@ def named(predictions: Predictions, contestant: Contestant, member: Member) -> P
 def difference_rows(predictions: Predictions) -> list[ResultRow]:
     """Return how much AUROC the pooled network has below each other one, paired over people (below 0: above).
 
-    The row stands with the method that the pooled network is held against.
+    The row stands with the method that the pooled network is compared with.
     """
     table = subject_table(predictions)
     rows = []

@@ -53,7 +53,7 @@ def inject(
     Parameters
     ----------
     recording, stream
-        The same person, raw and through the front end.
+        The same person, raw samples and features.
     own : bool ``[n, M]``
         Tokens known to be spoilt already; they are judged apart.
     enrolment_s : float

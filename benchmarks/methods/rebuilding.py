@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the rebuilt token right? What was hidden is known, so it can be held against what comes back."""
+"""Is the rebuilt token right? What was hidden is known, so it can be compared with what comes back."""
 
 from __future__ import annotations
 

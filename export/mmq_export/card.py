@@ -53,7 +53,7 @@ def render(
     results: Sequence[Mapping[str, Any]] = (),
     **more: object,
 ) -> str:
-    """Render one of ``export/templates``.
+    """Render one of ``mmq_export/templates``.
 
     Parameters
     ----------

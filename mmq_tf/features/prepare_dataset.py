@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole data set through the front end into the cache: side by side, one subject a worker at a time."""
+"""Extract the features of a whole data set into the cache, one subject per worker at a time."""
 
 from __future__ import annotations
 

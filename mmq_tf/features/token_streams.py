@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings through the front end: raw samples become token streams once, then come from the cache."""
+"""Extract features once: raw samples become token streams, which then come from the cache."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _duel(axis: Axes, duel: Duel, low: float, metric: str) -> None:
 
 
 def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Count windows by true class (rows) and class said (columns), int ``[K, K]``.
+    """Count windows by true class (rows) and predicted class (columns), int ``[K, K]``.
 
     Examples
     --------

@@ -83,7 +83,7 @@ def conclude(
 
 
 def _confusions(jobs: Sequence[SweepJob], conditions: Sequence[str]) -> dict[str, np.ndarray]:
-    """Count the network's test windows by true class and class said, under each condition, int ``[K, K]``."""
+    """Count the network's test windows by true and predicted class, under each condition, int ``[K, K]``."""
     counts: dict[str, np.ndarray] = {}
     for job in jobs:
         found = read_predictions(job.predictions_path(job.network))

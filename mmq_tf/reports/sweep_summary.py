@@ -37,7 +37,7 @@ class SweepSummary:
         (seed, fold) -> the calibration temperature of the model.
     modalities : sequence of str
     confusions : mapping
-        Condition -> windows of the model by true class and class said, int ``[K, K]``.
+        Condition -> windows of the model by true and predicted class, int ``[K, K]``.
     stretch : ArtefactStretch, optional
     provenance : Provenance
     attribution, config_text : str

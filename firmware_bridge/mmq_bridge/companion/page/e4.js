@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// e4.js: an Empatica E4 export as signals; the same rules as mmq_tf/datasets/e4.py.
+// e4.js: an Empatica E4 export as signals; the same rules as mmq_tf/datasets/formats/e4.py.
 import { content } from "./files.js";
 import { Problem } from "./problem.js";
 

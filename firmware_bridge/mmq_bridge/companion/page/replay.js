@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// replay.js: a recording as if its sensors were worn now, step by step, as firmware_bridge/sources/replay.py.
+// replay.js: a recording as if its sensors were worn now, step by step, as mmq_bridge/sources/replay.py.
 import { stopOf } from "./e4.js";
 import { Problem } from "./problem.js";
 

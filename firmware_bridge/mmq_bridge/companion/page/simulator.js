@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // simulator.js: a SIMULATED wearer at the bundle's own rates: two minutes of rest, two of stress, in turn.
-// Shapes and sizes follow mmq_tf/datasets/simulator, which names their sources; they only resemble measured signals.
+// Shapes and sizes follow mmq_tf/simulation/simulator, which names their sources; they only resemble measured signals.
 const TURN_S = 120;
 const BLEND_S = 15;
 const GRID = 64; // steps of the body's slow states a second

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // zip.js: zip archives read in memory: no size is believed unchecked, no name leads anywhere.
-// The same limits as mmq_tf/datasets/files/archives.py.
+// The same limits as mmq_tf/datasets/formats/files/archives.py.
 import { Problem } from "./problem.js";
 
 const MIB = 2 ** 20;
