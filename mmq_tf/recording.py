@@ -6,14 +6,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
-
-if TYPE_CHECKING:
-    from mne.io import BaseRaw
 
 MODALITIES = ("eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc")
 """Every modality there is, in the order used wherever several are listed."""
@@ -202,19 +198,6 @@ class Recording:
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities there are, in the order of `MODALITIES`."""
         return tuple(self.signals)
-
-    def to_mne(self, rate_hz: float | None = None) -> BaseRaw | dict[str, BaseRaw]:
-        """Return it as MNE raws; see `mmq_tf.mne_bridge.raws.to_mne`."""
-        from mmq_tf.mne_bridge.raws import to_mne
-
-        return to_mne(self, rate_hz)
-
-    @classmethod
-    def from_mne(cls, raw: BaseRaw | Mapping[str, BaseRaw], **settings: str | None) -> Recording:
-        """Make one from MNE raws; see `mmq_tf.mne_bridge.raws.from_mne`."""
-        from mmq_tf.mne_bridge.raws import from_mne
-
-        return from_mne(raw, **settings)
 
 
 def _is_number(value: object) -> bool:

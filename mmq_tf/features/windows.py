@@ -96,9 +96,10 @@ class WindowSet:
         self, recordings: Iterable[Recording], front_end: FrontEnd, modality: str, classes: Sequence[str]
     ) -> EpochsArray:
         """Return one modality's raw samples in each window; see `mmq_tf.mne_bridge.epochs.to_epochs`."""
-        from mmq_tf.mne_bridge.epochs import to_epochs
+        from mmq_tf.mne_bridge.epochs import WindowTable, to_epochs
 
-        return to_epochs(self, recordings, front_end, modality, classes)
+        table = WindowTable(self.subject, self.session, self.trial, self.start_s, self.label, self.presence)
+        return to_epochs(table, recordings, front_end, modality, classes)
 
 
 def presence_by_feature(presence: np.ndarray, front_end: TokenLayout) -> np.ndarray:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +18,28 @@ if TYPE_CHECKING:
     import mne
     import pandas
 
-    from mmq_tf.features.windows import WindowSet
+
+@dataclass(frozen=True)
+class WindowTable:
+    """Where windows lie and what they are; `mmq_tf.features.windows.WindowSet` makes one.
+
+    `subject` and `session` str [N], `trial` int [N], `start_s` float [N], `label` int8 [N], and `presence`
+    bool [N, T, M].
+    """
+
+    subject: np.ndarray
+    session: np.ndarray
+    trial: np.ndarray
+    start_s: np.ndarray
+    label: np.ndarray
+    presence: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
 
 
 def to_epochs(
-    windows: WindowSet,
+    windows: WindowTable,
     recordings: Iterable[Recording],
     front_end: FrontEnd,
     modality: str,
@@ -34,7 +52,7 @@ def to_epochs(
 
     Parameters
     ----------
-    windows : WindowSet
+    windows : WindowTable
     recordings : iterable of Recording
         Those the windows were cut from, in any order; read one after the other, so a generator keeps one in
         memory. Others are ignored.
@@ -77,7 +95,7 @@ def to_epochs(
     return mne.EpochsArray(values, info, events, event_id=ids, metadata=metadata, verbose="ERROR")
 
 
-def _metadata(windows: WindowSet, front_end: FrontEnd, classes: Sequence[str]) -> pandas.DataFrame:
+def _metadata(windows: WindowTable, front_end: FrontEnd, classes: Sequence[str]) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError as error:
@@ -96,7 +114,7 @@ def _metadata(windows: WindowSet, front_end: FrontEnd, classes: Sequence[str]) -
 
 
 def _samples(
-    windows: WindowSet, recordings: Iterable[Recording], front_end: FrontEnd, modality: str
+    windows: WindowTable, recordings: Iterable[Recording], front_end: FrontEnd, modality: str
 ) -> tuple[np.ndarray, Signal]:
     """Cut the windows out, float64 ``[N, channels, n]`` in MNE's unit; return with them the first signal."""
     values, first, missing = np.zeros((0, 0, 0)), None, np.ones(len(windows), bool)

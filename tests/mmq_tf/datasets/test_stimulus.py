@@ -12,7 +12,8 @@ from mmq_tf.datasets.deap import CHANNELS
 from mmq_tf.datasets.formats.folder import load_recording, save_recording
 from mmq_tf.datasets.joystick import trials_of_ratings
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import Recording, Trial
+from mmq_tf.mne_bridge import from_mne, to_mne
+from mmq_tf.recording import Trial
 from mmq_tf.simulation.layouts import deap as layout
 from mmq_tf.simulation.layouts import deap_locked
 from mmq_tf.simulation.layouts.cohort import write_layout
@@ -36,7 +37,7 @@ def test_the_offset_survives_a_folder_and_mne(tmp_path):
     recording = replace(plain, trials=(first, *plain.trials[1:]))
     save_recording(recording, tmp_path / "kept", truth)
     assert load_recording(tmp_path / "kept").trials[0].stimulus_s == 2.5
-    assert Recording.from_mne(recording.to_mne()).trials[0].stimulus_s == 2.5
+    assert from_mne(to_mne(recording)).trials[0].stimulus_s == 2.5
 
 
 def test_a_stimulus_cannot_begin_after_its_trial():

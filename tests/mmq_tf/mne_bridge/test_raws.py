@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge import from_mne, to_mne
 from mmq_tf.mne_bridge.annotations import labels_of, trial_name
 from mmq_tf.mne_bridge.raws import TYPES
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
@@ -49,13 +50,13 @@ def cap(*, rate=128.0, **changes):
 
 
 def one_raw(recording, **settings) -> mne.io.BaseRaw:
-    raw = recording.to_mne(**settings)
+    raw = to_mne(recording, **settings)
     assert isinstance(raw, mne.io.BaseRaw)
     return raw
 
 
 def raws_of(recording) -> dict[str, mne.io.BaseRaw]:
-    raws = recording.to_mne()
+    raws = to_mne(recording)
     assert isinstance(raws, dict)
     return raws
 
@@ -125,7 +126,7 @@ def test_trials_and_losses_are_annotations():
 
 @pytest.mark.parametrize("recording", [wrist(), cap()], ids=["wrist", "cap"])
 def test_the_way_there_and_back_changes_nothing(recording):
-    same(Recording.from_mne(recording.to_mne()), recording)
+    same(from_mne(to_mne(recording)), recording)
 
 
 def test_epochs_of_one_class_can_be_asked_for_by_its_name():
@@ -189,13 +190,13 @@ def recordings(draw):
 @settings(max_examples=60, deadline=None)
 @given(recordings())
 def test_any_recording_comes_back_as_it_was(recording):
-    same(Recording.from_mne(recording.to_mne()), recording)
+    same(from_mne(to_mne(recording)), recording)
 
 
 @settings(max_examples=25, deadline=None)
 @given(recordings(), st.sampled_from([2.0, 50.0, 100.0]))
 def test_one_raw_of_any_rate_keeps_times_trials_and_names(recording, rate):
-    got = Recording.from_mne(recording.to_mne(rate_hz=rate))
+    got = from_mne(to_mne(recording, rate_hz=rate))
     assert got.modalities == recording.modalities
     for name, signal in recording.signals.items():
         assert got.signals[name].channels == signal.channels
@@ -223,15 +224,15 @@ def test_resampling_keeps_a_tone_and_the_gap():
 
 def test_what_was_filtered_keeps_its_trials_and_gets_another_digest():
     raw = one_raw(cap(signals={"eeg": cap().signals["eeg"]}))
-    before = Recording.from_mne(raw)
-    after = Recording.from_mne(raw.copy().filter(1, 40, verbose="ERROR"))
+    before = from_mne(raw)
+    after = from_mne(raw.copy().filter(1, 40, verbose="ERROR"))
     assert after.trials == before.trials
-    assert after.digest != before.digest == Recording.from_mne(raw).digest
+    assert after.digest != before.digest == from_mne(raw).digest
 
 
 def test_a_cropped_raw_keeps_the_recordings_time():
     raws = {name: raw.crop(15, 45) for name, raw in raws_of(wrist()).items()}
-    got = Recording.from_mne(raws)
+    got = from_mne(raws)
     assert got.signals["ppg"].start_s == 15
     np.testing.assert_array_equal(
         got.signals["ppg"].samples, wrist().signals["ppg"].samples[:, 15 * 64 : 45 * 64 + 1]
@@ -243,7 +244,7 @@ def test_a_cropped_raw_keeps_the_recordings_time():
 
 def test_trials_end_with_the_sensors_that_are_left():
     raws = raws_of(wrist())
-    got = Recording.from_mne({"acc": raws["acc"]})
+    got = from_mne({"acc": raws["acc"]})
     assert got.trials[-1].stop_s == got.duration_s == 52
 
 
@@ -254,7 +255,7 @@ def test_what_mne_leaves_out_is_lost():
         raw.annotations
         + mne.Annotations([10, 20], [2, 1], ["BAD_movement", "bad eye"], ch_names=[[], ["eeg Cz"]])
     )
-    eeg = Recording.from_mne(raw).signals["eeg"]
+    eeg = from_mne(raw).signals["eeg"]
     assert np.isnan(eeg.samples[0]).all()
     assert np.isnan(eeg.samples[1:, 1280:1536]).all()
     assert np.isnan(eeg.samples).sum(axis=1).tolist() == [3840, 256, 256 + 128, 256]
@@ -270,7 +271,7 @@ def foreign(kinds, *, rate=100.0, seconds=10, day=None, first_samp=0, names=None
 def test_a_raw_from_elsewhere_is_read_by_its_channel_types():
     raw = foreign(["eeg", "eog", "stim", "gsr", "temperature", "misc"], first_samp=500)
     raw.set_annotations(mne.Annotations([1.0, 3.0], [2.0, 2.0], ["T0", "load=rest"]))
-    got = Recording.from_mne(raw, subject="P1")
+    got = from_mne(raw, subject="P1")
     assert got.modalities == ("eeg", "eog", "eda", "temp")
     assert [got.signals[name].unit for name in got.modalities] == ["uV", "uV", "uS", "degC"]
     assert [float(got.signals[name].samples[0, 0]) for name in got.modalities] == [1e6, 1e6, 1e6, 1]
@@ -284,7 +285,7 @@ def test_raws_from_elsewhere_are_aligned_by_their_dates():
     eeg = foreign(["eeg"], day=day + timedelta(seconds=4))
     ppg = foreign(["bio"], rate=50.0, day=day, first_samp=50, seconds=20)
     eeg.set_annotations(mne.Annotations([2.0], [3.0], ["load=rest"], orig_time=day + timedelta(seconds=4)))
-    got = Recording.from_mne({"eeg": eeg, "ppg": ppg}, subject="P1", session="2", source="lab")
+    got = from_mne({"eeg": eeg, "ppg": ppg}, subject="P1", session="2", source="lab")
     assert got.signals["ppg"].start_s == 0
     assert got.signals["eeg"].start_s == 3
     assert got.trials == (Trial(5.0, 8.0, {"load": "rest"}),)
@@ -303,26 +304,26 @@ def test_raws_from_elsewhere_are_aligned_by_their_dates():
 )
 def test_what_is_no_recording_is_refused_in_one_sentence(raw, words):
     with pytest.raises(MMQError, match=words):
-        Recording.from_mne(raw())
+        from_mne(raw())
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), 1e9])
 def test_an_impossible_rate_is_refused(rate):
     with pytest.raises(MMQError, match="rate_hz must be above 0"):
-        wrist().to_mne(rate_hz=rate)
+        to_mne(wrist(), rate_hz=rate)
 
 
 def test_a_raw_beyond_all_memory_is_refused_before_it_is_made():
     far = replace(wrist().signals["eda"], start_s=13 * 86_400.0)
     with pytest.raises(MMQError, match="need more than 8 GiB; take a lower rate_hz"):
-        wrist(signals={**wrist().signals, "eda": far}).to_mne(rate_hz=1000.0)
+        to_mne(wrist(signals={**wrist().signals, "eda": far}), rate_hz=1000.0)
 
 
 def test_trials_that_overlap_are_refused():
     raw = foreign(["eeg"])
     raw.set_annotations(mne.Annotations([1.0, 3.0], [4.0, 4.0], ["load=rest", "load=task"]))
     with pytest.raises(MMQError, match="without overlap"):
-        Recording.from_mne(raw, subject="P1")
+        from_mne(raw, subject="P1")
 
 
 def test_every_modality_has_a_type():
@@ -333,7 +334,7 @@ def test_a_real_recording_survives_mnes_own_file(mmq_data, tmp_path):
     recording = get_dataset("eegmat").load(mmq_data / "eegmat", "Subject00")
     raw = one_raw(recording)
     raw.save(tmp_path / "subject_raw.fif", verbose="ERROR")
-    got = Recording.from_mne(mne.io.read_raw_fif(tmp_path / "subject_raw.fif", verbose="ERROR"))
+    got = from_mne(mne.io.read_raw_fif(tmp_path / "subject_raw.fif", verbose="ERROR"))
     assert [t.labels for t in got.trials] == [t.labels for t in recording.trials]
     for name, signal in recording.signals.items():
         np.testing.assert_allclose(got.signals[name].samples, signal.samples, rtol=2e-7)
