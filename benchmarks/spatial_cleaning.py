@@ -17,7 +17,6 @@ import numpy as np
 from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf import __version__
 from mmq_tf.cleaning import (
     SpatialFit,
     alpha_power_db,
@@ -28,9 +27,11 @@ from mmq_tf.cleaning import (
     read_eeg,
     to_raw,
 )
-from mmq_tf.cleaning.quality_report import AROUND_BLINK_S, centred_uv
+from mmq_tf.cleaning.blinks import AROUND_BLINK_S
+from mmq_tf.cleaning.quality_report import centred_uv
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Signal
+from mmq_tf.version import __version__
 
 EOG = ("EOG1", "EOG2")
 FRONTAL = ("FPz", "F3", "Fz", "F4")

@@ -18,8 +18,9 @@ Examples
 
 from __future__ import annotations
 
+from mmq_tf.cleaning.blinks import blink_amplitude_uv, find_blinks
 from mmq_tf.cleaning.files import read_eeg
-from mmq_tf.cleaning.quality_report import alpha_power_db, blink_amplitude_uv, compare_with_mne, find_blinks
+from mmq_tf.cleaning.quality_report import alpha_power_db, compare_with_mne
 from mmq_tf.cleaning.spatial import METHODS, SpatialFit, fit_spatial_filter
 from mmq_tf.cleaning.step_matrices import Step, compose, probe
 from mmq_tf.cleaning.steps import interpolate_bads, re_reference, regress_eog, remove_components

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cleaning did: blinks left, alpha kept, and how far the device is from MNE."""
+"""What cleaning did: alpha kept, and how far the device is from MNE."""
 
 from __future__ import annotations
 
@@ -9,69 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
+from mmq_tf.cleaning.spatial import SpatialFit
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
 
-    from mmq_tf.cleaning.spatial import SpatialFit
-
-AROUND_BLINK_S = 0.5
 ALPHA_HZ = (8.0, 14.0)
 """The alpha band of the front end (`mmq_bridge.front_end.modalities.EEG_BANDS`)."""
-
-
-def find_blinks(raw: BaseRaw, channel: str | None = None) -> np.ndarray:
-    """Find blinks with `mne.preprocessing.find_eog_events`.
-
-    Parameters
-    ----------
-    raw : mne.io.BaseRaw
-    channel : str, optional
-        Where to look; by default the EOG channels.
-
-    Returns
-    -------
-    ndarray, shape (blinks, 3)
-        MNE events; the first column counts samples from `raw.first_samp`.
-    """
-    import mne
-
-    with mne_through_the_log("blinks"):
-        return mne.preprocessing.find_eog_events(raw, ch_name=channel)
-
-
-def blink_amplitude_uv(samples_uv: np.ndarray, rate_hz: float, peaks: np.ndarray) -> np.ndarray:
-    """Peak-to-peak amplitude of the average blink, channel by channel.
-
-    The average over blinks of the samples within +-0.5 s, then its maximum minus its minimum.
-
-    Parameters
-    ----------
-    samples_uv : ndarray, shape (channels, n)
-        In uV.
-    rate_hz : float
-    peaks : ndarray of int, shape (blinks,)
-        Sample of each blink's peak; those nearer than 0.5 s to either end are left out.
-
-    Returns
-    -------
-    ndarray, shape (channels,)
-        In uV; NaN where no blink is left.
-
-    Examples
-    --------
-    >>> bump = 100 * np.hanning(21)[None]
-    >>> recording = np.concatenate([np.zeros((1, 90)), bump, np.zeros((1, 90))], axis=1)
-    >>> blink_amplitude_uv(recording, 100.0, np.array([100])).round(6).tolist()
-    [100.0]
-    """
-    half = round(AROUND_BLINK_S * rate_hz)
-    inside = [peak for peak in peaks if half <= peak < samples_uv.shape[1] - half]
-    if not inside:
-        return np.full(len(samples_uv), np.nan)
-    average = np.mean([samples_uv[:, peak - half : peak + half + 1] for peak in inside], axis=0)
-    return np.ptp(average, axis=1)
 
 
 def alpha_power_db(samples_uv: np.ndarray, rate_hz: float) -> float:
@@ -98,7 +42,7 @@ def alpha_power_db(samples_uv: np.ndarray, rate_hz: float) -> float:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CoreAgainstMNE:
     """The matrix on the device against MNE's own steps, on one recording.
 
     Attributes
@@ -115,7 +59,7 @@ class Comparison:
 
 def compare_with_mne(
     fit: SpatialFit, raw: BaseRaw, execute: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Comparison:
+) -> CoreAgainstMNE:
     """Send one recording through the matrix and through MNE.
 
     Both get the same samples: float32, each channel without its mean, as the front end takes the mean off
@@ -133,7 +77,7 @@ def compare_with_mne(
     by_core = (execute or fit.execute)(samples)
     by_mne = fit.by_mne(raw, samples)
     error = np.abs(by_core.astype(np.float64) - by_mne)
-    return Comparison(float(error.max()), float((error.max(axis=1) / by_mne.std(axis=1)).max()))
+    return CoreAgainstMNE(float(error.max()), float((error.max(axis=1) / by_mne.std(axis=1)).max()))
 
 
 def centred_uv(raw: BaseRaw) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mmq_tf.cleaning.blinks import find_blinks
 from mmq_tf.cleaning.step_matrices import Step, probe
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.eeg_raw import without_position
@@ -89,8 +90,6 @@ def regress_eog(raw: BaseRaw, fit_on: Literal["blinks", "recording"] = "blinks")
         Without an EOG channel, or with fewer than `FEWEST_BLINKS` blinks to fit on.
     """
     import mne
-
-    from mmq_tf.cleaning.quality_report import find_blinks
 
     if "eog" not in raw.get_channel_types():
         raise MMQError(
