@@ -12,10 +12,10 @@ import click
 from click.core import ParameterSource
 from rich.progress import Progress
 
-from mmq_tf.datasets.simulated import write_cohort
+from mmq_tf.datasets.simulated import DEFAULT_MODALITIES
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.simulator import RATE_HZ, Settings
-from mmq_tf.simulation.truth import DEFAULT_MODALITIES
 
 DEFAULT_SUBJECTS = 12
 _EPILOG = """

@@ -212,7 +212,7 @@ def new_run(
 def make_default_cohort(console: Console) -> None:
     """Simulate the cohort that is used where no data are given, unless it is there."""
     from mmq_tf.cli.simulate import DEFAULT_SUBJECTS
-    from mmq_tf.datasets.simulated import write_cohort
+    from mmq_tf.simulation.cohort import write_cohort
     from mmq_tf.simulation.simulator import Settings
 
     if not DEFAULT_COHORT.exists():

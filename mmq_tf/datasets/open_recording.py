@@ -3,52 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from mmq_tf.datasets.formats.e4 import SENSORS, load_e4, make_recording, read_session, sensor_files
-from mmq_tf.datasets.formats.folder import JSON_NAME, load_recording, recording_files
+from mmq_tf.datasets.formats.detect import form_of, read_as
+from mmq_tf.datasets.formats.e4 import load_e4
+from mmq_tf.datasets.formats.folder import JSON_NAME
+from mmq_tf.datasets.manifest.dataset import manifest_dataset
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording
-
-MNE_ENDINGS = (
-    ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".fif.gz", ".cnt", ".egi", ".mff", ".nxe", ".mef",
-    ".lay", ".con", ".sqd", ".ds", ".snirf",
-)  # fmt: skip
-"""Endings of files that MNE is asked to read."""
-
-IGNORE = "ignore"
-"""Word of a manifest for a channel or stream that is left out."""
 
 UNDERSTOOD = (
     f"a folder with {JSON_NAME}, an Empatica E4 export (folder or .zip), an EmbracePlus export (.avro"
     f" files), .xdf, a file MNE reads (.edf, .bdf, .vhdr, .set, .fif, ...), or a folder with {FILE_NAME} and"
     " one recording"
 )
-TABLE_ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".npz": "npz"}
-
-
-def form_of(path: Path) -> str | None:
-    """Format of a file or folder by its name and what lies in it, as a manifest calls it; None if unknown.
-
-    Examples
-    --------
-    >>> form_of(Path("cap.bdf")), form_of(Path("table.csv")), form_of(Path("notes.docx"))
-    ('mne', 'csv', None)
-    """
-    name = path.name.lower()
-    if name.endswith(MNE_ENDINGS):
-        return "mne"
-    if path.is_dir():
-        if (path / JSON_NAME).is_file():
-            return "recording"
-        if any((path / sensor.file).is_file() for sensor in SENSORS):
-            return "e4"
-        return "embraceplus" if any(path.glob("*.avro")) else None
-    if name.endswith((".xdf", ".xdfz", ".xdf.gz")):
-        return "xdf"
-    return {".zip": "e4", ".avro": "embraceplus", **TABLE_ENDINGS}.get(path.suffix.lower())
 
 
 def open_recording(path: Path | str) -> Recording:
@@ -86,8 +55,6 @@ def open_recording(path: Path | str) -> Recording:
 
 
 def _described(folder: Path) -> Recording:
-    from mmq_tf.datasets.manifest.dataset import manifest_dataset
-
     dataset = manifest_dataset(folder)
     names = dataset.subjects(folder)
     if len(names) > 1:
@@ -96,74 +63,3 @@ def _described(folder: Path) -> Recording:
             f" {', '.join(names[:10])}. Name one recording's own file or folder."
         )
     return dataset.load(folder, names[0])
-
-
-def read_as(
-    form: str,
-    path: Path,
-    modalities: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
-    markers: str | None = None,
-) -> tuple[Recording, float | None]:
-    """Read a whole recording of a known format.
-
-    Parameters
-    ----------
-    form : str
-        ``mne``, ``xdf``, ``e4``, ``embraceplus`` or ``recording``.
-    path : Path
-        Its file or folder.
-    modalities, units, markers : optional
-        What a file of mne or xdf does not say; see `mmq_tf.datasets.manifest.schema.FilesPart`.
-
-    Returns
-    -------
-    recording : Recording
-    start_unix_s : float or None
-        When it began, where the format is sure of that.
-
-    Raises
-    ------
-    MMQError
-        If it is broken.
-    """
-    if form == "recording":
-        return load_recording(path), None
-    if form == "e4":
-        session = read_session(path)
-        return make_recording(session, path.stem, (), "e4"), session.start_unix_s
-    if form == "embraceplus":
-        from mmq_tf.datasets.formats.embraceplus import load_embraceplus
-
-        return load_embraceplus(path), None
-    if form == "xdf":
-        from mmq_tf.datasets.formats.xdf import load_xdf
-
-        chosen = {
-            name: None if modality == IGNORE else modality for name, modality in (modalities or {}).items()
-        }
-        return load_xdf(path, chosen, markers), None
-    from mmq_tf.datasets.formats.mne_files import load_mne
-
-    return load_mne(path, types=modalities, units=units), None
-
-
-def files_of(form: str, path: Path) -> list[Path]:
-    """List every file that a whole recording is made of; MNE tells which lie beside one that it reads.
-
-    Raises
-    ------
-    MMQError
-        If MNE cannot open it.
-    """
-    if form == "recording":
-        return recording_files(path)
-    if form == "e4":
-        return sensor_files(path)
-    if form == "embraceplus" and path.is_dir():
-        return sorted(path.glob("*.avro"))
-    if form != "mne":
-        return [path]
-    from mmq_tf.datasets.formats.mne_open import open_with_mne
-
-    return list(open_with_mne(path).files)

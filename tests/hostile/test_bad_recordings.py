@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from mmq_tf.datasets import get_dataset, load_e4, open_recording
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 LABELS = "Processed_data/Improved_All_Combined_hr_rsp_binary.csv"
@@ -426,7 +426,7 @@ def test_a_broken_npy(cohort, content):
 
 FULL_DISK = """
 import resource, sys
-from mmq_tf.datasets.simulated import write_cohort
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.errors import MMQError
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmq_tf.datasets.base import existing_folder, read_bytes
 from mmq_tf.datasets.formats.digests import source_digest
+from mmq_tf.datasets.formats.truth import Interval, Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
-from mmq_tf.simulation.truth import Interval, Truth
 
 JSON_NAME = "recording.json"
 MAX_JSON_BYTES = 32 * 2**20

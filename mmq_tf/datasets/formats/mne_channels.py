@@ -15,6 +15,7 @@ from mmq_tf.datasets.formats.conductance import conductance_us
 from mmq_tf.errors import MMQError
 
 IGNORE = "ignore"
+"""Word of a manifest for a channel or stream that is left out."""
 
 BY_TYPE = {
     **{kind: kind for kind in ("eeg", "eog", "emg", "ecg", "resp")},

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, check_known
+from mmq_tf.datasets.formats.detect import files_of, form_of, read_as
 from mmq_tf.datasets.manifest.paths import Key, check_names, fill, find_files
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES, FilesPart, Manifest, read_manifest
 from mmq_tf.datasets.manifest.trials import known_trials, placed, table_trials
@@ -82,8 +83,6 @@ def list_subjects(manifest: Manifest, folder: Path) -> list[str]:
 
 def source_files(manifest: Manifest, folder: Path, subject: str) -> list[Path]:
     """List every file that one recording is made of, the manifest first."""
-    from mmq_tf.datasets.open_recording import files_of
-
     key = _key(manifest, folder, subject)
     files = [folder / FILE_NAME]
     for index, path in _paths(manifest, folder, key).items():
@@ -124,8 +123,6 @@ def _of_tables(manifest: Manifest, folder: Path, key: Key, paths: dict[int, Path
 
 
 def _of_whole_file(manifest: Manifest, folder: Path, key: Key, path: Path) -> Recording:
-    from mmq_tf.datasets.open_recording import read_as
-
     part = manifest.files[0]
     found, start_s = read_as(part.format, path, part.modalities, part.units, part.markers)
     recording = replace(found, subject=key[0], session=key[1], source=MANIFEST_NAME, digest="", trials=())
@@ -164,8 +161,6 @@ def _keys(manifest: Manifest, folder: Path) -> list[Key]:
 
 def _of_part(manifest: Manifest, folder: Path, part: FilesPart) -> Iterator[Key]:
     """Whose files a pattern means, but for our own files and others that a wide pattern happens to mean."""
-    from mmq_tf.datasets.open_recording import form_of
-
     for key, path in find_files(folder, part.path).items():
         ours = [folder / FILE_NAME, folder / SIMULATED_NAME]
         ours += [fill(folder, manifest.trials.path, key)] if manifest.trials.path else []

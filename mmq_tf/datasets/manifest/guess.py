@@ -17,12 +17,13 @@ import numpy as np
 from mmq_bridge.front_end.units import known_units
 
 from mmq_tf.datasets.base import SIMULATED_NAME
+from mmq_tf.datasets.formats.detect import form_of, read_as
 from mmq_tf.datasets.manifest.columns import first_rows
 from mmq_tf.datasets.manifest.labels import value_of
 from mmq_tf.datasets.manifest.patterns import Pattern, find_patterns, sensor_of
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES
 from mmq_tf.datasets.manifest.times import place_rows, seconds
-from mmq_tf.datasets.open_recording import UNDERSTOOD, form_of, read_as
+from mmq_tf.datasets.open_recording import UNDERSTOOD
 from mmq_tf.errors import MMQError
 
 MAX_ENTRIES = 100_000

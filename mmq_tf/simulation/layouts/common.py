@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmq_tf.datasets.simulated import CLASSES
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Signal, Trial
 from mmq_tf.simulation.simulator import physiology
 from mmq_tf.simulation.simulator.body import CHANNELS, RATE_HZ, live
 from mmq_tf.simulation.simulator.sensors import SENSORS
-from mmq_tf.simulation.truth import CLASSES
 
 CAN_HAVE_OTHER_CHANNELS = ("eeg", "emg")
 

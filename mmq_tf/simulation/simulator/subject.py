@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from mmq_tf.augmentation.artefacts import ARTEFACTS_VERSION, KINDS, corrupt
+from mmq_tf.datasets.formats.truth import Interval, Truth
+from mmq_tf.datasets.simulated import CLASSES, DEFAULT_MODALITIES
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 from mmq_tf.simulation.simulator import physiology
 from mmq_tf.simulation.simulator.body import RATE_HZ, Body, live
 from mmq_tf.simulation.simulator.sensors import SENSORS
-from mmq_tf.simulation.truth import CLASSES, DEFAULT_MODALITIES, Interval, Truth
 
 SIMULATOR_VERSION = 1
 """Changes with anything in this package that changes a sample."""

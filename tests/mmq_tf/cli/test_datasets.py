@@ -15,7 +15,7 @@ from mmq_tf import cli
 from mmq_tf.cli import datasets_get
 from mmq_tf.cli.datasets import command
 from mmq_tf.datasets import DATASETS
-from mmq_tf.datasets.simulated import write_cohort
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 

@@ -12,8 +12,8 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from PIL import Image
 
 from mmq_tf.cli.datasets import command
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 

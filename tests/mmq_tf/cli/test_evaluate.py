@@ -19,11 +19,11 @@ from mmq_tf.cli.train import load_streams
 from mmq_tf.comparisons.ablations import ablations_of
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
 from mmq_tf.datasets import get_dataset
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.evaluation import sweep
 from mmq_tf.evaluation.artefact_stretch import artefact_stretch
 from mmq_tf.evaluation.protocols import PROTOCOLS, levels
 from mmq_tf.metrics.predictions import Predictions, read_predictions
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training import fold as folds
 from mmq_tf.training.run import Run

@@ -15,8 +15,8 @@ from rich.console import Console
 from mmq_tf.cli.export import command as export_command
 from mmq_tf.cli.train import load_streams
 from mmq_tf.config.run_config import load_config
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training.fit import new_network
 from mmq_tf.training.fold import calibrate, fold_windows, write_model

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from mmq_tf.cli.prepare import command
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 OPTIONS = ["--set", "front_end.modalities={eda={sampling_rate_hz=4}}", "--jobs", "1"]

@@ -14,8 +14,8 @@ from mmq_bridge.decision.manifest import Manifest
 
 from mmq_tf.cli import export, pretrain, stream, train, verify
 from mmq_tf.datasets import get_dataset
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 CONFIG = """

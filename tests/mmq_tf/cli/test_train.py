@@ -15,7 +15,7 @@ import pytest
 from mmq_tf import cli
 from mmq_tf.cli import train
 from mmq_tf.config.run_config import preset_names
-from mmq_tf.datasets.simulated import write_cohort
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 EPOCHS = 15

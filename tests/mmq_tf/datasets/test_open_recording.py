@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mmq_tf.datasets import open_dataset
+from mmq_tf.datasets.formats.detect import files_of, form_of
 from mmq_tf.datasets.formats.folder import save_recording
-from mmq_tf.datasets.open_recording import files_of, form_of, open_recording
+from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.errors import MMQError
 from mmq_tf.simulation.simulator import Settings, simulate
 

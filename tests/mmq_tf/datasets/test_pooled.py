@@ -12,11 +12,12 @@ from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import Member
 from mmq_tf.datasets.pooled import CLASSES, TASK, join
 from mmq_tf.datasets.protocol_limits import Limits
-from mmq_tf.datasets.simulated import SIMULATED, write_cohort
+from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training.fold import FoldJob, fold_windows
 from mmq_tf.training.splits import joined_folds

@@ -10,9 +10,10 @@ from mmq_tf.cli.datasets import command as datasets
 from mmq_tf.cli.simulate import command
 from mmq_tf.datasets import get_dataset, open_recording
 from mmq_tf.datasets.formats.folder import save_recording
-from mmq_tf.datasets.simulated import ground_truth, write_cohort
+from mmq_tf.datasets.simulated import ground_truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings, simulate
 
 DATASET = get_dataset("simulated")

@@ -4,11 +4,11 @@ import shutil
 import pytest
 
 from mmq_tf.config.run_config import load_config
-from mmq_tf.datasets.simulated import write_cohort
 from mmq_tf.errors import MMQError
 from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import streams_digest
+from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of a simulation without running it: its classes, and what it tells of a recording."""
+"""What a simulator knows of a recording: artefacts, dropouts, heart beats and skin responses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-CLASSES = ("rest", "stress")
-DEFAULT_MODALITIES = ("ppg", "eda", "temp", "acc")
 
 
 @dataclass(frozen=True)
