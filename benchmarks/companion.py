@@ -24,10 +24,11 @@ from mmq_bridge.companion.litert import litert_folder
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 from mmq_bridge.decision.manifest import Manifest
 
-from mmq_tf import __version__, pretrained
+from mmq_tf import pretrained
 from mmq_tf.cli.companion import runtime_folder
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.version import __version__
 
 DRIVER = Path(__file__).parents[1] / "tests" / "mmq_bridge" / "companion" / "drive.mjs"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}

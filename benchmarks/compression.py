@@ -29,7 +29,6 @@ from mmq_export.recipes import RECIPES, dynamic, float16
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf import __version__
 from mmq_tf.cli import export as export_cli
 from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
 from mmq_tf.cli._model_cost import REPEATS, LiteRTCall
@@ -43,6 +42,7 @@ from mmq_tf.metrics.results_table import (
     write_results,
 )
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 FIRST = "float32"
 METRICS = ("bytes", "gzip_bytes", "arena_bytes", "latency_ratio", "latency_us", "macro_f1")

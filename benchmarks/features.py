@@ -24,11 +24,11 @@ from mmq_bridge.core_binding.native import Bridge, extract_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 from threadpoolctl import threadpool_limits
 
-from mmq_tf import __version__
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.interleaved_timing import Contender, median_row, time_rounds
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Signal
+from mmq_tf.version import __version__
 
 TOKEN_S = 2.0
 BOTH, POWER = "eeg32-de-psd", "eeg32-psd"

@@ -31,7 +31,6 @@ from mmq_bridge.sources.lsl_player import RETURN_S, Player
 from mmq_bridge.sources.replay import Drop, select
 from mmq_bridge.sources.session import LiveSession
 
-from mmq_tf import __version__
 from mmq_tf.cli.stream import decision_line
 from mmq_tf.cli.stream import decisions as replayed
 from mmq_tf.errors import MMQError
@@ -39,6 +38,7 @@ from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_descrip
 from mmq_tf.recording import Recording
 from mmq_tf.simulation.simulator.subject import Settings, simulate
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 LOOK_S = 0.05
 MEMORY_EVERY_S = 5.0

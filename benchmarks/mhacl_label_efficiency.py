@@ -29,7 +29,6 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from mmq_tf import __version__
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
@@ -47,6 +46,7 @@ from mmq_tf.training.pretrained_encoder import HeldLayers
 from mmq_tf.training.splits import subject_folds
 from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 SHARES = (0.05, 0.1, 0.25, 1.0)
 SENSORS = ("eeg", "emg", "ppg", "eda", "resp")

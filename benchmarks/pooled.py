@@ -22,7 +22,6 @@ import click
 import numpy as np
 from rich.console import Console
 
-from mmq_tf import __version__
 from mmq_tf.augmentation.missingness import named_conditions
 from mmq_tf.cli.train import load_streams, one_thread_a_worker
 from mmq_tf.config.run_config import RunConfig, load_config
@@ -35,6 +34,7 @@ from mmq_tf.metrics.significance import bootstrap_interval
 from mmq_tf.metrics.summary import results_from_predictions, subject_table
 from mmq_tf.training.run_folder import FACTS_NAME
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
     from mmq_tf.training.fold import FoldJob

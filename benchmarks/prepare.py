@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 
-from mmq_tf import __version__
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.version import __version__
 
 SAMPLED_EVERY_S = 0.1
 STEPS = {

@@ -21,13 +21,13 @@ import click
 import numpy as np
 from rich.console import Console
 
-from mmq_tf import __version__
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.pretraining.meiosis import Seconds
 from mmq_tf.pretraining.token_bank import TokenBank
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 PEOPLE, STIMULI, MINUTES = 24, 40, 1
 SECONDS, PAIRS = 8, 2

@@ -30,12 +30,12 @@ from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.front_end.front_end import FrontEnd
 from reference_quality import clean_ecg_tokens, watch_kept_beats
 
-from mmq_tf import __version__
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.metrics.significance import bootstrap_intervals
 from mmq_tf.recording import Recording
+from mmq_tf.version import __version__
 
 CHOSEN_ON = {"stress_predict": 13, "eegmat": 10}
 """Thresholds were chosen on so many subjects (the first by name); the rest is measured here."""

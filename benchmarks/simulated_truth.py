@@ -30,7 +30,6 @@ import click
 import numpy as np
 from rich.console import Console
 
-from mmq_tf import __version__
 from mmq_tf.cli._preparing import prepare_recordings
 from mmq_tf.cli.train import one_thread_a_worker
 from mmq_tf.config.run_config import RunConfig, load_config
@@ -51,6 +50,7 @@ from mmq_tf.metrics.significance import bootstrap_interval, mean_over_seeds
 from mmq_tf.training.splits import joined_folds
 from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
     from mmq_tf.features.windows import Stream

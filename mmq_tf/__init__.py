@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmq_tf.version import __version__
+
 if TYPE_CHECKING:
     from mmq_tf.classifier import MMQClassifier
 
-__version__ = "0.1.0"
 __all__ = ["MMQClassifier", "__version__"]
 
 

@@ -15,8 +15,8 @@ from mmq_bridge.targets.scenarios import CHUNK_S, TOKENS
 from mmq_bridge.targets.table import M4F
 from mmq_bridge.targets.tools import compiler_version, emulator_version
 
-from mmq_tf import __version__
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.version import __version__
 
 
 def write_core_results(

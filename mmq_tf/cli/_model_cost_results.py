@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from mmq_tf import __version__
 from mmq_tf.cli._model_cost import REPEATS, ModelCost
 from mmq_tf.cli._model_cost_source import CostSource
 from mmq_tf.metrics.interleaved_timing import Contender, median_row
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.model.eegnet import RATE_HZ
+from mmq_tf.version import __version__
 
 
 def cost_rows(costs: Sequence[ModelCost]) -> list[ResultRow]:

@@ -11,8 +11,8 @@ from typing import Any
 from mmq_bridge.decision.manifest import FineTuningFacts, Manifest
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf import __version__
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.version import __version__
 
 
 def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: dict[str, Any]) -> None:

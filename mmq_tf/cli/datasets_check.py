@@ -16,11 +16,11 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from mmq_tf import __version__
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.datasets.checking import SubjectCheck, channels_and_rate, check_subjects, span, subjects_to_check
 from mmq_tf.datasets.formats.folder import to_json
 from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.version import __version__
 
 PIPE_WIDTH = 110
 _COLUMNS: dict[str, JustifyMethod] = {

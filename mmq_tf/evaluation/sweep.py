@@ -16,7 +16,6 @@ import keras
 import numpy as np
 
 import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
-from mmq_tf import __version__
 from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
 from mmq_tf.config.run_config import ArtefactsConfig, RunConfig
@@ -41,6 +40,7 @@ from mmq_tf.training.fit import Progress
 from mmq_tf.training.fold import FoldJob, FoldWindows, calibrate, fold_windows, train_fold
 from mmq_tf.training.run import read_fold
 from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.version import __version__
 
 
 def artefact_settings(config: RunConfig) -> dict[int, TokenSettings]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_tf import __version__
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.metrics.summary import results_from_predictions
@@ -16,6 +15,7 @@ from mmq_tf.reports.report import RunSummary, render_report
 from mmq_tf.training.fold import FoldJob
 from mmq_tf.training.run import Run, read_fold
 from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.version import __version__
 
 RECIPE_NOTE = (
     "Weights, epoch, temperature and normalisation are nested. The default training recipe, the presets and "

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmq_tf import __version__
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.errors import MMQError
@@ -29,6 +28,7 @@ from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.training.splits import Fold, joined_folds
 from mmq_tf.training.workers import OnEpoch
 from mmq_tf.utils.atomic_files import write_text, written_whole
+from mmq_tf.version import __version__
 
 MODEL_FILES = ("model.keras", "frontend.json", "validation.npz")
 GATE_WINDOWS = 2000
