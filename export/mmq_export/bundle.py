@@ -141,7 +141,7 @@ def write_bundle(
     check_target(out)
     settings = decision_settings(decision)
     models = _convert(deployed, calibration or validation)
-    front_end = front_end.with_quantisation(_quantisation(models.int8))
+    front_end = front_end.with_quantisation(_quantisation(models.int8)).with_filters()
     check_fits(front_end, models.int8, settings)
     mix = gate.missing_mix(validation.features, validation.presence, validation.labels)
     judge = models.float32 if reference is None else _float_model(reference)

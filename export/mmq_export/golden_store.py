@@ -8,27 +8,28 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from mmq_bridge.validation import StrictModel, first_problem
+from pydantic import Field, ValidationError
 
 from mmq_export.errors import ExportError
 from mmq_export.golden import FOLDER, GoldenSignal, GoldenTokens, read_npy, sample_file
 
 
-class _Signal(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class GoldenSignalFacts(StrictModel):
+    """Rate (Hz) and start (s) of one golden signal."""
+
     sampling_rate_hz: float = Field(gt=0, le=1e5)
     start_s: float = Field(ge=-1e6, le=1e6)
 
 
-class GoldenIndex(BaseModel):
+class GoldenIndex(StrictModel):
     """The content of ``golden/golden.json``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     data: str
     simulated: bool
     enrolment_tokens: int = Field(ge=0, le=100_000)
     step_s: float = Field(gt=0, le=10)
-    signals: dict[str, _Signal] = Field(min_length=1, max_length=16)
+    signals: dict[str, GoldenSignalFacts] = Field(min_length=1, max_length=16)
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,11 @@ def _index(folder: Path, files: dict[str, bytes]) -> GoldenIndex:
     try:
         return GoldenIndex.model_validate_json(files[f"{FOLDER}/golden.json"])
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise ExportError(f"{folder / FOLDER}/golden.json: {place}: {first['msg']}; export again.") from error
+        found = first_problem(error)
+        place = found.place or "top level"
+        raise ExportError(
+            f"{folder / FOLDER}/golden.json: {place}: {found.message}; export again."
+        ) from error
 
 
 def _front_end(folder: Path, front_end: FrontEnd, index: GoldenIndex) -> FrontEnd:

@@ -9,6 +9,7 @@ import os
 import sys
 
 import click
+from mmq_bridge.errors import UserError
 
 # TensorFlow reads these when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -79,12 +80,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except Exception as error:
-        if debug or not _is_ours(error):
+    except UserError as error:
+        if debug:
             raise
         click.echo(f"mmq-tf: {error}", err=True)
         sys.exit(2)
-
-
-def _is_ours(error: Exception) -> bool:
-    return any(base.__name__ in ("MMQError", "ExportError", "BridgeError") for base in type(error).__mro__)

@@ -269,7 +269,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     for override in overrides:
         _apply_override(values, override)
     if isinstance(values.get("front_end"), str):
-        values["front_end"] = FrontEnd.load(values["front_end"])
+        values["front_end"] = FrontEnd.load(values["front_end"]).without_filters()
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:

@@ -126,7 +126,7 @@ def write_model(folder: Path, model: MMQTraining, front_end: FrontEnd, gate: Win
     """Write what export needs: the network, its front end and the windows int8 is judged on."""
     with written_whole(folder / "model.keras") as temporary:
         model.net.save(temporary)
-    write_text(folder / "frontend.json", front_end.to_json())
+    write_text(folder / "frontend.json", front_end.with_filters().to_json())
     with written_whole(folder / "validation.npz") as temporary:
         np.savez_compressed(
             temporary,

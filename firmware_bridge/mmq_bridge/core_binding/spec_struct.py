@@ -96,11 +96,8 @@ def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> di
     }
     values |= {key: getattr(modality, key) for key in COPIED}
     if name in WAVE_MODALITIES:
-        values["prefilter"] = filters.prefilter(name, modality)
+        values["prefilter"], values["bank"] = filters.filter_tables(name, modality)
         values["prefilter_sections"] = len(values["prefilter"])
-        values["bank"] = np.stack(
-            [filters.band_pass(b.low_hz, b.high_hz, modality.rate_hz) for b in modality.bands]
-        )
     if modality.spatial is not None:
         values["spatial"] = np.array(modality.spatial.matrix, np.float32)
     if name in BANK_MODALITIES:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.validation import StrictModel, first_problem
 
 MANIFEST_NAME = "manifest.json"
 BUNDLE_VERSION = 1
@@ -23,20 +24,14 @@ MAX_FILES = 1000
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,4}")
 
 
-class _Strict(BaseModel):
-    """Frozen, no unknown keys, no NaN and no infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class FileEntry(_Strict):
+class FileEntry(StrictModel):
     """Size and SHA-256 (hex) of one file."""
 
     bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class DecisionSettings(_Strict):
+class DecisionSettings(StrictModel):
     """How logits become a decision.
 
     Attributes
@@ -76,7 +71,7 @@ class DecisionSettings(_Strict):
         return self
 
 
-class DataFacts(_Strict):
+class DataFacts(StrictModel):
     """What the training recordings are and under which terms they may be used."""
 
     name: str
@@ -87,7 +82,7 @@ class DataFacts(_Strict):
     label_kind: str
 
 
-class ModelFacts(_Strict):
+class ModelFacts(StrictModel):
     """What was measured on the int8 model at export; see `mmq_export.verify` to measure it again."""
 
     float32_bytes: int = Field(ge=0)
@@ -106,7 +101,7 @@ class ModelFacts(_Strict):
     judged_windows: int = Field(ge=0)
 
 
-class FineTuningFacts(_Strict):
+class FineTuningFacts(StrictModel):
     """What was done to a run's network before it was quantised.
 
     Attributes
@@ -127,7 +122,7 @@ class FineTuningFacts(_Strict):
     quantisation_aware: bool = False
 
 
-class Manifest(_Strict):
+class Manifest(StrictModel):
     """The content of ``manifest.json``."""
 
     bundle_version: Literal[1] = BUNDLE_VERSION
@@ -215,10 +210,9 @@ def decision_settings(values: Mapping[str, object]) -> DecisionSettings:
     try:
         return DecisionSettings.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "top level"
+        found = first_problem(error)
         raise BridgeError(
-            f"decision: {place}: {first['msg']}; train again or correct metrics.json."
+            f"decision: {found.place or 'top level'}: {found.message}; train again or correct metrics.json."
         ) from error
 
 
@@ -244,9 +238,8 @@ def _read(path: Path, limit: int) -> bytes:
 def _first_problem(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return _short(error)
-    first = error.errors()[0]
-    place = ".".join(str(part)[:60] for part in first["loc"]) or "top level"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    found = first_problem(error)
+    return f"{found.place or 'top level'}: {found.reason}"
 
 
 def _short(error: Exception) -> str:

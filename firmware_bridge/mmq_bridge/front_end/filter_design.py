@@ -1,22 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SciPy designs the filters and tables of a front end; float32 coefficients come out."""
+"""Design of the filters (by SciPy) and tables (by NumPy) of a front end; float32 coefficients come out."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from scipy import signal
+from pydantic import ValidationError
 
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.filter_coefficients import FilterCoefficients
 from mmq_bridge.front_end.modalities import WAVE_MODALITIES
-
-if TYPE_CHECKING:
-    from mmq_bridge.front_end.front_end import ModalityFrontEnd
+from mmq_bridge.front_end.settings import ModalityFrontEnd
+from mmq_bridge.validation import first_problem
 
 SPECTRUM_RATE_HZ = 16.0
 PULSE_LOW_HZ, PULSE_HIGH_HZ = 0.7, 3.5
 NOTCH_QUALITY = 30.0
+ANTI_ALIAS_SECTIONS = 4
+
+
+def _scipy_signal() -> Any:
+    try:
+        from scipy import signal
+    except ImportError as error:
+        raise BridgeError(
+            "front end: it carries no filter coefficients and SciPy, which designs them, is not installed: "
+            "export the bundle again, or pip install scipy."
+        ) from error
+    return signal
 
 
 def anti_alias(decimate: int) -> np.ndarray:
@@ -35,7 +50,7 @@ def anti_alias(decimate: int) -> np.ndarray:
     """
     if decimate == 1:
         return np.zeros((0, 5), np.float32)
-    sections: Any = signal.cheby1(8, 0.05, 0.8 / decimate, output="sos")
+    sections: Any = _scipy_signal().cheby1(2 * ANTI_ALIAS_SECTIONS, 0.05, 0.8 / decimate, output="sos")
     return np.ascontiguousarray(sections[:, [0, 1, 2, 4, 5]], dtype=np.float32)
 
 
@@ -55,7 +70,7 @@ def notch(notch_hz: float, rate_hz: float) -> np.ndarray:
     """
     if notch_hz == 0:
         return np.zeros((0, 5), np.float32)
-    b, a = signal.iirnotch(notch_hz, NOTCH_QUALITY, fs=rate_hz)
+    b, a = _scipy_signal().iirnotch(notch_hz, NOTCH_QUALITY, fs=rate_hz)
     return np.concatenate([b, a[1:]])[None].astype(np.float32)
 
 
@@ -85,11 +100,64 @@ def band_pass(low_hz: float, high_hz: float, rate_hz: float) -> np.ndarray:
     >>> band_pass(8.0, 14.0, 128.0).shape
     (5,)
     """
-    design: Any = signal.butter(2, [low_hz, high_hz], "bandpass", fs=rate_hz, output="zpk")
+    design: Any = _scipy_signal().butter(2, [low_hz, high_hz], "bandpass", fs=rate_hz, output="zpk")
     _, poles, gain = design
     pairs = sorted((p for p in poles if p.imag > 0), key=abs)
     sections = [number for p in pairs for number in (-2 * p.real, abs(p) ** 2)]
     return np.array([gain, *sections], dtype=np.float32)
+
+
+def bank(modality: ModalityFrontEnd) -> np.ndarray:
+    """Return `band_pass` of every band at the decimated rate, float32, shape (bands, 5)."""
+    rows = [band_pass(band.low_hz, band.high_hz, modality.rate_hz) for band in modality.bands]
+    return np.stack(rows) if rows else np.zeros((0, 5), np.float32)
+
+
+def prefilter_sections(name: str, modality: ModalityFrontEnd) -> int:
+    """Rows of `prefilter`, without designing it."""
+    if name not in WAVE_MODALITIES:
+        return 0
+    return bool(modality.notch_hz) + ANTI_ALIAS_SECTIONS * (name != "resp" and modality.decimate > 1)
+
+
+def designed_for(name: str, modality: ModalityFrontEnd) -> str:
+    """SHA-256 (hex) of the settings that the filters of a modality follow from."""
+    bands = [[band.low_hz, band.high_hz] for band in modality.bands]
+    settings = [name, modality.sampling_rate_hz, modality.decimate, modality.notch_hz, bands]
+    return hashlib.sha256(json.dumps(settings).encode("ascii")).hexdigest()
+
+
+def design_filters(name: str, modality: ModalityFrontEnd) -> FilterCoefficients:
+    """Design the filters of one modality.
+
+    Raises
+    ------
+    BridgeError
+        When SciPy is not installed, or a filter is not stable in float32.
+    """
+    rows = prefilter(name, modality), bank(modality)
+    try:
+        return FilterCoefficients(
+            designed_for=designed_for(name, modality),
+            prefilter=tuple(map(tuple, rows[0].tolist())),
+            bank=tuple(map(tuple, rows[1].tolist())),
+        )
+    except ValidationError as error:
+        reason = first_problem(error).reason
+        raise BridgeError(f"front end: {name}: {reason}: widen its bands or lower its rate.") from error
+
+
+def filter_tables(name: str, modality: ModalityFrontEnd) -> tuple[np.ndarray, np.ndarray]:
+    """Return `prefilter` and `bank` of a modality: those it carries, or else designed here.
+
+    Raises
+    ------
+    BridgeError
+        When it carries none and SciPy is not installed.
+    """
+    if modality.filters is None:
+        return prefilter(name, modality), bank(modality)
+    return modality.filters.tables()
 
 
 def baseline_alpha(modality: ModalityFrontEnd) -> float:
@@ -106,8 +174,9 @@ def twiddles(size: int) -> np.ndarray:
 
 
 def hann(size: int) -> np.ndarray:
-    """Periodic Hann window, float32."""
-    return np.asarray(signal.get_window("hann", size), dtype=np.float32)
+    """Periodic Hann window, float32, with the arithmetic of `scipy.signal.get_window`."""
+    angle = np.linspace(-np.pi, np.pi, size + 1)[:-1]
+    return (0.5 + 0.5 * np.cos(angle)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from pydantic import Field, ValidationError, model_validator
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.default_settings import modality_defaults
 from mmq_bridge.front_end.feature_names import modality_feature_names
+from mmq_bridge.front_end.filter_design import design_filters
+from mmq_bridge.front_end.modalities import WAVE_MODALITIES
 from mmq_bridge.front_end.modality_constraints import check_modality
 from mmq_bridge.front_end.settings import (
     NEW_IN_VERSION_2,
@@ -25,8 +27,8 @@ from mmq_bridge.front_end.settings import (
     Normalisation,
     Quantisation,
     SpatialFilter,
-    Strict,
 )
+from mmq_bridge.validation import StrictModel, first_problem
 
 __all__ = [
     "Band",
@@ -43,7 +45,7 @@ MAX_FILE_BYTES = 4_000_000
 MAX_TOKENS = 512
 
 
-class FrontEnd(Strict):
+class FrontEnd(StrictModel):
     """The versioned contract between sensors and model.
 
     Parameters
@@ -198,22 +200,28 @@ class FrontEnd(Strict):
         return math.ceil(given.enrolment_s / self.token_s - 1e-9)
 
     def digest(self) -> str:
-        """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation."""
+        """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation.
+
+        Filter coefficients follow from the rest, so they do not count either.
+        """
+        left_out = {"modalities": {name: self._unknown() | {"filters"} for name in self.modalities}}
         content = self.model_dump(
-            mode="json", exclude=self._unknown() | {"normalisation": True, "quantisation": True}
+            mode="json", exclude=left_out | {"normalisation": True, "quantisation": True}
         )
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def to_json(self) -> str:
         """JSON text; floats keep every digit."""
-        return self.model_dump_json(indent=2, exclude=self._unknown()) + "\n"
+        left_out = {
+            name: self._unknown() | (set() if modality.filters else {"filters"})
+            for name, modality in self.modalities.items()
+        }
+        return self.model_dump_json(indent=2, exclude={"modalities": left_out}) + "\n"
 
-    def _unknown(self) -> dict[str, Any]:
-        """Fields that this front end's version does not have, for pydantic to leave out."""
-        if self.frontend_version > 1:
-            return {}
-        return {"modalities": {name: set(NEW_IN_VERSION_2) for name in self.modalities}}
+    def _unknown(self) -> set[str]:
+        """Fields of a modality that this front end's version does not have."""
+        return set() if self.frontend_version > 1 else set(NEW_IN_VERSION_2)
 
     @classmethod
     def from_json(cls, text: str, where: str = "front end") -> Self:
@@ -275,6 +283,28 @@ class FrontEnd(Strict):
         """Return a copy with other normalisation."""
         return self._build({**dict(self), "normalisation": normalisation}, "front end")
 
+    def with_filters(self) -> Self:
+        """Return a copy that carries its filters' coefficients, so that a device needs no SciPy.
+
+        Raises
+        ------
+        BridgeError
+            When SciPy is not installed, or the settings make a filter that is not stable.
+        """
+        modalities = {
+            name: {**dict(modality), "filters": design_filters(name, modality)}
+            for name, modality in self.modalities.items()
+            if name in WAVE_MODALITIES
+        }
+        return self._build({**dict(self), "modalities": {**self.modalities, **modalities}}, "front end")
+
+    def without_filters(self) -> Self:
+        """Return a copy without coefficients: they are designed from the settings where they are needed."""
+        modalities = {
+            name: modality.model_copy(update={"filters": None}) for name, modality in self.modalities.items()
+        }
+        return self.model_copy(update={"modalities": modalities})
+
     def with_quantisation(self, quantisation: Quantisation | None) -> Self:
         """Return a copy with other quantisation."""
         return self._build({**dict(self), "quantisation": quantisation}, "front end")
@@ -291,9 +321,6 @@ def _with_defaults(name: str, given: Any, version: int) -> Any:
 
 def _sentence(error: ValidationError) -> str:
     """Write the first complaint as one sentence: place, what is wrong, what came."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ").replace("\n", " ")
-    came = first["input"]
-    got = f", got {str(came)[:60]!r}" if isinstance(came, (str, int, float)) else ""
-    return f"{place + ': ' if place else ''}{reason}{got}"
+    found = first_problem(error)
+    got = f", got {str(found.given)[:60]!r}" if isinstance(found.given, (str, int, float)) else ""
+    return f"{found.place + ': ' if found.place else ''}{found.reason}{got}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mmq_bridge.front_end.feature_names import output_names
+from mmq_bridge.front_end.filter_design import designed_for, prefilter_sections
 from mmq_bridge.front_end.modalities import BANK_MODALITIES, WAVE_MODALITIES
 from mmq_bridge.front_end.settings import NEW_IN_VERSION_2, ModalityFrontEnd
 
@@ -12,6 +13,8 @@ REGULARITY_S = 4.5
 """Three beats of the slowest pulse, 42 a minute, what the autocorrelation needs."""
 
 BEATS, CONTEXTS = ("ecg", "ppg"), ("ecg", "ppg", "eda", "temp", "resp")
+
+_DESIGN_AGAIN = "leave filters out and write the front end again with FrontEnd.with_filters"
 
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "notch_hz": WAVE_MODALITIES,
@@ -22,6 +25,7 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "min_band_share": ("ecg", "ppg", "resp"),
     "min_regularity": ("ppg",),
     "min_skewness": ("ppg",),
+    "filters": WAVE_MODALITIES,
 }
 """Settings that only some modalities have."""
 
@@ -52,6 +56,7 @@ def check_modality(name: str, modality: ModalityFrontEnd, token_s: float, versio
     _check_channels(name, modality)
     _check_bands(name, modality)
     _check_rates(name, modality, token_s)
+    _check_filters(name, modality)
 
 
 def _check_version_1(name: str, modality: ModalityFrontEnd) -> None:
@@ -98,3 +103,17 @@ def _check_rates(name: str, modality: ModalityFrontEnd, token_s: float) -> None:
         )
     if name in CONTEXTS and modality.context_s * rate > MAX_CONTEXT:
         raise ValueError(f"{name} keeps over {MAX_CONTEXT} samples of context: shorten context_s or decimate")
+
+
+def _check_filters(name: str, modality: ModalityFrontEnd) -> None:
+    given = modality.filters
+    if given is None:
+        return
+    for part, rows, expected in (
+        ("prefilter", given.prefilter, prefilter_sections(name, modality)),
+        ("bank", given.bank, len(modality.bands)),
+    ):
+        if len(rows) != expected:
+            raise ValueError(f"{name}.filters.{part} needs {expected} rows, got {len(rows)}: {_DESIGN_AGAIN}")
+    if given.designed_for != designed_for(name, modality):
+        raise ValueError(f"{name}.filters were designed for other settings: {_DESIGN_AGAIN}")

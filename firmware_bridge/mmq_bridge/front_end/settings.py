@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from mmq_bridge.front_end.filter_coefficients import FilterCoefficients
+from mmq_bridge.validation import StrictModel
 
 MAX_CHANNELS = 64
 MAX_BANDS = 8
@@ -26,13 +29,7 @@ NEW_IN_VERSION_2 = (
 """Fields of `ModalityFrontEnd` that a version-1 file does not have."""
 
 
-class Strict(BaseModel):
-    """Frozen, no unknown keys, no NaN and no infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Band(Strict):
+class Band(StrictModel):
     """A pass band of a 4th-order Butterworth filter (two biquads).
 
     Attributes
@@ -64,7 +61,7 @@ def _check_names(what: str, names: tuple[str, ...]) -> None:
             raise ValueError(f"{what} name {name!r} must be 1 to 32 printable characters without a dot")
 
 
-class SpatialFilter(Strict):
+class SpatialFilter(StrictModel):
     """One fixed matrix over the channels: ``outputs = matrix @ channels`` at each sample (eeg).
 
     Re-referencing, EOG regression, the cleaning matrix of an ICA and the interpolation of bad channels all
@@ -106,7 +103,7 @@ class SpatialFilter(Strict):
         return self
 
 
-class ModalityFrontEnd(Strict):
+class ModalityFrontEnd(StrictModel):
     """How one modality's samples are cleaned, judged and turned into features.
 
     Every field but the rate has a default for each modality; `mmq_bridge.front_end.default_settings` names
@@ -158,6 +155,9 @@ class ModalityFrontEnd(Strict):
         Greatest autocorrelation of the band-passed pulse wave at lags of 42 to 210 beats a minute (ppg).
     min_skewness : float, optional
         Skewness of the token's band-passed pulse wave (ppg); None switches the rule off.
+    filters : FilterCoefficients, optional
+        eeg, eog, emg, ecg, ppg, resp: what these settings were designed into, so that a device needs no
+        SciPy. No part of `FrontEnd.digest`.
     """
 
     sampling_rate_hz: float = Field(gt=0, le=4000)
@@ -185,6 +185,7 @@ class ModalityFrontEnd(Strict):
     min_band_share: float = Field(default=0.0, ge=0, lt=1)
     min_regularity: float = Field(default=0.0, ge=0, lt=1)
     min_skewness: float | None = Field(default=None, ge=-100, le=100)
+    filters: FilterCoefficients | None = None
 
     @property
     def rate_hz(self) -> float:
@@ -225,7 +226,7 @@ class ModalityFrontEnd(Strict):
             raise ValueError("bands must have different names")
 
 
-class Normalisation(Strict):
+class Normalisation(StrictModel):
     """How raw features become what the model sees, with only what a device knows.
 
     ``population``: ``z = (x - mean) / std``. ``enrolment``: over the n present tokens of the first
@@ -252,7 +253,7 @@ class Normalisation(Strict):
         return self
 
 
-class Quantisation(Strict):
+class Quantisation(StrictModel):
     """The model's own scale and zero point of its int8 ``features`` input (presence is 1/255, -128)."""
 
     scale: float = Field(gt=0)
