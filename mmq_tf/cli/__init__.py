@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
 
 import click
 from mmq_bridge.errors import UserError
+
+from mmq_tf.cli._lazy_group import LazyGroup
 
 # TensorFlow reads these when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,20 +48,11 @@ COMMANDS = (
 )
 
 
-class _LazyGroup(click.Group):
-    """Import a command's module only when it is called: `--help` answers at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return importlib.import_module(f"mmq_tf.cli.{cmd_name}").command
-
-
 @click.group(
-    cls=_LazyGroup, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+    cls=LazyGroup,
+    lazy={name: f"mmq_tf.cli.{name}:command" for name in COMMANDS},
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(package_name="mmq-tf")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")

@@ -30,7 +30,7 @@ MIN_ENROLMENT_S, MAX_ENROLMENT_S = 30.0, 120.0
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowLength:
     """Tokens of `token_s` seconds, so many a window."""
 
     token_s: float
@@ -43,7 +43,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Sensor:
+class SensorSeen:
     """What must be the same in all recordings of a run."""
 
     sampling_rate_hz: float
@@ -56,14 +56,14 @@ class Seen:
     """What is kept of a recording that was looked at; its samples are not."""
 
     subject: str
-    sensors: dict[str, Sensor]
+    sensors: dict[str, SensorSeen]
     trials: tuple[Trial, ...]
 
     @classmethod
     def of(cls, recording: Recording, task: str) -> Seen:
         """Return the sensors of a recording and its trials with a label of the task."""
         sensors = {
-            name: Sensor(signal.sampling_rate_hz, signal.channels, signal.unit)
+            name: SensorSeen(signal.sampling_rate_hz, signal.channels, signal.unit)
             for name, signal in recording.signals.items()
         }
         return cls(recording.subject, sensors, tuple(t for t in recording.trials if task in t.labels))
@@ -129,9 +129,9 @@ def _task(dataset: Dataset, task: str | None) -> str:
     return name
 
 
-def _sensors(folder: Path, seen: Sequence[Seen]) -> tuple[dict[str, Sensor], list[str]]:
+def _sensors(folder: Path, seen: Sequence[Seen]) -> tuple[dict[str, SensorSeen], list[str]]:
     """Return the sensors a front end can take, and what is said of the others."""
-    found: dict[str, Sensor] = {}
+    found: dict[str, SensorSeen] = {}
     for one in seen:
         for name, sensor in one.sensors.items():
             first = found.setdefault(name, sensor)
@@ -144,7 +144,7 @@ def _sensors(folder: Path, seen: Sequence[Seen]) -> tuple[dict[str, Sensor], lis
     said, taken = [], {}
     for name in (name for name in MODALITIES if name in found):
         try:
-            _front_end({name: found[name]}, Window(TOKEN_LENGTHS_S[0], MIN_TOKENS))
+            _front_end({name: found[name]}, WindowLength(TOKEN_LENGTHS_S[0], MIN_TOKENS))
             taken[name] = found[name]
         except BridgeError as error:
             said.append(f"{name} is left out: {error}")
@@ -153,13 +153,13 @@ def _sensors(folder: Path, seen: Sequence[Seen]) -> tuple[dict[str, Sensor], lis
     return taken, said
 
 
-def _front_end(sensors: dict[str, Sensor], window: Window) -> FrontEnd:
+def _front_end(sensors: dict[str, SensorSeen], window: WindowLength) -> FrontEnd:
     rates = {name: sensor.sampling_rate_hz for name, sensor in sensors.items()}
     channels = {name: sensor.channels for name, sensor in sensors.items()}
     return FrontEnd.wearable(rates, channels, token_s=window.token_s, tokens=window.tokens)
 
 
-def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Sensor]) -> Window:
+def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, SensorSeen]) -> WindowLength:
     """Return the longest usual window that three of four trials hold, wherever the tokens' edges fall."""
     lengths = [trial.stop_s - trial.start_s for one in seen for trial in one.trials]
     if not lengths:
@@ -170,7 +170,7 @@ def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Se
     for token_s in TOKEN_LENGTHS_S:
         tokens = min(most, int(length_s / token_s + 1e-9) - 1)
         if tokens >= min(MIN_TOKENS, most) and token_s >= least_s:
-            return Window(token_s, tokens)
+            return WindowLength(token_s, tokens)
     raise MMQError(
         f"{folder}: a quarter of the trials of {task!r} last {length_s:g} s or less, too short for windows of"
         f" {MIN_TOKENS} tokens of {max(least_s, TOKEN_LENGTHS_S[-1]):g} s; join trials, or leave out slow"
@@ -178,7 +178,7 @@ def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Se
     )
 
 
-def _enrolment_s(seen: Sequence[Seen], task: str, window: Window) -> float:
+def _enrolment_s(seen: Sequence[Seen], task: str, window: WindowLength) -> float:
     """Seconds at the start that may set a wearer's baseline: before all trials, or in everyone's first rest.
 
     Half of a first trial is the most that may go; a window must remain of it. 0 where there is no such time.
@@ -201,8 +201,8 @@ def _text(
     dataset: Dataset,
     folder: Path,
     task: str,
-    sensors: dict[str, Sensor],
-    window: Window,
+    sensors: dict[str, SensorSeen],
+    window: WindowLength,
     enrolment_s: float,
     people: int,
 ) -> str:

@@ -3,33 +3,19 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
+from mmq_tf.cli._lazy_group import LazyGroup
 from mmq_tf.datasets import DATASETS, Dataset
 
 ELSEWHERE = {
-    "get": "datasets_get",
-    "check": "datasets_check",
-    "new": "datasets_new",
-    "config": "datasets_new",
-    "show": "datasets_show",
+    "get": "mmq_tf.cli.datasets_get:get",
+    "check": "mmq_tf.cli.datasets_check:check",
+    "new": "mmq_tf.cli.datasets_new:new",
+    "config": "mmq_tf.cli.datasets_new:config",
+    "show": "mmq_tf.cli.datasets_show:show",
 }
-"""Module of each subcommand that has one of its own."""
-
-
-class _LazyGroup(click.Group):
-    """Import a subcommand's module only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *ELSEWHERE]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        return getattr(importlib.import_module(f"mmq_tf.cli.{ELSEWHERE[cmd_name]}"), cmd_name)
-
+"""Where each subcommand is that has a module of its own."""
 
 _EPILOG = """
 \b
@@ -40,7 +26,7 @@ Examples
 """
 
 
-@click.group(name="datasets", cls=_LazyGroup, epilog=_EPILOG)
+@click.group(name="datasets", cls=LazyGroup, lazy=ELSEWHERE, epilog=_EPILOG)
 def command() -> None:
     """Which recordings can be read; get, check, describe and look at them."""
 

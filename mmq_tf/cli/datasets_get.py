@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from mmq_tf.cli.datasets_check import names_of
 from mmq_tf.datasets import get_dataset
-from mmq_tf.datasets.fetch.fetching import Fetched, Source, fetch, source_of
+from mmq_tf.datasets.fetch.fetching import Fetched, PinnedSource, fetch, source_of
 
 _EPILOG = """
 \b
@@ -47,7 +47,7 @@ def get(name: str, out: Path | None, subjects: list[str] | None, url: str | None
     _conclude(source, out, done)
 
 
-def _fetch(source: Source, out: Path, subjects: list[str] | None, url: str | None) -> Fetched:
+def _fetch(source: PinnedSource, out: Path, subjects: list[str] | None, url: str | None) -> Fetched:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
     total = len(source.files(subjects))
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bars:
@@ -68,7 +68,7 @@ def _fetch(source: Source, out: Path, subjects: list[str] | None, url: str | Non
         return fetch(source, out, subjects, base_url=url, on_file=on_file, on_bytes=on_bytes)
 
 
-def _conclude(source: Source, out: Path, done: Fetched) -> None:
+def _conclude(source: PinnedSource, out: Path, done: Fetched) -> None:
     dataset = get_dataset(source.dataset)
     click.echo(
         f"{out}: {len(done.new)} files fetched, {len(done.replaced)} wrong ones replaced,"

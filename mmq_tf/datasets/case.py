@@ -39,7 +39,7 @@ JOYSTICK_END = 26225.0
 
 
 @dataclass(frozen=True)
-class Sensor:
+class CaseSensor:
     """One column of the physiological files: what it becomes, and ``value = gain * volts + offset``."""
 
     column: str
@@ -51,20 +51,20 @@ class Sensor:
 
 
 SENSORS = (
-    Sensor("ecg", "ecg", "ecg", "mV", 1000 / 50, -2.8 * 1000 / 50),
-    Sensor("bvp", "ppg", "bvp", "%", 58.962, -115.09),
-    Sensor("gsr", "eda", "gsr", "uS", 24.0, -49.2),
-    Sensor("rsp", "resp", "rsp", "%", 58.923, -115.01),
-    Sensor("skt", "temp", "skt", "degC", 21.341, -32.085),
-    Sensor("emg_zygo", "emg", "zygo", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
-    Sensor("emg_coru", "emg", "coru", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
-    Sensor("emg_trap", "emg", "trap", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
+    CaseSensor("ecg", "ecg", "ecg", "mV", 1000 / 50, -2.8 * 1000 / 50),
+    CaseSensor("bvp", "ppg", "bvp", "%", 58.962, -115.09),
+    CaseSensor("gsr", "eda", "gsr", "uS", 24.0, -49.2),
+    CaseSensor("rsp", "resp", "rsp", "%", 58.923, -115.01),
+    CaseSensor("skt", "temp", "skt", "degC", 21.341, -32.085),
+    CaseSensor("emg_zygo", "emg", "zygo", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
+    CaseSensor("emg_coru", "emg", "coru", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
+    CaseSensor("emg_trap", "emg", "trap", "uV", 1e6 / 4000, -2.0 * 1e6 / 4000),
 )
 MODALITIES = tuple(dict.fromkeys(sensor.modality for sensor in SENSORS))
 
 
 @dataclass(frozen=True)
-class Form:
+class CaseForm:
     """One published form: where its two files of a subject lie, and how its times and columns are written."""
 
     name: str
@@ -80,7 +80,7 @@ class Form:
 
 
 _RAW_COLUMNS = ("daqtime", *(sensor.column for sensor in SENSORS))
-INTERPOLATED = Form(
+INTERPOLATED = CaseForm(
     "case",
     "data/interpolated/physiological/sub_{}.csv",
     "data/interpolated/annotations/sub_{}.csv",
@@ -88,7 +88,7 @@ INTERPOLATED = Form(
     seconds=1e-3,
     raw=False,
 )
-RAW = Form(
+RAW = CaseForm(
     "case_raw",
     "data/raw/physiological/sub{}_DAQ.txt",
     "data/raw/annotations/sub{}_joystick.txt",
@@ -103,7 +103,7 @@ RAW = Form(
 )
 
 
-def _list_subjects(form: Form, folder: Path) -> list[str]:
+def _list_subjects(form: CaseForm, folder: Path) -> list[str]:
     path = folder / form.physiological
     if not path.parent.is_dir():
         raise MMQError(
@@ -123,13 +123,13 @@ def _list_subjects(form: Form, folder: Path) -> list[str]:
     return names
 
 
-def _source_files(form: Form, folder: Path, subject: str) -> list[Path]:
+def _source_files(form: CaseForm, folder: Path, subject: str) -> list[Path]:
     check_known(folder, subject, _list_subjects(form, folder))
     metadata = [folder / name for name in METADATA_FILES] if form.raw else []
     return [*form.files(folder, int(subject[4:])), *metadata]
 
 
-def _load_subject(form: Form, folder: Path, subject: str) -> Recording:
+def _load_subject(form: CaseForm, folder: Path, subject: str) -> Recording:
     """Read one subject: 1000 Hz signals from the first film's first moment, and trials of the eight clips.
 
     Raises
@@ -154,7 +154,7 @@ def _load_subject(form: Form, folder: Path, subject: str) -> Recording:
     return Recording(subject, "1", signals, trials, source=form.name)
 
 
-def _signals(form: Form, path: Path) -> dict[str, Signal]:
+def _signals(form: CaseForm, path: Path) -> dict[str, Signal]:
     table = read_table(path, [form.columns[name] for name in _RAW_COLUMNS], whole_rows=not form.raw)
     nearest = nearest_samples(str(path), _times(form, table, "daqtime"), RATE_HZ, 0.0)
     signals = {}
@@ -172,7 +172,7 @@ def _signals(form: Form, path: Path) -> dict[str, Signal]:
     return signals
 
 
-def _times(form: Form, table: Table, name: str) -> np.ndarray:
+def _times(form: CaseForm, table: Table, name: str) -> np.ndarray:
     """Return the times in seconds, once they are found to begin at 0 or later, not to fall and to end."""
     column = form.columns[name]
     time_s = table[column] * form.seconds
@@ -197,7 +197,7 @@ def _clips(table: Table) -> np.ndarray:
     return video.astype(np.int64)
 
 
-def _ratings(form: Form, table: Table, task: str, counts: np.ndarray) -> np.ndarray:
+def _ratings(form: CaseForm, table: Table, task: str, counts: np.ndarray) -> np.ndarray:
     column = form.columns[task]
     values = table[column]
     if form.raw:

@@ -24,7 +24,7 @@ from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import read_edf_signals
 from mmq_tf.datasets.mahnob_sessions import (
     NEEDED,
-    Session,
+    MahnobSession,
     find_sessions,
     read_ratings,
     read_stimulus,
@@ -177,7 +177,7 @@ def clip_between_pulses(path: Path, status: np.ndarray) -> tuple[int, int]:
     return int(begins[0]), int(begins[1])
 
 
-def _sessions_of(folder: Path, subject: str) -> list[Session]:
+def _sessions_of(folder: Path, subject: str) -> list[MahnobSession]:
     match = re.fullmatch(r"P([1-9]\d*)", subject)
     mine = usable_sessions(find_sessions(folder)[0], int(match[1])) if match else []
     if not mine:

@@ -32,7 +32,7 @@ LOWEST, HIGHEST = 1.0, 9.0
 
 
 @dataclass(frozen=True)
-class Session:
+class MahnobSession:
     """One emotional clip of one person; `trial` counts them in the order of presentation."""
 
     bdf: Path
@@ -45,7 +45,7 @@ class Session:
         return self.bdf.with_name("session.xml")
 
 
-def find_sessions(folder: Path) -> tuple[list[Session], Counter[str]]:
+def find_sessions(folder: Path) -> tuple[list[MahnobSession], Counter[str]]:
     """Find every emotional clip by its BDF file's name.
 
     Parameters
@@ -55,7 +55,7 @@ def find_sessions(folder: Path) -> tuple[list[Session], Counter[str]]:
 
     Returns
     -------
-    sessions : list of Session
+    sessions : list of MahnobSession
     others : Counter
         How many other sessions there are, by why they are left out.
 
@@ -65,7 +65,7 @@ def find_sessions(folder: Path) -> tuple[list[Session], Counter[str]]:
         If there is no folder ``Sessions``, or one session has BDF files of two clips.
     """
     root = existing_folder(folder / "Sessions", "the sessions of MAHNOB-HCI")
-    sessions: list[Session] = []
+    sessions: list[MahnobSession] = []
     others: Counter[str] = Counter()
     for place in sorted(path for path in root.iterdir() if path.is_dir()):
         found = [match for path in place.glob("*.bdf") if (match := FILE_NAME.fullmatch(path.name))]
@@ -73,7 +73,7 @@ def find_sessions(folder: Path) -> tuple[list[Session], Counter[str]]:
         if len(clips) > 1:
             raise MMQError(f"{place}: expected one BDF file of an emotional clip; found {len(clips)}.")
         if clips:
-            sessions.append(Session(place / clips[0][0], int(clips[0][1]), int(clips[0][3])))
+            sessions.append(MahnobSession(place / clips[0][0], int(clips[0][1]), int(clips[0][3])))
         elif found:
             others["a neutral clip" if found[0][2] else "the tagging experiment"] += 1
         else:
@@ -82,7 +82,7 @@ def find_sessions(folder: Path) -> tuple[list[Session], Counter[str]]:
     return sessions, others
 
 
-def usable_sessions(sessions: list[Session], subject: int) -> list[Session]:
+def usable_sessions(sessions: list[MahnobSession], subject: int) -> list[MahnobSession]:
     """One person's sessions with a self-report, in the order of presentation; others are named in warnings.
 
     Raises
@@ -97,7 +97,7 @@ def usable_sessions(sessions: list[Session], subject: int) -> list[Session]:
     return [session for session in mine if _has_report(session)]
 
 
-def read_ratings(session: Session) -> dict[str, float]:
+def read_ratings(session: MahnobSession) -> dict[str, float]:
     """Read a clip's self-report.
 
     Returns
@@ -126,12 +126,12 @@ def read_ratings(session: Session) -> dict[str, float]:
     return ratings if emotion is None else {**ratings, "emotion": emotion}
 
 
-def read_stimulus(session: Session) -> str:
+def read_stimulus(session: MahnobSession) -> str:
     """Name of the clip that was shown (the file's ``mediaFile``); empty where it is not said."""
     return _described(session).get("mediaFile", "").strip()
 
 
-def _has_report(session: Session) -> bool:
+def _has_report(session: MahnobSession) -> bool:
     described = _described(session)
     missing = [SCALES[scale] for scale in NEEDED if not described.get(SCALES[scale], "").strip()]
     if missing:
@@ -139,7 +139,7 @@ def _has_report(session: Session) -> bool:
     return not missing
 
 
-def _described(session: Session) -> Element:
+def _described(session: MahnobSession) -> Element:
     """Root of the session's description, which must name the same person as the BDF file."""
     root = read_xml(session.xml)
     named = root.find("subject")

@@ -47,7 +47,7 @@ LAST_NUMBER = 7
 
 
 @dataclass(frozen=True)
-class Sensor:
+class WesadSensor:
     """One array of the file and what it becomes."""
 
     device: str
@@ -60,16 +60,16 @@ class Sensor:
 
 
 CHEST = (
-    Sensor("chest", "ECG", LABEL_HZ, "ecg", "mV", ("ecg",)),
-    Sensor("chest", "EMG", LABEL_HZ, "emg", "uV", ("emg",), 1e3),
-    Sensor("chest", "Resp", LABEL_HZ, "resp", "a.u.", ("belt",)),
-    Sensor("chest", "EDA", LABEL_HZ, "eda", "uS", ("chest eda",)),
-    Sensor("chest", "Temp", LABEL_HZ, "temp", "degC", ("chest skin",)),
-    Sensor("chest", "ACC", LABEL_HZ, "acc", "g", ("x", "y", "z")),
+    WesadSensor("chest", "ECG", LABEL_HZ, "ecg", "mV", ("ecg",)),
+    WesadSensor("chest", "EMG", LABEL_HZ, "emg", "uV", ("emg",), 1e3),
+    WesadSensor("chest", "Resp", LABEL_HZ, "resp", "a.u.", ("belt",)),
+    WesadSensor("chest", "EDA", LABEL_HZ, "eda", "uS", ("chest eda",)),
+    WesadSensor("chest", "Temp", LABEL_HZ, "temp", "degC", ("chest skin",)),
+    WesadSensor("chest", "ACC", LABEL_HZ, "acc", "g", ("x", "y", "z")),
 )
 WRIST_RATES_HZ = {"BVP": 64.0, "EDA": 4.0, "TEMP": 4.0, "ACC": 32.0}
 WRIST = tuple(
-    Sensor("wrist", name, WRIST_RATES_HZ[name], each.modality, each.unit, each.channels, each.scale)
+    WesadSensor("wrist", name, WRIST_RATES_HZ[name], each.modality, each.unit, each.channels, each.scale)
     for each in e4.SENSORS
     for name in [each.file.removesuffix(".csv")]
 )
@@ -88,7 +88,7 @@ def source_files(folder: Path, subject: str) -> list[Path]:
     return [files[subject]]
 
 
-def load_subject(folder: Path, subject: str, sensors: tuple[Sensor, ...], source: str) -> Recording:
+def load_subject(folder: Path, subject: str, sensors: tuple[WesadSensor, ...], source: str) -> Recording:
     """Read one subject.
 
     Parameters
@@ -97,7 +97,7 @@ def load_subject(folder: Path, subject: str, sensors: tuple[Sensor, ...], source
         The folder ``WESAD``, or the one that holds it.
     subject : str
         ``"S2"`` ... ``"S17"``.
-    sensors : tuple of Sensor
+    sensors : tuple of WesadSensor
         What to keep.
     source : str
         Name of the data set.
@@ -188,7 +188,7 @@ def _checked_label(path: Path, label: object) -> np.ndarray:
     return label
 
 
-def _arrays(path: Path, signal: object, sensors: tuple[Sensor, ...]) -> dict[Sensor, object]:
+def _arrays(path: Path, signal: object, sensors: tuple[WesadSensor, ...]) -> dict[WesadSensor, object]:
     """Take the wanted arrays out of the file's dictionaries; the others are let go."""
     devices = _dictionary(path, signal, "signal", tuple(dict.fromkeys(sensor.device for sensor in sensors)))
     arrays = {}
@@ -200,7 +200,7 @@ def _arrays(path: Path, signal: object, sensors: tuple[Sensor, ...]) -> dict[Sen
     return arrays
 
 
-def _signal(path: Path, sensor: Sensor, array: object, begin_s: float, duration_s: float) -> Signal:
+def _signal(path: Path, sensor: WesadSensor, array: object, begin_s: float, duration_s: float) -> Signal:
     what = f"{path}: {sensor.device} {sensor.name}"
     columns = len(sensor.channels)
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != columns:
@@ -224,7 +224,7 @@ def _described(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
-def _dataset(name: str, title: str, sensors: tuple[Sensor, ...], notes: tuple[str, ...]) -> Dataset:
+def _dataset(name: str, title: str, sensors: tuple[WesadSensor, ...], notes: tuple[str, ...]) -> Dataset:
     load: Callable[[Path, str], Recording] = partial(load_subject, sensors=sensors, source=name)
     return Dataset(
         name=name,

@@ -19,7 +19,7 @@ NEIGHBOUR_RULE = (
 
 
 @dataclass(frozen=True)
-class Timeline:
+class StimulusTimeline:
     """One recording as a bank of steps holds it.
 
     Parameters
@@ -64,7 +64,7 @@ def _goes_on(held: Trial, trial: Trial) -> bool:
     return same and abs(trial.stimulus_s - held.stimulus_s - (trial.start_s - held.start_s)) < 1e-6
 
 
-def stimulus_seconds(timelines: Sequence[Timeline], step_s: float, steps: int) -> Seconds:
+def stimulus_seconds(timelines: Sequence[StimulusTimeline], step_s: float, steps: int) -> Seconds:
     """Return who has a window of which second of which stimulus; seconds that one person has are left out.
 
     Windows begin at steps of the recording, which are nowhere farther than half a step from the second they
@@ -116,7 +116,7 @@ def _window_starts(stretch: Trial, count: int, step_s: float, steps: int) -> ran
     return range(first, last + 1)
 
 
-def session_neighbours(timelines: Sequence[Timeline], steps: int) -> Neighbours:
+def session_neighbours(timelines: Sequence[StimulusTimeline], steps: int) -> Neighbours:
     """Return the sessions in which touching windows belong together."""
     return Neighbours(
         tuple(timeline.first for timeline in timelines),
@@ -126,7 +126,7 @@ def session_neighbours(timelines: Sequence[Timeline], steps: int) -> Neighbours:
 
 
 def moments(
-    timelines: Sequence[Timeline], step_s: float, steps: int, *, locked: bool
+    timelines: Sequence[StimulusTimeline], step_s: float, steps: int, *, locked: bool
 ) -> tuple[Seconds | Neighbours, str]:
     """Return what belongs together, and the rule in words; by stimulus where there is one.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmq_tf.pretraining.meiosis import AFTER, BEFORE, EARLIEST_CUT, LATEST_CUT, Offspring
-from mmq_tf.pretraining.moments import Timeline
+from mmq_tf.pretraining.moments import StimulusTimeline
 from mmq_tf.pretraining.raw_front_end import RawFrontEnd
 from mmq_tf.recording import Trial
 
@@ -36,14 +36,14 @@ class RawBank:
         float32 ``[n, M]``, 0 or 1.
     front_end : RawFrontEnd
         Which of the F numbers is whose, and when it was measured.
-    timelines : tuple of Timeline
+    timelines : tuple of StimulusTimeline
         Whose they are.
     """
 
     samples: np.ndarray
     presence: np.ndarray
     front_end: RawFrontEnd
-    timelines: tuple[Timeline, ...]
+    timelines: tuple[StimulusTimeline, ...]
 
     @classmethod
     def of_recordings(cls, recordings: Sequence[RawRecording], front_end: RawFrontEnd) -> RawBank:
@@ -67,7 +67,7 @@ class RawBank:
             part[:] = one.steps
             one.steps = np.empty((0, samples.shape[1]), np.float32)
             front_end.normalise(part, one.presence)
-            timelines.append(Timeline(one.subject, one.trials, first, count))
+            timelines.append(StimulusTimeline(one.subject, one.trials, first, count))
         presence = np.concatenate([one.presence for one in recordings]).astype(np.float32)
         return cls(samples, presence, front_end, tuple(timelines))
 

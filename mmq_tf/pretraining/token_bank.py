@@ -12,7 +12,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.features.windows import Stream, presence_by_feature
 from mmq_tf.pretraining.meiosis import Offspring
-from mmq_tf.pretraining.moments import Timeline
+from mmq_tf.pretraining.moments import StimulusTimeline
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class TokenBank:
         float32 ``[n, M]``, 0 or 1.
     tokens : int
         Tokens in a window, T.
-    timelines : tuple of Timeline
+    timelines : tuple of StimulusTimeline
         Whose they are.
     """
 
     features: np.ndarray
     presence: np.ndarray
     tokens: int
-    timelines: tuple[Timeline, ...]
+    timelines: tuple[StimulusTimeline, ...]
 
     @classmethod
     def of_streams(cls, streams: Sequence[Stream], front_end: FrontEnd) -> TokenBank:
@@ -50,7 +50,7 @@ class TokenBank:
         timelines, features, first = [], [], 0
         for stream in streams:
             count = len(stream.features)
-            timelines.append(Timeline(stream.subject, stream.trials, first, count))
+            timelines.append(StimulusTimeline(stream.subject, stream.trials, first, count))
             normalised = normalise_tokens(front_end, stream.features, stream.presence)
             visible = presence_by_feature(stream.presence, front_end)
             features.append(np.where(visible, normalised, np.float32(0)))

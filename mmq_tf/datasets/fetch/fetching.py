@@ -22,7 +22,7 @@ TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Source:
+class PinnedSource:
     """Where a data set is published.
 
     Parameters
@@ -90,7 +90,7 @@ _PUBLISHED = {
 }
 
 
-def source_of(name: str) -> Source:
+def source_of(name: str) -> PinnedSource:
     """Return where the data set `name` is fetched from.
 
     Raises
@@ -101,7 +101,7 @@ def source_of(name: str) -> Source:
     dataset = get_dataset(name)
     if name not in _PUBLISHED:
         raise MMQError(f"{dataset.title} cannot be fetched by this command; get it here: {dataset.obtain}")
-    return Source(name, *_PUBLISHED[name], pins_of(name))
+    return PinnedSource(name, *_PUBLISHED[name], pins_of(name))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Fetched:
 
 
 def fetch(
-    source: Source,
+    source: PinnedSource,
     out: Path | str,
     subjects: Iterable[str] | None = None,
     *,
@@ -127,7 +127,7 @@ def fetch(
 
     Parameters
     ----------
-    source : Source
+    source : PinnedSource
         What and from where.
     out : path
         Folder; made if absent. A file that is there and right is kept, a wrong one is replaced once the right

@@ -27,7 +27,7 @@ MAX_STOP_SPREAD_S = 60.0  # ... and end within about 4 s (26 subjects of Stress-
 
 
 @dataclass(frozen=True)
-class Sensor:
+class E4Sensor:
     """One CSV file of an E4 export and what it becomes."""
 
     file: str
@@ -38,10 +38,10 @@ class Sensor:
 
 
 SENSORS = (
-    Sensor("BVP.csv", "ppg", "a.u.", ("bvp",)),
-    Sensor("EDA.csv", "eda", "uS", ("eda",)),
-    Sensor("TEMP.csv", "temp", "degC", ("skin",)),
-    Sensor("ACC.csv", "acc", "g", ("x", "y", "z"), 1.0 / 64.0),
+    E4Sensor("BVP.csv", "ppg", "a.u.", ("bvp",)),
+    E4Sensor("EDA.csv", "eda", "uS", ("eda",)),
+    E4Sensor("TEMP.csv", "temp", "degC", ("skin",)),
+    E4Sensor("ACC.csv", "acc", "g", ("x", "y", "z"), 1.0 / 64.0),
 )
 
 
@@ -113,7 +113,7 @@ def read_session(path: Path) -> E4Session:
         As `load_e4`.
     """
     files = _archived(path) if is_zip(path) else _in_folder(path)
-    found: dict[str, tuple[Sensor, float, float, np.ndarray]] = {}
+    found: dict[str, tuple[E4Sensor, float, float, np.ndarray]] = {}
     for sensor, name, data in files:
         found[sensor.modality] = (sensor, *parse_csv(name, data, len(sensor.channels)))
     if not found:
@@ -130,14 +130,14 @@ def read_session(path: Path) -> E4Session:
     return E4Session(signals, start_unix_s)
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[Sensor, Path, bytes]]:
+def _in_folder(folder: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
     for sensor in SENSORS:
         path = folder / sensor.file
         if path.exists():
             yield sensor, path, read_bytes(path, MAX_FILE_BYTES)
 
 
-def _archived(path: Path) -> Iterator[tuple[Sensor, Path, bytes]]:
+def _archived(path: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
     """Sensor files of an archive; what macOS adds beside them (``__MACOSX``) is passed over."""
     with opened_zip(path) as archive:
         files = {sensor.file: sensor for sensor in SENSORS}

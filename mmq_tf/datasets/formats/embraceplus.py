@@ -38,7 +38,7 @@ RATE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Sensor:
+class EmbracePlusSensor:
     """One part of ``rawData`` and what it becomes."""
 
     name: str
@@ -48,15 +48,15 @@ class Sensor:
 
 
 SENSORS = (
-    Sensor("bvp", "ppg", "a.u.", ("bvp",)),
-    Sensor("eda", "eda", "uS", ("eda",)),
-    Sensor("temperature", "temp", "degC", ("skin",)),
-    Sensor("accelerometer", "acc", "g", ("x", "y", "z")),
+    EmbracePlusSensor("bvp", "ppg", "a.u.", ("bvp",)),
+    EmbracePlusSensor("eda", "eda", "uS", ("eda",)),
+    EmbracePlusSensor("temperature", "temp", "degC", ("skin",)),
+    EmbracePlusSensor("accelerometer", "acc", "g", ("x", "y", "z")),
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class EmbracePlusPart:
     """What one file holds of one sensor: samples float32 ``[channels, n]`` from `start_us` (Unix)."""
 
     path: Path
@@ -92,7 +92,7 @@ def load_embraceplus(path: Path | str) -> Recording:
     """
     path = Path(path)
     files = _files(path)
-    found: dict[str, list[Part]] = {sensor.name: [] for sensor in SENSORS}
+    found: dict[str, list[EmbracePlusPart]] = {sensor.name: [] for sensor in SENSORS}
     for file in files:
         for record in read_avro(file):
             for sensor in SENSORS:
@@ -132,7 +132,7 @@ def _participant(path: Path, files: list[Path]) -> str:
     return names.pop() if names else path.resolve().stem
 
 
-def _parts(path: Path, record: dict[str, Any], sensor: Sensor) -> list[Part]:
+def _parts(path: Path, record: dict[str, Any], sensor: EmbracePlusSensor) -> list[EmbracePlusPart]:
     """Return the sensor's samples in this record as a list of one part, or of none if it was off."""
     raw = record.get("rawData") if isinstance(record, dict) else None
     if not isinstance(raw, dict):
@@ -167,7 +167,7 @@ def _parts(path: Path, record: dict[str, Any], sensor: Sensor) -> list[Part]:
         raise MMQError(f"{where}: expected numbers; got something else among its samples.") from error
     if np.isinf(samples).any():
         raise MMQError(f"{where}: samples must be finite, or NaN where lost; got infinity.")
-    return [Part(path, start_us, float(rate), samples)]
+    return [EmbracePlusPart(path, start_us, float(rate), samples)]
 
 
 def _field(where: str, values: object, name: str, kind: type | tuple[type, ...]) -> Any:
@@ -193,7 +193,7 @@ def _g_per_count(where: str, values: dict[str, Any]) -> float:
     return factor
 
 
-def _stitched(sensor: Sensor, parts: list[Part], start_us: int) -> Signal:
+def _stitched(sensor: EmbracePlusSensor, parts: list[EmbracePlusPart], start_us: int) -> Signal:
     rate = _nominal_rate_hz(sensor, parts)
     times, samples = [], []
     for part, after in zip(parts, [*parts[1:], None], strict=True):
@@ -214,7 +214,7 @@ def _stitched(sensor: Sensor, parts: list[Part], start_us: int) -> Signal:
     return Signal(sensor.modality, placed, rate, sensor.unit, sensor.channels, float(time_s[0]))
 
 
-def _nominal_rate_hz(sensor: Sensor, parts: list[Part]) -> float:
+def _nominal_rate_hz(sensor: EmbracePlusSensor, parts: list[EmbracePlusPart]) -> float:
     """Return the nearest whole rate where that is within 1 %, and one for all files."""
     rates = {}
     for part in parts:

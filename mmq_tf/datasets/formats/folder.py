@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from mmq_bridge.front_end.settings import Strict
+from pydantic import Field, ValidationError
 
 from mmq_tf.datasets.base import existing_folder, read_bytes
 from mmq_tf.datasets.formats.digests import source_digest
@@ -22,11 +23,7 @@ MAX_NPY_BYTES = 2 * 2**30
 SIMULATED_NOTE = "SIMULATED: no person was measured."
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SignalFile(_Strict):
+class SignalFile(Strict):
     """What ``recording.json`` says of one ``<modality>.npy``."""
 
     sampling_rate_hz: float
@@ -36,7 +33,7 @@ class SignalFile(_Strict):
     start_s: float = 0.0
 
 
-class TrialFile(_Strict):
+class TrialFile(Strict):
     """One trial."""
 
     start_s: float
@@ -47,7 +44,7 @@ class TrialFile(_Strict):
     stimulus_s: float = 0.0
 
 
-class IntervalFile(_Strict):
+class IntervalFile(Strict):
     """One artefact or dropout."""
 
     modality: str
@@ -57,7 +54,7 @@ class IntervalFile(_Strict):
     snr_db: float | None = None
 
 
-class TruthFile(_Strict):
+class TruthFile(Strict):
     """What a simulator knows."""
 
     artefacts: tuple[IntervalFile, ...] = ()
@@ -66,7 +63,7 @@ class TruthFile(_Strict):
     scr_s: tuple[float, ...] = ()
 
 
-class RecordingFile(_Strict):
+class RecordingFile(Strict):
     """The whole of ``recording.json``."""
 
     format: Literal["mmq-recording"] = "mmq-recording"

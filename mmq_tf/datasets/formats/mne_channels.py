@@ -43,7 +43,7 @@ KELVIN_OF_0_DEGC = 273.15
 
 
 @dataclass(frozen=True)
-class Channel:
+class MneChannel:
     """One channel as its file describes it; `unit` is that of the numbers that are read."""
 
     name: str
@@ -92,7 +92,7 @@ def short_name(name: str) -> str:
     return rest.strip() if first.lower() in CHANNEL_WORDS and re.search("[A-Za-z]", rest) else name.strip()
 
 
-def in_front_end_unit(path: Path, channel: Channel, modality: str, samples: np.ndarray) -> np.ndarray:
+def in_front_end_unit(path: Path, channel: MneChannel, modality: str, samples: np.ndarray) -> np.ndarray:
     """Bring one channel's float32 samples to the unit of `mmq_bridge.front_end.units.front_end_unit`.
 
     Raises

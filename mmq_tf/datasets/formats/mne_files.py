@@ -20,7 +20,13 @@ import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
 
 from mmq_tf.datasets.formats.digests import source_digest
-from mmq_tf.datasets.formats.mne_channels import IGNORE, Channel, in_front_end_unit, modality_of, short_name
+from mmq_tf.datasets.formats.mne_channels import (
+    IGNORE,
+    MneChannel,
+    in_front_end_unit,
+    modality_of,
+    short_name,
+)
 from mmq_tf.datasets.formats.mne_open import Mark, Opened, open_with_mne
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
@@ -111,7 +117,7 @@ def trials_of(marks: Sequence[Mark], task: str, stop_s: float) -> tuple[Trial, .
     return tuple(trials)
 
 
-def _modalities(path: Path, channels: Sequence[Channel], types: dict[str, str]) -> dict[int, str]:
+def _modalities(path: Path, channels: Sequence[MneChannel], types: dict[str, str]) -> dict[int, str]:
     """Modality by place of the channel, without those left out."""
     _check_names(path, "types", types, channels)
     for name, modality in types.items():
@@ -137,15 +143,15 @@ def _modalities(path: Path, channels: Sequence[Channel], types: dict[str, str]) 
     return modalities
 
 
-def _with_units(path: Path, channels: Sequence[Channel], units: dict[str, str]) -> list[Channel]:
+def _with_units(path: Path, channels: Sequence[MneChannel], units: dict[str, str]) -> list[MneChannel]:
     _check_names(path, "units", units, channels)
     return [
-        Channel(each.name, each.mne_type, units.get(each.name, each.unit), each.sampling_rate_hz)
+        MneChannel(each.name, each.mne_type, units.get(each.name, each.unit), each.sampling_rate_hz)
         for each in channels
     ]
 
 
-def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequence[Channel]) -> None:
+def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequence[MneChannel]) -> None:
     names = [channel.name for channel in channels]
     for name in given:
         if name not in names:
@@ -155,7 +161,7 @@ def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequ
 
 
 def _read(
-    path: Path, opened: Opened, channels: Sequence[Channel], modalities: Mapping[int, str]
+    path: Path, opened: Opened, channels: Sequence[MneChannel], modalities: Mapping[int, str]
 ) -> dict[int, np.ndarray]:
     """Return samples ``[n]`` in the front end's unit by place of the channel; each rate is read once."""
     for name in dict.fromkeys(modalities.values()):
@@ -174,7 +180,9 @@ def _read(
     return samples
 
 
-def _lose_bad(marks: Sequence[Mark], channels: Sequence[Channel], samples: Mapping[int, np.ndarray]) -> None:
+def _lose_bad(
+    marks: Sequence[Mark], channels: Sequence[MneChannel], samples: Mapping[int, np.ndarray]
+) -> None:
     for mark in marks:
         for i, row in samples.items() if mark.is_bad else ():
             if not mark.channels or channels[i].name in mark.channels:
@@ -185,7 +193,7 @@ def _lose_bad(marks: Sequence[Mark], channels: Sequence[Channel], samples: Mappi
 
 def _signal(
     modality: str,
-    channels: Sequence[Channel],
+    channels: Sequence[MneChannel],
     modalities: Mapping[int, str],
     samples: Mapping[int, np.ndarray],
 ) -> Signal:

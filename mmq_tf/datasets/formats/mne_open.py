@@ -14,7 +14,7 @@ import numpy as np
 from mmq_tf.datasets.base import read_bytes
 from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
-from mmq_tf.datasets.formats.mne_channels import Channel
+from mmq_tf.datasets.formats.mne_channels import MneChannel
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 
@@ -50,7 +50,7 @@ class Opened:
     recording lies in.
     """
 
-    channels: tuple[Channel, ...]
+    channels: tuple[MneChannel, ...]
     marks: tuple[Mark, ...]
     files: tuple[Path, ...]
     read: Callable[[Sequence[int]], np.ndarray]
@@ -76,7 +76,7 @@ def _open_edf(path: Path) -> Opened:
     places = [i for i, signal in enumerate(header.signals) if not signal.is_annotations]
     raw = open_edf(path, header)
     channels = tuple(
-        Channel(name, "eeg", header.signals[i].unit, header.signals[i].sampling_rate_hz)
+        MneChannel(name, "eeg", header.signals[i].unit, header.signals[i].sampling_rate_hz)
         for i, name in zip(places, raw.ch_names, strict=True)
     )
     return Opened(
@@ -127,7 +127,7 @@ def _check_beside(path: Path, files: Sequence[Path]) -> None:
             raise MMQError(f"{path}: expected all its parts in {home}; it refers to {file}.")
 
 
-def _channel(raw: BaseRaw, i: int) -> Channel:
+def _channel(raw: BaseRaw, i: int) -> MneChannel:
     from mne.io.constants import FIFF
 
     name = raw.ch_names[i]
@@ -138,7 +138,7 @@ def _channel(raw: BaseRaw, i: int) -> Channel:
     written = getattr(raw, "_orig_units", {}).get(name, "")
     if written in ("C", "\u00b5S", "S") and unit in ("", "V"):
         unit = written[-1]
-    return Channel(name, mne_type, unit, float(raw.info["sfreq"]))
+    return MneChannel(name, mne_type, unit, float(raw.info["sfreq"]))
 
 
 def _marks(annotations: mne.Annotations, first_s: float) -> tuple[Mark, ...]:

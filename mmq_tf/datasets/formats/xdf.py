@@ -34,7 +34,7 @@ from mmq_bridge.front_end.units import UNITS, front_end_unit, unit_factor
 from mmq_bridge.sources.timeline import BREAK_S, RATE_TOLERANCE
 
 from mmq_tf.datasets.formats.digests import source_digest
-from mmq_tf.datasets.formats.files.xdf_chunks import STRINGS, Channel, Stream, check_xdf
+from mmq_tf.datasets.formats.files.xdf_chunks import STRINGS, XdfChannel, XdfStream, check_xdf
 from mmq_tf.datasets.formats.markers import trials_of_markers
 from mmq_tf.datasets.formats.resample_to_grid import MAX_GAP_PERIODS, nearest_samples, take_samples
 from mmq_tf.errors import MMQError
@@ -94,8 +94,8 @@ def load_xdf(
 
 
 def _chosen(
-    path: Path, streams: list[Stream], modalities: dict[str, str | None]
-) -> list[tuple[Stream, str, list[int]]]:
+    path: Path, streams: list[XdfStream], modalities: dict[str, str | None]
+) -> list[tuple[XdfStream, str, list[int]]]:
     """Return stream, modality and the rows of its channels, for every modality found."""
     names = [stream.name for stream in streams]
     for name, modality in modalities.items():
@@ -104,7 +104,7 @@ def _chosen(
                 f"{path}: modalities must map names of streams ({', '.join(names)}) to"
                 f" {', '.join(MODALITIES)} or None; got {name!r}: {modality!r}."
             )
-    chosen: dict[str, tuple[Stream, str, list[int]]] = {}
+    chosen: dict[str, tuple[XdfStream, str, list[int]]] = {}
     for stream in streams:
         if stream.format == STRINGS or not stream.samples:
             continue
@@ -128,14 +128,14 @@ def _chosen(
     return list(chosen.values())
 
 
-def _rows_by_modality(stream: Stream, modalities: dict[str, str | None]) -> dict[str, list[int]]:
+def _rows_by_modality(stream: XdfStream, modalities: dict[str, str | None]) -> dict[str, list[int]]:
     if stream.name in modalities:
         modality = modalities[stream.name]
         return {modality: list(range(len(stream.channels)))} if modality else {}
     return rows_by_modality([channel.type for channel in stream.channels], stream.type, stream.name)
 
 
-def _marker_stream(path: Path, streams: list[Stream], name: str | None) -> Stream | None:
+def _marker_stream(path: Path, streams: list[XdfStream], name: str | None) -> XdfStream | None:
     marking = [stream for stream in streams if stream.format == STRINGS or not stream.rate_hz]
     if name is None:
         marking = [s for s in marking if s.samples and (s.format == STRINGS or "marker" in s.type.lower())]
@@ -194,7 +194,7 @@ def _quiet(path: Path, noisy: logging.Logger) -> Iterator[None]:
 
 
 def _signal(
-    path: Path, stream: Stream, modality: str, rows: list[int], time_s: np.ndarray, series: object
+    path: Path, stream: XdfStream, modality: str, rows: list[int], time_s: np.ndarray, series: object
 ) -> Signal:
     where = f"{path}: stream {stream.name}"
     _check_rate(where, stream, time_s)
@@ -213,7 +213,7 @@ def _signal(
     return Signal(modality, samples, stream.rate_hz, unit, labels, float(time_s[0]))
 
 
-def _check_rate(where: str, stream: Stream, time_s: np.ndarray) -> None:
+def _check_rate(where: str, stream: XdfStream, time_s: np.ndarray) -> None:
     steps = np.diff(time_s)
     steps = steps[(steps > 0) & (steps < max(BREAK_S, MAX_GAP_PERIODS / stream.rate_hz))]
     if steps.size and abs(1 / (steps.mean() * stream.rate_hz) - 1) > RATE_TOLERANCE:
@@ -223,7 +223,7 @@ def _check_rate(where: str, stream: Stream, time_s: np.ndarray) -> None:
         )
 
 
-def _scales(where: str, modality: str, channels: list[Channel]) -> tuple[list[float], str]:
+def _scales(where: str, modality: str, channels: list[XdfChannel]) -> tuple[list[float], str]:
     """Return what brings each channel to the front end's unit, and that unit.
 
     Streams that name no unit at all are taken to be in the front end's.

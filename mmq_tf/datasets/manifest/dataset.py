@@ -11,7 +11,7 @@ from pathlib import Path
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, check_known
 from mmq_tf.datasets.formats.detect import files_of, form_of, read_as
 from mmq_tf.datasets.manifest.paths import Key, check_names, fill, find_files
-from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES, FilesPart, Manifest, read_manifest
+from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES, DatasetManifest, FilesPart, read_manifest
 from mmq_tf.datasets.manifest.trials import known_trials, placed, table_trials
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Trial
@@ -76,12 +76,12 @@ def check_classes(dataset: Dataset, task: str, classes: Sequence[str]) -> None:
         )
 
 
-def list_subjects(manifest: Manifest, folder: Path) -> list[str]:
+def list_subjects(manifest: DatasetManifest, folder: Path) -> list[str]:
     """Names of the recordings there are files of."""
     return [_name(manifest, key) for key in _keys(manifest, folder)]
 
 
-def source_files(manifest: Manifest, folder: Path, subject: str) -> list[Path]:
+def source_files(manifest: DatasetManifest, folder: Path, subject: str) -> list[Path]:
     """List every file that one recording is made of, the manifest first."""
     key = _key(manifest, folder, subject)
     files = [folder / FILE_NAME]
@@ -91,7 +91,7 @@ def source_files(manifest: Manifest, folder: Path, subject: str) -> list[Path]:
     return [*files, fill(folder, manifest.trials.path, key)] if manifest.trials.path else files
 
 
-def load_subject(manifest: Manifest, folder: Path, subject: str) -> Recording:
+def load_subject(manifest: DatasetManifest, folder: Path, subject: str) -> Recording:
     """Read one recording.
 
     Raises
@@ -110,7 +110,7 @@ def load_subject(manifest: Manifest, folder: Path, subject: str) -> Recording:
     return recording
 
 
-def _of_tables(manifest: Manifest, folder: Path, key: Key, paths: dict[int, Path]) -> Recording:
+def _of_tables(manifest: DatasetManifest, folder: Path, key: Key, paths: dict[int, Path]) -> Recording:
     from mmq_tf.datasets.manifest.tables import read_tables
 
     tables = read_tables(manifest, paths)
@@ -122,7 +122,7 @@ def _of_tables(manifest: Manifest, folder: Path, key: Key, paths: dict[int, Path
     return replace(recording, trials=trials)
 
 
-def _of_whole_file(manifest: Manifest, folder: Path, key: Key, path: Path) -> Recording:
+def _of_whole_file(manifest: DatasetManifest, folder: Path, key: Key, path: Path) -> Recording:
     part = manifest.files[0]
     found, start_s = read_as(part.format, path, part.modalities, part.units, part.markers)
     recording = replace(found, subject=key[0], session=key[1], source=MANIFEST_NAME, digest="", trials=())
@@ -133,7 +133,7 @@ def _of_whole_file(manifest: Manifest, folder: Path, key: Key, path: Path) -> Re
 
 
 def _table_trials(
-    manifest: Manifest, folder: Path, key: Key, recording: Recording, start_s: float, clock: str
+    manifest: DatasetManifest, folder: Path, key: Key, recording: Recording, start_s: float, clock: str
 ) -> tuple[Trial, ...]:
     """Trials of a table; times relative to a start are counted from the recording's where that has a date."""
     path = fill(folder, str(manifest.trials.path), key)
@@ -147,19 +147,19 @@ def _table_trials(
     return placed(marked, start_s if said == clock else 0.0, recording.duration_s)
 
 
-def _modalities(manifest: Manifest) -> tuple[str, ...]:
+def _modalities(manifest: DatasetManifest) -> tuple[str, ...]:
     """Modalities of a complete recording, as far as the manifest says them."""
     named = {name for part in manifest.files for name in part.signals}
     return tuple(name for name in MODALITIES if name in named)
 
 
-def _keys(manifest: Manifest, folder: Path) -> list[Key]:
+def _keys(manifest: DatasetManifest, folder: Path) -> list[Key]:
     found = {key for part in manifest.files for key in _of_part(manifest, folder, part)}
     check_names(folder, sorted(found))
     return sorted(found)
 
 
-def _of_part(manifest: Manifest, folder: Path, part: FilesPart) -> Iterator[Key]:
+def _of_part(manifest: DatasetManifest, folder: Path, part: FilesPart) -> Iterator[Key]:
     """Whose files a pattern means, but for our own files and others that a wide pattern happens to mean."""
     for key, path in find_files(folder, part.path).items():
         ours = [folder / FILE_NAME, folder / SIMULATED_NAME]
@@ -168,17 +168,17 @@ def _of_part(manifest: Manifest, folder: Path, part: FilesPart) -> Iterator[Key]
             yield key
 
 
-def _name(manifest: Manifest, key: Key) -> str:
+def _name(manifest: DatasetManifest, key: Key) -> str:
     return "/".join(key) if manifest.has_sessions else key[0]
 
 
-def _key(manifest: Manifest, folder: Path, subject: str) -> Key:
+def _key(manifest: DatasetManifest, folder: Path, subject: str) -> Key:
     keys = {_name(manifest, key): key for key in _keys(manifest, folder)}
     check_known(folder, subject, list(keys))
     return keys[subject]
 
 
-def _paths(manifest: Manifest, folder: Path, key: Key) -> dict[int, Path]:
+def _paths(manifest: DatasetManifest, folder: Path, key: Key) -> dict[int, Path]:
     """One recording's files by the index of their entry in ``files``."""
     paths: dict[int, Path] = {}
     for index, part in enumerate(manifest.files):

@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
+from mmq_bridge.front_end.settings import Strict
 from mmq_bridge.front_end.units import unit_factor
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmq_tf.datasets.base import read_bytes
 from mmq_tf.errors import MMQError
@@ -26,11 +27,7 @@ TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "is
 PLACEHOLDERS = ("{subject}", "{session}")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SignalPart(_Part):
+class SignalPart(Strict):
     """One modality in a table: its columns, the unit they are in, and what brings them to the front end's.
 
     `factor` may be left out where the unit says it (mV, uS, m/s2, ...) and for ppg and resp, which have no
@@ -65,14 +62,14 @@ class SignalPart(_Part):
         return unit_factor(modality, self.unit, self.factor)
 
 
-class TimePart(_Part):
+class TimePart(Strict):
     """The column that says when each row was measured, and its unit."""
 
     column: str = Field(min_length=1)
     unit: TimeUnit
 
 
-class FilesPart(_Part):
+class FilesPart(Strict):
     """One kind of file: where every subject's lies, how it is written, and what it holds.
 
     Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
@@ -136,7 +133,7 @@ class FilesPart(_Part):
             )
 
 
-class TrialsPart(_Part):
+class TrialsPart(Strict):
     """Where the trials are.
 
     ``column``: runs of one value in a table's label columns. ``table``: a file with the columns subject,
@@ -160,7 +157,7 @@ class TrialsPart(_Part):
         return self
 
 
-class TaskPart(_Part):
+class TaskPart(Strict):
     """One thing to learn: its classes in order, and which value in the files means which.
 
     Without `values` and `high_above` the files' values are the classes' names. `ignore` names values without
@@ -195,7 +192,7 @@ class TaskPart(_Part):
         return self
 
 
-class Manifest(_Part):
+class DatasetManifest(Strict):
     """The whole of ``mmq-tf.toml``."""
 
     title: str = Field(min_length=1)
@@ -285,7 +282,7 @@ def checked_pattern(path: str, *, needs_subject: bool) -> str:
     return path
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> DatasetManifest:
     """Read and check the ``mmq-tf.toml`` of a folder.
 
     Raises
@@ -303,7 +300,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MMQError(f"{path}: is not valid TOML in UTF-8 ({str(error)[:200]}).") from error
     try:
-        return Manifest.model_validate(values)
+        return DatasetManifest.model_validate(values)
     except ValidationError as error:
         raise MMQError(f"{path}: {_sentence(error)}") from error
 

@@ -11,8 +11,8 @@ import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
 
 from mmq_tf.datasets.manifest.columns import Columns, read_columns
-from mmq_tf.datasets.manifest.schema import FilesPart, Manifest, SignalPart
-from mmq_tf.datasets.manifest.times import MAX_SAMPLES, Timeline, even_rows, place_rows, seconds
+from mmq_tf.datasets.manifest.schema import DatasetManifest, FilesPart, SignalPart
+from mmq_tf.datasets.manifest.times import MAX_SAMPLES, RowTimes, even_rows, place_rows, seconds
 from mmq_tf.datasets.manifest.trials import Marked, column_trials
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Signal
@@ -47,12 +47,12 @@ class TableRecording:
     marked: tuple[Marked, ...] = ()
 
 
-def read_tables(manifest: Manifest, paths: Mapping[int, Path]) -> TableRecording:
+def read_tables(manifest: DatasetManifest, paths: Mapping[int, Path]) -> TableRecording:
     """Read one recording's tables.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifest : DatasetManifest
         Of table formats.
     paths : dict of int to Path
         File by the index of its entry in ``files``.
@@ -112,8 +112,8 @@ def _uses_common_time(part: FilesPart) -> bool:
     return bool(part.labels) or any(signal.time_column is None for signal in part.signals.values())
 
 
-def _timeline(part: FilesPart, columns: Columns, rows: int) -> tuple[Timeline, str]:
-    """Timeline of the rows of a table's label columns."""
+def _timeline(part: FilesPart, columns: Columns, rows: int) -> tuple[RowTimes, str]:
+    """Return when the rows of a table were measured, and the clock of these times."""
     if part.time is None:
         return even_rows(rows, float(part.sampling_rate_hz or 0)), RELATIVE  # the schema wants one of the two
     time_s, clock = _times(part.time.column, part.time.unit, columns)

@@ -32,7 +32,7 @@ Where = Callable[[int], str]
 
 
 @dataclass(frozen=True, eq=False)
-class Timeline:
+class RowTimes:
     """When each row of a table was measured, on an even grid.
 
     Parameters
@@ -72,9 +72,9 @@ class Timeline:
         return spread[:, left] * (1 - share) + spread[:, right] * share
 
 
-def even_rows(rows: int, rate_hz: float) -> Timeline:
+def even_rows(rows: int, rate_hz: float) -> RowTimes:
     """Return the timeline of rows that have only a rate, from 0 s on."""
-    return Timeline(0.0, rate_hz, rate_hz, np.arange(rows))
+    return RowTimes(0.0, rate_hz, rate_hz, np.arange(rows))
 
 
 def usual_rate(measured_hz: float) -> float | None:
@@ -138,7 +138,7 @@ def _dates(values: np.ndarray, where: Where) -> tuple[np.ndarray, str]:
     return times, "unix" if True in zones else "local"
 
 
-def place_rows(time_s: np.ndarray, rate_hz: float | None, where: Where) -> Timeline:
+def place_rows(time_s: np.ndarray, rate_hz: float | None, where: Where) -> RowTimes:
     """Find the even grid that rows were measured on.
 
     Parameters
@@ -152,7 +152,7 @@ def place_rows(time_s: np.ndarray, rate_hz: float | None, where: Where) -> Timel
 
     Returns
     -------
-    Timeline
+    RowTimes
         A stretch without rows is one of lost samples. A clock that drifts by up to 2 % is followed: samples
         are then interpolated between rows.
 
@@ -186,7 +186,7 @@ def place_rows(time_s: np.ndarray, rate_hz: float | None, where: Where) -> Timel
     if measured != rate:
         steps = _steps(time_s, measured)  # what a long gap has lost is counted by the true rate
     start_s = float(time_s[0] + np.median(time_s - time_s[0] - steps / measured))
-    return Timeline(start_s, rate, measured, steps)
+    return RowTimes(start_s, rate, measured, steps)
 
 
 def _check_order(time_s: np.ndarray, where: Where) -> None:

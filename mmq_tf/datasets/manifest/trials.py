@@ -15,8 +15,8 @@ from mmq_tf.datasets.formats.files.text_columns import read_words
 from mmq_tf.datasets.manifest.columns import Columns
 from mmq_tf.datasets.manifest.labels import class_codes, class_of, value_of
 from mmq_tf.datasets.manifest.paths import Key
-from mmq_tf.datasets.manifest.schema import Manifest, TaskPart
-from mmq_tf.datasets.manifest.times import Timeline, seconds
+from mmq_tf.datasets.manifest.schema import DatasetManifest, TaskPart
+from mmq_tf.datasets.manifest.times import RowTimes, seconds
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Trial
 
@@ -42,7 +42,7 @@ class Marked:
     stimulus: str = ""
 
 
-def column_trials(manifest: Manifest, columns: Columns, timeline: Timeline) -> list[Marked]:
+def column_trials(manifest: DatasetManifest, columns: Columns, timeline: RowTimes) -> list[Marked]:
     """Make one trial of every run of rows with the same labels.
 
     Raises
@@ -77,12 +77,14 @@ def column_trials(manifest: Manifest, columns: Columns, timeline: Timeline) -> l
     return marked
 
 
-def table_trials(manifest: Manifest, path: Path, key: Key, known: Sequence[Key]) -> tuple[list[Marked], str]:
+def table_trials(
+    manifest: DatasetManifest, path: Path, key: Key, known: Sequence[Key]
+) -> tuple[list[Marked], str]:
     """Read one recording's rows of a trials table, and say which clock their times are on.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifest : DatasetManifest
         With ``trials.source = "table"``.
     path : Path
         The table, with a row a trial: ``subject`` and ``session`` where the path does not say them,
@@ -173,7 +175,7 @@ def _numbers(words: np.ndarray, name: str, place: Callable[[str, int], str]) -> 
     return numbers
 
 
-def _ratings(manifest: Manifest, words: Mapping[str, np.ndarray], index: int) -> dict[str, float]:
+def _ratings(manifest: DatasetManifest, words: Mapping[str, np.ndarray], index: int) -> dict[str, float]:
     scales = {task.column or name for name, task in manifest.tasks.items() if task.high_above is not None}
     values = {scale: value_of(words[scale][index]) for scale in sorted(scales)}
     return {scale: float(value) for scale, value in values.items() if _is_number(value)}
@@ -186,12 +188,12 @@ def _is_number(value: str) -> bool:
         return False
 
 
-def known_trials(manifest: Manifest, path: Path, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+def known_trials(manifest: DatasetManifest, path: Path, trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """Give trials that a file holds itself the manifest's labels; those without one are left out.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifest : DatasetManifest
         Its tasks' `column` is the name of the file's label (of annotations there is only one).
     path : Path
         The file, for errors.

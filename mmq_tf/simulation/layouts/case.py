@@ -24,7 +24,7 @@ from mmq_tf.datasets.case import (
     RAW,
     SENSORS,
     TASKS,
-    Form,
+    CaseForm,
 )
 from mmq_tf.datasets.case_clips import CLIPS, DURATION_FILE, ORDER_FILE
 from mmq_tf.simulation.layouts.common import SimulatedPerson, simulated_person
@@ -52,7 +52,7 @@ GAP_MS = (7_200, 7_450)
 
 
 @dataclass(frozen=True, eq=False)
-class Session:
+class CaseSession:
     """What one SIMULATED person saw, what sensors measured (by column, in units) and the joystick said."""
 
     order: tuple[str, ...]
@@ -76,7 +76,7 @@ def write_raw(root: Path, subjects: int, seed: int, short: bool) -> Iterator[str
     yield from _write(RAW, root, subjects, seed, short)
 
 
-def _write(form: Form, root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
+def _write(form: CaseForm, root: Path, subjects: int, seed: int, short: bool) -> Iterator[str]:
     orders = []
     for index in range(subjects):
         session = simulated_session(seed, index, SHORT_S if short else LENGTHS_S)
@@ -90,7 +90,7 @@ def _write(form: Form, root: Path, subjects: int, seed: int, short: bool) -> Ite
         yield f"sub_{index + 1}"
 
 
-def simulated_session(seed: int, index: int, lengths_s: dict[str, float]) -> Session:
+def simulated_session(seed: int, index: int, lengths_s: dict[str, float]) -> CaseSession:
     """Let a person watch eight clips in an order of their own, blue screens before each."""
     rng = np.random.default_rng([seed, index, *b"case"])
     order = ("startVid", *(name for clip in _order(rng) for name in ("bluVid", clip)), "endVid")
@@ -106,7 +106,7 @@ def simulated_session(seed: int, index: int, lengths_s: dict[str, float]) -> Ses
         "valence": _joystick(order, edges, PLEASANT, rng),
         "arousal": _joystick(order, edges, AROUSING, rng),
     }
-    return Session(order, lengths_s, values, ratings)
+    return CaseSession(order, lengths_s, values, ratings)
 
 
 def _order(rng: np.random.Generator) -> list[str]:
@@ -150,7 +150,7 @@ def _joystick(
     return np.clip(rating, *RANGE)
 
 
-def _interpolated(session: Session) -> Iterator[Iterator[bytes]]:
+def _interpolated(session: CaseSession) -> Iterator[Iterator[bytes]]:
     daq_ms = np.arange(len(session.values["ecg"])) * (1000 / RATE_HZ)
     yield _table(("daqtime", daq_ms), *session.values.items(), ("video", session.clips(daq_ms / 1000)))
     js_ms = np.arange(len(session.ratings["valence"])) * (1000 / JOYSTICK_HZ)
@@ -163,7 +163,7 @@ def _table(*columns: tuple[str, np.ndarray]) -> Iterator[bytes]:
     yield from decimal_rows(values, [3] * len(names), ",")
 
 
-def _raw(session: Session) -> Iterator[Iterator[bytes]]:
+def _raw(session: CaseSession) -> Iterator[Iterator[bytes]]:
     rng = np.random.default_rng(len(session.values["ecg"]))
     kept = np.arange(len(session.values["ecg"]))
     kept = kept[(kept < GAP_MS[0]) | (kept >= GAP_MS[1])]

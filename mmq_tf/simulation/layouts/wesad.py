@@ -79,7 +79,7 @@ def write_subject(folder: Path, seed: int, index: int, plan: Plan, protocol: int
 
 
 def _device(
-    seed: int, index: int, blocks: list[tuple[float, float, bool]], sensors: tuple[wesad.Sensor, ...]
+    seed: int, index: int, blocks: list[tuple[float, float, bool]], sensors: tuple[wesad.WesadSensor, ...]
 ) -> dict[str, np.ndarray]:
     """Let one device see the person: float64 ``[n, channels]`` in the published units, by published name."""
     rates = {sensor.modality: sensor.rate_hz for sensor in sensors}
@@ -90,7 +90,7 @@ def _device(
     }
 
 
-def _published(sensor: wesad.Sensor) -> float:
+def _published(sensor: wesad.WesadSensor) -> float:
     """From the loader's unit to the file's; the simulator's breath of 1 is a tenth of the belt's range."""
     return 10.0 if sensor.modality == "resp" else 1.0 / sensor.scale
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mmq_tf.errors import MMQError
 from mmq_tf.pretraining.meiosis import ABSENT, Neighbours, Seconds, cross, cut_step
-from mmq_tf.pretraining.moments import Timeline, stimulus_seconds
+from mmq_tf.pretraining.moments import StimulusTimeline, stimulus_seconds
 from mmq_tf.pretraining.token_bank import TokenBank
 from mmq_tf.recording import Trial
 
@@ -22,7 +22,7 @@ def make_bank(tokens: int = T) -> TokenBank:
     presence = np.random.default_rng(0).integers(0, 2, (PEOPLE * count, M)).astype(np.float32)
     orders = [np.random.default_rng(person).permutation(STIMULI) for person in range(PEOPLE)]
     lines = tuple(
-        Timeline(
+        StimulusTimeline(
             f"p{person}",
             tuple(Trial(n * STEPS, (n + 1) * STEPS, {}, {}, f"film {film}") for n, film in enumerate(order)),
             person * count,

@@ -6,13 +6,19 @@ import pytest
 
 from mmq_tf.errors import MMQError
 from mmq_tf.pretraining.meiosis import ABSENT, Neighbours
-from mmq_tf.pretraining.moments import NEIGHBOUR_RULE, STIMULUS_RULE, Timeline, moments, stimulus_seconds
+from mmq_tf.pretraining.moments import (
+    NEIGHBOUR_RULE,
+    STIMULUS_RULE,
+    StimulusTimeline,
+    moments,
+    stimulus_seconds,
+)
 from mmq_tf.recording import Trial
 
 
 def test_windows_meet_at_the_same_second_of_the_stimulus():
-    one = Timeline("a", (Trial(10, 20, {}, {}, "x"), Trial(30, 40, {}, {}, "y")), 0, 50)
-    two = Timeline("b", (Trial(4, 14, {}, {}, "y"), Trial(20, 30, {}, {}, "x")), 50, 50)
+    one = StimulusTimeline("a", (Trial(10, 20, {}, {}, "x"), Trial(30, 40, {}, {}, "y")), 0, 50)
+    two = StimulusTimeline("b", (Trial(4, 14, {}, {}, "y"), Trial(20, 30, {}, {}, "x")), 50, 50)
     seconds = stimulus_seconds([one, two], 1.0, 4)
     assert seconds.window.shape == (14, 2)
     x, y = seconds.window[seconds.stimulus == 0], seconds.window[seconds.stimulus == 1]
@@ -24,15 +30,17 @@ def test_runs_of_ratings_are_one_stimulus_and_a_late_start_counts():
     """CASE: trials are runs of seconds with one class; a window may lie across them."""
     cut = (Trial(0, 3, {"v": "low"}, {}, "clip", 5.0), Trial(3, 8, {"v": "high"}, {}, "clip", 8.0))
     whole = (Trial(0, 15, {"v": "low"}, {}, "clip"),)
-    seconds = stimulus_seconds([Timeline("a", cut, 0, 20), Timeline("b", whole, 20, 20)], 1.0, 4)
+    seconds = stimulus_seconds(
+        [StimulusTimeline("a", cut, 0, 20), StimulusTimeline("b", whole, 20, 20)], 1.0, 4
+    )
     np.testing.assert_array_equal(seconds.start_s, [5, 6, 7, 8, 9])
     np.testing.assert_array_equal(seconds.window, [[k, 25 + k] for k in range(5)])
 
 
 def test_a_second_that_one_person_has_is_left_out_and_none_at_all_is_refused():
-    a = Timeline("a", (Trial(0, 10, {}, {}, "x"),), 0, 10)
-    b = Timeline("b", (Trial(0, 5, {}, {}, "x"),), 10, 10)
-    c = Timeline("c", (Trial(0, 10, {}, {}, "z"),), 20, 10)
+    a = StimulusTimeline("a", (Trial(0, 10, {}, {}, "x"),), 0, 10)
+    b = StimulusTimeline("b", (Trial(0, 5, {}, {}, "x"),), 10, 10)
+    c = StimulusTimeline("c", (Trial(0, 10, {}, {}, "z"),), 20, 10)
     seconds = stimulus_seconds([a, b, c], 1.0, 4)
     np.testing.assert_array_equal(seconds.window, [[0, 10, ABSENT], [1, 11, ABSENT]])
     with pytest.raises(MMQError, match="no two of 2 training subjects share a window of 4 s"):
@@ -40,13 +48,13 @@ def test_a_second_that_one_person_has_is_left_out_and_none_at_all_is_refused():
 
 
 def test_two_sessions_of_one_person_are_never_a_pair():
-    sessions = [Timeline("a", (Trial(0, 10, {}, {}, "x"),), first, 10) for first in (0, 10)]
+    sessions = [StimulusTimeline("a", (Trial(0, 10, {}, {}, "x"),), first, 10) for first in (0, 10)]
     with pytest.raises(MMQError, match="no two of 1"):
         stimulus_seconds(sessions, 1.0, 4)
 
 
 def test_recordings_that_are_not_locked_fall_back_and_say_so():
-    line = Timeline("a", (Trial(0, 10, {"stress": "rest"}),), 0, 40)
+    line = StimulusTimeline("a", (Trial(0, 10, {"stress": "rest"}),), 0, 40)
     found, rule = moments([line], 1.0, 4, locked=False)
     assert rule == NEIGHBOUR_RULE
     assert isinstance(found, Neighbours)

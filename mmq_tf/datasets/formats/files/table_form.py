@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Form:
+class TextForm:
     """How a file is written."""
 
     encoding: str
@@ -36,7 +36,7 @@ class Form:
     first_row: int
 
 
-def form_of(path: Path) -> Form:
+def form_of(path: Path) -> TextForm:
     """See how a file is written.
 
     Raises
@@ -72,7 +72,7 @@ def form_of(path: Path) -> Form:
         body = body.partition("\n")[2]
     names = _names(path, top + 1, first if named else [""] * len(first), encoding)
     decimal = "," if delimiter != "," and "," in body else "."
-    return Form(encoding, delimiter, decimal, names, top + 1 + named)
+    return TextForm(encoding, delimiter, decimal, names, top + 1 + named)
 
 
 def _unified(text: str) -> str:
@@ -108,7 +108,7 @@ def as_utf8(field: str) -> str:
         return field
 
 
-def positions(path: Path, form: Form, columns: Sequence[str] | None) -> list[int]:
+def positions(path: Path, form: TextForm, columns: Sequence[str] | None) -> list[int]:
     """Return where the wanted columns stand; all of them for None.
 
     Raises
@@ -124,7 +124,7 @@ def positions(path: Path, form: Form, columns: Sequence[str] | None) -> list[int
     return [form.names.index(name) for name in wanted]
 
 
-def blocks(path: Path, form: Form, whole_rows: bool) -> Iterator[bytes]:
+def blocks(path: Path, form: TextForm, whole_rows: bool) -> Iterator[bytes]:
     """Yield the rows in UTF-8, some megabytes at a time, each ended by LF; no blank ones at the end.
 
     Raises
@@ -164,7 +164,7 @@ def _plain(text: str) -> bytes:
     return text.encode().replace(b'"', b"")
 
 
-def check_shape(path: Path, block: bytes, form: Form, first_row: int) -> int:
+def check_shape(path: Path, block: bytes, form: TextForm, first_row: int) -> int:
     """Check that every row of a block has as many fields as the first of the file, and count the rows.
 
     Raises

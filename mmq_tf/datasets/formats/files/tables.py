@@ -22,7 +22,7 @@ import numpy as np
 from mmq_tf.datasets.formats.files.table_form import (
     LOST,
     MAX_VALUES,
-    Form,
+    TextForm,
     as_utf8,
     blocks,
     check_shape,
@@ -128,7 +128,7 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None, *, whole_
     )
 
 
-def _parse(path: Path, block: bytes, form: Form, wanted: list[int], first_row: int) -> list[np.ndarray]:
+def _parse(path: Path, block: bytes, form: TextForm, wanted: list[int], first_row: int) -> list[np.ndarray]:
     import pandas
 
     try:
@@ -158,7 +158,7 @@ def _parse(path: Path, block: bytes, form: Form, wanted: list[int], first_row: i
     return parts
 
 
-def _first_bad_field(path: Path, block: bytes, form: Form, wanted: list[int], first_row: int) -> MMQError:
+def _first_bad_field(path: Path, block: bytes, form: TextForm, wanted: list[int], first_row: int) -> MMQError:
     """Find what the fast parser stumbled over (slow; only for the message)."""
     for row, line in enumerate(block.decode("utf-8", "replace").split("\n")[:-1], start=first_row):
         fields = line.split(form.delimiter)

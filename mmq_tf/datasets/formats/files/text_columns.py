@@ -12,7 +12,7 @@ import numpy as np
 
 from mmq_tf.datasets.formats.files.table_form import (
     MAX_VALUES,
-    Form,
+    TextForm,
     as_utf8,
     blocks,
     check_shape,
@@ -66,7 +66,7 @@ def read_words(
     }, form.first_row
 
 
-def _parse(block: bytes, form: Form, wanted: Sequence[int]) -> list[np.ndarray]:
+def _parse(block: bytes, form: TextForm, wanted: Sequence[int]) -> list[np.ndarray]:
     import pandas
 
     frame = pandas.read_csv(

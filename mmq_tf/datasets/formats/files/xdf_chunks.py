@@ -29,7 +29,7 @@ STRINGS = "string"
 
 
 @dataclass(frozen=True)
-class Channel:
+class XdfChannel:
     """What a stream's description says of one channel; empty where it says nothing."""
 
     label: str
@@ -38,7 +38,7 @@ class Channel:
 
 
 @dataclass
-class Stream:
+class XdfStream:
     """A stream's header, and how many samples the file holds of it."""
 
     number: int
@@ -46,11 +46,11 @@ class Stream:
     type: str
     format: str
     rate_hz: float
-    channels: tuple[Channel, ...]
+    channels: tuple[XdfChannel, ...]
     samples: int = 0
 
 
-def check_xdf(path: Path) -> list[Stream]:
+def check_xdf(path: Path) -> list[XdfStream]:
     """Check a file as a whole and list its streams.
 
     Raises
@@ -64,7 +64,7 @@ def check_xdf(path: Path) -> list[Stream]:
         raise MMQError(
             f"{path}: expected an XDF file (unpack .xdfz and .xdf.gz first); it does not begin as one."
         )
-    streams: dict[int, Stream] = {}
+    streams: dict[int, XdfStream] = {}
     at = len(MAGIC)
     while at < len(data):
         where = f"{path}: the chunk at byte {at}"
@@ -81,7 +81,7 @@ def check_xdf(path: Path) -> list[Stream]:
     return list(streams.values())
 
 
-def _check_chunk(where: str, tag: int, content: memoryview, streams: dict[int, Stream]) -> None:
+def _check_chunk(where: str, tag: int, content: memoryview, streams: dict[int, XdfStream]) -> None:
     if tag == FILE_HEADER:
         _xml(where, content)
     if tag not in (STREAM_HEADER, SAMPLES, CLOCK_OFFSET, STREAM_FOOTER):
@@ -129,7 +129,7 @@ def _xml(where: str, content: memoryview) -> Element:
         raise MMQError(f"{where}: expected well-formed XML; {str(error)[:80]}.") from error
 
 
-def _stream(where: str, number: int, info: Element) -> Stream:
+def _stream(where: str, number: int, info: Element) -> XdfStream:
     def text(name: str) -> str:
         return (info.findtext(name) or "").strip()
 
@@ -149,15 +149,15 @@ def _stream(where: str, number: int, info: Element) -> Stream:
         raise MMQError(f"{where}: a stream's header must give its name; it does not.")
     described = info.findall("desc/channels/channel")
     parts = [
-        Channel(*((node.findtext(name) or "").strip() for name in ("label", "unit", "type")))
+        XdfChannel(*((node.findtext(name) or "").strip() for name in ("label", "unit", "type")))
         for node in described
     ]
     if len(parts) != channels:  # not described, or not all of them: then none can be told from its place
-        parts = [Channel("", "", "")] * channels
-    return Stream(number, text("name"), text("type"), form, rate, tuple(parts))
+        parts = [XdfChannel("", "", "")] * channels
+    return XdfStream(number, text("name"), text("type"), form, rate, tuple(parts))
 
 
-def _count_samples(where: str, content: memoryview, stream: Stream) -> int:
+def _count_samples(where: str, content: memoryview, stream: XdfStream) -> int:
     """Walk the samples of a chunk; they must fill it to the last byte."""
     count, at = _length(where, content, 0, len(content))
     width = VALUE_BYTES.get(stream.format, 0) * len(stream.channels)

@@ -19,7 +19,7 @@ import pytest
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
 from mmq_tf.datasets.fetch import download, registry
-from mmq_tf.datasets.fetch.fetching import Source, fetch, source_of
+from mmq_tf.datasets.fetch.fetching import PinnedSource, fetch, source_of
 from mmq_tf.datasets.fetch.registry import Pin, head_digest, pins_of
 from mmq_tf.datasets.fetch.registry.__main__ import pin_eegmat, pin_stress_predict, registry_text
 from mmq_tf.datasets.stress_predict import LABEL_FILE
@@ -100,7 +100,7 @@ def server():
 @pytest.fixture
 def source(server):
     pins = {path: Pin(hashlib.sha256(data).hexdigest()) for path, data in FILES.items()}
-    return Source("mine", server.url, re.compile(r"data/(p\d)/"), "LICENSE", pins)
+    return PinnedSource("mine", server.url, re.compile(r"data/(p\d)/"), "LICENSE", pins)
 
 
 def content(folder):
@@ -228,12 +228,13 @@ def test_ctrl_c_keeps_the_part_and_no_half_file(server, source, tmp_path):
 
 FULL_DISK = """
 import re, resource, sys
-from mmq_tf.datasets.fetch.fetching import Source, fetch
+from mmq_tf.datasets.fetch.fetching import PinnedSource, fetch
 from mmq_tf.datasets.fetch.registry import Pin
 from mmq_tf.errors import MMQError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    fetch(Source("mine", sys.argv[1], re.compile("x"), "", {"data/p1/a.bin": Pin("0" * 64)}), sys.argv[2])
+    pins = {"data/p1/a.bin": Pin("0" * 64)}
+    fetch(PinnedSource("mine", sys.argv[1], re.compile("x"), "", pins), sys.argv[2])
 except MMQError as error:
     sys.stdout.write(str(error))
 """
@@ -267,7 +268,7 @@ def test_a_folder_in_the_way_or_a_simulated_one(source, tmp_path):
 
 def test_a_head_is_pinned_whatever_the_line_ends_and_what_follows(server, source, tmp_path):
     pin = Pin(hashlib.sha256(b"a\nb\n").hexdigest(), 2)
-    short = Source("mine", server.url, source.subject, "", {"labels.csv": pin})
+    short = PinnedSource("mine", server.url, source.subject, "", {"labels.csv": pin})
     for published in (b"a\nb\n", b"a\r\nb\r\nc\r\n", b"a\nb\nc"):
         server.files["labels.csv"] = published
         out = tmp_path / str(len(published))
