@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -27,24 +26,23 @@ from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.model.transformer import TransformerTraining
+from mmq_tf.training.callbacks import (
+    AfterEpoch,
+    BestWeights,
+    EpochBatches,
+    EpochStart,
+    History,
+    Progress,
+    ValidationScore,
+    check_callbacks,
+)
 from mmq_tf.training.distillation import out_of_fold_probabilities
 from mmq_tf.utils.atomic_files import written_whole
-
-Progress = Callable[[int, dict[str, float]], None]
 
 BATCH = 1024
 """Windows judged at once."""
 
 EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
-
-
-@dataclass
-class History:
-    """What happened an epoch, and which epoch was the best on validation subjects (counted from 1)."""
-
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_score: float = -np.inf
 
 
 class EpochData:
@@ -202,50 +200,60 @@ def fit_network(
 ) -> History:
     """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
 
+    One `model.fit`, so Keras callbacks work as everywhere; their logs hold the losses and, with validation
+    windows, `val_auroc`, `val_auroc_full` and `val_nll`. Whatever they do to the weights, the network ends
+    with those of the best epoch.
+
     The score is the AUROC over validation subjects' windows, seen complete, with each sensor gone in turn and
-    under the training's random missingness. Without validation windows exactly `epochs` are trained. After
-    every epoch the whole state goes to `state_path`; where that file exists training goes on from it.
-    `callbacks` are Keras' own; epochs before `keep_from` are never the best one. `target` are soft labels
-    [N, classes] in place of the training windows' own. `before_epoch` is called with the model and the epoch,
-    counted from 0.
-    `run_eagerly` spares a training of few steps the seconds that tracing a step costs.
+    under the training's random missingness. Without validation windows exactly `epochs` are trained, unless a
+    callback stops. After every epoch the whole state goes to `state_path`; where that file exists training
+    resumes from it.
+
+    Parameters
+    ----------
+    callbacks
+        Keras' or one's own; called after the epoch is scored and written down, before its state is saved.
+    keep_from
+        Epochs before this one, counted from 1, are never the best one.
+    target
+        Soft labels [N, classes] in place of the training windows' own.
+    before_epoch
+        Called with the model and the epoch, counted from 0.
+    run_eagerly
+        Spares a training of few steps the seconds that tracing a step costs.
+
+    Raises
+    ------
+    MMQError
+        If the state file is damaged, or a callback is none.
     """
+    own = check_callbacks(callbacks)
     data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
     compile_network(model, config, data.steps, run_eagerly=run_eagerly)
     model.build()
     model.optimizer.build(model.trainable_variables)
-    views = None if validation is None else ValidationViews(validation, config)
     history, best = restore_state(model, state_path)
-    limit = epochs or config.training.epochs
-    callbacks = [*callbacks]
-    callbacks += [keras.callbacks.TensorBoard(str(tensorboard), write_graph=False)] if tensorboard else []
-    for epoch in range(len(history.epochs), limit):
-        if views is not None and epoch - history.best_epoch >= config.training.patience:
-            break
-        if before_epoch is not None:
-            before_epoch(model, epoch)
-        inputs, labels = data.draw(epoch)
-        logs = model.fit(
-            inputs,
-            labels,
-            config.training.batch_size,
+    keeper = BestWeights(history, best, keep_from, None if validation is None else config.training.patience)
+    done, limit = len(history.epochs), epochs or config.training.epochs
+    if done < limit and not keeper.exhausted:
+        batches = EpochBatches(data.draw, config.training.batch_size, done)
+        steps: list[keras.callbacks.Callback] = [EpochStart(batches, before_epoch)]
+        if validation is not None:
+            steps.append(ValidationScore(ValidationViews(validation, config).score))
+        steps += [keeper, *own]
+        if tensorboard is not None:
+            steps.append(keras.callbacks.TensorBoard(str(tensorboard), write_graph=False))
+        if state_path is not None:
+            steps.append(AfterEpoch(lambda epoch, metrics: save_state(model, history, best, state_path)))
+        steps.append(AfterEpoch(on_epoch))
+        model.fit(
+            batches,
             shuffle=False,
             verbose=0,  # pyright: ignore[reportArgumentType]  Keras' hint forgets numbers
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=callbacks,
-        ).history
-        metrics = {name: float(values[-1]) for name, values in logs.items()}
-        if views is not None:
-            metrics |= views.score(model.net)
-        history.epochs.append(metrics)
-        score = metrics.get("val_auroc", float(epoch))
-        if epoch + 1 >= keep_from and score > history.best_score:
-            history.best_epoch, history.best_score = epoch + 1, score
-            best = [np.array(value) for value in model.net.get_weights()]
-        if state_path is not None:
-            save_state(model, history, best, state_path)
-        on_epoch(epoch + 1, metrics)
+            initial_epoch=done,
+            epochs=limit,
+            callbacks=steps,
+        )
     model.net.set_weights(best)
     return history
 
