@@ -69,7 +69,16 @@ class EpochBatches(keras.utils.PyDataset):
         return {k: v[rows] for k, v in inputs.items()}, {k: v[rows] for k, v in targets.items()}
 
 
-class EpochStart(keras.callbacks.Callback):
+class TrainingCallback(keras.callbacks.Callback):
+    """A callback of the model that trains a network; the network is its `net`."""
+
+    @property
+    def training(self) -> Any:
+        """The model that trains; Keras sets it before anything is called."""
+        return self.model
+
+
+class EpochStart(TrainingCallback):
     """Prepares the model for an epoch and draws what the epoch shows.
 
     Parameters
@@ -87,14 +96,14 @@ class EpochStart(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Call `before_epoch`, then draw."""
         if self._before_epoch is not None:
-            self._before_epoch(self.model, epoch)
-            if self.model.train_function is None:
-                self.model.make_train_function()
+            self._before_epoch(self.training, epoch)
+            if self.training.train_function is None:
+                self.training.make_train_function()
         if self._batches.epoch != epoch:
             self._batches.show(epoch)
 
 
-class ValidationScore(keras.callbacks.Callback):
+class ValidationScore(TrainingCallback):
     """Adds the validation scores of `score(net)` to an epoch's logs.
 
     Parameters
@@ -110,10 +119,10 @@ class ValidationScore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the network as this epoch left it."""
         if logs is not None:
-            logs.update(self._score(self.model.net))
+            logs.update(self._score(self.training.net))
 
 
-class BestWeights(keras.callbacks.Callback):
+class BestWeights(TrainingCallback):
     """Keeps the history and the best epoch's weights; stops after `patience` epochs without a better one.
 
     The score is the logs' `val_auroc`; without it the last epoch is the best.
@@ -150,9 +159,9 @@ class BestWeights(keras.callbacks.Callback):
         score = metrics.get("val_auroc", float(epoch))
         if epoch + 1 >= self._keep_from and score > self.history.best_score:
             self.history.best_epoch, self.history.best_score = epoch + 1, score
-            self.best[:] = [np.array(value) for value in self.model.net.get_weights()]
+            self.best[:] = [np.array(value) for value in self.training.net.get_weights()]
         if self.exhausted:
-            self.model.stop_training = True
+            self.training.stop_training = True
 
 
 class AfterEpoch(keras.callbacks.Callback):
