@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from mmq_bridge.front_end.settings import Strict
+from mmq_bridge.validation import StrictModel
 from pydantic import Field, ValidationError
 
 from mmq_tf.datasets.base import existing_folder, read_bytes
@@ -23,7 +23,7 @@ MAX_NPY_BYTES = 2 * 2**30
 SIMULATED_NOTE = "SIMULATED: no person was measured."
 
 
-class SignalFile(Strict):
+class SignalFile(StrictModel):
     """What ``recording.json`` says of one ``<modality>.npy``."""
 
     sampling_rate_hz: float
@@ -33,7 +33,7 @@ class SignalFile(Strict):
     start_s: float = 0.0
 
 
-class TrialFile(Strict):
+class TrialFile(StrictModel):
     """One trial."""
 
     start_s: float
@@ -44,7 +44,7 @@ class TrialFile(Strict):
     stimulus_s: float = 0.0
 
 
-class IntervalFile(Strict):
+class IntervalFile(StrictModel):
     """One artefact or dropout."""
 
     modality: str
@@ -54,7 +54,7 @@ class IntervalFile(Strict):
     snr_db: float | None = None
 
 
-class TruthFile(Strict):
+class TruthFile(StrictModel):
     """What a simulator knows."""
 
     artefacts: tuple[IntervalFile, ...] = ()
@@ -63,7 +63,7 @@ class TruthFile(Strict):
     scr_s: tuple[float, ...] = ()
 
 
-class RecordingFile(Strict):
+class RecordingFile(StrictModel):
     """The whole of ``recording.json``."""
 
     format: Literal["mmq-recording"] = "mmq-recording"

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from mmq_bridge.front_end.settings import Strict
 from mmq_bridge.front_end.units import unit_factor
+from mmq_bridge.validation import StrictModel
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmq_tf.datasets.base import read_bytes
@@ -27,7 +27,7 @@ TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "is
 PLACEHOLDERS = ("{subject}", "{session}")
 
 
-class SignalPart(Strict):
+class SignalPart(StrictModel):
     """One modality in a table: its columns, the unit they are in, and what brings them to the front end's.
 
     `factor` may be left out where the unit says it (mV, uS, m/s2, ...) and for ppg and resp, which have no
@@ -62,14 +62,14 @@ class SignalPart(Strict):
         return unit_factor(modality, self.unit, self.factor)
 
 
-class TimePart(Strict):
+class TimePart(StrictModel):
     """The column that says when each row was measured, and its unit."""
 
     column: str = Field(min_length=1)
     unit: TimeUnit
 
 
-class FilesPart(Strict):
+class FilesPart(StrictModel):
     """One kind of file: where every subject's lies, how it is written, and what it holds.
 
     Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
@@ -133,7 +133,7 @@ class FilesPart(Strict):
             )
 
 
-class TrialsPart(Strict):
+class TrialsPart(StrictModel):
     """Where the trials are.
 
     ``column``: runs of one value in a table's label columns. ``table``: a file with the columns subject,
@@ -157,7 +157,7 @@ class TrialsPart(Strict):
         return self
 
 
-class TaskPart(Strict):
+class TaskPart(StrictModel):
     """One thing to learn: its classes in order, and which value in the files means which.
 
     Without `values` and `high_above` the files' values are the classes' names. `ignore` names values without
@@ -192,7 +192,7 @@ class TaskPart(Strict):
         return self
 
 
-class DatasetManifest(Strict):
+class DatasetManifest(StrictModel):
     """The whole of ``mmq-tf.toml``."""
 
     title: str = Field(min_length=1)
