@@ -6,7 +6,8 @@ from __future__ import annotations
 import click
 
 from mmq_tf.cli._lazy_group import LazyGroup
-from mmq_tf.datasets import DATASETS, Dataset
+from mmq_tf.datasets import Dataset, all_datasets, get_dataset
+from mmq_tf.errors import MMQError
 
 ELSEWHERE = {
     "get": "mmq_tf.cli.datasets_get:get",
@@ -31,11 +32,27 @@ def command() -> None:
     """Which recordings can be read; get, check, describe and look at them."""
 
 
+def _known(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that no data set has."""
+    try:
+        for name in value:
+            get_dataset(name)
+    except MMQError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    return value
+
+
 @command.command("list", epilog="\b\nExamples\n  mmq-tf datasets list\n  mmq-tf datasets list deap wesad\n")
-@click.argument("names", nargs=-1, type=click.Choice(list(DATASETS)))
+@click.argument("names", nargs=-1, callback=_known)
 def list_(names: tuple[str, ...]) -> None:
     """List the data sets (or NAMES): sensors, tasks, licence, what the label is, where to get them."""
-    click.echo("\n\n".join(_described(DATASETS[name]) for name in names or DATASETS))
+    if names:
+        found, faults = {name: get_dataset(name) for name in names}, []
+    else:
+        found, faults = all_datasets()
+    click.echo("\n\n".join(_described(dataset) for dataset in found.values()))
+    for fault in faults:
+        click.echo(f"mmq-tf: {fault}", err=True)
 
 
 def _described(dataset: Dataset) -> str:

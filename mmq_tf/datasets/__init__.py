@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file a data set; every loader returns `mmq_tf.recording.Recording`."""
+"""One file per data set; every loader returns `mmq_tf.recording.Recording`.
+
+Other distributions add theirs by entry points: see `mmq_tf.datasets.plugins.DatasetPlugin`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from mmq_tf.datasets.formats.e4 import load_e4
 from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
 from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
 from mmq_tf.datasets.open_recording import open_recording
+from mmq_tf.datasets.plugins import plugin_dataset, plugin_names, taken_name_fault
 from mmq_tf.datasets.pooled import POOLED
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
@@ -36,20 +40,40 @@ DATASETS: dict[str, Dataset] = {
         POOLED,
     )
 }
-"""Every data set by name."""
+"""Every data set of the toolkit itself by name."""
+
+TAKEN = (MANIFEST_NAME,)
+"""Names that mean something else where a data set is asked for."""
 
 
 def get_dataset(name: str) -> Dataset:
-    """Return the data set called `name`.
+    """Return the data set called `name`, of the toolkit itself or of a plug-in.
 
     Raises
     ------
     MMQError
-        If there is none of that name.
+        If there is none of that name, or the plug-in that brings it is broken.
     """
-    if name not in DATASETS:
-        raise MMQError(f"data set must be one of {', '.join(DATASETS)}; got {name!r}.")
-    return DATASETS[name]
+    if name in DATASETS:
+        return DATASETS[name]
+    others = [other for other in plugin_names() if other not in TAKEN and other not in DATASETS]
+    if name not in others:
+        raise MMQError(f"data set must be one of {', '.join([*DATASETS, *others])}; got {name!r}.")
+    return plugin_dataset(name)
+
+
+def all_datasets() -> tuple[dict[str, Dataset], list[str]]:
+    """Return every data set by name, plug-ins last, and one sentence on each plug-in that cannot be used."""
+    found, faults = dict(DATASETS), []
+    for name in plugin_names():
+        if name in DATASETS or name in TAKEN:
+            faults.append(taken_name_fault(name))
+            continue
+        try:
+            found[name] = plugin_dataset(name)
+        except MMQError as error:
+            faults.append(str(error))
+    return found, faults
 
 
 def open_dataset(name: str, folder: Path | str) -> Dataset:
@@ -72,6 +96,7 @@ __all__ = [
     "DATASETS",
     "MANIFEST_NAME",
     "Dataset",
+    "all_datasets",
     "get_dataset",
     "load_e4",
     "open_dataset",
