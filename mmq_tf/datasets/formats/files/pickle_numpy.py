@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmq_tf.datasets.formats.files.pickle_reader import Reader, Refused, Stretch
+from mmq_tf.datasets.formats.files.pickle_reader import Reader, Refused, StretchInFile
 
 MAX_DIMENSIONS = 8
 
@@ -91,7 +91,7 @@ class Numpy:
         text = args[0] if len(args) == 2 and _is_one_of(args[1], "latin1", "latin-1") else None
         if isinstance(text, str):
             return b"".join(self._reader.parts(text))
-        if isinstance(text, Stretch):
+        if isinstance(text, StretchInFile):
             return text
         raise Refused("_codecs.encode may only turn text into latin1 bytes")
 
@@ -157,11 +157,11 @@ class Numpy:
             isinstance(shape, tuple) and len(shape) <= MAX_DIMENSIONS and all(_is_length(n) for n in shape)
         ):
             raise Refused(f"expected a shape of at most {MAX_DIMENSIONS} lengths; got {_short(shape)}")
-        if not isinstance(data, str | bytes | Stretch):
+        if not isinstance(data, str | bytes | StretchInFile):
             raise Refused(f"expected the samples of an array as bytes; got {type(data).__name__}")
         kind = dtype.numpy()
         size = math.prod(shape) * kind.itemsize
-        there = data.length if isinstance(data, Stretch) else len(data)
+        there = data.length if isinstance(data, StretchInFile) else len(data)
         if size > there:
             raise Refused(f"an array of shape {_short(shape)} needs more bytes than the {there} it has")
         if size > self._left:
@@ -176,7 +176,7 @@ class Numpy:
             flat = flat.byteswap(inplace=True).view(kind.newbyteorder("="))
         return flat.reshape(shape, order="F" if order == "F" else "C")
 
-    def _fill(self, target: np.ndarray, data: str | bytes | Stretch) -> int:
+    def _fill(self, target: np.ndarray, data: str | bytes | StretchInFile) -> int:
         at = 0
         for part in self._reader.parts(data):
             if at + len(part) > target.size:

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Stretch:
+class StretchInFile:
     """A long string that is still in the file.
 
     Parameters
@@ -83,16 +83,16 @@ class Reader:
             raise Refused(f"expected a name; got {line[:30]!r}")
         return line.decode("ascii")
 
-    def string(self, length: int, coding: str) -> str | bytes | Stretch:
+    def string(self, length: int, coding: str) -> str | bytes | StretchInFile:
         """Return a string of `length` bytes, decoded if it is short."""
         self.check_left(length)
         if length <= MAX_TEXT_BYTES:
             return decoded(self.exactly(length), coding)
-        stretch = Stretch(self.at, length, coding)
+        stretch = StretchInFile(self.at, length, coding)
         self._file.seek(length, os.SEEK_CUR)
         return stretch
 
-    def line_string(self, coding: str) -> str | bytes | Stretch:
+    def line_string(self, coding: str) -> str | bytes | StretchInFile:
         """Return the string that ends with the line; ``"escaped"`` ones stand in quotes."""
         start = self.at
         line = self._file.readline(MAX_TEXT_BYTES)
@@ -109,9 +109,9 @@ class Reader:
         self._file.seek(after)
         return text
 
-    def parts(self, data: str | bytes | Stretch) -> Iterator[bytes]:
+    def parts(self, data: str | bytes | StretchInFile) -> Iterator[bytes]:
         """Yield the bytes of a string piece by piece; text must be Latin-1, as Python 2 strings are."""
-        if isinstance(data, Stretch):
+        if isinstance(data, StretchInFile):
             back = self.at
             yield from self._decoded_parts(data)
             self._file.seek(back)
@@ -137,7 +137,7 @@ class Reader:
             seen += len(chunk)
         raise Refused("the file ends within a line, so it was cut short: copy it again")
 
-    def _decoded_parts(self, stretch: Stretch) -> Iterator[bytes]:
+    def _decoded_parts(self, stretch: StretchInFile) -> Iterator[bytes]:
         self._file.seek(stretch.start)
         decode = _DECODERS[stretch.coding]()
         left = stretch.length
@@ -147,7 +147,7 @@ class Reader:
             yield decode(chunk, not left)
 
 
-class _Escaped:
+class _EscapeDecoder:
     """Decodes escapes that may be cut in two by the end of a chunk."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ class _Escaped:
         return _unescaped(chunk[:whole])
 
 
-class _Text:
+class _TextDecoder:
     """Decodes text whose characters may be cut in two by the end of a chunk."""
 
     def __init__(self, coding: str) -> None:
@@ -177,9 +177,9 @@ class _Text:
 _DECODERS: dict[str, Callable[[], Callable[[bytes, bool], bytes]]] = {
     "bytes": lambda: lambda chunk, _: chunk,
     "latin-1": lambda: lambda chunk, _: chunk,
-    "escaped": _Escaped,
-    "utf-8": lambda: _Text("utf-8"),
-    "raw-unicode-escape": lambda: _Text("raw-unicode-escape"),
+    "escaped": _EscapeDecoder,
+    "utf-8": lambda: _TextDecoder("utf-8"),
+    "raw-unicode-escape": lambda: _TextDecoder("raw-unicode-escape"),
 }
 
 
