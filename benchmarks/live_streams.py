@@ -24,11 +24,12 @@ from typing import IO, Any
 
 import click
 import numpy as np
-from mmq_bridge.decision.device import Decision, Device
+from mmq_bridge.decision.decisions import Decision
+from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.replay import Drop, select
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.sources.lsl import LSLSource
 from mmq_bridge.sources.lsl_player import RETURN_S, Player
-from mmq_bridge.sources.replay import Drop, select
 from mmq_bridge.sources.session import LiveSession
 
 from mmq_tf.cli.stream import decision_line

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from mmq_bridge.decision.device import MODEL_FILES, check_fits
+from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import (
     MANIFEST_NAME,
     DataFacts,
@@ -24,9 +25,9 @@ from mmq_bridge.decision.manifest import (
     decision_settings,
     file_entry,
 )
+from mmq_bridge.decision.replay import SignalLike
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd, Quantisation
-from mmq_bridge.sources.replay import SignalLike
 from pydantic import ValidationError
 
 from mmq_export import card, golden, sources

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmq_bridge.decision.device import MODEL_FILES, check_fits, read_front_end
+from mmq_bridge.decision.device import MODEL_FILES, read_front_end
+from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import TFLiteModel, check_flatbuffer
 from mmq_bridge.front_end.front_end import FrontEnd

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.decision.replay import SignalLike, replay
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.sources.replay import SignalLike, replay
 
 from mmq_export.c_model import GoldenTable
 from mmq_export.errors import ExportError

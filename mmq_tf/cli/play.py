@@ -35,8 +35,8 @@ def command(recording: Path, lsl: bool, speed: float, drops: tuple[str, ...]) ->
     RECORDING is whatever mmq-tf reads: an E4 export, a recording folder, XDF, a file MNE reads. Time stamps
     run at the recording's own pace, however fast it is played.
     """
+    from mmq_bridge.decision.replay import Drop
     from mmq_bridge.sources.lsl_player import Player
-    from mmq_bridge.sources.replay import Drop
 
     from mmq_tf.datasets import open_recording
 

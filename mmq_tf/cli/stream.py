@@ -96,7 +96,7 @@ def command(
 
 def _replay(device: Any, recording: Any, drops: Any, speed: float, show_as: Any, every: int) -> None:
     """Push a recording through the device."""
-    from mmq_bridge.sources.replay import Drop, check_replay, select
+    from mmq_bridge.decision.replay import Drop, check_replay, select
 
     from mmq_tf.datasets import open_recording
 
@@ -115,7 +115,7 @@ def _replay(device: Any, recording: Any, drops: Any, speed: float, show_as: Any,
 
 def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:
     """Yield the decisions of a device while a recording is replayed, at `speed` times real time unless 0."""
-    from mmq_bridge.sources.replay import steps
+    from mmq_bridge.decision.replay import steps
 
     began = time.monotonic()
     for now_s, chunks in steps(signals, CHUNK_S, drops):

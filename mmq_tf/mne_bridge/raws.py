@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mmq_bridge.front_end.resampling import rate_ratio, resampled
 
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.annotations import bad_is_lost, lost_annotations, merged, to_annotations, trials_of
 from mmq_tf.mne_bridge.eeg_raw import VOLTS
 from mmq_tf.mne_bridge.notes import Place, describe, described
-from mmq_tf.mne_bridge.resampling import rate_ratio, resampled
 from mmq_tf.recording import MAX_RATE_HZ, MODALITIES, Recording, Signal
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mmq_bridge.core_binding.native import whole_tokens
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+from mmq_bridge.front_end.resampling import rate_ratio, resampled
 
 from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.features.token_streams import Source
-from mmq_tf.mne_bridge.resampling import rate_ratio, resampled
 from mmq_tf.model.raw_encoder import sample_sizes
 from mmq_tf.recording import Signal
 

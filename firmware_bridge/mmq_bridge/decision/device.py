@@ -6,16 +6,20 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.native import Bridge, SignalLike
+from mmq_bridge.decision.decisions import Decision, Decisions
+from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
+from mmq_bridge.decision.replay import steps
 from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.decision.whole_recordings import whole_signals
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -25,83 +29,6 @@ MODEL_FILES = {
     "float32": "model_float32.tflite",
 }
 ModelName = Literal["int8", "int8_float_io", "float32"]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the device says at the end of one token.
-
-    Attributes
-    ----------
-    time_s : float
-        End of the last token used, in seconds from the recording's start.
-    probabilities : dict
-        Probability by class by task; empty where the model was not run.
-    sensors : dict of str to float
-        Share of the window's tokens that were present, a modality.
-    abstained : bool
-        Whether the probabilities are not to be acted on.
-    reason : str or None
-        Why it abstained.
-    absent : dict of str to tuple of str
-        Why the newest token lacks a modality, like ``{"ppg": ("flat",)}``: names of `Reason`; the modalities
-        it has are left out.
-    """
-
-    time_s: float
-    probabilities: dict[str, dict[str, float]]
-    sensors: dict[str, float]
-    abstained: bool = False
-    reason: str | None = None
-    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def classes(self) -> dict[str, str]:
-        """The likeliest class of each task; empty where the model was not run."""
-        return {task: max(values, key=values.__getitem__) for task, values in self.probabilities.items()}
-
-
-def check_fits(front_end: FrontEnd, model: TFLiteModel, decision: DecisionSettings) -> None:
-    """Raise unless front end, model and decision settings belong together.
-
-    Raises
-    ------
-    BridgeError
-        When shapes, tasks, classes or quantisation disagree, or the front end is not normalised.
-    """
-    wanted = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
-    got = (*model.feature_shape, model.n_modalities)
-    if wanted != got:
-        raise BridgeError(
-            f"model: expected (tokens, features, modalities) {wanted} of the front end, got {got}."
-        )
-    classes = {task: int(detail["shape"][-1]) for task, detail in model.output_details.items()}
-    named = {task: len(names) for task, names in decision.tasks.items()}
-    if classes != named:
-        raise BridgeError(
-            f"model: expected the outputs {named} of the manifest, got {classes}; export again."
-        )
-    if front_end.normalisation is None:
-        raise BridgeError(
-            "front end: expected a normalisation, got none; take frontend.json from a trained run."
-        )
-    if model.is_integer:
-        _check_quantisation(front_end, model)
-
-
-def _check_quantisation(front_end: FrontEnd, model: TFLiteModel) -> None:
-    given = front_end.quantisation
-    scale, zero_point = model.quantisation("features")
-    if given is None or not math.isclose(given.scale, scale, rel_tol=1e-6) or given.zero_point != zero_point:
-        raise BridgeError(
-            f"front end: expected the int8 model's scale {scale:g} and zero point {zero_point}, got "
-            f"{given}; export again."
-        )
-    scale, zero_point = model.quantisation("presence")
-    if not math.isclose(scale, 1.0 / 255.0, rel_tol=1e-4) or zero_point != -128:
-        raise BridgeError(
-            f"model: expected presence with scale 1/255 and zero point -128, got {scale:g} and {zero_point}."
-        )
 
 
 @dataclass
@@ -140,6 +67,9 @@ class Device:
         The bundle's decision settings.
     manifest : Manifest, optional
         Kept for the caller, for example to mark simulated data.
+    convert : callable, optional
+        What `decide` calls first: it may turn an object it knows (an MNE raw) into a recording, and returns
+        every other one as it is.
 
     Raises
     ------
@@ -154,6 +84,7 @@ class Device:
         for modality, samples, time_s in replay(recording.signals):
             for decision in device.push(modality, samples, time_s):
                 print(decision.time_s, decision.probabilities, decision.reason)
+        decisions = device.decide({"ppg": (pulse, 64), "eda": (conductance, 4)})  # a whole recording at once
     """
 
     def __init__(
@@ -162,18 +93,25 @@ class Device:
         model: TFLiteModel,
         decision: DecisionSettings | Mapping[str, object],
         manifest: Manifest | None = None,
+        convert: Callable[[Any], Any] | None = None,
     ) -> None:
         if not isinstance(decision, DecisionSettings):
             decision = decision_settings(decision)
         check_fits(front_end, model, decision)
         self.front_end, self.model, self.decision, self.manifest = front_end, model, decision, manifest
+        self._convert = convert
         self._bridge = Bridge(front_end)
         length = front_end.tokens
         self._window = _Window(deque(maxlen=length), deque(maxlen=length), names=front_end.modality_names)
 
     @classmethod
-    def from_bundle(cls, folder: str | os.PathLike[str], model: ModelName = "int8") -> Device:
-        """Open a bundle; only files whose digests are the manifest's are used.
+    def from_bundle(
+        cls,
+        folder: str | os.PathLike[str],
+        model: ModelName = "int8",
+        convert: Callable[[Any], Any] | None = None,
+    ) -> Device:
+        """Open a bundle; only files whose digests are the manifest's are used. `convert`: see `Device`.
 
         Raises
         ------
@@ -186,7 +124,7 @@ class Device:
         front_end = read_front_end(manifest, folder)
         content = manifest.read(folder, MODEL_FILES[model])
         loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
-        return cls(front_end, loaded, manifest.decision, manifest)
+        return cls(front_end, loaded, manifest.decision, manifest, convert)
 
     def push(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
         """Take samples of one modality and return the decisions they complete, mostly none.
@@ -222,6 +160,66 @@ class Device:
         """
         self._bridge.advance(time_s)
         return self._decisions()
+
+    def decide(self, recording: Any) -> Decisions:
+        """Return the decisions of a whole recording, as if it were worn from its first second.
+
+        What was pushed before does not matter and is not changed: enrolment begins anew each time. The
+        decisions are those of `push`, with the sensors interleaved second by second.
+
+        Parameters
+        ----------
+        recording : object or mapping
+            Something with ``signals``; or a mapping from modality to ``(samples, rate_hz)`` with samples
+            ``[n]`` or ``[channels, n]`` in the front end's units, NaN where lost. All begin at 0 s.
+
+        Returns
+        -------
+        Decisions
+            One per token or as many as the bundle's settings say; those of the enrolment abstain.
+
+        Warns
+        -----
+        UserWarning
+            Where samples were resampled to the model's rate, or a modality is not the model's and is ignored.
+
+        Raises
+        ------
+        BridgeError
+            When a rate is not known, samples are not numbers or have the wrong number of channels, arrays
+            last differently long, the model knows no modality of it, or it is too short for one decision.
+
+        Examples
+        --------
+        ::
+
+            device.decide({"ppg": (pulse, 64), "eda": (conductance, 4)}).to_frame()
+        """
+        signals = whole_signals(self.front_end, self._convert(recording) if self._convert else recording)
+        fresh = Device(self.front_end, self.model, self.decision, self.manifest)
+        said = Decisions()
+        for now_s, chunks in steps(signals):
+            for modality, samples, time_s in chunks:
+                said += fresh.push(modality, samples, time_s)
+            said += fresh.advance(now_s - self.front_end.grace_s)
+        if not said or said[-1].time_s < self.shortest_s:
+            raise BridgeError(self._too_short(max((_stop_s(one) for one in signals.values()), default=0.0)))
+        return said
+
+    @property
+    def shortest_s(self) -> float:
+        """Time in s of the first decision: enrolment, then a whole window."""
+        tokens, every = self.front_end.enrolment_tokens + self.front_end.tokens, self.decision.every_tokens
+        return math.ceil(tokens / every) * every * self.front_end.token_s
+
+    def _too_short(self, length_s: float) -> str:
+        front_end = self.front_end
+        enrolment_s = front_end.enrolment_tokens * front_end.token_s
+        return (
+            f"recording: {length_s:g} s are too short for one decision: enrolment takes {enrolment_s:g} s, "
+            f"the first window {front_end.window_s:g} s, so it must last {self.shortest_s:g} s, and "
+            f"{front_end.grace_s:g} s more where a sensor is missing."
+        )
 
     def _decisions(self) -> list[Decision]:
         tokens = []
@@ -275,6 +273,10 @@ class Device:
             if best < needed:
                 return f"confidence under threshold ({task} {best:.2f} < {needed:.2f})"
         return None
+
+
+def _stop_s(signal: SignalLike) -> float:
+    return signal.start_s + signal.samples.shape[1] / signal.sampling_rate_hz
 
 
 def read_front_end(manifest: Manifest, folder: str | os.PathLike[str]) -> FrontEnd:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmq_bridge.decision.replay import Drop, check_replay, steps
 from mmq_bridge.sources.lsl_library import load_lsl
 from mmq_bridge.sources.lsl_link import SIMULATED
-from mmq_bridge.sources.replay import Drop, check_replay, steps
 
 CHUNK_S = 0.05
 """Seconds of real time a push covers, about what Bluetooth does."""

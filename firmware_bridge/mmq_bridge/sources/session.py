@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mmq_bridge.decision.device import Decision, Device
+from mmq_bridge.decision.decisions import Decision
+from mmq_bridge.decision.device import Device
 from mmq_bridge.sources.timeline import RATE_TOLERANCE, Timeline
 
 STEP_S = 1.0

@@ -4,12 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mmq_bridge.core_binding.native import extract_tokens, normalise_tokens
-from mmq_bridge.decision.device import Decision, Device
+from mmq_bridge.decision.decisions import Decision
+from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.manifest import decision_settings
+from mmq_bridge.decision.replay import Drop, replay
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import Quantisation
-from mmq_bridge.sources.replay import Drop, replay
 
 
 def run(device, signals, drop=(), chunk_s=1.0):

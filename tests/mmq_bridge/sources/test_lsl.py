@@ -8,13 +8,13 @@ import time
 import numpy as np
 import pytest
 from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.replay import Drop
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.sources.lsl import LSLSource
 from mmq_bridge.sources.lsl_link import Link, describe
 from mmq_bridge.sources.lsl_markers import MarkerOutlet
 from mmq_bridge.sources.lsl_player import Player
 from mmq_bridge.sources.matching import Fit
-from mmq_bridge.sources.replay import Drop
 from mmq_bridge.sources.session import LiveSession
 
 from mmq_tf.cli.stream import decisions as replayed

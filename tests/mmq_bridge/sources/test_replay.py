@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmq_bridge.decision.replay import Drop, replay, select, steps
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.sources.replay import Drop, replay, select, steps
 from mmq_export.golden import GoldenSignal
 
 

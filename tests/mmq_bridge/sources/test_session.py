@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmq_bridge.decision.device import Device
-from mmq_bridge.sources.replay import Drop, steps
+from mmq_bridge.decision.replay import Drop, steps
 
 SECONDS = 150.0
 

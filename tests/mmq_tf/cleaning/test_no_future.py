@@ -92,7 +92,9 @@ def test_only_cleaning_calls_what_needs_the_future():
     guilty = {path.relative_to(ROOT).as_posix() for path, calls in found.items() if calls}
     assert "mmq_tf/cleaning/zero_phase.py" in guilty
     elsewhere = {path for path in guilty if not path.startswith("mmq_tf/cleaning/")}
-    assert elsewhere == {"mmq_tf/mne_bridge/resampling.py"}  # whole recordings, for MNE and pretraining
+    assert elsewhere == {
+        "firmware_bridge/mmq_bridge/front_end/resampling.py"
+    }  # whole recordings: MNE, pretraining, Device.decide
 
 
 def test_the_scan_finds_what_it_looks_for():
