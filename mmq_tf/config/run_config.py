@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
 from mmq_bridge.front_end.front_end import FrontEnd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -219,7 +220,7 @@ class RunConfig(_Section):
 
     def to_toml(self) -> str:
         """Return this configuration as TOML that `load_config` reads back to an equal one."""
-        return _toml(self.model_dump(mode="json", exclude_none=True))
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def check_task(data: DataConfig) -> None:
@@ -315,30 +316,3 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise MMQError(f"--set {override!r}: {part} is a value, not a section.")
     section[parts[-1]] = value
-
-
-def _toml(values: dict[str, Any], prefix: str = "") -> str:
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain.items()]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            name = f"{prefix}{_toml_key(key)}"
-            lines += ["", f"[{name}]", _toml(value, f"{name}.").rstrip("\n")]
-    return "\n".join(lines).lstrip("\n") + "\n"
-
-
-def _toml_key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() else _toml_value(key)
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml_value(item) for item in value)}]"
-    return repr(value)

@@ -57,7 +57,7 @@ def provenance(run: Run, masks: Path, command: str) -> Provenance:
     """
     seeds = run.config.seeds
     digests = {
-        "configuration (config.toml)": hashlib.sha256(run.config.to_toml().encode()).hexdigest(),
+        "configuration (config.toml)": hashlib.sha256((run.folder / "config.toml").read_bytes()).hexdigest(),
         "all token streams, trials and training's artefacts": run.facts.streams_sha256 or "not known",
     }
     for path in sorted(masks.glob("*.npz")):
