@@ -136,10 +136,12 @@ def write_bundle(
         When int8 loses too much, an operation is not allowed, parts do not fit, or the folder cannot be
         written.
     BridgeError
-        When the model does not fit the front end or the decision settings.
+        When the model does not fit the front end or the decision settings, or the front end has features
+        that only Python computes.
     """
     out = Path(out)
     check_target(out)
+    front_end.check_deployable()
     settings = decision_settings(decision)
     models = _convert(deployed, calibration or validation)
     front_end = front_end.with_quantisation(_quantisation(models.int8)).with_filters()

@@ -14,13 +14,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.augmentation.artefacts import KINDS, corrupt
 from mmq_tf.config.run_config import ArtefactsConfig
 from mmq_tf.evaluation.protocols import artefact_seed
 from mmq_tf.evaluation.sweep import load_network
+from mmq_tf.features.extra_features import modality_tokens
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.windows import Corrupted, Stream, WindowSet, build_windows
 from mmq_tf.metrics.calibration import apply_temperature
@@ -296,7 +296,7 @@ def _variant(stream: Stream, recording: Recording, corrupted: Signal) -> Corrupt
     """Return a stream's tokens with one modality's signal replaced by the corrupted one."""
     front_end, name = stream.front_end, corrupted.modality
     alone = TokenSettings(front_end, ArtefactsConfig(), 0).alone(name)
-    tokens = extract_tokens(alone, {name: corrupted}, stop_s=recording.duration_s)
+    tokens = modality_tokens(alone, name, corrupted, recording.duration_s)
     features, presence = stream.features.copy(), stream.presence.copy()
     column = front_end.modality_names.index(name)
     features[:, front_end.feature_slices[name]] = tokens.features[: len(features)]

@@ -20,6 +20,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_tf.augmentation.artefacts import ARTEFACTS_VERSION
 from mmq_tf.config.run_config import ArtefactsConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.features.extra_features import functions_digest
 from mmq_tf.recording import Recording, Trial
 from mmq_tf.utils.atomic_files import cache_folder, write_text
 
@@ -59,7 +60,9 @@ class TokenSettings:
 
     def entry(self, digest: str, modality: str, variant: int) -> Path:
         """Return the folder of the tokens of one modality of the recording with this digest."""
-        parts = [digest, self.alone(modality).digest(), _core_digest()]
+        alone = self.alone(modality)
+        parts = [digest, alone.digest(), _core_digest()]
+        parts += [functions_digest(alone)] if alone.extra_names else []
         if variant != CLEAN:
             strength = self.artefacts.model_dump_json(include={"share", "snr_db"})
             parts.append(f"{strength} {ARTEFACTS_VERSION} {self.seed} {variant}")

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from mmq_bridge.core_binding.native import extract_tokens, whole_tokens
+from mmq_bridge.core_binding.native import whole_tokens
 
 from mmq_tf.augmentation.artefacts import corrupt_signal
 from mmq_tf.datasets import Dataset
 from mmq_tf.datasets.base import Member
 from mmq_tf.datasets.protocol_limits import UNLIMITED
+from mmq_tf.features.extra_features import modality_tokens
 from mmq_tf.features.token_cache import (
     CLEAN,
     RecordingFacts,
@@ -164,7 +165,7 @@ def _make(
             rng=np.random.default_rng([settings.seed, variant, who]),
             token_s=front_end.token_s,
         )
-    tokens = extract_tokens(front_end, {name: signal}, stop_s=recording.duration_s)
+    tokens = modality_tokens(front_end, name, signal, recording.duration_s)
     arrays = {"features": tokens.features, "presence": tokens.presence[:, 0]}
     if variant != CLEAN:
         arrays["corrupted"] = tokens_touched(intervals, front_end.token_s, len(tokens.features))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mmq_bridge.core_binding.native import normalise_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.config.training_spec import TokenLayout
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
+from mmq_tf.features.extra_features import normalised_features
 from mmq_tf.recording import Recording, Trial
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
         return windows
 
     def normalised(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return gather(normalise_tokens(with_limits(front_end, stream.limits), features, presence))
+        return gather(normalised_features(with_limits(front_end, stream.limits), features, presence))
 
     def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
         return (

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from mmq_bridge.core_binding.native import normalise_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
 
+from mmq_tf.features.extra_features import normalised_features
 from mmq_tf.features.windows import Stream, presence_by_feature
 from mmq_tf.pretraining.meiosis import Offspring
 from mmq_tf.pretraining.moments import StimulusTimeline
@@ -51,7 +51,7 @@ class TokenBank:
         for stream in streams:
             count = len(stream.features)
             timelines.append(StimulusTimeline(stream.subject, stream.trials, first, count))
-            normalised = normalise_tokens(front_end, stream.features, stream.presence)
+            normalised = normalised_features(front_end, stream.features, stream.presence)
             visible = presence_by_feature(stream.presence, front_end)
             features.append(np.where(visible, normalised, np.float32(0)))
             first += count

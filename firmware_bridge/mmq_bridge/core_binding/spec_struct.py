@@ -164,9 +164,16 @@ def spec_values(front_end: FrontEnd) -> dict[str, Any]:
 
 
 class SpecTables:
-    """A filled `mmq_spec_t` and the arrays it points to, kept alive together."""
+    """A filled `mmq_spec_t` and the arrays it points to, kept alive together.
+
+    Raises
+    ------
+    BridgeError
+        When the front end has extra features.
+    """
 
     def __init__(self, front_end: FrontEnd) -> None:
+        front_end.check_deployable()
         self._alive: list[Any] = []
         modalities = (CModality * len(front_end.modalities))()
         for target, (name, modality) in zip(modalities, front_end.modalities.items(), strict=True):

@@ -44,7 +44,7 @@ def modality_feature_names(name: str, modality: ModalityFrontEnd) -> list[str]:
     """List the feature names of one modality, in order.
 
     ``eeg.Fz.de_alpha`` where there is a filter bank; else ``ppg.heart_rate`` with one output and
-    ``ppg.<output>.heart_rate`` with several.
+    ``ppg.<output>.heart_rate`` with several. Extra features come last, as ``ppg.<name>``.
     """
     outputs = output_names(name, modality)
     plain = len(outputs) == 1 and name not in BANK_MODALITIES
@@ -52,4 +52,4 @@ def modality_feature_names(name: str, modality: ModalityFrontEnd) -> list[str]:
         f"{name}.{feature}" if plain else f"{name}.{output}.{feature}"
         for output in outputs
         for feature in output_features(name, modality)
-    ]
+    ] + [f"{name}.{extra}" for extra in modality.extra_features]

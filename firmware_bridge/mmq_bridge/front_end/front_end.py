@@ -204,7 +204,11 @@ class FrontEnd(StrictModel):
 
         Filter coefficients follow from the rest, so they do not count either.
         """
-        left_out = {"modalities": {name: self._unknown() | {"filters"} for name in self.modalities}}
+        left_out = {
+            "modalities": {
+                name: self._unknown(modality) | {"filters"} for name, modality in self.modalities.items()
+            }
+        }
         content = self.model_dump(
             mode="json", exclude=left_out | {"normalisation": True, "quantisation": True}
         )
@@ -214,14 +218,15 @@ class FrontEnd(StrictModel):
     def to_json(self) -> str:
         """JSON text; floats keep every digit."""
         left_out = {
-            name: self._unknown() | (set() if modality.filters else {"filters"})
+            name: self._unknown(modality) | (set() if modality.filters else {"filters"})
             for name, modality in self.modalities.items()
         }
         return self.model_dump_json(indent=2, exclude={"modalities": left_out}) + "\n"
 
-    def _unknown(self) -> set[str]:
-        """Fields of a modality that this front end's version does not have."""
-        return set() if self.frontend_version > 1 else set(NEW_IN_VERSION_2)
+    def _unknown(self, modality: ModalityFrontEnd) -> set[str]:
+        """Fields that a modality of this front end's version, or without extra features, does not have."""
+        fields = set() if self.frontend_version > 1 else set(NEW_IN_VERSION_2)
+        return fields if modality.extra_features else fields | {"extra_features"}
 
     @classmethod
     def from_json(cls, text: str, where: str = "front end") -> Self:
@@ -297,6 +302,33 @@ class FrontEnd(StrictModel):
             if name in WAVE_MODALITIES
         }
         return self._build({**dict(self), "modalities": {**self.modalities, **modalities}}, "front end")
+
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """Names of the features that Python computes and a device cannot, like ``ppg.sd1``."""
+        return tuple(f"{name}.{extra}" for name, m in self.modalities.items() for extra in m.extra_features)
+
+    def check_deployable(self) -> None:
+        """Refuse what a device cannot compute.
+
+        Raises
+        ------
+        BridgeError
+            When there are extra features.
+        """
+        if self.extra_names:
+            raise BridgeError(
+                f"front end: {self.extra_names[0]} is computed in Python, which a device cannot do; train "
+                "without extra_features to deploy."
+            )
+
+    def without_extra_features(self) -> Self:
+        """Return the front end as the core knows it: without extra features, and without normalisation."""
+        modalities = {
+            name: modality.model_copy(update={"extra_features": {}})
+            for name, modality in self.modalities.items()
+        }
+        return self.model_copy(update={"modalities": modalities, "normalisation": None, "quantisation": None})
 
     def without_filters(self) -> Self:
         """Return a copy without coefficients: they are designed from the settings where they are needed."""

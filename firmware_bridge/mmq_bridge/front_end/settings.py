@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -158,6 +159,9 @@ class ModalityFrontEnd(StrictModel):
     filters : FilterCoefficients, optional
         eeg, eog, emg, ecg, ppg, resp: what these settings were designed into, so that a device needs no
         SciPy. No part of `FrontEnd.digest`.
+    extra_features : dict of str to str
+        Features of one's own by name, each with the Python function ``module:function`` that computes it from
+        a token's samples. They follow the modality's own. For training only: a device cannot compute them.
     """
 
     sampling_rate_hz: float = Field(gt=0, le=4000)
@@ -186,6 +190,7 @@ class ModalityFrontEnd(StrictModel):
     min_regularity: float = Field(default=0.0, ge=0, lt=1)
     min_skewness: float | None = Field(default=None, ge=-100, le=100)
     filters: FilterCoefficients | None = None
+    extra_features: dict[str, str] = Field(default_factory=dict, max_length=64)
 
     @property
     def rate_hz(self) -> float:
@@ -200,6 +205,16 @@ class ModalityFrontEnd(StrictModel):
             raise ValueError(f"rail_high must exceed rail_low {self.rail_low}, got {self.rail_high}")
         _check_names("channel", self.channels)
         self._check_bands()
+        for name, function in self.extra_features.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(
+                    f"extra_features: {name[:60]!r} must be small letters, digits and underscores"
+                )
+            if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", function):
+                raise ValueError(
+                    f"extra_features.{name} must be module:function, for example my_lab.hrv:sd1; got "
+                    f"{function[:60]!r}"
+                )
         if self.notch_hz and self.sampling_rate_hz <= 2.2 * self.notch_hz:
             raise ValueError(
                 f"notch_hz {self.notch_hz} needs a rate above {2.2 * self.notch_hz:g} Hz: set it to 0"

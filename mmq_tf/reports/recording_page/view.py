@@ -120,7 +120,7 @@ def look_at(
         return RecordingView(
             recording, None, nothing.astype(bool), nothing.astype(np.uint16), tuple(notes), start, stop
         )
-    tokens = extract_tokens(front_end, recording.signals)
+    tokens = extract_tokens(front_end.without_extra_features(), recording.signals)
     notes += _notes(recording, front_end)
     return RecordingView(recording, front_end, tokens.presence, tokens.reasons, tuple(notes), start, stop)
 
