@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mmq_bridge.cli.companion import runtime_folder
 from mmq_bridge.companion.build import PAGE, WASM
 from mmq_bridge.companion.litert import litert_folder
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 from mmq_bridge.decision.manifest import Manifest
 
 from mmq_tf import pretrained
-from mmq_tf.cli.companion import runtime_folder
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.version import __version__

@@ -16,15 +16,15 @@ from typing import Any
 
 import click
 import keras
+from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_export import quantisation_gate as gate
 from mmq_export.bundle import CALIBRATION_WINDOWS
 from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert, convert_any
 from mmq_export.deployed_graph import deployed_model
-from mmq_export.errors import ExportError
-from mmq_export.microcontroller import arena_bytes
 from mmq_export.recipes import RECIPES, dynamic, float16
 from rich.console import Console
 from rich.table import Table
@@ -138,7 +138,7 @@ def _arena(content: bytes) -> int | None:
     """Return the arena's bytes, or None where TFLite Micro does not run the model."""
     try:
         return arena_bytes(content)
-    except ExportError:
+    except BridgeError:
         return None
 
 

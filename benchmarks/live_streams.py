@@ -24,6 +24,8 @@ from typing import IO, Any
 
 import click
 import numpy as np
+from mmq_bridge.cli.show import decision_line
+from mmq_bridge.cli.stream import decisions as replayed
 from mmq_bridge.decision.decisions import Decision
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import Drop, select
@@ -32,8 +34,6 @@ from mmq_bridge.sources.lsl import LSLSource
 from mmq_bridge.sources.lsl_player import RETURN_S, Player
 from mmq_bridge.sources.session import LiveSession
 
-from mmq_tf.cli.stream import decision_line
-from mmq_tf.cli.stream import decisions as replayed
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Recording

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from mmq_bridge.bundle.golden import GoldenSignal
 from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
-from mmq_export.golden import GoldenSignal
 
 TASKS = {"stress": ["rest", "stress"]}
 DECISION = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmq_bridge.bundle.reader import open_bundle, read_files
+from mmq_bridge.bundle.sources import code_of, is_code, own_version
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest, file_entry
 from mmq_bridge.decision.runtime import check_runtime
 
 from mmq_export import card
-from mmq_export.bundle_reader import open_bundle, read_files
 from mmq_export.errors import ExportError
 from mmq_export.folder import check_target, write_folder
-from mmq_export.sources import code_of, is_code, own_version
 
 
 def complete_bundle(folder: Path, out: Path) -> Manifest:

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from mmq_bridge.bundle import golden, sources
+from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
+from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import (
@@ -30,13 +34,12 @@ from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd, Quantisation
 from pydantic import ValidationError
 
-from mmq_export import card, golden, sources
+from mmq_export import card
 from mmq_export import quantisation_gate as gate
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import check_ops, convert, count_macs, list_ops
+from mmq_export.convert import convert
 from mmq_export.errors import ExportError
 from mmq_export.folder import check_target, write_folder
-from mmq_export.microcontroller import arena_bytes
 from mmq_export.recipes import RECIPES
 
 CALIBRATION_WINDOWS = 300

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
+from mmq_bridge.bundle.golden import GoldenOrigin
+from mmq_bridge.bundle.sources import is_code
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_export.golden import GoldenOrigin
 from mmq_export.quantisation_gate import GateRow
-from mmq_export.sources import is_code
 
 
 def documents(

@@ -11,36 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_bridge.bundle.flatbuffer import list_ops
 
 from mmq_export.errors import ExportError
-from mmq_export.flatbuffer import count_macs, list_ops, read_graph
 from mmq_export.recipes import Recipe
 
-__all__ = ["ALLOWED_OPS", "PER_TENSOR_SWITCH", "check_ops", "convert", "count_macs", "list_ops"]
-
 logger = logging.getLogger(__name__)
-
-ALLOWED_OPS = frozenset(
-    {
-        "ADD",
-        "BATCH_MATMUL",
-        "CONCATENATION",
-        "FULLY_CONNECTED",
-        "MEAN",
-        "MUL",
-        "REDUCE_MAX",
-        "RELU",
-        "RESHAPE",
-        "SOFTMAX",
-        "STRIDED_SLICE",
-        "SUB",
-        "TANH",
-        "TRANSPOSE",
-    }
-)
-"""Operations whose int8 kernels agree in LiteRT and TFLite Micro. RELU6 is right only when fused: not one."""
-
-_BORDER_OPS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 PER_TENSOR_SWITCH = "_experimental_disable_per_channel_quantization_for_dense_layers"
 """The converter's private attribute that gives each dense kernel one scale."""
@@ -99,25 +76,6 @@ def convert_any(
             raise ExportError(f"convert: the converter refused recipe {recipe.name!r}: {reason}") from error
     logger.info("%s: %d bytes, %d operations", recipe.name, len(content), sum(list_ops(content).values()))
     return content
-
-
-def check_ops(content: bytes) -> None:
-    """Raise `ExportError` where a model holds an operation that is not right on every runtime.
-
-    QUANTIZE and DEQUANTIZE are allowed at the model's float inputs and outputs only: elsewhere they are the
-    shore of a float island.
-    """
-    graph = read_graph(content)
-    float_io = any(tensor.dtype == "float32" for tensor in (*graph.inputs.values(), *graph.outputs.values()))
-    borders = len(graph.inputs) + len(graph.outputs)
-    counts = list_ops(content)
-    wrong = sorted(set(counts) - ALLOWED_OPS - (_BORDER_OPS if float_io else frozenset()))
-    if wrong or sum(counts[name] for name in _BORDER_OPS) > borders:
-        wrong = wrong or sorted(_BORDER_OPS & set(counts))
-        raise ExportError(
-            f"model: operations {', '.join(wrong)} are not exact in int8 on every runtime; write the layer "
-            f"with {', '.join(sorted(ALLOWED_OPS))}."
-        )
 
 
 def _check_calibration(windows: list[Mapping[str, np.ndarray]], names: list[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from mmq_bridge.bundle.agreement import agreement
 from sklearn.metrics import f1_score
 
 from mmq_export.errors import ExportError
@@ -154,12 +155,6 @@ def macro_f1(labels: np.ndarray, logits: Mapping[str, np.ndarray], tasks: Sequen
             truth = labels[known, column]
             scores.append(f1_score(truth, guess, average="macro", labels=np.unique(truth)))
     return float(np.mean(scores)) if scores else float("nan")
-
-
-def agreement(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> float:
-    """Share of windows in which both name the same likeliest class, over all tasks."""
-    equal = [np.asarray(first[task]).argmax(1) == np.asarray(second[task]).argmax(1) for task in first]
-    return float(np.mean(equal))
 
 
 def compare(

@@ -11,7 +11,7 @@ import numpy as np
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from mmq_export.golden import GoldenOrigin
+    from mmq_bridge.bundle.golden import GoldenOrigin
 
 
 def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], GoldenOrigin | None]:
@@ -31,7 +31,7 @@ def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], Gold
     """
     if recording is None:
         return _kept(run / "golden.npz"), None
-    from mmq_export.golden import GoldenOrigin
+    from mmq_bridge.bundle.golden import GoldenOrigin
 
     from mmq_tf.datasets import open_recording
 
@@ -41,7 +41,7 @@ def read_golden(run: Path, recording: Path | None) -> tuple[dict[str, Any], Gold
 
 def _kept(path: Path) -> dict[str, Any]:
     """Return the signals that train kept."""
-    from mmq_export.golden import GoldenSignal
+    from mmq_bridge.bundle.golden import GoldenSignal
 
     if not path.is_file():
         raise MMQError(f"{path}: no such file; name a recording for the golden vectors with --golden FOLDER.")

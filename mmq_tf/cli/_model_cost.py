@@ -11,12 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from mmq_bridge.bundle.flatbuffer import count_macs
+from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.decision.runtime import check_runtime, quantise
+from mmq_bridge.errors import BridgeError
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import convert, convert_any, count_macs
+from mmq_export.convert import convert, convert_any
 from mmq_export.deployed_graph import deployed_model
-from mmq_export.errors import ExportError
-from mmq_export.microcontroller import arena_bytes
 from mmq_export.recipes import RECIPES
 from threadpoolctl import threadpool_limits
 
@@ -214,5 +215,5 @@ def _arena(content: bytes) -> int | None:
     """Return the arena's bytes, or None where TFLite Micro does not run the model."""
     try:
         return arena_bytes(content)
-    except ExportError:
+    except BridgeError:
         return None

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.bundle.flatbuffer import read_graph
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_export.flatbuffer import read_graph
 from rich.console import Console
 
 from mmq_tf.cli._preparing import prepare_recordings

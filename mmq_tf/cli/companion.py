@@ -1,71 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mmq-tf companion`: a bundle at work in a browser on this machine."""
+"""`mmq-tf companion`: the command of `mmq_bridge`."""
 
 from __future__ import annotations
 
-import sys
-import webbrowser
-from pathlib import Path
+from mmq_bridge.cli.companion import companion_command
 
-import click
+from mmq_tf.cli._host import HOST
 
-from mmq_tf.cli._bundle import takes_bundle
-from mmq_tf.utils.atomic_files import cache_folder
-
-_EPILOG = """
-\b
-Examples
-  mmq-tf companion --install                    once: LiteRT for the browser, through npm
-  mmq-tf companion --pretrained wrist-stress    opens the browser; Ctrl-C ends it
-  mmq-tf companion bundles/watch --no-browser --port 8400
-"""
-
-
-def runtime_folder() -> Path:
-    """Return the folder that LiteRT for the browser is installed in."""
-    return cache_folder() / "companion"
-
-
-def _install(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        from mmq_bridge.companion.litert import install
-
-        click.echo("installing LiteRT for the browser with npm ...")
-        click.echo(f"LiteRT for the browser is in {install(runtime_folder())}")
-        context.exit()
-
-
-@click.command(name="companion", epilog=_EPILOG)
-@takes_bundle
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8377, help="Of this machine; 0 takes a free one."
-)
-@click.option("--no-browser", is_flag=True, help="Say the address, open no browser.")
-@click.option(
-    "--install",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_install,
-    help="Install LiteRT for the browser (npm), and end.",
-)
-def command(bundle: Path, port: int, no_browser: bool) -> None:
-    """Show BUNDLE at work in a browser: sensors, presence, decisions; nothing leaves this machine.
-
-    The page runs the C core as WebAssembly and the int8 model in LiteRT, fed by a simulated wearer or by an
-    Empatica E4 recording dropped on it. It is served on 127.0.0.1 only.
-    """
-    from mmq_bridge.companion.litert import litert_folder
-    from mmq_bridge.companion.server import ADDRESS, make_server, served_files
-
-    files = served_files(bundle, litert_folder(runtime_folder()))
-    with make_server(files, port) as server:
-        address = f"http://{ADDRESS}:{server.server_port}/"
-        click.echo(f"{bundle} is shown at {address} (Ctrl-C ends it)")
-        if not no_browser:
-            webbrowser.open(address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo("stopped.", err=True)
-            sys.exit(130)
+command = companion_command(HOST)

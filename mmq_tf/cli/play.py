@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mmq_bridge.cli.live import tell, until_interrupted
 from rich.progress import Progress
-
-from mmq_tf.cli._live import tell, until_interrupted
 
 _EPILOG = """
 \b

@@ -35,10 +35,11 @@ def command(config: str, data: Path, overrides: tuple[str, ...], jobs: int | Non
     `train` does the same when it begins. What is there already is kept: a rerun takes seconds, Ctrl-C loses
     only the subjects in work, and a changed value of the front end recomputes what depends on it.
     """
+    from mmq_bridge.cache import cache_folder
+
     from mmq_tf.cli._preparing import prepare_recordings
     from mmq_tf.config.run_config import load_config
     from mmq_tf.features.token_cache import TokenSettings
-    from mmq_tf.utils.atomic_files import cache_folder
 
     run = load_config(config, overrides)
     settings = TokenSettings(run.front_end, run.artefacts, run.seeds[0])

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.cache import cache_folder
 from mmq_bridge.core_binding.native import library_path
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -22,7 +23,7 @@ from mmq_tf.config.run_config import ArtefactsConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.features.extra_features import functions_digest
 from mmq_tf.recording import Recording, Trial
-from mmq_tf.utils.atomic_files import cache_folder, write_text
+from mmq_tf.utils.atomic_files import write_text
 
 logger = logging.getLogger(__name__)
 

@@ -12,15 +12,6 @@ from pathlib import Path
 from mmq_tf.errors import MMQError
 
 
-def cache_folder() -> Path:
-    """Return the folder of what can be made again: `MMQ_CACHE`, or the user's cache folder."""
-    base = (
-        os.environ.get("MMQ_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmq-tf"
-    )
-    return Path(base)
-
-
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that becomes `path` when the block ends well.

@@ -5,15 +5,15 @@ import json
 import os
 import shutil
 
+import mmq_bridge.bundle.cortex_m4f
+import mmq_bridge.bundle.sources
+import mmq_bridge.bundle.verify
 import mmq_bridge.decision.runtime
-import mmq_export.cortex_m4f
-import mmq_export.sources
-import mmq_export.verify
 import pytest
+from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.errors import BridgeError
-from mmq_export.verify import verify_bundle
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def copy(tiny_bundle, tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_compiler(monkeypatch):
-    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: None)
-    monkeypatch.setattr(mmq_export.cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "find_compiler", lambda: None)
+    monkeypatch.setattr(mmq_bridge.bundle.cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def no_interpreter(monkeypatch):
         raise AssertionError("an interpreter was reached")
 
     monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", reached)
-    monkeypatch.setattr(mmq_export.verify, "MicroModel", reached)
-    monkeypatch.setattr(mmq_export.verify, "arena_bytes", reached)
+    monkeypatch.setattr(mmq_bridge.bundle.verify, "MicroModel", reached)
+    monkeypatch.setattr(mmq_bridge.bundle.verify, "arena_bytes", reached)
 
 
 def problem(folder):

@@ -9,9 +9,9 @@ import pytest
 from fuzz import build, runner, seeds
 from fuzz.__main__ import main
 from fuzz.front_ends import front_ends
+from mmq_bridge.bundle.example_run import find_compiler
 from mmq_bridge.core_binding.spec_struct import KINDS
 from mmq_bridge.errors import BridgeError
-from mmq_export.example_run import find_compiler
 
 FEED = """
 #include <stdint.h>

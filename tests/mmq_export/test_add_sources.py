@@ -5,12 +5,13 @@ import json
 import shutil
 
 import pytest
+from mmq_bridge.bundle.golden import GoldenOrigin
+from mmq_bridge.bundle.sources import is_code
+from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.errors import BridgeError
 from mmq_export.add_sources import complete_bundle
 from mmq_export.errors import ExportError
-from mmq_export.golden import GoldenOrigin
-from mmq_export.sources import is_code
-from mmq_export.verify import verify_bundle
 
 
 def content(folder):
@@ -63,6 +64,6 @@ def test_nothing_is_written_over_the_bundle_itself_or_from_a_broken_one(slim, tm
         complete_bundle(slim, slim)
     shutil.copytree(slim, tmp_path / "broken")
     (tmp_path / "broken/stray.txt").write_text("?")
-    with pytest.raises(ExportError, match=r"stray\.txt: the manifest does not name this file"):
+    with pytest.raises(BridgeError, match=r"stray\.txt: the manifest does not name this file"):
         complete_bundle(tmp_path / "broken", tmp_path / "out")
     assert not (tmp_path / "out").exists()

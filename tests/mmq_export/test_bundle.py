@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmq_bridge.bundle import c_model
+from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_bridge.bundle.example_run import find_compiler, run_example
+from mmq_bridge.bundle.golden import GoldenSignal, cut_golden, golden_front_end, npy_bytes, read_npy
+from mmq_bridge.bundle.sources import array_bytes
 from mmq_bridge.decision.manifest import FineTuningFacts, Manifest
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_export import bundle, c_model
+from mmq_export import bundle
 from mmq_export import quantisation_gate as gate
-from mmq_export.convert import check_ops
 from mmq_export.errors import ExportError
-from mmq_export.example_run import find_compiler, run_example
 from mmq_export.folder import write_folder
-from mmq_export.golden import GoldenSignal, cut_golden, golden_front_end, npy_bytes, read_npy
-from mmq_export.sources import array_bytes
 
 
 def listing(folder):
@@ -126,7 +127,7 @@ def test_golden_enrolment_is_shortened_until_windows_fit(tiny):
         shortened = golden_front_end(end, tokens).normalisation
         assert shortened is not None
         assert shortened.enrolment_s == seconds
-    with pytest.raises(ExportError, match="at least 5 tokens of 5 s, got 4"):
+    with pytest.raises(BridgeError, match="at least 5 tokens of 5 s, got 4"):
         golden_front_end(end, 4)
 
 
@@ -135,7 +136,7 @@ def test_golden_samples_stay_small_but_hold_a_window():
     end = FrontEnd.wearable({"eeg": 500}, {"eeg": channels}, token_s=2.0, tokens=5)
     cut = cut_golden({"eeg": GoldenSignal(np.zeros((32, 500 * 100), np.float32), 500.0, 0.0)}, end)
     assert 7 * 2.0 <= cut["eeg"].samples.shape[1] / 500 <= 17
-    with pytest.raises(ExportError, match="expected any of eeg"):
+    with pytest.raises(BridgeError, match="expected any of eeg"):
         cut_golden({"ppg": GoldenSignal(np.zeros((1, 5), np.float32), 64.0, 0.0)}, end)
 
 
@@ -150,7 +151,7 @@ def test_npy_round_trip_and_lies():
         b"",
         content.replace(b"<f4", b"|O8"),
     ):
-        with pytest.raises(ExportError, match=r"x\.npy"):
+        with pytest.raises(BridgeError, match=r"x\.npy"):
             read_npy(broken, "x.npy")
 
 
@@ -319,7 +320,7 @@ def test_an_operation_outside_the_list_is_refused(tiny):
     value = keras.ops.exp(features)
     flat = keras.layers.Concatenate()([keras.layers.Flatten()(value), keras.layers.Flatten()(presence)])
     model = keras.Model([features, presence], {"stress": keras.layers.Dense(2)(flat)})
-    with pytest.raises(ExportError, match="EXP"):
+    with pytest.raises(BridgeError, match="EXP"):
         check_ops(convert(model, None, float32()))
 
 

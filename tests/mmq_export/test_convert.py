@@ -13,20 +13,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mmq_bridge.bundle.deployable_ops import ALLOWED_OPS, check_ops
+from mmq_bridge.bundle.flatbuffer import count_macs, list_ops, read_graph
+from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes
+from mmq_bridge.errors import BridgeError
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import (
-    ALLOWED_OPS,
-    PER_TENSOR_SWITCH,
-    check_ops,
-    convert,
-    convert_any,
-    count_macs,
-    list_ops,
-)
+from mmq_export.convert import PER_TENSOR_SWITCH, convert, convert_any
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.errors import ExportError
-from mmq_export.flatbuffer import read_graph
-from mmq_export.microcontroller import MicroModel, arena_bytes
 from mmq_export.recipes import RECIPES, dynamic, float16
 
 from mmq_tf.model import MMQNet, MMQTraining
@@ -182,7 +176,7 @@ def test_recipes_to_compare_with_compute_the_same_and_are_refused_for_a_bundle(n
     assert len(mixed) < len(nano.float32)
     np.testing.assert_allclose(through(half, nano), nano.float_logits, atol=0.02)
     np.testing.assert_allclose(through(mixed, nano), nano.float_logits, atol=0.2)
-    with pytest.raises(ExportError, match="DEQUANTIZE"):
+    with pytest.raises(BridgeError, match="DEQUANTIZE"):
         check_ops(half)
 
 
@@ -232,18 +226,18 @@ def test_an_operation_that_breaks_int8_is_refused():
     inputs = keras.Input(batch_shape=(1, 4), name="x")
     model = keras.Model([inputs], {"y": keras.ops.exp(keras.layers.Dense(4)(inputs))})
     calibration = [{"x": np.random.default_rng(i).normal(size=(1, 4)).astype("float32")} for i in range(20)]
-    with pytest.raises(ExportError, match="EXP"):
+    with pytest.raises(BridgeError, match="EXP"):
         convert(model, calibration, RECIPES["int8"])
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\x00" * 64, b"\x08\x00\x00\x00TFL3\xff\xff\xff\xff" * 3])
 def test_what_is_no_model_is_refused(content):
     for function in (list_ops, count_macs, check_ops):
-        with pytest.raises(ExportError, match="model"):
+        with pytest.raises(BridgeError, match="model"):
             function(content)
 
 
 def test_a_truncated_model_is_refused(nano):
     for share in (0.2, 0.5, 0.9):
-        with pytest.raises(ExportError, match="damaged"):
+        with pytest.raises(BridgeError, match="damaged"):
             list_ops(nano.int8[: int(share * len(nano.int8))])

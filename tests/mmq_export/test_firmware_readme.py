@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmq_bridge.bundle import cortex_m4f
+from mmq_bridge.bundle.example_run import find_compiler, parse_output
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.decision.replay import replay
 from mmq_bridge.errors import BridgeError
@@ -19,8 +21,6 @@ from mmq_bridge.front_end.modality_constraints import CONTEXTS
 from mmq_bridge.front_end.settings import ModalityFrontEnd
 from mmq_bridge.source_files import SOURCES
 from mmq_bridge.targets.cost_table import cost_table, fill
-from mmq_export import cortex_m4f
-from mmq_export.example_run import find_compiler, parse_output
 
 README = SOURCES / "README.md"
 TEXT = README.read_text(encoding="utf-8")

@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 import pytest
-from mmq_export.convert import convert_any, count_macs, list_ops
+from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
+from mmq_export.convert import convert_any
 from mmq_export.recipes import RECIPES
 
 layers = keras.layers

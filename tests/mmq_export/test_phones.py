@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmq_bridge.bundle.example_run import find_compiler
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.replay import Drop, steps
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_export.example_run import find_compiler
 
 REPLAY = Path(__file__).parent / "phones/Replay.java"
 

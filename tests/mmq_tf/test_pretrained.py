@@ -5,9 +5,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.manifest import Manifest
-from mmq_export.verify import verify_bundle
 
 from mmq_tf import pretrained
 from mmq_tf.cli.export import command as export_command

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mmq_bridge.companion.build import HERE
 from mmq_bridge.errors import BridgeError
 
+HERE = Path(__file__).parent
 PACKAGES = ("package.json", "package-lock.json")
 
 

@@ -83,7 +83,7 @@ class DataFacts(StrictModel):
 
 
 class ModelFacts(StrictModel):
-    """What was measured on the int8 model at export; see `mmq_export.verify` to measure it again."""
+    """What was measured on the int8 model at export; see `mmq_bridge.bundle.verify` to measure it again."""
 
     float32_bytes: int = Field(ge=0)
     int8_bytes: int = Field(ge=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.source_files import SOURCES
+from mmq_bridge.source_files import CORTEX_M, SOURCES
 from mmq_bridge.targets.script import MAX_PUSH_SAMPLES, encode
 from mmq_bridge.targets.table import (
     COMMON_FLAGS,
@@ -22,7 +22,7 @@ from mmq_bridge.targets.vectors import Vector
 
 HERE = Path(__file__).parent
 CORE = SOURCES / "core"
-CORTEX_M, WASM = HERE / "cortex_m", HERE / "wasm"
+WASM = HERE / "wasm"
 MAX_WARNING = 400
 COMPLAINTS = ("error", "undefined", "cannot", "overflowed", "will not fit")
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmq_bridge.cache import cache_folder
+
 from mmq_tf.errors import MMQError
-from mmq_tf.utils.atomic_files import cache_folder, write_text
+from mmq_tf.utils.atomic_files import write_text
 
 SETTLED_S = 2.0
 """A file changed more recently than this may change again within one tick of the file system's clock, so its

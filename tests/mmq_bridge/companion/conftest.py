@@ -8,11 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from mmq_bridge.cli.companion import runtime_folder
 from mmq_bridge.companion.litert import litert_folder
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 from mmq_bridge.errors import BridgeError
-
-from mmq_tf.cli.companion import runtime_folder
 
 HERE = Path(__file__).parent
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from mmq_bridge.cli.stream import decisions as replayed
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import Drop
 from mmq_bridge.errors import BridgeError
@@ -16,8 +17,6 @@ from mmq_bridge.sources.lsl_markers import MarkerOutlet
 from mmq_bridge.sources.lsl_player import Player
 from mmq_bridge.sources.matching import Fit
 from mmq_bridge.sources.session import LiveSession
-
-from mmq_tf.cli.stream import decisions as replayed
 
 SPEED = 20.0
 

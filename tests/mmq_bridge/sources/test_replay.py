@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmq_bridge.bundle.golden import GoldenSignal
 from mmq_bridge.decision.replay import Drop, replay, select, steps
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_export.golden import GoldenSignal
 
 
 def signal(rate_hz, seconds, start_s=0.0, channels=1):

@@ -131,7 +131,7 @@ def test_stream_names_what_is_not_there(tiny_bundle, e4, tmp_path):
 def test_verify_prints_numbers_and_exits_with_an_error_that_names_the_file(
     tiny_bundle, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("mmq_export.sources.find_compiler", lambda: None)
+    monkeypatch.setattr("mmq_bridge.bundle.sources.find_compiler", lambda: None)
     result = call(verify_command, tiny_bundle)
     assert result.exit_code == 0, result.output
     assert "976" in result.stdout
@@ -140,7 +140,7 @@ def test_verify_prints_numbers_and_exits_with_an_error_that_names_the_file(
     shutil.copytree(tiny_bundle, tmp_path / "b")
     (tmp_path / "b/README.md").write_text("changed")
     result = call(verify_command, tmp_path / "b", "--json")
-    assert isinstance(result.exception, ExportError)
+    assert isinstance(result.exception, BridgeError)
     assert f"{tmp_path}/b/README.md" in str(result.exception)
     assert json.loads(result.stdout)["ok"] is False
 

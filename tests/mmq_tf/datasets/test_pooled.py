@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from mmq_bridge.cache import cache_folder
 
 import mmq_tf.datasets
 from mmq_tf.config.run_config import load_config
@@ -21,7 +22,6 @@ from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training.fold import FoldJob, fold_windows
 from mmq_tf.training.splits import joined_folds
-from mmq_tf.utils.atomic_files import cache_folder
 
 WORDS = {"rest": "rest", "stress": "strained"}
 CHANGES = (

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from mmq_bridge.cache import cache_folder
 from mmq_bridge.core_binding.native import extract_tokens
 
 from mmq_tf.config.run_config import load_config
@@ -17,7 +18,6 @@ from mmq_tf.features.token_streams import (
     without_enrolment_artefacts,
 )
 from mmq_tf.simulation.simulator import Settings, simulate
-from mmq_tf.utils.atomic_files import cache_folder
 
 SETTINGS = [
     "front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from mmq_export.convert import convert_any, count_macs
+from mmq_bridge.bundle.flatbuffer import count_macs
+from mmq_export.convert import convert_any
 from mmq_export.recipes import RECIPES
 
 from mmq_tf.errors import MMQError

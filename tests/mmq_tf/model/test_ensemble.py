@@ -4,7 +4,8 @@
 import keras
 import numpy as np
 import pytest
-from mmq_export.convert import check_ops, convert
+from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_export.convert import convert
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from mmq_bridge.bundle.microcontroller import MicroModel
 from mmq_export.convert import convert
-from mmq_export.microcontroller import MicroModel
 from mmq_export.recipes import RECIPES
 
 from mmq_tf.errors import MMQError

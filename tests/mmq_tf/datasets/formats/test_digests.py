@@ -5,10 +5,10 @@ import os
 import time
 
 import pytest
+from mmq_bridge.cache import cache_folder
 
 from mmq_tf.datasets.formats.digests import file_digest, source_digest
 from mmq_tf.errors import MMQError
-from mmq_tf.utils.atomic_files import cache_folder
 
 
 @pytest.fixture(autouse=True)

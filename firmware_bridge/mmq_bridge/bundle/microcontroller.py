@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from mmq_export.errors import ExportError
-from mmq_export.flatbuffer import TensorFacts, read_graph
+from mmq_bridge.bundle.flatbuffer import TensorFacts, read_graph
+from mmq_bridge.errors import BridgeError
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ print("smallest arena", size)
 """
 
 
+def micro_there() -> bool:
+    """Whether TFLite Micro's interpreter for Python (``tflite-micro``) is installed."""
+    return find_spec("tflite_micro") is not None
+
+
 def arena_bytes(content: bytes) -> int:
     """Return the bytes of the smallest arena in which TFLite Micro runs a model, to the next 64.
 
@@ -55,7 +61,7 @@ def arena_bytes(content: bytes) -> int:
 
     Raises
     ------
-    ExportError
+    BridgeError
         If TFLite Micro refuses the model.
     """
     read_graph(content)
@@ -92,7 +98,7 @@ def _number(pattern: re.Pattern[str], done: subprocess.CompletedProcess[str]) ->
     found = pattern.search(done.stdout + done.stderr)
     if done.returncode or found is None:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ExportError(f"arena_bytes: TFLite Micro refuses the model ({reason}); check its operations.")
+        raise BridgeError(f"arena_bytes: TFLite Micro refuses the model ({reason}); check its operations.")
     return int(found.group(1))
 
 
@@ -106,7 +112,7 @@ class MicroModel:
 
     Raises
     ------
-    ExportError
+    BridgeError
         If the content is no model, or TFLite Micro refuses it.
     """
 
@@ -117,7 +123,7 @@ class MicroModel:
         try:
             self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ROOMY)
         except RuntimeError as error:
-            raise ExportError(f"MicroModel: TFLite Micro refuses the model ({error}).") from error
+            raise BridgeError(f"MicroModel: TFLite Micro refuses the model ({error}).") from error
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -6,15 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_bridge.bundle.golden_store import GoldenStore, load_golden
 from mmq_bridge.decision.device import MODEL_FILES, read_front_end
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import TFLiteModel, check_flatbuffer
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-
-from mmq_export.convert import check_ops
-from mmq_export.errors import ExportError
-from mmq_export.golden_store import GoldenStore, load_golden
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ def read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     ------
     BridgeError
         When a file is absent or was changed.
-    ExportError
+    BridgeError
         When the manifest does not name a file that is there.
     """
     files = {name: manifest.read(folder, name) for name in manifest.files}
     found = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if not path.is_dir()}
     unknown = sorted(found - set(manifest.files) - {MANIFEST_NAME})
     if unknown:
-        raise ExportError(
+        raise BridgeError(
             f"{folder / unknown[0]}: the manifest does not name this file; remove it or export again."
         )
     return files
@@ -54,12 +53,12 @@ def open_bundle(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Op
 
     Raises
     ------
-    BridgeError, ExportError
+    BridgeError
         When a file is absent, is not what its name says, or does not fit the others.
     """
     missing = sorted({*MODEL_FILES.values(), "frontend.json", "golden/golden.json"} - set(files))
     if missing:
-        raise ExportError(f"{folder / missing[0]}: a bundle needs this file; export again.")
+        raise BridgeError(f"{folder / missing[0]}: a bundle needs this file; export again.")
     front_end = read_front_end(manifest, folder)
     for file in MODEL_FILES.values():  # every file before any interpreter
         check_flatbuffer(files[file], str(folder / file))

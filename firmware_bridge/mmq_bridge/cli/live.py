@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live half of `mmq-tf stream`: Lab Streaming Layer or a board, until Ctrl-C."""
+"""The live half of `stream`: Lab Streaming Layer or a board, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+
+from mmq_bridge.cli.host import Host
+from mmq_bridge.cli.show import decision_line
 
 WAIT_S = 30.0
 LOOK_S = 0.05
@@ -79,8 +82,6 @@ class Live:
             return lambda decision: None
         from mmq_bridge.sources.lsl_markers import MarkerOutlet
 
-        from mmq_tf.cli.stream import decision_line
-
         name = device.manifest.name
         outlet = MarkerOutlet(f"{name} decisions", f"mmq-tf-{name}")
 
@@ -91,33 +92,38 @@ class Live:
         return publish
 
 
-def takes_live(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --lsl, --pick and --brainflow; `function` gets `live`, None without any of them."""
+def takes_live(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command --lsl, --pick and --brainflow; it gets `live`, None without any of them."""
 
-    @click.option("--lsl", is_flag=True, help="Live sensors over Lab Streaming Layer (mmq-tf[live]).")
-    @click.option(
-        "--pick",
-        multiple=True,
-        metavar="SENSOR=STREAM",
-        help="LSL: which of several streams, by name or source id; repeatable.",
-    )
-    @click.option(
-        "--brainflow",
-        metavar="BOARD[,KEY=VALUE]",
-        help="A board of BrainFlow (mmq-tf[brainflow]), or `synthetic`.",
-    )
-    @functools.wraps(function)
-    def command(*, lsl: bool, pick: tuple[str, ...], brainflow: str | None, **others: Any) -> Any:
-        if lsl and brainflow:
-            raise click.UsageError("name one of --lsl and --brainflow.")
-        if pick and not lsl:
-            raise click.UsageError("--pick goes with --lsl only.")
-        live = Live(brainflow, dict(map(_picked, pick))) if lsl or brainflow else None
-        if live and (others["drops"] or others["speed"]):
-            raise click.UsageError("--drop and --speed go with --replay, or with mmq-tf play.")
-        return function(live=live, **others)
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option(
+            "--lsl", is_flag=True, help=f"Live sensors over Lab Streaming Layer ({host.program}[live])."
+        )
+        @click.option(
+            "--pick",
+            multiple=True,
+            metavar="SENSOR=STREAM",
+            help="LSL: which of several streams, by name or source id; repeatable.",
+        )
+        @click.option(
+            "--brainflow",
+            metavar="BOARD[,KEY=VALUE]",
+            help=f"A board of BrainFlow ({host.program}[brainflow]), or `synthetic`.",
+        )
+        @functools.wraps(function)
+        def command(*, lsl: bool, pick: tuple[str, ...], brainflow: str | None, **others: Any) -> Any:
+            if lsl and brainflow:
+                raise click.UsageError("name one of --lsl and --brainflow.")
+            if pick and not lsl:
+                raise click.UsageError("--pick goes with --lsl only.")
+            live = Live(brainflow, dict(map(_picked, pick))) if lsl or brainflow else None
+            if live and (others["drops"] or others["speed"]):
+                raise click.UsageError(f"--drop and --speed go with --replay, or with {host.program} play.")
+            return function(live=live, **others)
 
-    return command
+        return command
+
+    return decorate
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_export.errors import ExportError
+from mmq_bridge.errors import BridgeError
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-ffp-contract=off")
 TIMEOUT_S = 120
@@ -69,7 +69,7 @@ def run_example(
 
     Raises
     ------
-    ExportError
+    BridgeError
         When it does not compile, does not run, or prints something else.
     """
     with tempfile.TemporaryDirectory(prefix="mmq_example_") as folder:
@@ -97,7 +97,7 @@ def run(command: list[str], what: str, folder: Path | None = None) -> str:
 
     Raises
     ------
-    ExportError
+    BridgeError
         Saying `what` failed, with the first error it printed.
     """
     try:
@@ -105,11 +105,11 @@ def run(command: list[str], what: str, folder: Path | None = None) -> str:
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=folder
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ExportError(f"mmq_bridge/main.c {what} ({error}); check the compiler.") from error
+        raise BridgeError(f"mmq_bridge/main.c {what} ({error}); check the compiler.") from error
     if done.returncode:
         said = done.stderr or done.stdout
         reason = next((line for line in said.splitlines() if _ERROR.search(line)), said[-200:])
-        raise ExportError(f"mmq_bridge/main.c {what} (status {done.returncode}: {reason.strip()}).")
+        raise BridgeError(f"mmq_bridge/main.c {what} (status {done.returncode}: {reason.strip()}).")
     return done.stdout
 
 
@@ -118,7 +118,7 @@ def parse_output(text: str) -> ExampleOutput:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When a line has another form.
     """
     tokens, windows = [], []
@@ -143,4 +143,4 @@ def parse_output(text: str) -> ExampleOutput:
             np.stack([presence for _, _, presence in windows]),
         )
     except ValueError as error:
-        raise ExportError(f"mmq_bridge/main.c printed something unexpected ({error}).") from error
+        raise BridgeError(f"mmq_bridge/main.c printed something unexpected ({error}).") from error

@@ -7,9 +7,9 @@ import subprocess
 import numpy as np
 import pytest
 from fuzz.front_ends import front_ends
-from mmq_export import cortex_m4f, golden, sources
-from mmq_export.errors import ExportError
-from mmq_export.example_run import find_compiler, parse_output, run
+from mmq_bridge.bundle import cortex_m4f, golden, sources
+from mmq_bridge.bundle.example_run import find_compiler, parse_output, run
+from mmq_bridge.errors import BridgeError
 
 needs_board = pytest.mark.skipif(
     bool(cortex_m4f.missing_tools()), reason=f"{', '.join(cortex_m4f.missing_tools())} not found"
@@ -106,7 +106,7 @@ def test_the_program_is_a_hard_float_one_and_fits_into_its_memories(elf):
 @needs_board
 def test_a_golden_folder_that_is_not_there_is_a_sentence(elf, tmp_path):
     with pytest.raises(
-        ExportError, match=r"does not run on mps2-an386 \(status 1: cannot read golden/ppg_samp"
+        BridgeError, match=r"does not run on mps2-an386 \(status 1: cannot read golden/ppg_samp"
     ):
         cortex_m4f.run_emulated(elf, tmp_path)
 
@@ -121,7 +121,7 @@ def test_a_program_that_crashes_is_status_99(alone, tmp_path):
     )
     assert broken != text
     (source / "main.c").write_text(broken)
-    with pytest.raises(ExportError, match="status 99: fault"):
+    with pytest.raises(BridgeError, match="status 99: fault"):
         cortex_m4f.run_emulated(cortex_m4f.build(source, tmp_path / "build"), alone)
 
 
@@ -130,7 +130,7 @@ def test_code_that_does_not_build_is_a_sentence(alone, tmp_path):
     source = tmp_path / "mmq_bridge"
     shutil.copytree(alone / "mmq_bridge", source)
     (source / "main.c").write_text("int main(void) { return surprise; }\n")
-    with pytest.raises(ExportError, match="does not build for a Cortex-M4F .*surprise"):
+    with pytest.raises(BridgeError, match="does not build for a Cortex-M4F .*surprise"):
         cortex_m4f.build(source, tmp_path / "build")
 
 

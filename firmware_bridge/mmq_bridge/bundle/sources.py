@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+
+from mmq_bridge.bundle import c_model, cortex_m4f, golden
+from mmq_bridge.bundle.example_run import ExampleOutput, find_compiler, run_example
+from mmq_bridge.bundle.golden_store import GoldenStore
+from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.manifest import DecisionSettings, ModelFacts
 from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.source_files import SOURCES
-from mmq_bridge.targets.build import CORTEX_M
-
-from mmq_export import c_model, cortex_m4f, golden
-from mmq_export.bundle_reader import OpenedBundle
-from mmq_export.errors import ExportError
-from mmq_export.example_run import ExampleOutput, find_compiler, run_example
-from mmq_export.golden_store import GoldenStore
+from mmq_bridge.source_files import CORTEX_M, SOURCES
 
 FOLDER = "mmq_bridge"
 CODE_FOLDERS = (FOLDER, "android", "ios")
@@ -41,7 +40,7 @@ def core_sources() -> dict[str, bytes]:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When a file is not there.
     """
     found = [
@@ -60,7 +59,7 @@ def phone_sources() -> dict[str, bytes]:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When a file is not there.
     """
     package = SOURCES / "mobile"
@@ -72,7 +71,7 @@ def _read_all(found: Sequence[tuple[Path, str]]) -> dict[str, bytes]:
     try:
         return {name: path.read_bytes() for path, name in found}
     except OSError as error:
-        raise ExportError(f"{error.filename}: the source is not there; install mmq-tf again.") from error
+        raise BridgeError(f"{error.filename}: the source is not there; install mmq-tf again.") from error
 
 
 def generated_headers(
@@ -114,7 +113,7 @@ def code_files(
     Parameters
     ----------
     front_end, replay_end
-        Of the device, and of the golden replay (see `mmq_export.golden.golden_front_end`).
+        Of the device, and of the golden replay (see `mmq_bridge.bundle.golden.golden_front_end`).
     signals
         The golden samples.
     content, model
@@ -179,9 +178,9 @@ def _part(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
 
 
 def own_version() -> str:
-    """Return the installed version of mmq-tf."""
+    """Return the installed version of mmq-bridge, which is that of the mmq-tf beside it."""
     try:
-        return version("mmq-tf")
+        return version("mmq-bridge")
     except PackageNotFoundError:
         return "unknown"
 
@@ -210,7 +209,7 @@ def _example(sources: Mapping[str, bytes], samples: Mapping[str, bytes], store: 
         return "example", "skipped", "no C compiler on this machine"
     try:
         return "example", "ok", _compare(run_example(sources, samples, compiler), store, Path(compiler).name)
-    except ExportError as error:
+    except BridgeError as error:
         return "example", "failed", str(error)
 
 
@@ -222,7 +221,7 @@ def _cortex_m4f(sources: Mapping[str, bytes], samples: Mapping[str, bytes], stor
     try:
         printed = cortex_m4f.run_example(sources, samples)
         return "Cortex-M4F", "ok", _compare(printed, store, f"arm-none-eabi-gcc on {cortex_m4f.BOARD}")
-    except ExportError as error:
+    except BridgeError as error:
         return "Cortex-M4F", "failed", str(error)
 
 
@@ -230,7 +229,7 @@ def _compare(printed: ExampleOutput, store: GoldenStore, compiler: str) -> str:
     for name, got in vars(printed).items():
         wanted = np.ascontiguousarray(getattr(store.tokens, name))
         if got.size != wanted.size or got.tobytes() != wanted.astype(got.dtype).tobytes():
-            raise ExportError(
+            raise BridgeError(
                 f"{FOLDER}/main.c compiled with {compiler} computes other {name} than golden/{name}.npy."
             )
     counts = len(printed.features), len(printed.window_tokens)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from mmq_export.errors import ExportError
+from mmq_bridge.errors import BridgeError
 
 _OP_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 _TYPE_NAMES = {
@@ -54,18 +54,18 @@ def read_graph(content: bytes) -> GraphFacts:
 
     Raises
     ------
-    ExportError
+    BridgeError
         If the content is not such a model.
     """
     if len(content) < 8 or content[4:8] != b"TFL3":
-        raise ExportError(
+        raise BridgeError(
             f"model: expected a TFLite flatbuffer (identifier TFL3), got {len(content)} bytes of something "
             f"else; give the content of a .tflite file."
         )
     try:
         return _read(schema.ModelT.InitFromPackedBuf(content))
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ExportError(f"model: the flatbuffer is damaged ({error}); copy or convert it again.") from error
+        raise BridgeError(f"model: the flatbuffer is damaged ({error}); copy or convert it again.") from error
 
 
 def _read(model) -> GraphFacts:
@@ -120,7 +120,7 @@ def count_macs(content: bytes) -> int:
 def _macs(op: OpFacts) -> int:
     left, right, result = op.inputs[0], op.inputs[1], op.outputs[0]
     if left is None or right is None or result is None:
-        raise ExportError(f"model: a {op.name} lacks its input or output; convert it again.")
+        raise BridgeError(f"model: a {op.name} lacks its input or output; convert it again.")
     if op.name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         # Kernels are [outputs, height, width, inputs] and, a channel each, [1, height, width, outputs].
         kernel = right.shape[1:] if op.name == "CONV_2D" else right.shape[1:-1]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.validation import StrictModel, first_problem
 from pydantic import Field, ValidationError
 
-from mmq_export.errors import ExportError
-from mmq_export.golden import FOLDER, GoldenSignal, GoldenTokens, read_npy, sample_file
+from mmq_bridge.bundle.golden import FOLDER, GoldenSignal, GoldenTokens, read_npy, sample_file
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.validation import StrictModel, first_problem
 
 
 class GoldenSignalFacts(StrictModel):
@@ -60,7 +60,7 @@ def load_golden(
 
     Raises
     ------
-    ExportError
+    BridgeError
         Naming the file that is absent or does not fit.
     """
     index = _index(folder, files)
@@ -69,13 +69,13 @@ def load_golden(
     def array(name: str) -> np.ndarray:
         path = f"{FOLDER}/{name}.npy"
         if path not in files:
-            raise ExportError(f"{folder / path}: a bundle needs this file; export again.")
+            raise BridgeError(f"{folder / path}: a bundle needs this file; export again.")
         return read_npy(files[path], str(folder / path))
 
     signals = {}
     for name, facts in index.signals.items():
         if name not in front_end.modalities:
-            raise ExportError(
+            raise BridgeError(
                 f"{folder / FOLDER}/golden.json: {name!r} is no modality of the front end; export again."
             )
         samples = array(sample_file(name).removesuffix(".npy"))
@@ -102,7 +102,7 @@ def _index(folder: Path, files: dict[str, bytes]) -> GoldenIndex:
     except ValidationError as error:
         found = first_problem(error)
         place = found.place or "top level"
-        raise ExportError(
+        raise BridgeError(
             f"{folder / FOLDER}/golden.json: {place}: {found.message}; export again."
         ) from error
 
@@ -112,7 +112,7 @@ def _front_end(folder: Path, front_end: FrontEnd, index: GoldenIndex) -> FrontEn
     if given is None or given.mode != "enrolment":
         return front_end
     if index.enrolment_tokens < 1:
-        raise ExportError(
+        raise BridgeError(
             f"{folder / FOLDER}/golden.json: expected enrolment_tokens above 0, got 0; export again."
         )
     seconds = index.enrolment_tokens * front_end.token_s
@@ -133,7 +133,7 @@ def _check_tokens(folder: Path, tokens: GoldenTokens, front_end: FrontEnd) -> No
     ):
         _expect(folder, f"{name}.npy", getattr(tokens, name), dtype, shape)
     if not np.isfinite(tokens.window_features).all():
-        raise ExportError(f"{folder / FOLDER}/window_features.npy: expected finite features; export again.")
+        raise BridgeError(f"{folder / FOLDER}/window_features.npy: expected finite features; export again.")
 
 
 def _expect(folder: Path, name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
@@ -142,6 +142,6 @@ def _expect(folder: Path, name: str, array: np.ndarray, dtype: type, shape: tupl
     )
     if array.dtype != dtype or not fits or not array.size:
         wanted = f"{np.dtype(dtype).name} {tuple('any' if n is None else n for n in shape)}"
-        raise ExportError(
+        raise BridgeError(
             f"{folder / FOLDER / name}: expected {wanted}, got {array.dtype} {array.shape}; export again."
         )

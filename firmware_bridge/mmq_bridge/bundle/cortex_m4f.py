@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmq_export.example_run import ExampleOutput, parse_output, run, write_parts
+from mmq_bridge.bundle.example_run import ExampleOutput, parse_output, run, write_parts
 
 BOARD = "mps2-an386"
 INSTALL = (
@@ -58,7 +58,7 @@ def run_example(sources: Mapping[str, bytes], golden: Mapping[str, bytes]) -> Ex
 
     Raises
     ------
-    ExportError
+    BridgeError
         When it does not build, does not run, or prints something else.
     """
     with tempfile.TemporaryDirectory(prefix="mmq_m4f_") as folder:
@@ -72,7 +72,7 @@ def build(source: Path, folder: Path) -> Path:
 
     Raises
     ------
-    ExportError
+    BridgeError
         With the compiler's first error.
     """
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
@@ -88,7 +88,7 @@ def run_emulated(binary: Path, folder: Path) -> str:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When it stops with another status than 0.
     """
     command = ["qemu-system-arm", "-M", BOARD, *_EMULATOR, "-kernel", str(binary.resolve())]

@@ -7,11 +7,11 @@ import keras
 import mmq_export.convert
 import numpy as np
 import pytest
-from mmq_export import microcontroller
-from mmq_export.convert import convert, count_macs, list_ops
-from mmq_export.errors import ExportError
-from mmq_export.flatbuffer import TensorFacts
-from mmq_export.microcontroller import MicroModel, arena_bytes, dequantise, quantise
+from mmq_bridge.bundle import microcontroller
+from mmq_bridge.bundle.flatbuffer import TensorFacts, count_macs, list_ops
+from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, dequantise, quantise
+from mmq_bridge.errors import BridgeError
+from mmq_export.convert import convert
 from mmq_export.recipes import RECIPES
 
 
@@ -64,7 +64,7 @@ def test_an_interpreter_that_ends_its_process_is_started_again(small, monkeypatc
     monkeypatch.setattr(microcontroller, "_GROW", dying)
     assert arena_bytes(small[1]) == needed
     monkeypatch.setattr(microcontroller, "_GROW", "import os\nos.kill(os.getpid(), 11)")
-    with pytest.raises(ExportError, match="refuses the model"):
+    with pytest.raises(BridgeError, match="refuses the model"):
         arena_bytes(small[1])
 
 
@@ -75,7 +75,7 @@ def test_an_operation_the_interpreter_lacks_is_refused(monkeypatch):
     content = convert(model, None, RECIPES["float32"])
     assert list_ops(content)["GELU"] == 1
     for refused in (arena_bytes, MicroModel):
-        with pytest.raises(ExportError, match="refuses the model"):
+        with pytest.raises(BridgeError, match="refuses the model"):
             refused(content)
 
 
@@ -84,9 +84,9 @@ def test_macs_are_counted(small):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(ExportError, match="TFL3"):
+    with pytest.raises(BridgeError, match="TFL3"):
         arena_bytes(b"nothing")
-    with pytest.raises(ExportError, match="TFL3"):
+    with pytest.raises(BridgeError, match="TFL3"):
         MicroModel(b"nothing at all")
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+
+from mmq_bridge.bundle.c_model import GoldenTable
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.decision.replay import SignalLike, replay
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-
-from mmq_export.c_model import GoldenTable
-from mmq_export.errors import ExportError
 
 MAX_SAMPLE_BYTES = 900_000
 MAX_S = 120.0
@@ -77,12 +77,12 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When not even one enrolment token and one window fit.
     """
     needed = front_end.tokens + min(1, front_end.enrolment_tokens)
     if tokens < needed:
-        raise ExportError(
+        raise BridgeError(
             f"golden samples: expected at least {needed} tokens of {front_end.token_s:g} s, got {tokens}; "
             "give a longer recording."
         )
@@ -101,12 +101,12 @@ def cut_golden(signals: Mapping[str, SignalLike], front_end: FrontEnd) -> dict[s
 
     Raises
     ------
-    ExportError
+    BridgeError
         When no modality of the front end is there.
     """
     used = {name: signals[name] for name in front_end.modality_names if name in signals}
     if not used:
-        raise ExportError(
+        raise BridgeError(
             f"golden samples: expected any of {', '.join(front_end.modality_names)}, got "
             f"{', '.join(signals) or 'none'}."
         )
@@ -126,7 +126,7 @@ def replay_golden(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> Gol
 
     Raises
     ------
-    ExportError
+    BridgeError
         When no window comes out.
     """
     bridge = Bridge(front_end)
@@ -142,7 +142,7 @@ def replay_golden(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> Gol
             numbers.append(bridge.closed)
             windows.append((*bridge.window(), *bridge.window_i8()))
     if not windows:
-        raise ExportError("golden samples: no window came out of the front end; give a longer recording.")
+        raise BridgeError("golden samples: no window came out of the front end; give a longer recording.")
     stacked = [np.stack(part) for part in zip(*windows, strict=True)]
     return GoldenTokens(
         np.stack([token[0] for token in tokens]).astype(np.float32),
@@ -244,7 +244,7 @@ def read_npy(content: bytes, where: str) -> np.ndarray:
 
     Raises
     ------
-    ExportError
+    BridgeError
         When it is not one, or its header and its size disagree.
     """
     try:
@@ -256,4 +256,4 @@ def read_npy(content: bytes, where: str) -> np.ndarray:
             raise ValueError("header and size disagree")
         return np.frombuffer(content, dtype=dtype, offset=stream.tell()).reshape(shape)
     except (ValueError, TypeError, OverflowError, SyntaxError) as error:
-        raise ExportError(f"{where}: not a plain .npy file ({error}); export the bundle again.") from error
+        raise BridgeError(f"{where}: not a plain .npy file ({error}); export the bundle again.") from error

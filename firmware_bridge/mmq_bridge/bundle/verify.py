@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from mmq_bridge.bundle import golden
+from mmq_bridge.bundle.agreement import agreement
+from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
+from mmq_bridge.bundle.golden_store import GoldenStore
+from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, micro_there
+from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
+from mmq_bridge.bundle.sources import check_sources
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.filter_check import check_filters, scipy_there
 from mmq_bridge.front_end.front_end import FrontEnd
-
-from mmq_export import golden
-from mmq_export.bundle_reader import OpenedBundle, open_bundle, read_files
-from mmq_export.errors import ExportError
-from mmq_export.flatbuffer import count_macs, list_ops
-from mmq_export.golden_store import GoldenStore
-from mmq_export.microcontroller import MicroModel, arena_bytes
-from mmq_export.quantisation_gate import agreement
-from mmq_export.sources import check_sources
 
 RANDOM_WINDOWS = 200
 INT8_STEPS = 6  # kernels of LiteRT, XNNPACK and TFLite Micro differ by up to six steps of the output
@@ -90,7 +90,7 @@ class VerifyReport:
         """Note the answer of one check: its detail, or the error it raised."""
         try:
             self.checks.append(Check(name, "ok", question()))
-        except (ExportError, BridgeError) as error:
+        except BridgeError as error:
             self.checks.append(Check(name, "failed", str(error)))
         return self.checks[-1].state == "ok"
 
@@ -126,8 +126,9 @@ def _read_all(folder: Path, report: VerifyReport, files: dict[str, bytes]) -> st
 
 def _open(folder: Path, report: VerifyReport, files: dict[str, bytes], opened: list[OpenedBundle]) -> str:
     if report.manifest is None:
-        raise ExportError(f"{folder}: no manifest was read.")
+        raise BridgeError(f"{folder}: no manifest was read.")
     bundle = open_bundle(folder, report.manifest, files)
+    check_filters(bundle.front_end, f"{folder / 'frontend.json'}")
     opened.append(bundle)
     version = f"front end version {bundle.front_end.frontend_version}"
     return f"{version}, {len(bundle.models)} models, {len(bundle.golden.signals)} golden signals"
@@ -136,10 +137,14 @@ def _open(folder: Path, report: VerifyReport, files: dict[str, bytes], opened: l
 def _check_opened(bundle: OpenedBundle, report: VerifyReport) -> None:
     content = bundle.files[MODEL_FILES["int8"]]
     report.ask("operations and size", lambda: _measure(bundle, content, report))
+    if not scipy_there() and any(one.filters for one in bundle.front_end.modalities.values()):
+        report.checks.append(Check("filters", "skipped", "SciPy, which designs them, is not installed"))
     report.ask("C core", lambda: _replay_core(bundle))
     for name in bundle.models:
         report.ask(f"LiteRT {name}", lambda name=name: _replay_litert(bundle, name))
-    if "arena_bytes" in report.numbers:
+    if not micro_there():
+        report.checks.append(Check("TFLite Micro", "skipped", "tflite-micro is not installed"))
+    elif "arena_bytes" in report.numbers:
         report.ask("TFLite Micro", lambda: _replay_micro(bundle, content, report))
     outcome = check_sources(bundle)
     report.checks += [Check(f"C source: {name}", state, detail) for name, state, detail in outcome]
@@ -150,10 +155,12 @@ def _measure(bundle: OpenedBundle, content: bytes, report: VerifyReport) -> str:
     report.ops = dict(sorted(list_ops(content).items()))
     report.numbers = {"bytes": len(content), "macs": count_macs(content)}
     if report.ops != facts.ops or report.numbers["macs"] != facts.macs:
-        raise ExportError(
+        raise BridgeError(
             f"{bundle.folder / MANIFEST_NAME}: operations or MACs are not those of the int8 model; "
             "export again."
         )
+    if not micro_there():
+        return f"{len(content)} bytes, {report.numbers['macs']} MACs"
     report.numbers["arena_bytes"] = arena_bytes(content)
     return f"{len(content)} bytes, arena {report.numbers['arena_bytes']} bytes, {report.numbers['macs']} MACs"
 
@@ -164,7 +171,7 @@ def _replay_core(bundle: OpenedBundle) -> str:
     for name, wanted in vars(store.tokens).items():
         got = getattr(made, name)
         if got.shape != wanted.shape or got.tobytes() != wanted.astype(got.dtype).tobytes():
-            raise ExportError(
+            raise BridgeError(
                 f"{bundle.folder / 'golden' / f'{name}.npy'}: the C core computes other values (largest "
                 "difference "
                 f"{_largest(got, wanted):.3g}); rebuild mmq-tf or export again."
@@ -194,7 +201,7 @@ def _compare_logits(bundle: OpenedBundle, name: str, got: dict[str, np.ndarray],
     for task, wanted in bundle.golden.logits[stored].items():
         difference, allowed = _largest(got[task], wanted), _tolerance(bundle, name, task)
         if not difference <= allowed:
-            raise ExportError(
+            raise BridgeError(
                 f"{bundle.folder / MODEL_FILES[name]}: {who} computes logits of {task} that differ by "
                 f"{difference:.3g} from "
                 f"the golden ones ({allowed:.3g} allowed); use a runtime the bundle's README names."
@@ -223,7 +230,7 @@ def _replay_micro(bundle: OpenedBundle, content: bytes, report: VerifyReport) ->
     for pair in ("int8 / int8 float io", "int8 / TFLite Micro"):
         share = report.agreement[pair]
         if share < MIN_AGREEMENT:
-            raise ExportError(
+            raise BridgeError(
                 f"{bundle.folder}: {pair} name the same class in {share:.1%} of {len(features)} windows, "
                 f"{MIN_AGREEMENT:.0%} are needed; export again with the versions of constraints.txt."
             )

@@ -2,13 +2,13 @@
 import json
 import shutil
 
-import mmq_export.sources
+import mmq_bridge.bundle.sources
 import numpy as np
 import pytest
-from mmq_export import cortex_m4f
-from mmq_export.errors import ExportError
-from mmq_export.example_run import find_compiler, parse_output
-from mmq_export.verify import verify_bundle
+from mmq_bridge.bundle import cortex_m4f
+from mmq_bridge.bundle.example_run import find_compiler, parse_output
+from mmq_bridge.bundle.verify import verify_bundle
+from mmq_bridge.errors import BridgeError
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def report(tiny_bundle):
 
 @pytest.fixture
 def copy(tiny_bundle, tmp_path, monkeypatch):
-    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: None)  # compiling takes seconds
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "find_compiler", lambda: None)  # compiling takes seconds
     monkeypatch.setattr(cortex_m4f, "missing_tools", lambda: ["qemu-system-arm"])
     folder = tmp_path / "copy"
     shutil.copytree(tiny_bundle, folder)
@@ -105,8 +105,8 @@ def test_another_model_in_the_array_is_found(copy, tiny):
     ],
 )
 def test_code_that_mmq_tf_did_not_write_is_never_compiled(copy, tiny, monkeypatch, name):
-    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: "cc")
-    monkeypatch.setattr(mmq_export.sources, "run_example", lambda *args: pytest.fail("compiled"))
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "find_compiler", lambda: "cc")
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "run_example", lambda *args: pytest.fail("compiled"))
     monkeypatch.setattr(cortex_m4f, "missing_tools", list)
     monkeypatch.setattr(cortex_m4f, "run_example", lambda *args: pytest.fail("compiled"))
     path = copy / name
@@ -124,8 +124,8 @@ def test_code_that_mmq_tf_did_not_write_is_never_compiled(copy, tiny, monkeypatc
 
 
 def test_an_added_source_file_is_never_compiled(copy, tiny, monkeypatch):
-    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: "cc")
-    monkeypatch.setattr(mmq_export.sources, "run_example", lambda *args: pytest.fail("compiled"))
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "find_compiler", lambda: "cc")
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "run_example", lambda *args: pytest.fail("compiled"))
     monkeypatch.setattr(cortex_m4f, "missing_tools", list)
     monkeypatch.setattr(cortex_m4f, "run_example", lambda *args: pytest.fail("compiled"))
     (copy / "mmq_bridge/src/extra.c").write_text("int surprise;\n")
@@ -134,7 +134,7 @@ def test_an_added_source_file_is_never_compiled(copy, tiny, monkeypatch):
 
 
 def test_without_a_compiler_the_example_is_skipped(tiny_bundle, monkeypatch):
-    monkeypatch.setattr(mmq_export.sources, "find_compiler", lambda: None)
+    monkeypatch.setattr(mmq_bridge.bundle.sources, "find_compiler", lambda: None)
     monkeypatch.setattr(cortex_m4f, "missing_tools", lambda: ["cmake", "qemu-system-arm"])
     report = verify_bundle(tiny_bundle)
     assert report.ok
@@ -148,7 +148,7 @@ def test_without_a_compiler_the_example_is_skipped(tiny_bundle, monkeypatch):
     "text", ["", "token 0 | 1 | 3f800000\n", "nonsense\n", "token 0 | x | 1\n", "token 0 | 1 | zz\n"]
 )
 def test_other_output_of_the_example_is_refused(text):
-    with pytest.raises(ExportError, match="printed something unexpected"):
+    with pytest.raises(BridgeError, match="printed something unexpected"):
         parse_output(text)
 
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mmq-bridge`: a bundle's commands where nothing else is installed."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from mmq_bridge.cli.companion import companion_command
+from mmq_bridge.cli.host import Host
+from mmq_bridge.cli.readers import open_recording
+from mmq_bridge.cli.stream import stream_command
+from mmq_bridge.cli.verify import show_plainly, verify_command
+from mmq_bridge.errors import UserError
+
+HOST = Host("mmq-bridge", open_recording, show_plainly)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="mmq-bridge")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")
+def cli(debug: bool) -> None:
+    """Run and check bundles that mmq-tf exported: raw body signals in, decisions out."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+
+
+for _command in (stream_command(HOST), verify_command(HOST), companion_command(HOST)):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(cli, HOST.program)
+
+
+def run(group: click.Group, program: str) -> None:
+    """Run a group of commands; what the user can mend is one sentence and exit code 2."""
+    debug = "--debug" in sys.argv
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
+        click.echo(str(stop) or "stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except UserError as error:
+        if debug:
+            raise
+        click.echo(f"{program}: {error}", err=True)
+        sys.exit(2)

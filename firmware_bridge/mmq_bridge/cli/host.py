@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Host`: what the program around the shared commands knows and they do not."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+
+class WornTrial(Protocol):
+    """A labelled stretch of a recording, times in s."""
+
+    @property
+    def start_s(self) -> float: ...  # noqa: D102
+    @property
+    def stop_s(self) -> float: ...  # noqa: D102
+    @property
+    def labels(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+class WornRecording(Protocol):
+    """What a replay needs of a recording."""
+
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+    @property
+    def simulated(self) -> bool: ...  # noqa: D102
+    @property
+    def signals(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def trials(self) -> tuple[WornTrial, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Host:
+    """The program that the shared commands belong to.
+
+    Attributes
+    ----------
+    program : str
+        What users type, also the name of the distribution with the extras.
+    open_recording : function
+        Reads the recording at a path.
+    show_report : function
+        Prints what `verify` found, for people.
+    quiet : function
+        Returns a context that keeps what native libraries print off the terminal; takes what goes on in it.
+    pretrained : dict of str to Path
+        Bundles that came with the program, by name; without any there is no option for them.
+    """
+
+    program: str
+    open_recording: Callable[[Path], WornRecording]
+    show_report: Callable[[Any], None]
+    quiet: Callable[[str], AbstractContextManager[Any]] = nullcontext
+    pretrained: Mapping[str, Path] | None = None
+
+
+def takes_bundle(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the argument BUNDLE and, where there are any, the option --pretrained."""
+    known = host.pretrained or {}
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(*, bundle: Path | None, pretrained_name: str | None = None, **others: Any) -> Any:
+            if (bundle is None) == (pretrained_name is None):
+                wanted = (
+                    " one of the folder BUNDLE and --pretrained NAME." if known else " the folder BUNDLE."
+                )
+                raise click.UsageError(f"name{wanted}")
+            return function(bundle=bundle or known[str(pretrained_name)], **others)
+
+        if known:
+            text = f"A model that comes with {host.program}, instead of BUNDLE."
+            option = click.option(
+                "--pretrained", "pretrained_name", type=click.Choice(tuple(known)), help=text
+            )
+            command = option(command)
+        return click.argument("bundle", required=False, type=click.Path(path_type=Path))(command)
+
+    return decorate

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How decisions are printed: as JSON for programs, as lines for people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from mmq_bridge.cli.host import WornRecording
+
+
+def decision_line(decision: Any, simulated: bool) -> str:
+    """Return a decision as one line of JSON."""
+    return json.dumps({**asdict(decision), "classes": decision.classes, "simulated": simulated})
+
+
+@dataclass
+class JsonLines:
+    """One JSON object a decision, nothing else on stdout."""
+
+    device: Any
+    recording: WornRecording
+
+    def start(self) -> None:
+        """Print nothing: every line is a decision."""
+
+    def decision(self, decision: Any, shown: bool) -> None:
+        """Print one decision."""
+        if shown:
+            simulated = self.recording.simulated or self.device.manifest.simulated
+            click.echo(decision_line(decision, simulated))
+
+    def end(self) -> None:
+        """Print nothing."""
+
+
+class TextLines:
+    """Lines for people."""
+
+    def __init__(self, device: Any, recording: WornRecording) -> None:
+        self.device, self.recording = device, recording
+        self.made = self.abstained = self.labelled = self.right = self.waited = 0
+        self.waiting = False
+
+    def start(self) -> None:
+        """Say what is replayed, and mark what is simulated."""
+        manifest, recording = self.device.manifest, self.recording
+        if recording.simulated or manifest.simulated:
+            what = [
+                name
+                for name, is_so in (("model", manifest.simulated), ("recording", recording.simulated))
+                if is_so
+            ]
+            click.echo(f"SIMULATED ({' and '.join(what)})")
+        seen = " (this subject trained the model)" if recording.subject in manifest.train_subjects else ""
+        click.echo(
+            f"{manifest.name} on {recording.subject}{seen}: sensors "
+            f"{', '.join(self.device.front_end.modality_names)}"
+        )
+
+    def decision(self, decision: Any, shown: bool) -> None:
+        """Count one decision and print it; while the device only waits, one line says so for all."""
+        label = self._label(decision)
+        waiting = not decision.probabilities and str(decision.reason).startswith(("enrolling", "filling"))
+        self._count(decision, label, waiting)
+        if (shown or waiting) and not (waiting and self.waiting):
+            click.echo(self._line(decision, label))
+        self.waiting = waiting
+
+    def end(self) -> None:
+        """Print the counts."""
+        waited = self.waited * self.device.front_end.token_s
+        score = f"; of {self.labelled} with a label {self.right} were right" if self.labelled else ""
+        click.echo(
+            f"{self.made} decisions, {self.abstained} abstentions after {waited:g} s of waiting{score}"
+        )
+
+    def _count(self, decision: Any, label: str | None, waiting: bool) -> None:
+        if waiting:
+            self.waited += self.device.decision.every_tokens
+        elif decision.abstained:
+            self.abstained += 1
+        else:
+            self.made += 1
+            self.labelled += label is not None
+            self.right += label in decision.classes.values()
+
+    def _label(self, decision: Any) -> str | None:
+        """Return the label of the trial the whole window lies in, where there is one."""
+        task = next(iter(self.device.decision.tasks))
+        start_s = decision.time_s - self.device.front_end.window_s
+        for trial in self.recording.trials:
+            if trial.start_s <= start_s + 1e-6 and decision.time_s <= trial.stop_s + 1e-6:
+                return trial.labels.get(task)
+        return None
+
+    def _line(self, decision: Any, label: str | None) -> str:
+        when = f"{decision.time_s:7.1f} s"
+        sensors = "  ".join(f"{name} {_share(share)}" for name, share in decision.sensors.items())
+        parts = [when]
+        for task, values in decision.probabilities.items():
+            parts.append(f"{task}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items()))
+        parts.append(f"used: {sensors}")
+        if decision.abstained:
+            parts.append(f"abstained: {decision.reason}")
+        if label is not None:
+            parts.append(f"(label {label})")
+        return "   ".join(parts)
+
+
+def _share(share: float) -> str:
+    return "none" if share == 0 else f"{share:.0%}"

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`stream`: a recording, or live sensors, through the device, one line per decision."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mmq_bridge.cli.host import Host, WornRecording, takes_bundle
+from mmq_bridge.cli.live import Live, takes_live
+from mmq_bridge.cli.show import JsonLines, TextLines
+from mmq_bridge.errors import BridgeError
+
+CHUNK_S = 1.0
+
+_EPILOG = """
+\b
+Examples
+  {program} stream bundles/watch --replay DIR/S02
+  {program} stream bundles/watch --replay DIR/S02 --drop ppg@600-900 --drop eda@900-end
+  {program} stream bundles/watch --replay cohort/P003 --speed 10
+  {program} stream bundles/watch --replay DIR/S02 --json | your-program
+  {program} stream bundles/watch --lsl
+  {program} stream bundles/board --brainflow CYTON_BOARD,serial_port=/dev/ttyUSB0
+"""
+_PRETRAINED = "  {program} stream --pretrained wrist-stress --replay E4_FOLDER\n"
+
+
+def _epilog(host: Host) -> str:
+    head, _, rest = _EPILOG.partition("Examples\n")
+    text = f"{head}Examples\n{_PRETRAINED if host.pretrained else ''}{rest}"
+    return text.format(program=host.program)
+
+
+def stream_command(host: Host) -> click.Command:
+    """Return the command ``stream`` of a program."""
+
+    @click.command(name="stream", epilog=_epilog(host))
+    @takes_bundle(host)
+    @click.option(
+        "--replay",
+        "recording",
+        type=click.Path(path_type=Path),
+        help="E4 export, recording folder, XDF, a file MNE reads, ...",
+    )
+    @takes_live(host)
+    @click.option(
+        "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Silence a sensor, in s; repeatable."
+    )
+    @click.option(
+        "--speed", type=click.FloatRange(min=0), default=0.0, help="Times real time; 0 is as fast as it goes."
+    )
+    @click.option("--every", type=click.IntRange(min=1), default=1, help="Show one decision of so many.")
+    @click.option(
+        "--model",
+        type=click.Choice(["int8", "int8_float_io", "float32"]),
+        default="int8",
+        help="Which of the models.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+    def command(
+        bundle: Path,
+        recording: Path | None,
+        live: Live | None,
+        drops: tuple[str, ...],
+        speed: float,
+        every: int,
+        model: Any,
+        as_json: bool,
+    ) -> None:
+        """Push the raw samples of a recording, or of live sensors, through BUNDLE; print its decisions.
+
+        A line says when, which class with which probability, and what share of each sensor was used; an
+        abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as
+        markers.
+        """
+        from mmq_bridge.decision.device import Device
+
+        if (recording is None) == (live is None):
+            raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
+        with host.quiet(""):
+            device = Device.from_bundle(bundle, model)
+        show_as = JsonLines if as_json else TextLines
+        try:
+            if live:
+                live.run(device, show_as, every)
+            else:
+                _replay(device, host.open_recording(recording), drops, speed, show_as, every)
+        except KeyboardInterrupt:
+            click.echo("stopped.", err=True)
+            sys.exit(130)
+        except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
+            sys.stdout = None  # type: ignore[assignment]
+            sys.exit(0)
+
+    return command
+
+
+def _replay(device: Any, worn: WornRecording, drops: Any, speed: float, show_as: Any, every: int) -> None:
+    """Push a recording through the device."""
+    from mmq_bridge.decision.replay import Drop, check_replay, select
+
+    if not math.isfinite(speed):
+        raise BridgeError(f"--speed: expected a finite number from 0, got {speed}.")
+    wanted = [Drop.parse(text) for text in drops]
+    signals = select(device.front_end, worn.signals)
+    check_replay(signals, CHUNK_S, wanted)
+    show = show_as(device, worn)
+    show.start()
+    for index, decision in enumerate(decisions(device, signals, wanted, speed)):
+        show.decision(decision, shown=index % every == 0)
+    show.end()
+
+
+def decisions(device: Any, signals: Any, drops: Any, speed: float) -> Iterator[Any]:
+    """Yield the decisions of a device while a recording is replayed, at `speed` times real time unless 0."""
+    from mmq_bridge.decision.replay import steps
+
+    began = time.monotonic()
+    for now_s, chunks in steps(signals, CHUNK_S, drops):
+        if speed > 0:
+            time.sleep(max(0.0, began + now_s / speed - time.monotonic()))
+        for modality, samples, time_s in chunks:
+            yield from device.push(modality, samples, time_s)
+        yield from device.advance(now_s - device.front_end.grace_s)

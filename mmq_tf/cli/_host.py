@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands shared with `mmq_bridge` learn from mmq-tf: its recordings, its models, its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from mmq_bridge.cli.host import Host
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mmq_tf import pretrained
+
+_STYLE = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+def _open_recording(path: Path) -> Any:
+    from mmq_tf.datasets import open_recording
+
+    return open_recording(path)
+
+
+@contextmanager
+def _quiet(doing: str) -> Iterator[None]:
+    from mmq_tf.utils.native_output import quiet_native
+
+    with Console().status(doing) if doing else nullcontext(), quiet_native():
+        yield
+
+
+def show_report(report: Any) -> None:
+    """Print what `verify` found as tables."""
+    console = Console()
+    checks = Table(
+        title=f"{report.folder}{'  SIMULATED' if report.manifest and report.manifest.simulated else ''}"
+    )
+    for name in ("check", "", "found"):
+        checks.add_column(name)
+    for check in report.checks:
+        checks.add_row(check.name, f"[{_STYLE[check.state]}]{check.state}[/]", escape(check.detail))
+    console.print(checks)
+    if not report.numbers:
+        return
+    facts = Table(show_header=False)
+    for name, value in report.numbers.items():
+        facts.add_row(name.replace("_", " "), f"{value:,}")
+    facts.add_row("operations", ", ".join(f"{name} x{count}" for name, count in report.ops.items()))
+    for pair, share in report.agreement.items():
+        facts.add_row(f"same class, {pair}", f"{share:.1%}")
+    console.print(facts)
+    if report.ok:
+        console.print(f"{len(report.checks)} checks: the bundle computes what it computed at export.")
+
+
+HOST = Host(
+    "mmq-tf",
+    _open_recording,
+    show_report,
+    _quiet,
+    {name: pretrained.path(name) for name in pretrained.names()},
+)
