@@ -90,7 +90,7 @@ def stream_command(host: Host) -> click.Command:
         try:
             if live:
                 live.run(device, show_as, every)
-            else:
+            elif recording:
                 _replay(device, host.open_recording(recording), drops, speed, show_as, every)
         except KeyboardInterrupt:
             click.echo("stopped.", err=True)
