@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mmq_bridge.cli.host import Host, WornRecording, takes_bundle
+from mmq_bridge.cli.host import Host, takes_bundle
 from mmq_bridge.cli.live import Live, takes_live
 from mmq_bridge.cli.show import JsonLines, TextLines
 from mmq_bridge.errors import BridgeError
@@ -91,7 +91,7 @@ def stream_command(host: Host) -> click.Command:
             if live:
                 live.run(device, show_as, every)
             elif recording:
-                _replay(device, host.open_recording(recording), drops, speed, show_as, every)
+                _replay(device, host, recording, drops, speed, show_as, every)
         except KeyboardInterrupt:
             click.echo("stopped.", err=True)
             sys.exit(130)
@@ -102,13 +102,16 @@ def stream_command(host: Host) -> click.Command:
     return command
 
 
-def _replay(device: Any, worn: WornRecording, drops: Any, speed: float, show_as: Any, every: int) -> None:
+def _replay(
+    device: Any, host: Host, recording: Path, drops: Any, speed: float, show_as: Any, every: int
+) -> None:
     """Push a recording through the device."""
     from mmq_bridge.decision.replay import Drop, check_replay, select
 
     if not math.isfinite(speed):
         raise BridgeError(f"--speed: expected a finite number from 0, got {speed}.")
     wanted = [Drop.parse(text) for text in drops]
+    worn = host.open_recording(recording)
     signals = select(device.front_end, worn.signals)
     check_replay(signals, CHUNK_S, wanted)
     show = show_as(device, worn)

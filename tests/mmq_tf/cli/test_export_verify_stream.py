@@ -106,8 +106,8 @@ def test_stream_goes_on_when_every_sensor_falls_off(tiny_bundle, simulated):
         (["--drop", "ppg"], BridgeError, "ppg@60-120"),
         (["--drop", "ppg@60-50"], BridgeError, "stop after the start"),
         (["--drop", "ecg@60-70"], BridgeError, "has no ecg"),
-        (["--speed", "nan"], MMQError, "--speed"),
-        (["--speed", "inf"], MMQError, "--speed"),
+        (["--speed", "nan"], BridgeError, "--speed"),
+        (["--speed", "inf"], BridgeError, "--speed"),
     ],
 )
 def test_stream_refuses_bad_options_before_it_prints(tiny_bundle, e4, options, kind, message):
