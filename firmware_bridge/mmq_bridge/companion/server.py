@@ -121,19 +121,19 @@ def make_server(files: Mapping[str, Path | bytes], port: int) -> ThreadingHTTPSe
     """
     common = headers((PAGE / "index.html").read_text("utf-8"))
 
-    class Handler(_Handler):
+    class ServedHandler(_PageHandler):
         known = files
         extra = common
 
     try:
-        return ThreadingHTTPServer((ADDRESS, port), Handler)
+        return ThreadingHTTPServer((ADDRESS, port), ServedHandler)
     except OSError as error:
         raise BridgeError(
             f"port {port}: cannot be used ({error.strerror or error}); choose another with --port."
         ) from error
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _PageHandler(BaseHTTPRequestHandler):
     """Answer GET and HEAD for known paths, asked for by this machine's own names."""
 
     known: Mapping[str, Path | bytes]

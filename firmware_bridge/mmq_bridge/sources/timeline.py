@@ -22,7 +22,7 @@ RATE_CHECK_S = 30.0
 """Of samples before the rate that their stamps make is believed: the jitter of two stamps weighs little."""
 
 
-class Run(NamedTuple):
+class SampleRun(NamedTuple):
     """Neighbouring samples without a loss between them.
 
     Attributes
@@ -53,9 +53,9 @@ class Timeline:
     --------
     >>> line = Timeline(4.0)
     >>> line.place(np.array([10.0, 10.25, 10.5]))
-    [Run(begin=0, end=3, time_s=10.0)]
+    [SampleRun(begin=0, end=3, time_s=10.0)]
     >>> line.place(np.array([10.75, 13.0]))
-    [Run(begin=0, end=1, time_s=10.75), Run(begin=1, end=2, time_s=13.0)]
+    [SampleRun(begin=0, end=1, time_s=10.75), SampleRun(begin=1, end=2, time_s=13.0)]
     """
 
     def __init__(self, rate_hz: float) -> None:
@@ -70,7 +70,7 @@ class Timeline:
         """When the next sample is due; NaN before the first one."""
         return self._due_s
 
-    def place(self, stamps_s: np.ndarray) -> list[Run]:
+    def place(self, stamps_s: np.ndarray) -> list[SampleRun]:
         """Return the runs that samples with these finite stamps, float64 [n], make."""
         if not len(stamps_s):
             return []
@@ -81,7 +81,7 @@ class Timeline:
         self._last_s = float(stamps_s[-1])
         edges = sorted({0, *np.flatnonzero(~steady).tolist(), len(stamps_s)})
         return [
-            Run(begin, end, self._follow(stamps_s[begin:end], new=not steady[begin]))
+            SampleRun(begin, end, self._follow(stamps_s[begin:end], new=not steady[begin]))
             for begin, end in zip(edges, edges[1:], strict=False)
         ]
 
