@@ -77,7 +77,7 @@ LINEAR = "linear-means"
 METRICS = ("macro_f1", "balanced_accuracy", "auroc")
 
 
-def experiment_config(preset: str, sensors: Sequence[str] = (), recipe: Sequence[str] = ()) -> RunConfig:
+def experiment_config(preset: str, sensors: Sequence[str] = (), settings: Sequence[str] = ()) -> RunConfig:
     """Return a preset for ME-MHACL without what needs labels of its own or corrupted copies."""
     config = load_config(
         preset,
@@ -86,7 +86,7 @@ def experiment_config(preset: str, sensors: Sequence[str] = (), recipe: Sequence
             "artefacts.variants=0",
             "training.teacher_share=0",
             f"training.batch_size={BATCH}",
-            *recipe,
+            *settings,
         ],
     )
     if not sensors:
@@ -96,7 +96,7 @@ def experiment_config(preset: str, sensors: Sequence[str] = (), recipe: Sequence
     return config.model_copy(update={"front_end": front_end})
 
 
-def recipe_for(config: RunConfig, windows: int, learning_rate: float) -> RunConfig:
+def settings_for(config: RunConfig, windows: int, learning_rate: float) -> RunConfig:
     """Return the configuration with as many epochs as make `STEPS` steps of that many windows."""
     epochs = max(1, round(STEPS / -(-windows // BATCH)))
     update = {"epochs": epochs, "patience": epochs, "learning_rate": learning_rate}
@@ -146,12 +146,12 @@ Answer = tuple[float, np.ndarray]
 def trained(config: RunConfig, sides: Sides, seed: int, learning_rate: float, encoder: Any = None) -> Answer:
     """Train a network with labels, from scratch or from an encoder that is held for the first quarter."""
     labelled = repeated(sides.train)
-    recipe = recipe_for(config, len(labelled), learning_rate)
-    model, held = new_network(recipe, len(config.classes), seed), None
+    own = settings_for(config, len(labelled), learning_rate)
+    model, held = new_network(own.training_spec, len(config.classes), seed), None
     if encoder is not None:
         model.net.encoder.set_weights(encoder.get_weights())
-        held = HeldLayers([model.net.encoder], recipe.pretraining.frozen_epochs)
-    history = fit_network(model, labelled, sides.validation, recipe, seed, None, before_epoch=held)
+        held = HeldLayers([model.net.encoder], own.pretraining.frozen_epochs)
+    history = fit_network(model, labelled, sides.validation, own.training_spec, seed, None, before_epoch=held)
     logits = predict_logits(model.net, sides.test.features, sides.test.presence)[config.data.task]
     return history.best_score, softmax(logits.astype(np.float64), axis=1)
 

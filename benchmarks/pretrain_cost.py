@@ -69,7 +69,7 @@ def of_tokens(config: RunConfig) -> tuple[Any, Any, Seconds]:
     presence = np.ones((count, len(front_end.modality_names)), np.float32)
     bank = TokenBank(random_steps(count, front_end.n_features), presence, front_end.tokens, ())
     model = config.model.model_copy(update={"name": "mhacl"})
-    return new_network(config.model_copy(update={"model": model}), 2, 0).net, bank, seconds
+    return new_network(config.training_spec.model_copy(update={"model": model}), 2, 0).net, bank, seconds
 
 
 def of_raw_windows(config: RunConfig) -> tuple[Any, Any, Seconds]:

@@ -22,15 +22,10 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state, col
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmq_tf.config.run_config import (
-    MissingConfig,
-    ModelConfig,
-    SplitConfig,
-    TrainingConfig,
-    describe_validation,
-)
+from mmq_tf.config.run_config import SplitConfig, describe_validation
+from mmq_tf.config.training_spec import MissingConfig, ModelConfig, TrainingConfig, TrainingSpec
 from mmq_tf.errors import MMQError
-from mmq_tf.features.array_windows import TASK, ArrayLayout, PlainRecipe, array_windows, flat
+from mmq_tf.features.array_windows import TASK, array_spec, array_windows, flat, layout_of_columns
 from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.training.fit import EAGER_STEPS, fit_network, new_network
@@ -96,7 +91,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         The trained network.
     scaler_ : StandardScaler
         Of the F features of a token.
-    layout_ : ArrayLayout
+    layout_ : FeatureLayout
         T and the modalities.
     temperature_ : float
         What the logits are divided by; 1 where no group was held back.
@@ -162,8 +157,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
     @classmethod
     def for_front_end(cls, front_end: FrontEnd, **parameters: Any) -> Self:
         """Return an estimator for windows of this front end, as `WindowSet.to_sklearn` gives them."""
-        slices = front_end.feature_slices
-        sizes = {name: part.stop - part.start for name, part in slices.items()}
+        sizes = dict(front_end.feature_layout.feature_sizes)
         return cls(modalities=sizes, tokens=front_end.tokens, **parameters)
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -192,24 +186,24 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, label = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise MMQError(f"y: expected at least two classes, got only 1 class, {self.classes_[0]!r}.")
-        recipe = self._recipe(tokens, X.shape[1])
+        spec = self._spec(tokens, X.shape[1])
         seed = int(check_random_state(self.random_state).randint(SEEDS))
         subject = np.zeros(len(X)) if groups is None else column_or_1d(groups)
         check_consistent_length(X, subject)
         train, held = self._hold_back(label, subject, seed)
-        self.layout_ = recipe.front_end
+        self.layout_ = spec.layout
         with np.errstate(invalid="ignore"):  # a feature never measured has no mean
             self.scaler_ = StandardScaler().fit(X[train].reshape(-1, self.layout_.n_features))
         windows = array_windows(X, self.layout_, self.scaler_, label, subject)
-        steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
-        model = new_network(recipe, len(self.classes_), seed)
+        steps = spec.training.epochs * -(-len(train) // spec.training.batch_size)
+        model = new_network(spec, len(self.classes_), seed)
         model.net.run_eagerly = True  # scoring a net anew each fit: tracing it would cost more than it saves
         with _one_token_is_fine():
             history = fit_network(
                 model,
                 windows.take(train),
                 windows.take(held) if len(held) else None,
-                recipe,
+                spec,
                 seed,
                 state_path=None,
                 on_epoch=self._log,
@@ -263,14 +257,14 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
             raise MMQError(f"tokens: expected a whole number of at least 1, got {self.tokens!r}.")
         return int(self.tokens)
 
-    def _recipe(self, tokens: int, columns: int) -> PlainRecipe[ArrayLayout]:
+    def _spec(self, tokens: int, columns: int) -> TrainingSpec:
         if not 0 <= self.validation_fraction < 1:
             raise MMQError(
                 f"validation_fraction: expected at least 0 and below 1, got {self.validation_fraction!r}."
             )
-        layout = ArrayLayout.of_columns(columns, tokens, self.modalities)
+        layout = layout_of_columns(columns, tokens, self.modalities)
         try:
-            return PlainRecipe(
+            return array_spec(
                 layout,
                 self._section(ModelConfig),
                 self._section(MissingConfig),

@@ -10,16 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 from mmq_bridge.core_binding.native import extract_tokens
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from methods.rebuilding import BATCH, Score
 from mmq_tf.augmentation.artefacts import KINDS, corrupt, draw_intervals
-from mmq_tf.config.training_spec import TokenLayout
 from mmq_tf.evaluation.protocols import ARTEFACT_SHARE, SNR_DB
 from mmq_tf.features.token_streams import tokens_touched, without_enrolment_artefacts
-from mmq_tf.features.windows import Corrupted, Stream, WindowSet, presence_by_feature
+from mmq_tf.features.windows import Corrupted, Stream, WindowSet
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.recording import Recording
 
@@ -114,14 +114,14 @@ def interference_scores(
     front_end : FrontEnd
     """
     names = front_end.modality_names
-    lines = {name: _line(train, front_end, name) for name in names}
+    lines = {name: _line(train, front_end.feature_layout, name) for name in names}
     own = test.variant_corrupted[0]
     plan: list[Injection | None] = [None, *injections(names)]
     kinds: dict[tuple[str, str, int, str], list[float]] = {}
     for what, features, presence, corrupted in zip(
         plan, test.variant_features, test.variant_presence, test.variant_corrupted, strict=True
     ):
-        found = _network_scores(net, features, presence, front_end)
+        found = _network_scores(net, features, presence, front_end.feature_layout)
         for name in names if what is None else (what.modality,):
             column, part = names.index(name), front_end.feature_slices[name]
             asked = presence[:, :, column] & ~(own[:, :, column] & (what is not None))
@@ -141,7 +141,7 @@ def interference_scores(
         yield Score(method, f"{name} {ANY} {snr}dB", "auroc", subject, float(np.mean(values)))
 
 
-def _line(train: WindowSet, layout: TokenLayout, modality: str) -> LogisticRegression | None:
+def _line(train: WindowSet, layout: FeatureLayout, modality: str) -> LogisticRegression | None:
     """Fit a logistic regression on a modality's corrupted and clean present tokens; None without both."""
     column, part = list(layout.modality_names).index(modality), layout.feature_slices[modality]
     rows = train.variant_presence[..., column]
@@ -153,10 +153,10 @@ def _line(train: WindowSet, layout: TokenLayout, modality: str) -> LogisticRegre
 
 
 def _network_scores(
-    net: MMQNet, features: np.ndarray, presence: np.ndarray, layout: TokenLayout
+    net: MMQNet, features: np.ndarray, presence: np.ndarray, layout: FeatureLayout
 ) -> np.ndarray:
     """Return the interference score of each token, float ``[N, T, M]``."""
-    visible = np.where(presence_by_feature(presence, layout), features, np.float32(0))
+    visible = layout.visible(features, presence)
     parts = []
     for start in range(0, len(features), BATCH):
         rows = slice(start, start + BATCH)

@@ -13,7 +13,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from sklearn.linear_model import Ridge
 
 from mmq_tf.augmentation.missingness import hide_modalities
-from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.model.training_model import MMQTraining
 
 ALPHAS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
@@ -100,7 +100,7 @@ class HiddenTokens:
         names = list(front_end.modality_names)
         column, part = names.index(modality), front_end.feature_slices[modality]
         shown = hide_modalities(windows.presence, names, [modality])
-        visible = np.where(presence_by_feature(shown, front_end), windows.features, np.float32(0))
+        visible = windows.visible_features(front_end.feature_layout, shown)
         # a window of which nothing is left is not rebuilt from anything
         something = np.any(shown, axis=(1, 2))
         asked = windows.presence[:, :, column] & something[:, np.newaxis]
@@ -146,7 +146,7 @@ def _network(
 def _others(visible: np.ndarray, shown: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """Return float ``[N, T, 2 (F + M)]``: what is visible at each step, and its mean over the window."""
     here = np.concatenate([visible, shown], axis=-1).astype(np.float64)
-    seen = presence_by_feature(shown, front_end).sum(axis=1)
+    seen = front_end.feature_layout.by_feature(shown).sum(axis=1)
     share = np.maximum(np.concatenate([seen, np.full(shown[:, 0].shape, shown.shape[1])], axis=-1), 1)
     mean = here.sum(axis=1) / share
     return np.concatenate([here, np.broadcast_to(mean[:, None], here.shape)], axis=-1)

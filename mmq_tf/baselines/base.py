@@ -3,14 +3,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from mmq_tf.config.training_spec import Recipe
+    from mmq_tf.config.training_spec import TrainingSpec
     from mmq_tf.features.windows import WindowSet
 
 
@@ -47,7 +47,7 @@ class Baseline(ABC):
     classes are handled here.
     """
 
-    name: ClassVar[str]
+    name: str
     classes: int
     slices: dict[str, slice]
 
@@ -108,20 +108,20 @@ class Baseline(ABC):
         self,
         train: "WindowSet",
         validation: "WindowSet | None",
-        recipe: "Recipe",
+        spec: "TrainingSpec",
         seed: int = 0,
         classes: int | None = None,
     ) -> Self:
         """Learn from one fold: what all methods of a table are given alike.
 
-        A method that chooses something on validation subjects, or trains by the run's recipe, overrides this;
-        the others take the training windows alone.
+        A method that chooses something on validation subjects, or trains by the run's training spec,
+        overrides this; the others take the training windows alone.
 
         Parameters
         ----------
         train, validation : WindowSet
             Training windows, and those of the validation subjects.
-        recipe : Recipe
+        spec : TrainingSpec
             Of the run.
         seed, classes
             As for `fit`.
@@ -137,9 +137,8 @@ class Baseline(ABC):
             As `fit`.
         """
         labels = train.label.astype(np.int64)
-        return self.fit(
-            train.features, train.presence, labels, recipe.front_end.feature_slices, seed, classes
-        )
+        slices = spec.layout.feature_slices
+        return self.fit(train.features, train.presence, labels, slices, seed, classes)
 
     def predict_proba(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         """Give the class probabilities of windows.

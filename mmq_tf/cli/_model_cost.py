@@ -157,7 +157,7 @@ def measure_models(source: CostSource, sizes: Sequence[str], rounds: int) -> lis
 def _networks(source: CostSource, size: str) -> list[_Model]:
     """Return MMQ-Net and the zero-fill transformer of a size, each in int8 and float32."""
     front_end = source.front_end
-    sizes = {name: part.stop - part.start for name, part in front_end.feature_slices.items()}
+    sizes = front_end.feature_layout.feature_sizes
     shape = (front_end.tokens, sizes, {TASK: source.classes})
     inputs = {"features": source.features[:1], "presence": source.presence[:1].astype("float32")}
     calibration = calibration_windows(source.features, source.presence, CALIBRATION)

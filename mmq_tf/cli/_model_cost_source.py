@@ -21,7 +21,6 @@ from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.prepare_dataset import load_prepared
 from mmq_tf.features.token_cache import TokenSettings
-from mmq_tf.features.windows import presence_by_feature
 from mmq_tf.model.token_net import SIZES
 from mmq_tf.training.fold import FoldJob, fold_windows
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
@@ -169,4 +168,4 @@ def drawn_windows(front_end: FrontEnd, classes: int) -> tuple[np.ndarray, np.nda
     features = rng.standard_normal((*shape, front_end.n_features), dtype=np.float32)
     features += 0.1 * labels[:, np.newaxis, np.newaxis].astype(np.float32)
     presence = rng.random((*shape, len(front_end.modality_names))) < 0.9
-    return np.where(presence_by_feature(presence, front_end), features, np.float32(0)), presence, labels
+    return front_end.feature_layout.visible(features, presence), presence, labels

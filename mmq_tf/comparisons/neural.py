@@ -8,19 +8,15 @@ among `mmq_tf.baselines.BASELINES`: they take as long to train as the network it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from scipy.special import softmax
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 
-from mmq_tf.baselines.base import Baseline
-from mmq_tf.config.run_config import MissingConfig, ModelConfig, TrainingConfig
-from mmq_tf.config.training_spec import Recipe
-from mmq_tf.errors import MMQError
-from mmq_tf.features.array_windows import ArrayLayout, PlainRecipe, plain_windows
-from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.comparisons.estimator import Changes, NetworkComparison
+from mmq_tf.config.training_spec import TrainingSpec
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.model.cross_modal import CrossModalTransformer
 from mmq_tf.model.ensemble import member_seeds, trained_together
 from mmq_tf.model.memory_tokens import MemoryTraining, MemoryTransformer
@@ -30,167 +26,84 @@ from mmq_tf.model.transformer import (
     TransformerTraining,
     mean_of_present,
 )
-from mmq_tf.training.fit import EAGER_STEPS, History, fit_network, predict_logits
+
+Absent = Callable[[FeatureLayout, WindowSet], dict[str, Any]]
+"""A network's own arguments, of the layout and the training windows: what it does about absent tokens."""
+
+NOTHING_HIDDEN: Changes = {"missing": {"complete_share": 1.0}}
+"""Trained on windows as they are, where the method does not hide tokens in training."""
 
 
-class NeuralBaseline(Baseline):
-    """A transformer trained as MMQ-Net is; subclasses say what they do about absent tokens.
+def zeros(layout: FeatureLayout, train: WindowSet) -> dict[str, Any]:
+    """Absent features are 0 and nothing says so."""
+    return {}
 
-    `fit_windows` is what a fold calls: it takes the run's own recipe and chooses the epoch on the same
-    validation views as MMQ-Net. `fit`, which gets neither, trains for all epochs by the recipe given here.
 
-    Parameters
-    ----------
-    model, missing, training
-        The recipe of `fit`; the run's defaults where left out.
+def means(layout: FeatureLayout, train: WindowSet) -> dict[str, Any]:
+    """Absent features are the mean of the training features."""
+    return {"fill": mean_of_present(train.features, layout.by_feature(train.presence)).tolist()}
 
-    Attributes
-    ----------
-    hides : bool
-        Whether tokens are hidden in training, by the same draws as for MMQ-Net.
-    network, teaching : type
-        The network, and the model that trains it.
-    history : History
-        Of the last training: the scores by epoch and the best one.
-    """
 
-    hides: ClassVar[bool] = True
-    network: ClassVar[type[TokenTransformer]] = Transformer
-    teaching: ClassVar[type[TransformerTraining]] = TransformerTraining
-    history: History
+def masked(layout: FeatureLayout, train: WindowSet) -> dict[str, Any]:
+    """Absent tokens are masked out of attention and pooling."""
+    return {"masked": True}
 
-    def __init__(
-        self,
-        model: ModelConfig | None = None,
-        missing: MissingConfig | None = None,
-        training: TrainingConfig | None = None,
-    ):
-        self.model = model or ModelConfig()
-        self.missing = missing or MissingConfig()
-        self.training = training or TrainingConfig()
 
-    def fit_windows(
-        self,
-        train: WindowSet,
-        validation: WindowSet | None,
-        recipe: Recipe,
-        seed: int = 0,
-        classes: int | None = None,
-    ) -> Self:
-        """Learn from one fold; the epoch is the best one on the validation subjects."""
-        known = train.take(np.flatnonzero(train.label >= 0))
-        if not len(known):
-            raise MMQError(f"labels: {self.name} needs at least one labelled window, got {len(train)} of -1.")
-        self.classes = int(known.label.max()) + 1 if classes is None else int(classes)
-        self.slices = dict(recipe.front_end.feature_slices)
-        self._train(known, validation, recipe, seed)
-        return self
+@dataclass(frozen=True)
+class TransformerBuild:
+    """Makes a transformer of the run's size, and the model that trains it."""
 
-    def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        sizes = {name: part.stop - part.start for name, part in self.slices.items()}
-        layout = ArrayLayout(features.shape[1], sizes)
-        recipe = PlainRecipe(layout, self.model, self.missing, self.training)
-        self._train(plain_windows(features, presence, labels, np.full(len(labels), "")), None, recipe, seed)
+    network: type[TokenTransformer] = Transformer
+    teaching: type[TransformerTraining] = TransformerTraining
+    absent: Absent = zeros
 
-    def _train(self, train: WindowSet, validation: WindowSet | None, recipe: Recipe, seed: int) -> None:
-        recipe = self._own_recipe(recipe)
-        self.task, self.layout = recipe.data.task, recipe.front_end
+    def __call__(self, spec: TrainingSpec, classes: int, seed: int, train: WindowSet) -> Any:
+        """Return the training model of as many members as the run's network has."""
         nets = [
             self.network.from_size(
-                recipe.model.size,
-                train.features.shape[1],
-                {name: part.stop - part.start for name, part in self.slices.items()},
-                {self.task: self.classes},
-                dropout=recipe.model.dropout,
+                spec.model.size,
+                spec.layout.tokens,
+                spec.layout.feature_sizes,
+                {spec.data.task: classes},
+                dropout=spec.model.dropout,
                 seed=own,
-                **self._absent(train),
+                **self.absent(spec.layout, train),
             )
-            for own in member_seeds(seed, recipe.model.members)
+            for own in member_seeds(seed, spec.model.members)
         ]
-        # Trained by the very loop of MMQTraining.
-        model: Any = trained_together([self.teaching(net, recipe.losses) for net in nets])
-        self.net: Any = model.net
-        steps = recipe.training.epochs * -(-len(train) // recipe.training.batch_size)
-        eager = steps <= EAGER_STEPS
-        self.history = fit_network(model, train, validation, recipe, seed, state_path=None, run_eagerly=eager)
-
-    def _absent(self, train: WindowSet) -> dict[str, Any]:
-        """Return the network's own arguments: what it does about absent tokens."""
-        return {}
-
-    def _own_recipe(self, recipe: Recipe) -> PlainRecipe[Any]:
-        """Return the same recipe, with nothing hidden in training where the method does not do that."""
-        own = PlainRecipe.of(recipe)
-        shown = own.missing.model_copy(update={"complete_share": 1.0})
-        return own if self.hides else replace(own, missing=shown)
-
-    def _predict(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        seen = np.where(presence_by_feature(presence, self.layout), features, 0.0)
-        logits = predict_logits(self.net, seen, presence)[self.task]
-        return softmax(logits.astype(np.float64), axis=1)
+        return trained_together([self.teaching(net, spec.losses) for net in nets])
 
 
-class ZeroFill(NeuralBaseline):
-    """Absent features are 0 and nothing says so; trained on windows as they are."""
+ZERO_FILL = NetworkComparison("zero_fill", TransformerBuild(), NOTHING_HIDDEN)
+"""Absent features are 0; trained on windows as they are."""
 
-    name = "zero_fill"
-    hides = False
+MEAN_FILL = NetworkComparison("mean_fill", TransformerBuild(absent=means), NOTHING_HIDDEN)
+"""Absent features are the training mean; trained on windows as they are."""
 
+MODALITY_DROPOUT = NetworkComparison("modality_dropout", TransformerBuild())
+"""Zero filling, taught with tokens hidden as MMQ-Net is: whole modalities, blocks, scattered tokens."""
 
-class MeanFill(NeuralBaseline):
-    """Absent features are the mean of the training features; trained on windows as they are."""
+ATTENTION_MASK = NetworkComparison("attention_mask", TransformerBuild(absent=masked))
+"""Absent tokens are masked out of attention and pooling; tokens are hidden in training.
 
-    name = "mean_fill"
-    hides = False
+Xu et al. 2025, "LSM-2: Learning from Incomplete Wearable Sensor Data", arXiv 2506.05321: adaptive and
+inherited masking, here without its pretraining.
+"""
 
-    def _absent(self, train: WindowSet) -> dict[str, Any]:
-        visible = presence_by_feature(train.presence, self.layout)
-        return {"fill": mean_of_present(train.features, visible).tolist()}
+MEMORY_TOKENS = NetworkComparison("memory_tokens", TransformerBuild(MemoryTransformer, MemoryTraining))
+"""ActionMAE-type, our reading: absent tokens are rebuilt with learned memory tokens, as a second task.
 
+See `mmq_tf.model.memory_tokens.MemoryTransformer`; tokens are hidden in training.
+"""
 
-class ModalityDropout(NeuralBaseline):
-    """Zero filling, taught with tokens hidden as MMQ-Net is: whole modalities, blocks, scattered tokens."""
+CROSS_MODAL = NetworkComparison("cross_modal", TransformerBuild(CrossModalTransformer))
+"""MulT-type, our reading: each sensor attends to each other one; absent tokens are masked.
 
-    name = "modality_dropout"
+See `mmq_tf.model.cross_modal.CrossModalTransformer`; tokens are hidden in training.
+"""
 
-
-class AttentionMask(NeuralBaseline):
-    """Absent tokens are masked out of attention and pooling; tokens are hidden in training.
-
-    References
-    ----------
-    Xu et al. 2025, "LSM-2: Learning from Incomplete Wearable Sensor Data", arXiv 2506.05321: adaptive and
-    inherited masking, here without its pretraining.
-    """
-
-    name = "attention_mask"
-
-    def _absent(self, train: WindowSet) -> dict[str, Any]:
-        return {"masked": True}
-
-
-class MemoryTokens(NeuralBaseline):
-    """ActionMAE-type, our reading: absent tokens are rebuilt with learned memory tokens, as a second task.
-
-    See `mmq_tf.model.memory_tokens.MemoryTransformer`; tokens are hidden in training.
-    """
-
-    name = "memory_tokens"
-    network = MemoryTransformer
-    teaching = MemoryTraining
-
-
-class CrossModal(NeuralBaseline):
-    """MulT-type, our reading: each sensor attends to each other one; absent tokens are masked.
-
-    See `mmq_tf.model.cross_modal.CrossModalTransformer`; tokens are hidden in training.
-    """
-
-    name = "cross_modal"
-    network = CrossModalTransformer
-
-
-NEURAL_BASELINES: Mapping[str, type[NeuralBaseline]] = {
-    kind.name: kind for kind in (ZeroFill, MeanFill, ModalityDropout, AttentionMask, MemoryTokens, CrossModal)
+NEURAL_BASELINES: Mapping[str, NetworkComparison] = {
+    one.name: one
+    for one in (ZERO_FILL, MEAN_FILL, MODALITY_DROPOUT, ATTENTION_MASK, MEMORY_TOKENS, CROSS_MODAL)
 }
 """Every neural baseline by its name in the results."""

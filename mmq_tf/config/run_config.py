@@ -6,7 +6,6 @@ An unknown key or an impossible value is an error that names the key, never a si
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -15,36 +14,29 @@ from typing import Any, Literal
 
 import tomli_w
 from mmq_bridge.front_end.front_end import FrontEnd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mmq_tf.config.loss_weights import LossWeights
+from mmq_tf.config.training_spec import (
+    ArtefactsConfig,
+    ConfigSection,
+    DataConfig,
+    MissingConfig,
+    ModelConfig,
+    TrainingConfig,
+    TrainingSpec,
+)
 from mmq_tf.datasets import MANIFEST_NAME, get_dataset
 from mmq_tf.errors import MMQError
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(_Section):
-    """Which recordings, and which of their labels is learned.
-
-    `classes` are given only for the data set ``manifest``, whose tasks stand in the folder's own
-    ``mmq-tf.toml``.
-    """
-
-    dataset: str
-    task: str
-    classes: tuple[str, ...] = ()
-
-
-class WindowsConfig(_Section):
+class WindowsConfig(ConfigSection):
     """How windows are cut: `front_end.tokens` long, inside one trial, one every `stride_s` seconds."""
 
     stride_s: float = Field(default=15.0, gt=0)
 
 
-class NormalisationConfig(_Section):
+class NormalisationConfig(ConfigSection):
     """What a device may know of a new wearer; see `mmq_bridge.front_end.front_end.Normalisation`."""
 
     mode: Literal["population", "enrolment", "running"] = "population"
@@ -59,63 +51,7 @@ class NormalisationConfig(_Section):
         return self
 
 
-class ModelConfig(_Section):
-    """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
-
-    `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
-    `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
-    """
-
-    name: Literal["mmqnet", "mhacl"] = "mmqnet"
-    size: Literal["nano", "small", "base"] = "nano"
-    members: int = Field(default=1, ge=1, le=16)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    queries: tuple[Literal["modality", "category", "interference"], ...] = (
-        "modality",
-        "category",
-        "interference",
-    )
-    learned_mask: bool = True
-    rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
-
-
-class MissingConfig(_Section):
-    """What training hides (see `mmq_tf.augmentation.missingness`), and what is hidden in turn when judging.
-
-    Whole tokens up to `max_rate`, in all but `complete_share` of the windows; and single channels of sensors
-    that have several, such as EEG's electrodes, up to `max_channel_rate` in every window (chosen on eegmat's
-    subjects 00 to 11, see results/log.md).
-
-    Each sensor alone is always one of the latter; `conditions` names further ones and the modalities they
-    hide, for example ``wrist-only = ["ecg", "emg", "resp"]``.
-    """
-
-    max_rate: float = Field(default=0.9, ge=0, lt=1)
-    complete_share: float = Field(default=0.2, ge=0, le=1)
-    max_channel_rate: float = Field(default=0.7, ge=0, lt=1)
-    conditions: dict[str, tuple[str, ...]] = {}
-
-    @model_validator(mode="after")
-    def _conditions_have_names_of_their_own(self) -> MissingConfig:
-        for name in self.conditions:
-            if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "full" or name.startswith("no-"):
-                raise ValueError(
-                    f"conditions: {name!r} must be small letters, digits and hyphens, and neither 'full' nor "
-                    "begin with 'no-'"
-                )
-        return self
-
-
-class ArtefactsConfig(_Section):
-    """Artefacts added to raw training signals, so that interference queries can be taught."""
-
-    variants: int = Field(default=2, ge=0, le=16)
-    share: float = Field(default=0.3, gt=0, lt=1)
-    snr_db: tuple[float, float] = (0.0, 10.0)
-    used_share: float = Field(default=0.3, ge=0, le=1)
-
-
-class SplitConfig(_Section):
+class SplitConfig(ConfigSection):
     """Subjects stay apart. `folds` is a number of folds of subjects, or "loso" for one subject a fold."""
 
     unit: str = "subjects"
@@ -134,29 +70,7 @@ class SplitConfig(_Section):
         return self
 
 
-class TrainingConfig(_Section):
-    """Optimiser, augmentation and stopping. The epoch is chosen on validation subjects.
-
-    `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what
-    is added to each token and to each whole window. A share `channels_in_common` of both variances is the
-    same in all channels of a sensor, so that averaging over channels does not undo it. `teacher_share` is how
-    much of the label comes from `mmq_tf.training.distillation`. The defaults were chosen on Stress-Predict's
-    validation subjects pooled over folds, which is not nested, `channels_in_common` on eegmat's subjects 00
-    to 11: see results/log.md.
-    """
-
-    epochs: int = Field(default=40, ge=1)
-    patience: int = Field(default=15, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.1, ge=0)
-    feature_noise: float = Field(default=0.6, ge=0)
-    feature_shift: float = Field(default=1.0, ge=0)
-    channels_in_common: float = Field(default=0.5, ge=0, le=1)
-    teacher_share: float = Field(default=0.5, ge=0, le=1)
-
-
-class PretrainingConfig(_Section):
+class PretrainingConfig(ConfigSection):
     """Stage 1 of ME-MHACL (`mmq-tf pretrain`), and how a training that starts from it begins.
 
     A batch holds `seconds` moments and `pairs` offspring in each of their two groups; a share `one_sided` of
@@ -178,7 +92,7 @@ class PretrainingConfig(_Section):
     frozen_epochs: int = Field(default=5, ge=0)
 
 
-class RunConfig(_Section):
+class RunConfig(ConfigSection):
     """One run, whole."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
@@ -217,6 +131,19 @@ class RunConfig(_Section):
     def classes(self) -> tuple[str, ...]:
         """Class names of the task, in the order of their integer labels."""
         return self.data.classes or get_dataset(self.data.dataset).tasks[self.data.task]
+
+    @property
+    def training_spec(self) -> TrainingSpec:
+        """What this run's networks learn, from windows of its front end."""
+        return TrainingSpec(
+            layout=self.front_end.feature_layout,
+            data=self.data,
+            model=self.model,
+            losses=self.losses,
+            missing=self.missing,
+            artefacts=self.artefacts,
+            training=self.training,
+        )
 
     def to_toml(self) -> str:
         """Return this configuration as TOML that `load_config` reads back to an equal one."""

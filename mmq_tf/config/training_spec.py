@@ -1,80 +1,123 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What training asks of a configuration, be it that of a run or one put together from plain parameters."""
+"""Everything that decides what a network learns from given windows, and the sections of a run it shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+import re
+from typing import Literal
 
-if TYPE_CHECKING:
-    from mmq_tf.config.loss_weights import LossWeights
-    from mmq_tf.config.run_config import (
-        ArtefactsConfig,
-        DataConfig,
-        MissingConfig,
-        ModelConfig,
-        TrainingConfig,
+from mmq_bridge.front_end.feature_layout import FeatureLayout
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mmq_tf.config.loss_weights import LossWeights
+
+
+class ConfigSection(BaseModel):
+    """A part of a configuration: unknown keys are errors, values stay as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(ConfigSection):
+    """Which recordings, and which of their labels is learned.
+
+    `classes` are given only for the data set ``manifest``, whose tasks stand in the folder's own
+    ``mmq-tf.toml``.
+    """
+
+    dataset: str
+    task: str
+    classes: tuple[str, ...] = ()
+
+
+class ModelConfig(ConfigSection):
+    """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
+
+    `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
+    `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
+    """
+
+    name: Literal["mmqnet", "mhacl"] = "mmqnet"
+    size: Literal["nano", "small", "base"] = "nano"
+    members: int = Field(default=1, ge=1, le=16)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    queries: tuple[Literal["modality", "category", "interference"], ...] = (
+        "modality",
+        "category",
+        "interference",
     )
+    learned_mask: bool = True
+    rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
 
 
-class TokenLayout(Protocol):
-    """How a window's features belong to modalities; a front end is one."""
+class MissingConfig(ConfigSection):
+    """What training hides (see `mmq_tf.augmentation.missingness`), and what is hidden in turn when judging.
 
-    @property
-    def tokens(self) -> int:
-        """Steps in a window, T."""
-        ...
+    Whole tokens up to `max_rate`, in all but `complete_share` of the windows; and single channels of sensors
+    that have several, such as EEG's electrodes, up to `max_channel_rate` in every window (chosen on eegmat's
+    subjects 00 to 11, see results/log.md).
 
-    @property
-    def feature_slices(self) -> Mapping[str, slice]:
-        """The M modalities in order, each with its slice of the F features."""
-        ...
+    Each sensor alone is always one of the latter; `conditions` names further ones and the modalities they
+    hide, for example ``wrist-only = ["ecg", "emg", "resp"]``.
+    """
 
-    @property
-    def modality_names(self) -> Sequence[str]:
-        """The M modalities in order."""
-        ...
+    max_rate: float = Field(default=0.9, ge=0, lt=1)
+    complete_share: float = Field(default=0.2, ge=0, le=1)
+    max_channel_rate: float = Field(default=0.7, ge=0, lt=1)
+    conditions: dict[str, tuple[str, ...]] = {}
 
-    @property
-    def feature_names(self) -> Sequence[str]:
-        """The F features, ``modality.feature`` or ``modality.channel.feature``."""
-        ...
+    @model_validator(mode="after")
+    def _conditions_have_names_of_their_own(self) -> MissingConfig:
+        for name in self.conditions:
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "full" or name.startswith("no-"):
+                raise ValueError(
+                    f"conditions: {name!r} must be small letters, digits and hyphens, and neither 'full' nor "
+                    "begin with 'no-'"
+                )
+        return self
 
 
-class Recipe(Protocol):
-    """Everything that decides what a network learns from given windows; `RunConfig` is one."""
+class ArtefactsConfig(ConfigSection):
+    """Artefacts added to raw training signals, so that interference queries can be taught."""
 
-    @property
-    def front_end(self) -> TokenLayout:
-        """Whose tokens they are."""
-        ...
+    variants: int = Field(default=2, ge=0, le=16)
+    share: float = Field(default=0.3, gt=0, lt=1)
+    snr_db: tuple[float, float] = (0.0, 10.0)
+    used_share: float = Field(default=0.3, ge=0, le=1)
 
-    @property
-    def data(self) -> DataConfig:
-        """Which task the labels belong to."""
-        ...
 
-    @property
-    def model(self) -> ModelConfig:
-        """The network."""
-        ...
+class TrainingConfig(ConfigSection):
+    """Optimiser, augmentation and stopping. The epoch is chosen on validation subjects.
 
-    @property
-    def losses(self) -> LossWeights:
-        """How much each loss counts."""
-        ...
+    `feature_noise` and `feature_shift` are standard deviations, in those of the normalised features, of what
+    is added to each token and to each whole window. A share `channels_in_common` of both variances is the
+    same in all channels of a sensor, so that averaging over channels does not undo it. `teacher_share` is how
+    much of the label comes from `mmq_tf.training.distillation`. The defaults were chosen on Stress-Predict's
+    validation subjects pooled over folds, which is not nested, `channels_in_common` on eegmat's subjects 00
+    to 11: see results/log.md.
+    """
 
-    @property
-    def missing(self) -> MissingConfig:
-        """What training hides."""
-        ...
+    epochs: int = Field(default=40, ge=1)
+    patience: int = Field(default=15, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    feature_noise: float = Field(default=0.6, ge=0)
+    feature_shift: float = Field(default=1.0, ge=0)
+    channels_in_common: float = Field(default=0.5, ge=0, le=1)
+    teacher_share: float = Field(default=0.5, ge=0, le=1)
 
-    @property
-    def artefacts(self) -> ArtefactsConfig:
-        """How often training shows a corrupted variant."""
-        ...
 
-    @property
-    def training(self) -> TrainingConfig:
-        """Optimiser, augmentation and stopping."""
-        ...
+class TrainingSpec(ConfigSection):
+    """Everything that decides what a network learns from given windows; `RunConfig.training_spec` is a run's.
+
+    `layout` says how the windows' features belong to sensors, `data` which task their labels belong to.
+    """
+
+    layout: FeatureLayout
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    losses: LossWeights = Field(default_factory=LossWeights)
+    missing: MissingConfig = MissingConfig()
+    artefacts: ArtefactsConfig = ArtefactsConfig()
+    training: TrainingConfig = TrainingConfig()

@@ -17,7 +17,7 @@ import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.augmentation.artefacts import KINDS, corrupt
-from mmq_tf.config.run_config import ArtefactsConfig
+from mmq_tf.config.training_spec import ArtefactsConfig
 from mmq_tf.evaluation.protocols import artefact_seed
 from mmq_tf.evaluation.sweep import load_network
 from mmq_tf.features.extra_features import modality_tokens

@@ -13,8 +13,9 @@ import numpy as np
 from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.baselines import BASELINES, Baseline
 from mmq_tf.comparisons.ablations import ABLATIONS
+from mmq_tf.comparisons.estimator import NetworkEstimator
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
-from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.metrics.predictions import Predictions, write_predictions
 from mmq_tf.training.fit import Progress, predict_logits
@@ -105,9 +106,10 @@ def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
     """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
-    kinds: dict[str, type[Baseline]] = {**BASELINES, **NEURAL_BASELINES, **ABLATIONS}
-    return kinds[name]().fit_windows(
-        windows.train, windows.validation, job.config, network_seed(job.seed, job.index)
+    networks = {**NEURAL_BASELINES, **ABLATIONS}
+    method = NetworkEstimator(networks[name]) if name in networks else BASELINES[name]()
+    return method.fit_windows(
+        windows.train, windows.validation, job.config.training_spec, network_seed(job.seed, job.index)
     )
 
 
@@ -125,9 +127,8 @@ def judge_views(
     method: str, predict: Predict, test: WindowSet, job: FoldJob, views: Iterable[View]
 ) -> list[Predictions]:
     """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
-    parts = []
+    parts, layout = [], job.config.front_end.feature_layout
     for condition, features, presence in views:
-        visible = presence_by_feature(presence, job.config.front_end)
         parts.append(
             Predictions.of_windows(
                 classes=job.classes,
@@ -140,7 +141,7 @@ def judge_views(
                 trial=test.trial,
                 start_s=test.start_s,
                 label=test.label,
-                probabilities=predict(np.where(visible, features, np.float32(0)), presence),
+                probabilities=predict(layout.visible(features, presence), presence),
             )
         )
     return parts

@@ -18,7 +18,8 @@ import numpy as np
 import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
 from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
-from mmq_tf.config.run_config import ArtefactsConfig, RunConfig
+from mmq_tf.config.run_config import RunConfig
+from mmq_tf.config.training_spec import ArtefactsConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import Predict, View, calibrated, fit_baseline, judge_views
 from mmq_tf.evaluation.masks import shared_masks

@@ -3,110 +3,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import accumulate
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from sklearn.preprocessing import StandardScaler
 
-from mmq_tf.config.loss_weights import LossWeights
-from mmq_tf.config.run_config import (
+from mmq_tf.config.run_config import NormalisationConfig
+from mmq_tf.config.training_spec import (
     ArtefactsConfig,
     DataConfig,
     MissingConfig,
     ModelConfig,
-    NormalisationConfig,
     TrainingConfig,
+    TrainingSpec,
 )
-from mmq_tf.config.training_spec import Recipe, TokenLayout
 from mmq_tf.errors import MMQError
 from mmq_tf.features.windows import WindowSet
-
-Layout = TypeVar("Layout", bound=TokenLayout)
 
 TASK = "label"
 CLIP = NormalisationConfig().clip
 
 
-@dataclass(frozen=True)
-class ArrayLayout:
-    """The layout of windows that come as an array: T tokens, and the number of features of each modality.
+def layout_of_columns(columns: int, tokens: int, modalities: Mapping[str, int] | None) -> FeatureLayout:
+    """Return the layout of so many columns; without `modalities` one holds all.
 
-    `names` are its features' names, as in `TokenLayout`; without it each modality numbers its own.
-
-    Examples
-    --------
-    >>> ArrayLayout(12, {"eda": 5, "temp": 2}).feature_slices["temp"]
-    slice(5, 7, None)
+    Raises
+    ------
+    MMQError
+        If they do not fit.
     """
-
-    tokens: int
-    feature_sizes: Mapping[str, int]
-    names: Sequence[str] = ()
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The F features, ``modality.feature`` or ``modality.channel.feature``."""
-        numbered = [f"{name}.{index}" for name, size in self.feature_sizes.items() for index in range(size)]
-        return tuple(self.names or numbered)
-
-    @property
-    def modality_names(self) -> tuple[str, ...]:
-        """The M modalities in order."""
-        return tuple(self.feature_sizes)
-
-    @property
-    def n_features(self) -> int:
-        """Features of one token of all modalities, F."""
-        return sum(self.feature_sizes.values())
-
-    @property
-    def feature_slices(self) -> dict[str, slice]:
-        """Each modality's slice of the F features."""
-        stops = accumulate(self.feature_sizes.values())
-        sizes = self.feature_sizes.items()
-        return {name: slice(stop - size, stop) for (name, size), stop in zip(sizes, stops, strict=True)}
-
-    @classmethod
-    def of_columns(cls, columns: int, tokens: int, modalities: Mapping[str, int] | None) -> ArrayLayout:
-        """Return the layout of so many columns; without `modalities` one holds all.
-
-        Raises
-        ------
-        MMQError
-            If they do not fit.
-        """
-        if not isinstance(modalities, Mapping | None):
-            raise MMQError(
-                f"modalities: expected a dict of names and their numbers of features, got {modalities!r}."
-            )
-        layout = cls(tokens, {"all": columns // tokens} if modalities is None else dict(modalities))
-        if tokens * layout.n_features != columns:
-            raise MMQError(
-                f"X: expected {layout.n_features} features in each of {tokens} tokens, so "
-                f"{tokens * layout.n_features} columns, got {columns}; correct tokens or modalities."
-            )
-        return layout
+    if not isinstance(modalities, Mapping | None):
+        raise MMQError(
+            f"modalities: expected a dict of names and their numbers of features, got {modalities!r}."
+        )
+    layout = FeatureLayout(tokens, {"all": columns // tokens} if modalities is None else dict(modalities))
+    if tokens * layout.n_features != columns:
+        raise MMQError(
+            f"X: expected {layout.n_features} features in each of {tokens} tokens, so "
+            f"{tokens * layout.n_features} columns, got {columns}; correct tokens or modalities."
+        )
+    return layout
 
 
-@dataclass(frozen=True)
-class PlainRecipe(Generic[Layout]):
-    """A recipe put together from its parts, not read from a file; see `mmq_tf.config.training_spec`."""
-
-    front_end: Layout
-    model: ModelConfig
-    missing: MissingConfig
-    training: TrainingConfig
-    data: DataConfig = DataConfig(dataset="array", task=TASK)
-    losses: LossWeights = LossWeights()
-    artefacts: ArtefactsConfig = ArtefactsConfig(variants=0)
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> PlainRecipe[TokenLayout]:
-        """Return the parts of any recipe."""
-        return PlainRecipe(**{part.name: getattr(recipe, part.name) for part in fields(cls)})
+def array_spec(
+    layout: FeatureLayout, model: ModelConfig, missing: MissingConfig, training: TrainingConfig
+) -> TrainingSpec:
+    """Return the training spec of windows that came as an array: one task, no artefacts."""
+    return TrainingSpec(
+        layout=layout,
+        data=DataConfig(dataset="array", task=TASK),
+        model=model,
+        missing=missing,
+        artefacts=ArtefactsConfig(variants=0),
+        training=training,
+    )
 
 
 def flat(X: Any, tokens: int) -> Any:
@@ -119,7 +71,7 @@ def flat(X: Any, tokens: int) -> Any:
 
 
 def array_windows(
-    rows: np.ndarray, layout: ArrayLayout, scaler: StandardScaler, label: np.ndarray, subject: np.ndarray
+    rows: np.ndarray, layout: FeatureLayout, scaler: StandardScaler, label: np.ndarray, subject: np.ndarray
 ) -> WindowSet:
     """Standardise as the C core does, and tell what is present.
 

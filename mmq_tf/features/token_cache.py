@@ -19,7 +19,7 @@ from mmq_bridge.core_binding.native import library_path
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.augmentation.artefacts import ARTEFACTS_VERSION
-from mmq_tf.config.run_config import ArtefactsConfig
+from mmq_tf.config.training_spec import ArtefactsConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.features.extra_features import functions_digest
 from mmq_tf.recording import Recording, Trial

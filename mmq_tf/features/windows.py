@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf.config.training_spec import TokenLayout
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
 from mmq_tf.features.extra_features import normalised_features
@@ -48,9 +48,8 @@ class Stream:
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
-        return np.where(
-            presence_by_feature(self.presence, self.front_end), self.features.astype(np.float64), np.nan
-        )
+        layout = self.front_end.feature_layout
+        return layout.visible(self.features.astype(np.float64), self.presence, absent=np.nan)
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,17 @@ class WindowSet:
             }
         )
 
+    def visible_features(self, layout: FeatureLayout, presence: np.ndarray | None = None) -> np.ndarray:
+        """Return float32 [N, T, F]: the features of present tokens, 0 in place of the others.
+
+        With `presence` bool [N, T, M], only tokens that are present there are shown.
+        """
+        return layout.visible(self.features, self.presence if presence is None else presence)
+
     def to_sklearn(self, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return X float32 [N, T * F] with NaN where absent, y int [N] and groups (the subjects) [N]."""
-        seen = presence_by_feature(self.presence, front_end)
-        rows = np.where(seen, self.features, np.float32(np.nan)).reshape(len(self), -1)
+        seen = front_end.feature_layout.visible(self.features, self.presence, absent=np.nan)
+        rows = seen.reshape(len(self), -1)
         return rows, self.label.astype(np.int64), self.subject
 
     def to_epochs(
@@ -100,12 +106,6 @@ class WindowSet:
 
         table = WindowTable(self.subject, self.session, self.trial, self.start_s, self.label, self.presence)
         return to_epochs(table, recordings, front_end, modality, classes)
-
-
-def presence_by_feature(presence: np.ndarray, front_end: TokenLayout) -> np.ndarray:
-    """Return presence [..., M] repeated over each modality's features: [..., F]."""
-    sizes = [part.stop - part.start for part in front_end.feature_slices.values()]
-    return np.repeat(presence, sizes, axis=-1)
 
 
 def build_windows(

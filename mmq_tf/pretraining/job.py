@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.config.run_config import RunConfig
+from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
@@ -126,10 +127,9 @@ class PretrainJob:
             if name.partition("/")[0] in subjects
         ]
 
-    def _mhacl(self) -> RunConfig:
-        return self.config.model_copy(
-            update={"model": self.config.model.model_copy(update={"name": "mhacl"})}
-        )
+    def _mhacl(self) -> TrainingSpec:
+        spec = self.config.training_spec
+        return spec.model_copy(update={"model": spec.model.model_copy(update={"name": "mhacl"})})
 
     def _judge(
         self, net: MHACL, front_end: FrontEnd, train: Sequence[Stream], validation: Sequence[Stream]

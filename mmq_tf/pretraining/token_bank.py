@@ -10,7 +10,7 @@ import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.features.extra_features import normalised_features
-from mmq_tf.features.windows import Stream, presence_by_feature
+from mmq_tf.features.windows import Stream
 from mmq_tf.pretraining.meiosis import Offspring
 from mmq_tf.pretraining.moments import StimulusTimeline
 
@@ -52,8 +52,7 @@ class TokenBank:
             count = len(stream.features)
             timelines.append(StimulusTimeline(stream.subject, stream.trials, first, count))
             normalised = normalised_features(front_end, stream.features, stream.presence)
-            visible = presence_by_feature(stream.presence, front_end)
-            features.append(np.where(visible, normalised, np.float32(0)))
+            features.append(front_end.feature_layout.visible(normalised, stream.presence))
             first += count
         presence = np.concatenate([stream.presence for stream in streams]).astype(np.float32)
         return cls(np.concatenate(features), presence, front_end.tokens, tuple(timelines))

@@ -112,7 +112,7 @@ def _notes(network: str) -> list[str]:
     share = LOSS_SHARE.format(metric="*", method="METHOD")
     return [
         f"Each method is {network} with one part taken out, trained anew on the same folds by the same "
-        "recipe and seeds, calibrated alike, and judged on the same stored masks and artefacts.",
+        "settings and seeds, calibrated alike, and judged on the same stored masks and artefacts.",
         f"*_{network}_gains: {network}'s value minus the method's, paired over subjects; above 0 the part "
         "helps. *_p_holm: Wilcoxon signed-rank over subjects, Holm-corrected over a condition's ablations.",
         f"{share}: what {network} loses to artefacts as strong as the signal on 30 % of tokens, over what it "

@@ -120,7 +120,7 @@ def fine_tune(
         model,
         windows.train,
         windows.validation,
-        config.model_copy(update={"training": settings}),
+        config.training_spec.model_copy(update={"training": settings}),
         seed,
         None,
         on_epoch,

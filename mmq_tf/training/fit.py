@@ -15,9 +15,9 @@ from scipy.special import softmax
 
 from mmq_tf.augmentation.missingness import channel_keep, hide_modalities, named_conditions, training_keep
 from mmq_tf.config.loss_weights import LossWeights
-from mmq_tf.config.training_spec import Recipe
+from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.errors import MMQError
-from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import negative_log_likelihood
 from mmq_tf.metrics.scores import auroc
 from mmq_tf.model.ensemble import member_seeds, members_of, trained_together
@@ -52,7 +52,12 @@ class EpochData:
     """
 
     def __init__(
-        self, windows: WindowSet, config: Recipe, classes: int, seed: int, target: np.ndarray | None = None
+        self,
+        windows: WindowSet,
+        config: TrainingSpec,
+        classes: int,
+        seed: int,
+        target: np.ndarray | None = None,
     ) -> None:
         self.windows, self.config, self.seed = windows, config, seed
         if target is not None:
@@ -61,7 +66,7 @@ class EpochData:
         self.target = np.eye(classes, dtype=np.float32)[windows.label]
         share = config.training.teacher_share
         if share:
-            slices = config.front_end.feature_slices
+            slices = config.layout.feature_slices
             self.target += share * (out_of_fold_probabilities(windows, slices, classes, seed) - self.target)
 
     @property
@@ -80,17 +85,16 @@ class EpochData:
             rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
         )
         presence = presence & keep
-        names = self.config.front_end.feature_names
+        names = self.config.layout.feature_names
         working = channel_keep(rng, len(order), names, max_rate=missing.max_channel_rate)
-        visible = presence_by_feature(presence, self.config.front_end) & working[:, None]
+        layout = self.config.layout
+        visible = layout.by_feature(presence) & working[:, None]
         inputs = {
             "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
             "presence": presence.astype(np.float32),
-            "features_full": np.where(
-                presence_by_feature(windows.presence[order], self.config.front_end),
-                windows.features[order] + wobble,
-                0,
-            ).astype(np.float32),
+            "features_full": layout.visible(windows.features[order] + wobble, windows.presence[order]).astype(
+                np.float32
+            ),
             "presence_full": windows.presence[order].astype(np.float32),
             "corrupted": (corrupted & presence).astype(np.float32),
         }
@@ -109,7 +113,7 @@ class EpochData:
         """Draw from N(0, 1), correlated between the channels of a sensor as the settings say."""
         own = rng.standard_normal(shape, dtype=np.float32)
         share = self.config.training.channels_in_common
-        names = [name.split(".") for name in self.config.front_end.feature_names]
+        names = [name.split(".") for name in self.config.layout.feature_names]
         kinds, kind = np.unique([f"{name[0]}.{name[-1]}" for name in names], return_inverse=True)
         if not share or len(kinds) == len(names):
             return own
@@ -133,17 +137,17 @@ class EpochData:
         return features, presence, corrupted
 
 
-def new_network(config: Recipe, classes: int, seed: int) -> Any:
+def new_network(config: TrainingSpec, classes: int, seed: int) -> Any:
     """Return a freshly initialised network for this configuration, inside its training model."""
     nets = [_new_net(config, classes, own) for own in member_seeds(seed, config.model.members)]
     return trained_together([training_model(net, config.losses) for net in nets])
 
 
-def _new_net(config: Recipe, classes: int, seed: int) -> TokenNet:
-    front_end, model = config.front_end, config.model
+def _new_net(config: TrainingSpec, classes: int, seed: int) -> TokenNet:
+    layout, model = config.layout, config.model
     shared: dict[str, Any] = {
-        "n_tokens": front_end.tokens,
-        "feature_sizes": {name: part.stop - part.start for name, part in front_end.feature_slices.items()},
+        "n_tokens": layout.tokens,
+        "feature_sizes": layout.feature_sizes,
         "tasks": {config.data.task: classes},
         "dropout": model.dropout,
         "seed": seed,
@@ -166,7 +170,7 @@ def training_model(net: Any, loss_weights: LossWeights) -> Any:
 
 
 def compile_network(
-    model: MMQTraining, config: Recipe, steps_per_epoch: int, *, run_eagerly: bool = False
+    model: MMQTraining, config: TrainingSpec, steps_per_epoch: int, *, run_eagerly: bool = False
 ) -> None:
     """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
     settings = config.training
@@ -185,7 +189,7 @@ def fit_network(
     model: MMQTraining,
     train: WindowSet,
     validation: WindowSet | None,
-    config: Recipe,
+    config: TrainingSpec,
     seed: int,
     state_path: Path | None,
     on_epoch: Progress = lambda epoch, metrics: None,
@@ -261,8 +265,8 @@ def fit_network(
 class ValidationViews:
     """Validation windows as a wearable may see them: complete, each sensor gone, random tokens gone."""
 
-    def __init__(self, windows: WindowSet, config: Recipe) -> None:
-        names = config.front_end.modality_names
+    def __init__(self, windows: WindowSet, config: TrainingSpec) -> None:
+        names = config.layout.modality_names
         keep = training_keep(
             np.random.default_rng(0),
             windows.presence.shape,
@@ -272,8 +276,8 @@ class ValidationViews:
         conditions = named_conditions(names, config.missing.conditions)
         hidden = [hide_modalities(windows.presence, names, gone) for gone in conditions.values()]
         self.presence = np.concatenate([*hidden, windows.presence & keep])
-        mask = presence_by_feature(self.presence, config.front_end)
-        self.features = np.where(mask, np.concatenate([windows.features] * (len(hidden) + 1)), 0.0)
+        features = np.concatenate([windows.features] * (len(hidden) + 1))
+        self.features = config.layout.visible(features, self.presence)
         self.label = np.concatenate([windows.label] * (len(hidden) + 1)).astype(np.int64)
         self.complete = len(windows)
         self.task = config.data.task

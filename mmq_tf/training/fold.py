@@ -81,13 +81,13 @@ def fold_windows(job: FoldJob) -> FoldWindows:
 def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[MMQTraining, History]:
     """Train the network of one fold; its state file lets a broken run go on."""
     seed = network_seed(job.seed, job.index)
-    model = new_network(job.config, len(job.classes), seed)
+    model = new_network(job.config.training_spec, len(job.classes), seed)
     held = job.start.into(model.net, job.fold, job.folder.name) if job.start else None
     history = fit_network(
         model,
         windows.train,
         windows.validation,
-        job.config,
+        job.config.training_spec,
         seed,
         job.folder / "state.npz",
         on_epoch,

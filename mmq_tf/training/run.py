@@ -256,14 +256,14 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     streams = without_enrolment_artefacts(first.streams, config.normalisation.enrolment_s)
     windows = build_windows(streams, front_end, config.data.task, first.classes, config.windows.stride_s)
     seed = network_seed(first.seed, len(jobs))
-    model = new_network(config, len(first.classes), seed)
+    model = new_network(config.training_spec, len(first.classes), seed)
     held = first.start.into(model.net, None, first.folder.name) if first.start else None
     state = run.folder / "final.npz"
     fit_network(
         model,
         windows,
         None,
-        config,
+        config.training_spec,
         seed,
         state,
         lambda epoch, m: on_epoch("all subjects", epoch, m),

@@ -6,7 +6,8 @@ from methods.interference import REFERENCE, SCORE, inject, injections, interfere
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.augmentation.artefacts import KINDS
-from mmq_tf.config.run_config import ArtefactsConfig, NormalisationConfig
+from mmq_tf.config.run_config import NormalisationConfig
+from mmq_tf.config.training_spec import ArtefactsConfig
 from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream

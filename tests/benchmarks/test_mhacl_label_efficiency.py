@@ -66,11 +66,11 @@ def test_every_share_is_trained_for_the_same_number_of_steps(bench):
     config = bench.experiment_config("deap", bench.SENSORS, bench.LOCKED_RECIPE)
     assert config.front_end.modality_names == bench.SENSORS
     for windows in (40, 200, 1300):
-        recipe = bench.recipe_for(config, windows, 1e-2)
-        steps = recipe.training.epochs * -(-windows // bench.BATCH)
+        own = bench.settings_for(config, windows, 1e-2)
+        steps = own.training.epochs * -(-windows // bench.BATCH)
         assert abs(steps - bench.STEPS) <= bench.STEPS / 4
-        assert recipe.training.learning_rate == 1e-2
-        assert recipe.pretraining.frozen_epochs == round(recipe.training.epochs / 4)
+        assert own.training.learning_rate == 1e-2
+        assert own.pretraining.frozen_epochs == round(own.training.epochs / 4)
 
 
 def test_the_linear_model_learns_and_the_better_on_validation_counts(bench):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sklearn
 from mmq_bridge.core_binding.native import normalise_tokens
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import Normalisation
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -23,7 +24,7 @@ from mmq_tf import MMQClassifier
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.features.array_windows import ArrayLayout, array_windows
+from mmq_tf.features.array_windows import array_windows, layout_of_columns
 from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream
@@ -80,7 +81,7 @@ def test_all_nan_is_absent_and_a_single_nan_is_the_mean():
     nan = np.nan
     rows = np.array([[1.0, 10.0, 5.0, 3.0, nan, 9.0], [3.0, 30.0, nan, nan, nan, 7.0]])
     scaler = StandardScaler().fit([[1.0, 10.0, 6.0], [3.0, 30.0, 8.0]])
-    windows = array_windows(rows, ArrayLayout(2, SIZES), scaler, np.zeros(2), np.zeros(2))
+    windows = array_windows(rows, FeatureLayout(2, SIZES), scaler, np.zeros(2), np.zeros(2))
     np.testing.assert_array_equal(windows.presence, [[[1, 1], [1, 1]], [[1, 0], [0, 1]]])
     np.testing.assert_allclose(
         windows.features, [[[-1, -1, -2], [1, 0, 2]], [[1, 1, 0], [0, 0, 0]]], rtol=0, atol=1e-6
@@ -89,7 +90,7 @@ def test_all_nan_is_absent_and_a_single_nan_is_the_mean():
 
 def test_rows_are_standardised_as_the_c_core_does_it():
     front_end = load_config("simulated", ["front_end.modalities={temp={sampling_rate_hz=4}}"]).front_end
-    layout = ArrayLayout(1, {"temp": front_end.n_features})
+    layout = FeatureLayout(1, {"temp": front_end.n_features})
     rng = np.random.default_rng(0)
     rows = 40 * rng.standard_normal((50, layout.n_features)) + 30
     rows[rng.random(rows.shape) < 0.1] = np.nan
@@ -287,7 +288,7 @@ def test_windows_of_a_front_end_go_in_with_nan_where_absent():
     assert groups.tolist() == ["a", "a", "b", "b", "c", "c"]
     model = MMQClassifier.for_front_end(front_end, **QUICK)
     assert model.tokens == 4
-    layout = ArrayLayout.of_columns(X.shape[1], 4, model.modalities)
+    layout = layout_of_columns(X.shape[1], 4, model.modalities)
     assert layout.feature_slices == front_end.feature_slices
     identity = StandardScaler(with_mean=False, with_std=False).fit(X.reshape(-1, front_end.n_features))
     again = array_windows(X, layout, identity, y, groups)

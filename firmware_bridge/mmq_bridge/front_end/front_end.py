@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.default_settings import modality_defaults
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.feature_names import modality_feature_names
 from mmq_bridge.front_end.filter_design import design_filters
 from mmq_bridge.front_end.modalities import WAVE_MODALITIES
@@ -154,27 +155,29 @@ class FrontEnd(StrictModel):
         return tuple(self.modalities)
 
     @property
+    def feature_layout(self) -> FeatureLayout:
+        """How a window's features belong to the modalities."""
+        names = {name: modality_feature_names(name, modality) for name, modality in self.modalities.items()}
+        return FeatureLayout(
+            self.tokens,
+            {name: len(own) for name, own in names.items()},
+            tuple(feature for own in names.values() for feature in own),
+        )
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Features in the order of the model's inputs, like ``ppg.heart_rate`` or ``eeg.Fz.de_alpha``."""
-        names: list[str] = []
-        for name, modality in self.modalities.items():
-            names += modality_feature_names(name, modality)
-        return tuple(names)
+        return self.feature_layout.feature_names
 
     @property
     def feature_slices(self) -> dict[str, slice]:
         """Where each modality's features lie in a feature vector."""
-        slices, start = {}, 0
-        for name, modality in self.modalities.items():
-            stop = start + len(modality_feature_names(name, modality))
-            slices[name] = slice(start, stop)
-            start = stop
-        return slices
+        return self.feature_layout.feature_slices
 
     @property
     def n_features(self) -> int:
         """Length F of a feature vector."""
-        return sum(len(modality_feature_names(n, m)) for n, m in self.modalities.items())
+        return self.feature_layout.n_features
 
     @property
     def window_s(self) -> float:

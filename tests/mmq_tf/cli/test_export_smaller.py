@@ -66,7 +66,7 @@ def run(tmp_path_factory):
         run = Run.plan(folder / "run", config, "test", folder / "cohort", final=False, force=False)
         streams, _ = load_streams(run, Console(quiet=True), 1)
         run, job = run.begin(streams), run.jobs(streams)[0]
-        windows, model = fold_windows(job), new_network(config, 2, 0)
+        windows, model = fold_windows(job), new_network(config.training_spec, 2, 0)
         write_model(run.folder, model, windows.front_end, windows.validation)
         write_golden(run, run.dataset.load(run.data_folder, job.fold.test[0]), 70.0)
         subjects = {f"{side}_subjects": getattr(job.fold, side) for side in ("train", "validation", "test")}

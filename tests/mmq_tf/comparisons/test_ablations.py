@@ -5,12 +5,20 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from scipy.special import softmax
 
-from mmq_tf.comparisons.ablations import ABLATIONS, CHANGES, Ablation, Sensors, ablations_of, changed
-from mmq_tf.config.run_config import ArtefactsConfig, MissingConfig, ModelConfig, TrainingConfig
+from mmq_tf.comparisons.ablations import ABLATIONS, CHANGES, ablations_of
+from mmq_tf.comparisons.estimator import NetworkComparison, NetworkEstimator, SensorCut, changed
+from mmq_tf.config.training_spec import (
+    ArtefactsConfig,
+    MissingConfig,
+    ModelConfig,
+    TrainingConfig,
+    TrainingSpec,
+)
 from mmq_tf.errors import MMQError
-from mmq_tf.features.array_windows import ArrayLayout, PlainRecipe, plain_windows
+from mmq_tf.features.array_windows import array_spec, plain_windows
 from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.training.fit import fit_network, new_network, predict_logits
@@ -19,14 +27,14 @@ SIZES = {"eda": 2, "acc": 3}
 T = 3
 
 
-def recipe(**missing) -> PlainRecipe:
-    return PlainRecipe(
-        ArrayLayout(T, SIZES),
+def spec(**missing) -> TrainingSpec:
+    plain = array_spec(
+        FeatureLayout(T, SIZES),
         ModelConfig(),
         MissingConfig(**missing),
         TrainingConfig(epochs=2, batch_size=32, teacher_share=0.0),
-        artefacts=ArtefactsConfig(variants=1, used_share=0.5),
     )
+    return plain.model_copy(update={"artefacts": ArtefactsConfig(variants=1, used_share=0.5)})
 
 
 def windows(count: int, seed: int) -> WindowSet:
@@ -51,14 +59,10 @@ TRAIN, VALIDATION, TEST = windows(40, 0), windows(16, 1), windows(16, 2)
 
 
 def test_nothing_taken_out_is_the_folds_own_network_to_the_bit():
-    class Whole(Ablation):
-        name = "whole"
-
-    found = (
-        Whole().fit_windows(TRAIN, VALIDATION, recipe(), seed=5).predict_proba(TEST.features, TEST.presence)
-    )
-    model = new_network(recipe(), 2, 5)
-    fit_network(model, TRAIN, VALIDATION, recipe(), 5, None, run_eagerly=True)
+    whole = NetworkEstimator(NetworkComparison("whole", calibrated=True))
+    found = whole.fit_windows(TRAIN, VALIDATION, spec(), seed=5).predict_proba(TEST.features, TEST.presence)
+    model = new_network(spec(), 2, 5)
+    fit_network(model, TRAIN, VALIDATION, spec(), 5, None, run_eagerly=True)
     held = predict_logits(model.net, VALIDATION.features, VALIDATION.presence)["label"]
     logits = predict_logits(model.net, TEST.features, TEST.presence)["label"]
     temperature = fit_temperature(held, VALIDATION.label)
@@ -66,10 +70,10 @@ def test_nothing_taken_out_is_the_folds_own_network_to_the_bit():
 
 
 def test_each_takes_out_what_it_says_and_nothing_else():
-    whole = PlainRecipe.of(recipe())
+    whole = spec()
     taken = {}
     for name, changes in CHANGES.items():
-        own = changed(recipe(), changes)
+        own = changed(spec(), changes)
         new = {
             f"{section}.{key}"
             for section in ("model", "missing", "artefacts", "training", "losses")
@@ -95,9 +99,11 @@ def test_a_sensor_that_was_taken_out_is_never_read(name, unread):
         features[..., unread], variant[..., unread] = np.nan, np.nan
         return replace(given, features=features, variant_features=variant)
 
-    asked = recipe(conditions={"still": ("acc",), "dry": ("eda",)})
+    asked = spec(conditions={"still": ("acc",), "dry": ("eda",)})
     answers = [
-        ABLATIONS[name]().fit_windows(*sides, asked, seed=1).predict_proba(TEST.features, TEST.presence)
+        NetworkEstimator(ABLATIONS[name])
+        .fit_windows(*sides, asked, seed=1)
+        .predict_proba(TEST.features, TEST.presence)
         for sides in ((TRAIN, VALIDATION), (junk(TRAIN), junk(VALIDATION)))
     ]
     np.testing.assert_array_equal(answers[1], answers[0])
@@ -105,7 +111,7 @@ def test_a_sensor_that_was_taken_out_is_never_read(name, unread):
 
 
 def test_sensors_are_cut_out_of_windows_and_their_variants():
-    cut = Sensors.of(recipe(), ["acc"]).cut(TRAIN)
+    cut = SensorCut.of(spec().layout, ["acc"]).windows(TRAIN)
     np.testing.assert_array_equal(cut.features, TRAIN.features[:, :, 2:])
     np.testing.assert_array_equal(cut.variant_corrupted, TRAIN.variant_corrupted[..., 1:])
     assert cut.presence.shape == (40, T, 1)
@@ -117,9 +123,9 @@ def test_those_of_a_sensor_need_it_and_another_one():
     assert set(ablations_of(["acc"])) == set(CHANGES)
 
 
-def test_without_a_runs_recipe_or_validation_windows_it_says_so():
-    kind = ABLATIONS["without_learned_mask"]
+def test_without_a_runs_training_spec_or_validation_windows_it_says_so():
+    taken = NetworkEstimator(ABLATIONS["without_learned_mask"])
     with pytest.raises(MMQError, match="fit_windows"):
-        kind().fit(TRAIN.features, TRAIN.presence, TRAIN.label, recipe().front_end.feature_slices)
+        taken.fit(TRAIN.features, TRAIN.presence, TRAIN.label, spec().layout.feature_slices)
     with pytest.raises(MMQError, match="validation"):
-        kind().fit_windows(TRAIN, None, recipe())
+        taken.fit_windows(TRAIN, None, spec())

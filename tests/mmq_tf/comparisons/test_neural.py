@@ -7,14 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from sklearn.metrics import roc_auc_score
 
 from mmq_tf.baselines import BASELINES
+from mmq_tf.comparisons.estimator import NetworkEstimator
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
 from mmq_tf.config.loss_weights import LossWeights
-from mmq_tf.config.run_config import MissingConfig, ModelConfig, TrainingConfig
+from mmq_tf.config.training_spec import MissingConfig, ModelConfig, TrainingConfig
 from mmq_tf.errors import MMQError
-from mmq_tf.features.array_windows import ArrayLayout, PlainRecipe, plain_windows
+from mmq_tf.features.array_windows import array_spec, plain_windows
 from mmq_tf.model import SIZES, MMQNet
 from mmq_tf.model.cross_modal import CrossModalBlock, CrossModalTransformer
 from mmq_tf.model.memory_tokens import MemoryTraining, MemoryTransformer
@@ -33,6 +35,10 @@ TRAINING = TrainingConfig(
 OWNER = [0, 0, 1, 1]
 
 
+def estimator(name: str, *sections: Any, **more: Any) -> NetworkEstimator:
+    return NetworkEstimator(NEURAL_BASELINES[name], *sections, **more)
+
+
 def cohort(count=256, seed=0):
     """Windows whose class shifts both sensors, with a tenth of the tokens absent."""
     rng = np.random.default_rng(seed)
@@ -45,13 +51,13 @@ def cohort(count=256, seed=0):
 
 @pytest.fixture(scope="module", params=list(NEURAL_BASELINES))
 def fitted(request):
-    return NEURAL_BASELINES[request.param](training=TRAINING).fit(*cohort(128, seed=1), SLICES, seed=3)
+    return estimator(request.param, training=TRAINING).fit(*cohort(128, seed=1), SLICES, seed=3)
 
 
 @pytest.mark.parametrize("name", NEURAL_BASELINES)
 def test_beside_an_ensemble_they_are_ensembles_too(name):
     """So that what is compared costs the same."""
-    model = NEURAL_BASELINES[name](ModelConfig(members=2), training=TRAINING.model_copy(update={"epochs": 1}))
+    model = estimator(name, ModelConfig(members=2), training=TRAINING.model_copy(update={"epochs": 1}))
     features, presence, labels = cohort(64, seed=1)
     model.fit(features, presence, labels, SLICES, seed=3)
     assert len(model.net.members) == 2
@@ -95,10 +101,10 @@ def test_what_absent_tokens_hold_changes_nothing(fitted, filler):
 
 
 def test_a_seed_gives_the_same_answers():
-    kind, data = NEURAL_BASELINES["modality_dropout"], cohort(count=64)
+    data = cohort(count=64)
     training = TRAINING.model_copy(update={"epochs": 1})
     first, second, other = (
-        kind(ModelConfig(dropout=0.4), training=training)
+        estimator("modality_dropout", ModelConfig(dropout=0.4), training=training)
         .fit(*data, SLICES, seed=seed)
         .predict_proba(*data[:2])
         for seed in (5, 5, 6)
@@ -107,8 +113,8 @@ def test_a_seed_gives_the_same_answers():
     assert np.abs(first - other).max() > 1e-3
 
 
-def recipe_of(training=TRAINING):
-    return PlainRecipe(ArrayLayout(6, SIZES_HERE), ModelConfig(), MissingConfig(), training)
+def spec_of(training=TRAINING):
+    return array_spec(FeatureLayout(6, SIZES_HERE), ModelConfig(), MissingConfig(), training)
 
 
 def test_a_fold_chooses_its_epoch_on_validation_windows():
@@ -117,20 +123,20 @@ def test_a_fold_chooses_its_epoch_on_validation_windows():
         for count, seed in ((96, 1), (64, 2))
     )
     unknown = dataclasses.replace(train, label=np.where(np.arange(96) < 4, -1, train.label))
-    recipe = recipe_of(TRAINING.model_copy(update={"epochs": 3}))
-    model = NEURAL_BASELINES["attention_mask"]().fit_windows(unknown, validation, recipe, seed=1)
+    spec = spec_of(TRAINING.model_copy(update={"epochs": 3}))
+    model = estimator("attention_mask").fit_windows(unknown, validation, spec, seed=1)
     scores = [epoch["val_auroc"] for epoch in model.history.epochs]
     assert len(scores) == 3
     assert model.history.best_epoch == 1 + int(np.argmax(scores))
     assert model.predict_proba(validation.features, validation.presence).shape == (64, 2)
     nobody = dataclasses.replace(train, label=np.full(96, -1))
     with pytest.raises(MMQError, match="attention_mask needs at least one labelled window"):
-        model.fit_windows(nobody, validation, recipe)
+        model.fit_windows(nobody, validation, spec)
 
 
 def test_trees_take_a_fold_as_well():
     train = plain_windows(*cohort(40), np.full(40, "a"))
-    given = recipe_of()
+    given = spec_of()
     model = BASELINES["logistic"]().fit_windows(train, None, given, seed=0)
     expected = BASELINES["logistic"]().fit(*cohort(40), SLICES, seed=0)
     answer = expected.predict_proba(train.features, train.presence)
@@ -140,7 +146,7 @@ def test_trees_take_a_fold_as_well():
 @pytest.mark.parametrize(("name", "hides"), [("zero_fill", False), ("modality_dropout", True)])
 def test_only_those_that_are_taught_with_gaps_see_them(name, hides):
     train = plain_windows(*cohort(64), np.full(64, "a"))
-    own = NEURAL_BASELINES[name]()._own_recipe(recipe_of())
+    own = NEURAL_BASELINES[name].own_spec(spec_of())
     inputs, _ = EpochData(train, own, 2, seed=0).draw(0)
     assert (inputs["presence"] < inputs["presence_full"]).any() == hides
 
@@ -150,7 +156,7 @@ def test_the_mean_is_of_present_tokens():
     visible = np.array([[[True, False], [True, False]]])
     np.testing.assert_array_equal(mean_of_present(features, visible), [2.0, 0.0])
     windows, presence, _ = cohort(seed=1)
-    model = NEURAL_BASELINES["mean_fill"](training=TRAINING.model_copy(update={"epochs": 1}))
+    model = estimator("mean_fill", training=TRAINING.model_copy(update={"epochs": 1}))
     model.fit(*cohort(seed=1), SLICES)
     seen = presence[:, :, OWNER]
     np.testing.assert_allclose(model.net.fill, (windows * seen).sum((0, 1)) / seen.sum((0, 1)), rtol=1e-5)

@@ -6,7 +6,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
-from mmq_tf.features.windows import Stream, build_windows, presence_by_feature, window_starts
+from mmq_tf.features.windows import Stream, build_windows, window_starts
 from mmq_tf.recording import Trial
 
 FRONT_END = FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=4)
@@ -111,6 +111,7 @@ def test_a_sensor_nobody_wore_gets_neutral_statistics():
 
 
 def test_presence_by_feature_repeats_each_modality():
-    sizes = [part.stop - part.start for part in FRONT_END.feature_slices.values()]
-    out = presence_by_feature(np.array([[True, False]]), FRONT_END)
+    layout = FRONT_END.feature_layout
+    sizes = list(layout.feature_sizes.values())
+    out = layout.by_feature(np.array([[True, False]]))
     assert out.tolist() == [[True] * sizes[0] + [False] * sizes[1]]

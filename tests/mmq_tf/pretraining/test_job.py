@@ -157,7 +157,7 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
     job.run()
     wish = job.config.model.model_copy(update={"name": name, "members": members})
     config = job.config.model_copy(update={"model": wish})
-    model = new_network(config, 2, seed=5)
+    model = new_network(config.training_spec, 2, seed=5)
     held = Start(tmp_path / "run", "films", 2).into(model.net, FOLD, "00-seed7")
     layers = [one.embedding if isinstance(one, MMQNet) else one.encoder for one in members_of(model.net)]
     wanted = net.encoder.embedding if name == "mmqnet" else net.encoder
@@ -180,14 +180,14 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
             ]
         )
 
-    fit_network(model, windows, None, config, 0, None, note, epochs=3, before_epoch=held)
+    fit_network(model, windows, None, config.training_spec, 0, None, note, epochs=3, before_epoch=held)
     assert changed == [[False] * members, [False] * members, [True] * members]
 
 
 def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
     job = make_job(tmp_path)
     job.run()
-    net = new_network(job.config, 2, seed=5).net
+    net = new_network(job.config.training_spec, 2, seed=5).net
     other = Fold(("c", "e"), ("f",), ("a",))
     with pytest.raises(MMQError, match="has seen a, who choose or judge"):
         Start(tmp_path / "run", "films", 1).into(net, other, "00")
@@ -201,11 +201,11 @@ def test_what_cannot_start_a_network_is_said(loaded, tmp_path):
     start = Start(tmp_path / "run", "films", 1)
     config = job.config.model_copy(update={"model": job.config.model.model_copy(update={"size": "small"})})
     with pytest.raises(MMQError, match="encoder has dim = 32, this configuration needs 64"):
-        start.into(new_network(config, 2, seed=0).net, FOLD, "00")
+        start.into(new_network(config.training_spec, 2, seed=0).net, FOLD, "00")
     with pytest.raises(MMQError, match="expected a finished encoder of this fold in .*03"):
-        start.into(new_network(job.config, 2, seed=0).net, FOLD, "03")
+        start.into(new_network(job.config.training_spec, 2, seed=0).net, FOLD, "03")
     with pytest.raises(MMQError, match="cannot be read"):
         check_start(tmp_path)
     (job.folder / "encoder.keras").write_bytes(b"nothing")
     with pytest.raises(MMQError, match="cannot be loaded"):
-        start.into(new_network(job.config, 2, seed=0).net, FOLD, "00")
+        start.into(new_network(job.config.training_spec, 2, seed=0).net, FOLD, "00")

@@ -255,7 +255,7 @@ def test_a_raw_encoder_starts_no_training_and_says_why(loaded, tmp_path):
     job.folder.mkdir(parents=True)
     facts = {"dataset": "films", "input": "raw", "train_subjects": TRAIN}
     (job.folder / "pretraining.json").write_text(json.dumps(facts))
-    net = new_network(job.config, 2, seed=0).net
+    net = new_network(job.config.training_spec, 2, seed=0).net
     why = "reads raw windows, but .* pretrain with pretraining.input = 'tokens'"
     with pytest.raises(MMQError, match=why):
         Start(tmp_path / "run", "films", 1).into(net, job.fold, "00")

@@ -49,7 +49,7 @@ def windows(config):
 
 
 def test_the_target_is_what_is_learned_not_the_label(config, windows):
-    net = new_network(config, 2, seed=0).net
+    net = new_network(config.training_spec, 2, seed=0).net
     target = np.tile(np.array([0.9, 0.1], np.float32), (len(windows.train), 1))
     history = fine_tune(net, TuningWindows(windows.train, None), config, target, 0, epochs=8)
     assert len(history.epochs) == history.best_epoch == 8
@@ -62,7 +62,7 @@ def test_the_target_is_what_is_learned_not_the_label(config, windows):
 def test_an_epoch_before_the_first_whole_one_is_never_kept(config, windows, monkeypatch):
     scores = iter([0.9, 0.5, 0.7])
     monkeypatch.setattr(ValidationViews, "score", lambda self, net: {"val_auroc": next(scores)})
-    net = new_network(config, 2, seed=0).net
+    net = new_network(config.training_spec, 2, seed=0).net
     target, seen = own_words(net, windows, "stress"), []
     history = fine_tune(
         net,
@@ -79,7 +79,7 @@ def test_an_epoch_before_the_first_whole_one_is_never_kept(config, windows, monk
 
 
 def test_the_decision_follows_the_network_where_it_can(config, windows):
-    net = new_network(config, 2, seed=0).net
+    net = new_network(config.training_spec, 2, seed=0).net
     assert recalibrated(DECISION, net, None, "stress") == DECISION
     made = recalibrated(DECISION, net, windows.validation, "stress")
     assert made["tasks"] == DECISION["tasks"]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmq_tf.config.run_config import load_config
-from mmq_tf.features.windows import WindowSet, presence_by_feature
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.training.fit import EpochData, ValidationViews, fit_network, new_network, predict_logits
 
 SETTINGS = [
@@ -19,22 +19,22 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def config():
-    return load_config("simulated", SETTINGS)
+    return load_config("simulated", SETTINGS).training_spec
 
 
 def make_windows(config, count=48, seed=0):
     """Windows whose first feature tells the class; variant 0 has eda corrupted in half the steps."""
     rng = np.random.default_rng(seed)
-    front_end = config.front_end
-    shape = (count, front_end.tokens)
+    layout = config.layout
+    shape = (count, layout.tokens)
     label = np.arange(count) % 2
-    features = rng.standard_normal((*shape, front_end.n_features)).astype(np.float32)
+    features = rng.standard_normal((*shape, layout.n_features)).astype(np.float32)
     features[..., 0] += 3 * label[:, None]
     presence = rng.random((*shape, 2)) < 0.9
     corrupted = np.zeros((1, *shape, 2), dtype=bool)
     corrupted[:, :, ::2, 0] = True
     return WindowSet(
-        features=np.where(presence_by_feature(presence, front_end), features, 0).astype(np.float32),
+        features=np.where(layout.by_feature(presence), features, 0).astype(np.float32),
         presence=presence,
         label=label.astype(np.int8),
         subject=np.full(count, "a"),
@@ -58,7 +58,7 @@ def test_an_epoch_depends_on_seed_and_number_alone(config):
 
 def test_an_epoch_shows_zeros_where_absent_and_marks_only_what_is_seen(config):
     inputs, _ = EpochData(make_windows(config), config, 2, 0).draw(0)
-    shown = presence_by_feature(inputs["presence"] > 0, config.front_end)
+    shown = config.layout.by_feature(inputs["presence"] > 0)
     assert (inputs["features"][~shown] == 0).all()
     assert (inputs["corrupted"] <= inputs["presence"]).all()
     assert inputs["corrupted"].sum() > 0
@@ -71,8 +71,8 @@ def test_channels_of_a_sensor_share_as_much_noise_as_they_are_told(share):
     """And every feature's noise keeps the variance that the settings name."""
     eeg = "front_end.modalities={eeg={sampling_rate_hz=128,channels=['Fz','Cz']},eda={sampling_rate_hz=4}}"
     settings = ["training.feature_noise=0.6", "training.feature_shift=0.8"]
-    config = load_config("simulated", [eeg, *settings, f"training.channels_in_common={share}"])
-    names = config.front_end.feature_names
+    config = load_config("simulated", [eeg, *settings, f"training.channels_in_common={share}"]).training_spec
+    names = config.layout.feature_names
     noise = EpochData(make_windows(config), config, 2, 0)._wobble(
         np.random.default_rng(0), (4000, 3, len(names))
     )
@@ -86,10 +86,12 @@ def test_channels_of_a_sensor_share_as_much_noise_as_they_are_told(share):
 
 def test_single_electrodes_fail_in_what_is_shown_and_nowhere_else():
     eeg = "front_end.modalities={eeg={sampling_rate_hz=128,channels=['Fz','Cz']},eda={sampling_rate_hz=4}}"
-    config = load_config("simulated", [eeg, "missing.complete_share=1", "missing.max_channel_rate=0.9"])
+    config = load_config(
+        "simulated", [eeg, "missing.complete_share=1", "missing.max_channel_rate=0.9"]
+    ).training_spec
     inputs, _ = EpochData(make_windows(config), config, 2, 0).draw(0)
     blank = (inputs["features"] == 0).all(axis=1) & (inputs["presence"].max(axis=1) > 0).any(axis=1)[:, None]
-    of = np.array([name.rpartition(".")[0] for name in config.front_end.feature_names])
+    of = np.array([name.rpartition(".")[0] for name in config.layout.feature_names])
     failed = {name: blank[:, of == name] for name in ("eeg.Fz", "eeg.Cz", "eda")}
     for name in ("eeg.Fz", "eeg.Cz"):
         assert (failed[name].all(axis=1) == failed[name].any(axis=1)).all()
@@ -132,4 +134,4 @@ def test_validation_views_hide_each_sensor_in_turn(config):
     np.testing.assert_array_equal(views.presence[:10], windows.presence)
     assert not views.presence[10:20, :, 0].any()
     assert not views.presence[20:30, :, 1].any()
-    assert (views.features[~presence_by_feature(views.presence, config.front_end)] == 0).all()
+    assert (views.features[~config.layout.by_feature(views.presence)] == 0).all()

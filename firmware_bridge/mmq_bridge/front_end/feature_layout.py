@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a window's features belong to its sensors: sizes, names, slices and what is visible."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """T tokens of M modalities, each with its own part of the F features.
+
+    Parameters
+    ----------
+    tokens : int
+        Steps in a window, T.
+    feature_sizes : mapping of str to int
+        The M modalities in order, each with its number of features.
+    feature_names : tuple of str
+        The F features, ``modality.feature`` or ``modality.channel.feature``; without them each modality
+        numbers its own.
+
+    Examples
+    --------
+    >>> layout = FeatureLayout(12, {"eda": 2, "temp": 1})
+    >>> layout.feature_slices["temp"], layout.feature_names
+    (slice(2, 3, None), ('eda.0', 'eda.1', 'temp.0'))
+    """
+
+    tokens: int
+    feature_sizes: Mapping[str, int]
+    feature_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.feature_names:
+            numbered = [
+                f"{name}.{index}" for name, size in self.feature_sizes.items() for index in range(size)
+            ]
+            object.__setattr__(self, "feature_names", tuple(numbered))
+
+    @property
+    def modality_names(self) -> tuple[str, ...]:
+        """The M modalities in order."""
+        return tuple(self.feature_sizes)
+
+    @property
+    def n_features(self) -> int:
+        """Features of one token of all modalities, F."""
+        return sum(self.feature_sizes.values())
+
+    @property
+    def feature_slices(self) -> dict[str, slice]:
+        """Each modality's slice of the F features."""
+        stops = accumulate(self.feature_sizes.values())
+        sizes = self.feature_sizes.items()
+        return {name: slice(stop - size, stop) for (name, size), stop in zip(sizes, stops, strict=True)}
+
+    def columns_of(self, modalities: Collection[str]) -> np.ndarray:
+        """Return int ``[f]``: the places of some modalities' features among the F, in order."""
+        parts = [np.arange(p.start, p.stop) for name, p in self.feature_slices.items() if name in modalities]
+        return np.concatenate(parts)
+
+    def places_of(self, modalities: Collection[str]) -> np.ndarray:
+        """Return int ``[m]``: the places of some modalities among the M, in order."""
+        return np.array([place for place, name in enumerate(self.feature_sizes) if name in modalities])
+
+    def only(self, modalities: Collection[str]) -> FeatureLayout:
+        """Return the layout of some of the modalities, in the same order."""
+        sizes = {name: size for name, size in self.feature_sizes.items() if name in modalities}
+        return FeatureLayout(
+            self.tokens, sizes, tuple(self.feature_names[column] for column in self.columns_of(modalities))
+        )
+
+    def by_feature(self, presence: np.ndarray) -> np.ndarray:
+        """Return presence ``[..., M]`` repeated over each modality's features, ``[..., F]``."""
+        return np.repeat(presence, list(self.feature_sizes.values()), axis=-1)
+
+    def visible(self, features: np.ndarray, presence: np.ndarray, absent: float = 0.0) -> np.ndarray:
+        """Return the features of present tokens, and `absent` in place of the others.
+
+        Parameters
+        ----------
+        features : float ``[..., F]``
+        presence : bool ``[..., M]``
+        absent : float
+            0 for a network, NaN for statistics.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``[..., F]`` of the features' own type.
+        """
+        return np.where(self.by_feature(presence), features, features.dtype.type(absent))
