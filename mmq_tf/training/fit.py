@@ -42,6 +42,9 @@ from mmq_tf.utils.atomic_files import written_whole
 BATCH = 1024
 """Windows judged at once."""
 
+RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+"""Callbacks that set the learning rate, which Keras allows only where it follows no schedule."""
+
 EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than tracing one does (about 4 s)
 
 
@@ -170,15 +173,23 @@ def training_model(net: Any, loss_weights: LossWeights) -> Any:
 
 
 def compile_network(
-    model: MMQTraining, config: TrainingSpec, steps_per_epoch: int, *, run_eagerly: bool = False
+    model: MMQTraining,
+    config: TrainingSpec,
+    steps_per_epoch: int,
+    *,
+    run_eagerly: bool = False,
+    constant_rate: bool = False,
 ) -> None:
-    """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs."""
+    """Give the network its optimiser: AdamW with a cosine to a twentieth over the configured epochs.
+
+    With `constant_rate` the learning rate stays as configured, and Keras callbacks may change it.
+    """
     settings = config.training
-    schedule = keras.optimizers.schedules.CosineDecay(
+    cosine: Any = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate, settings.epochs * steps_per_epoch, alpha=0.05
     )
     optimizer = keras.optimizers.AdamW(
-        schedule,  # pyright: ignore[reportArgumentType]  Keras' hint forgets schedules
+        settings.learning_rate if constant_rate else cosine,
         weight_decay=settings.weight_decay,
         clipnorm=1.0,
     )
@@ -217,6 +228,7 @@ def fit_network(
     ----------
     callbacks
         Keras' or one's own; called after the epoch is scored and written down, before its state is saved.
+        Where one of them sets the learning rate (see `RATE_SETTERS`), there is no cosine beside it.
     keep_from
         Epochs before this one, counted from 1, are never the best one.
     target
@@ -233,7 +245,8 @@ def fit_network(
     """
     own = check_callbacks(callbacks)
     data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
-    compile_network(model, config, data.steps, run_eagerly=run_eagerly)
+    sets_rate = any(isinstance(callback, RATE_SETTERS) for callback in own)
+    compile_network(model, config, data.steps, run_eagerly=run_eagerly, constant_rate=sets_rate)
     model.build()
     model.optimizer.build(model.trainable_variables)
     history, best = restore_state(model, state_path)
