@@ -2,12 +2,13 @@
 """Several networks that start differently, as one: a deep ensemble."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from mmq_tf.errors import MMQError
 from mmq_tf.model.keras_names import ops
+from mmq_tf.model.wrapper import Wrapper
 
 SEED_STEP = 100_003
 """Between the seeds of two members: far more than between those of two folds."""
@@ -21,7 +22,7 @@ def member_seeds(seed: int, members: int) -> list[int]:
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class Ensemble(keras.Model):
+class Ensemble(Wrapper):
     """Networks trained from different initial weights, whose logits are averaged: the deployed graph.
 
     A deep ensemble (Lakshminarayanan et al. 2017, arXiv 1612.01474) that averages logits where theirs
@@ -39,6 +40,8 @@ class Ensemble(keras.Model):
         If there are fewer than two, or their tasks differ.
     """
 
+    wrapped: ClassVar[str] = "members"
+
     def __init__(self, members: Sequence[Any], **kwargs):
         super().__init__(**kwargs)
         self.members = list(members)
@@ -48,15 +51,6 @@ class Ensemble(keras.Model):
         if any(member.tasks != self.tasks for member in self.members):
             raise MMQError(f"Ensemble: every network must have the tasks of the first, {self.tasks}.")
         self.build()
-
-    @property
-    def seed_generators(self) -> list[keras.random.SeedGenerator]:
-        """Every seed generator that training draws from."""
-        return [generator for member in self.members for generator in member.seed_generators]
-
-    def build(self, input_shape=None):
-        """Nothing is left to build: the members have built themselves."""
-        self.built = True
 
     def trace(self, inputs, training: bool = False) -> dict:
         """Return the means over members of their logits, interference scores and category attention.
@@ -70,19 +64,9 @@ class Ensemble(keras.Model):
         """Return the mean logits ``[B, classes]`` of each task, by name."""
         return _mean([member(inputs, training=bool(training)) for member in self.members])
 
-    def get_config(self):
-        """Return the members."""
-        return {**super().get_config(), "members": keras.saving.serialize_keras_object(self.members)}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Rebuild the members, then the ensemble."""
-        members = keras.saving.deserialize_keras_object(config["members"], custom_objects=custom_objects)
-        return cls(**{**config, "members": members})
-
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class EnsembleTraining(keras.Model):
+class EnsembleTraining(Wrapper):
     """Train networks side by side on the same batches, each by its own losses.
 
     The loss is the sum of theirs, so that each learns as it would alone; the epoch is chosen for the whole.
@@ -98,20 +82,13 @@ class EnsembleTraining(keras.Model):
         Of what the parts train.
     """
 
+    wrapped: ClassVar[str] = "parts"
+
     def __init__(self, parts: Sequence[Any], **kwargs):
         super().__init__(**kwargs)
         self.parts = list(parts)
         self.net = Ensemble([part.net for part in self.parts])
         self.build()
-
-    @property
-    def seed_generators(self) -> list[keras.random.SeedGenerator]:
-        """Every seed generator that training draws from."""
-        return self.net.seed_generators
-
-    def build(self, input_shape=None):
-        """Nothing is left to build: the parts have built themselves."""
-        self.built = True
 
     def call(self, inputs, training=False):
         """Return what each part makes of the inputs."""
@@ -123,16 +100,6 @@ class EnsembleTraining(keras.Model):
             part.compute_loss(x, y, own, sample_weight, training)
             for part, own in zip(self.parts, y_pred, strict=True)
         )
-
-    def get_config(self):
-        """Return the parts."""
-        return {**super().get_config(), "parts": keras.saving.serialize_keras_object(self.parts)}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Rebuild the parts, then the whole."""
-        parts = keras.saving.deserialize_keras_object(config["parts"], custom_objects=custom_objects)
-        return cls(**{**config, "parts": parts})
 
 
 def trained_together(parts: Sequence[Any]) -> Any:

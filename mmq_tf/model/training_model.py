@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """MMQ-Net with the heads and losses that exist in training only."""
 
-import dataclasses
 from collections.abc import Collection
 
 import keras
@@ -13,6 +12,7 @@ from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.keras_names import glorot, ops
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.tokens import feature_owner
+from mmq_tf.model.wrapper import NetTraining
 
 _INPUTS = ("features", "presence", "features_full", "presence_full", "corrupted")
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ def losses_of(queries: Collection[str]) -> tuple[str, ...]:
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class MMQTraining(keras.Model):
+class MMQTraining(NetTraining):
     """Train an `MMQNet` on windows of which something was hidden and something corrupted.
 
     Inputs are a dict: ``features`` ``[B, T, F]`` and ``presence`` ``[B, T, M]``, what the net is shown;
@@ -50,11 +50,7 @@ class MMQTraining(keras.Model):
     """
 
     def __init__(self, net: MMQNet, loss_weights: LossWeights | dict | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
-        if isinstance(loss_weights, dict):
-            loss_weights = LossWeights(**loss_weights)
-        self.loss_weights: LossWeights = loss_weights or LossWeights()
+        super().__init__(net, loss_weights, **kwargs)
         sizes = list(net.feature_sizes.values())
         decoder = BlockDense([net.dim] * len(sizes), sizes, seed=net.seed * 1000 + 900, name="decoder")
         self.decoder = decoder if net.modality_queries else None
@@ -68,11 +64,6 @@ class MMQTraining(keras.Model):
         }
         self.trackers = {name: keras.metrics.Mean(name=name) for name in losses_of(net.queries)}
         self.build()
-
-    @property
-    def seed_generators(self) -> list[keras.random.SeedGenerator]:
-        """Every seed generator that training draws from."""
-        return self.net.seed_generators
 
     def build(self, input_shape=None):
         """Build the training heads, once."""
@@ -187,17 +178,3 @@ class MMQTraining(keras.Model):
         return ops.cast(
             ops.reshape(values, (-1, self.net.n_tokens * self.net.n_modalities)), self.compute_dtype
         )
-
-    def get_config(self):
-        """Return the net and the loss weights."""
-        own = {
-            "net": keras.saving.serialize_keras_object(self.net),
-            "loss_weights": dataclasses.asdict(self.loss_weights),
-        }
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Rebuild the net, then the training model."""
-        net = keras.saving.deserialize_keras_object(config["net"], custom_objects=custom_objects)
-        return cls(**{**config, "net": net})

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plain transformer of the neural baselines: MMQ-Net's tokens and blocks, without a single query."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from mmq_tf.model.encoder import EncoderBlock
 from mmq_tf.model.keras_names import glorot, ops
 from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding, feature_owner
+from mmq_tf.model.wrapper import NetTraining
 
 
 class TokenTransformer(TokenNet):
@@ -168,7 +168,7 @@ class Transformer(TokenTransformer):
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class TransformerTraining(keras.Model):
+class TransformerTraining(NetTraining):
     """Train a `TokenNet` on the same two views of each window, and at the same weights, as MMQ-Net.
 
     Inputs and labels are those of `mmq_tf.model.training_model.MMQTraining`: what is shown, and the clean
@@ -183,21 +183,8 @@ class TransformerTraining(keras.Model):
     """
 
     def __init__(self, net: TokenNet, loss_weights: LossWeights | dict | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
-        if isinstance(loss_weights, dict):
-            loss_weights = LossWeights(**loss_weights)
-        self.loss_weights: LossWeights = loss_weights or LossWeights()
+        super().__init__(net, loss_weights, **kwargs)
         self.build()
-
-    @property
-    def seed_generators(self) -> list[keras.random.SeedGenerator]:
-        """Every seed generator that training draws from."""
-        return self.net.seed_generators
-
-    def build(self, input_shape=None):
-        """Nothing is left to build: the net has built itself."""
-        self.built = True
 
     def call(self, inputs, training=False):
         """Return the logits ``[2 B, classes]`` by task: of the shown windows, then of the complete ones."""
@@ -222,20 +209,6 @@ class TransformerTraining(keras.Model):
                     logits, labels, smoothing=weights.label_smoothing, weights=sample_weight
                 )
         return total / max(len(y or {}), 1)
-
-    def get_config(self):
-        """Return the net and the loss weights."""
-        own = {
-            "net": keras.saving.serialize_keras_object(self.net),
-            "loss_weights": dataclasses.asdict(self.loss_weights),
-        }
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Rebuild the net, then the training model."""
-        net = keras.saving.deserialize_keras_object(config["net"], custom_objects=custom_objects)
-        return cls(**{**config, "net": net})
 
 
 def mean_of_present(features: np.ndarray, visible: np.ndarray) -> np.ndarray:
