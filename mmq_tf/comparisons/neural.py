@@ -65,6 +65,7 @@ class TransformerBuild:
                 spec.layout.tokens,
                 spec.layout.feature_sizes,
                 {spec.data.task: classes},
+                widths=spec.model.widths,
                 dropout=spec.model.dropout,
                 seed=own,
                 **self.absent(spec.layout, train),

@@ -33,12 +33,18 @@ class DataConfig(ConfigSection):
 class ModelConfig(ConfigSection):
     """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
 
+    `dim`, `heads`, `blocks` and `hidden` replace the size's own width of a token, attention heads, encoder
+    blocks and hidden width. With `dim` alone, `hidden` is twice as wide. The baselines' transformers follow.
     `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
     `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
     size: Literal["nano", "small", "base"] = "nano"
+    dim: int | None = Field(default=None, ge=4, le=512)
+    heads: int | None = Field(default=None, ge=1, le=16)
+    blocks: int | None = Field(default=None, ge=1, le=12)
+    hidden: int | None = Field(default=None, ge=4, le=2048)
     members: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     queries: tuple[Literal["modality", "category", "interference"], ...] = (
@@ -48,6 +54,13 @@ class ModelConfig(ConfigSection):
     )
     learned_mask: bool = True
     rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Widths and depths that differ from those of `size`, by the names of a network's arguments."""
+        hidden = 2 * self.dim if self.hidden is None and self.dim is not None else self.hidden
+        given = {"dim": self.dim, "heads": self.heads, "blocks": self.blocks, "hidden": hidden}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class MissingConfig(ConfigSection):

@@ -88,23 +88,56 @@ class TokenNet(keras.Model):
 
     @classmethod
     def from_size(
-        cls, size: str, n_tokens: int, feature_sizes: Mapping[str, int], tasks: Mapping[str, int], **kwargs
+        cls,
+        size: str,
+        n_tokens: int,
+        feature_sizes: Mapping[str, int],
+        tasks: Mapping[str, int],
+        *,
+        widths: Mapping[str, int] = MappingProxyType({}),
+        **kwargs,
     ):
-        """Return a net of a size in `SIZES`; further arguments of the constructor win over the table."""
-        return cls(n_tokens, feature_sizes, tasks, **{**cls.sizes_of(size), **kwargs})
+        """Return a net of a size in `SIZES`.
 
-    @classmethod
-    def sizes_of(cls, size: str) -> dict[str, int]:
-        """Return the arguments that a size stands for.
+        Parameters
+        ----------
+        widths
+            As for `sizes_of`.
+        **kwargs
+            Further arguments of the constructor, which win over the table.
 
         Raises
         ------
         MMQError
-            If there is no such size.
+            As `sizes_of` and the constructor.
+        """
+        return cls(n_tokens, feature_sizes, tasks, **{**cls.sizes_of(size, widths), **kwargs})
+
+    @classmethod
+    def sizes_of(cls, size: str, widths: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
+        """Return the arguments that a size stands for.
+
+        Parameters
+        ----------
+        size
+            A name in `SIZES`.
+        widths
+            Some of its widths and counts, replaced by others.
+
+        Raises
+        ------
+        MMQError
+            If there is no such size, or the replaced width cannot be divided among the heads.
         """
         if size not in SIZES:
             raise MMQError(f"size: expected one of {', '.join(SIZES)}, got {size!r}; choose one of these.")
-        return {name: SIZES[size][name] for name in cls.sized}
+        sizes = {**SIZES[size], **widths}
+        if widths and sizes["dim"] % (2 * sizes["heads"]):
+            raise MMQError(
+                f"model.dim: expected a multiple of twice model.heads = {sizes['heads']}, got "
+                f"{sizes['dim']}; choose another width or number of heads."
+            )
+        return {name: sizes[name] for name in cls.sized}
 
     @property
     def n_modalities(self) -> int:

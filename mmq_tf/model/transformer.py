@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plain transformer of the neural baselines: MMQ-Net's tokens and blocks, without a single query."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -53,9 +54,9 @@ class TokenTransformer(TokenNet):
         }
 
     @classmethod
-    def sizes_of(cls, size: str) -> dict[str, int]:
+    def sizes_of(cls, size: str, widths: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
         """Return the arguments that a size stands for: an MMQ-Net's, and two more blocks."""
-        sizes = super().sizes_of(size)
+        sizes = super().sizes_of(size, widths)
         return {**sizes, "blocks": sizes["blocks"] + 2}
 
     @property

@@ -99,6 +99,7 @@ def new_raw_network(config: RunConfig, front_end: RawFrontEnd, seed: int) -> MHA
         sample_sizes(front_end.samples),
         {config.data.task: len(config.classes)},
         samples=front_end.samples,
+        widths=config.model.widths,
         dropout=config.model.dropout,
         seed=seed,
     )

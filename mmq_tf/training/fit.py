@@ -152,6 +152,7 @@ def _new_net(config: TrainingSpec, classes: int, seed: int) -> TokenNet:
         "n_tokens": layout.tokens,
         "feature_sizes": layout.feature_sizes,
         "tasks": {config.data.task: classes},
+        "widths": model.widths,
         "dropout": model.dropout,
         "seed": seed,
     }
