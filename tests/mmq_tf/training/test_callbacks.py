@@ -21,6 +21,7 @@ SETTINGS = [
     "training.batch_size=16",
 ]
 CONFIG = load_config("simulated", SETTINGS)
+SPEC = CONFIG.training_spec
 
 
 def make_windows(count, seed):
@@ -49,12 +50,12 @@ TRAIN, VALIDATION = make_windows(40, 0), make_windows(16, 1)
 
 def fit(*callbacks, **options):
     """Train with callbacks, and return the training model and the history."""
-    model = new_network(CONFIG, 2, seed=3)
+    model = new_network(SPEC, 2, seed=3)
     history = fit_network(
         model,
         TRAIN,
         VALIDATION,
-        CONFIG,
+        SPEC,
         3,
         options.pop("state_path", None),
         callbacks=callbacks,
@@ -103,8 +104,9 @@ def test_early_stopping_stops():
 
 def test_own_patience_stops_too():
     config = load_config("simulated", [*SETTINGS, "training.patience=1", "training.learning_rate=1e-30"])
-    model = new_network(config, 2, seed=3)
-    history = fit_network(model, TRAIN, VALIDATION, config, 3, None, run_eagerly=True)
+    spec = config.training_spec
+    model = new_network(spec, 2, seed=3)
+    history = fit_network(model, TRAIN, VALIDATION, spec, 3, None, run_eagerly=True)
     assert len(history.epochs) == 2
     assert history.best_epoch == 1
 
@@ -132,12 +134,13 @@ def test_csv_logger_writes_every_epoch_under_one_heading(tmp_path):
     assert [float(row["val_auroc"]) for row in rows] == [epoch["val_auroc"] for epoch in history.epochs]
 
 
-def test_tensorboard_gets_one_file_with_losses_and_scores(tmp_path):
+def test_tensorboard_gets_one_file_of_losses_and_one_of_scores(tmp_path):
     fit(keras.callbacks.TensorBoard(str(tmp_path), write_graph=False))
-    (events,) = tmp_path.rglob("events.*")
-    content = events.read_bytes()
-    assert content.count(b"epoch_loss") == EPOCHS
-    assert b"val_auroc" in content
+    events = {path.parent.name: path.read_bytes() for path in tmp_path.rglob("events.*")}
+    assert set(events) == {"train", "validation"}
+    assert len(list(tmp_path.rglob("events.*"))) == 2
+    assert events["train"].count(b"epoch_loss") == EPOCHS
+    assert events["validation"].count(b"epoch_auroc") >= EPOCHS
 
 
 @pytest.mark.parametrize(
@@ -153,12 +156,12 @@ def test_tensorboard_gets_one_file_with_losses_and_scores(tmp_path):
 )
 def test_callbacks_may_set_the_learning_rate(callback, rates):
     """There is no cosine then, which Keras would not let them change."""
-    model, seen = new_network(CONFIG, 2, seed=3), []
+    model, seen = new_network(SPEC, 2, seed=3), []
     noting = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: seen.append(float(model.optimizer.learning_rate))
     )
     callbacks = [callback, noting]
-    fit_network(model, TRAIN, VALIDATION, CONFIG, 3, None, epochs=3, callbacks=callbacks, run_eagerly=True)
+    fit_network(model, TRAIN, VALIDATION, SPEC, 3, None, epochs=3, callbacks=callbacks, run_eagerly=True)
     np.testing.assert_allclose(seen, rates, rtol=1e-6)
 
 
@@ -186,7 +189,7 @@ def test_a_finished_training_only_reads_its_state(tmp_path):
 
 
 def test_batches_are_the_epochs_draw_cut_in_order():
-    data = EpochData(TRAIN, CONFIG, 2, 5)
+    data = EpochData(TRAIN, SPEC, 2, 5)
     batches = EpochBatches(data.draw, 16, 2)
     for epoch in (2, 3):
         batches.show(epoch)
