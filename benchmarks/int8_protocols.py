@@ -28,9 +28,9 @@ from mmq_export.recipes import RECIPES
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf.api.training import one_thread_a_worker
 from mmq_tf.cli import evaluate as evaluate_cli
 from mmq_tf.cli import export as export_cli
-from mmq_tf.cli.train import one_thread_a_worker
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import Predict, judge_views
 from mmq_tf.evaluation.protocols import MASK_SEED, PROTOCOLS, read_level

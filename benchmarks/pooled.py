@@ -22,8 +22,9 @@ import click
 import numpy as np
 from rich.console import Console
 
+from mmq_tf.api.training import one_thread_a_worker
 from mmq_tf.augmentation.missingness import named_conditions
-from mmq_tf.cli.train import load_streams, one_thread_a_worker
+from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import Dataset, Member
@@ -33,6 +34,7 @@ from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_descrip
 from mmq_tf.metrics.significance import bootstrap_interval
 from mmq_tf.metrics.summary import results_from_predictions, subject_table
 from mmq_tf.training.run_folder import FACTS_NAME
+from mmq_tf.training.run_streams import load_streams
 from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
@@ -120,7 +122,7 @@ def fold_jobs(contestant: Contestant, out: Path, console: Console, workers: int)
     from mmq_tf.training.run import check_folds
 
     run = open_run(contestant, out)
-    streams, _ = load_streams(run, console, workers)
+    streams, _ = load_streams(run, workers, WorkBars(console))
     if contestant.label == OWN_WINDOWS:
         (member,) = contestant.members
         streams = [stream for stream in streams if stream.subject.startswith(member.prefix)]

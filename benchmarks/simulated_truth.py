@@ -30,8 +30,8 @@ import click
 import numpy as np
 from rich.console import Console
 
+from mmq_tf.api.training import one_thread_a_worker
 from mmq_tf.cli._preparing import prepare_recordings
-from mmq_tf.cli.train import one_thread_a_worker
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.datasets.simulated import ground_truth

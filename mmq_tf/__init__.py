@@ -3,20 +3,29 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
+    from mmq_tf.api import load, open_recording, train
     from mmq_tf.classifier import MMQClassifier
+    from mmq_tf.model.mmqnet import MMQNet
 
-__all__ = ["MMQClassifier", "__version__"]
+__all__ = ["MMQClassifier", "MMQNet", "__version__", "load", "open_recording", "train"]
+
+_HOMES = {
+    "MMQClassifier": "mmq_tf.classifier",
+    "MMQNet": "mmq_tf.model.mmqnet",
+    "load": "mmq_tf.api",
+    "open_recording": "mmq_tf.api",
+    "train": "mmq_tf.api",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the estimator, and with it Keras, when it is first asked for."""
-    if name == "MMQClassifier":
-        from mmq_tf.classifier import MMQClassifier
-
-        return MMQClassifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what is asked for, and with it Keras where it needs Keras, only then."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -70,9 +70,10 @@ class TuningData:
         MMQError
             If the recordings are not there or have changed since.
         """
-        from mmq_tf.cli.train import load_streams
+        from mmq_tf.cli._work_bars import WorkBars
         from mmq_tf.training.fine_tuning import tuning_windows
         from mmq_tf.training.run import Run
+        from mmq_tf.training.run_streams import load_streams
 
         run = Run.open(folder)
         if data is not None:
@@ -82,7 +83,7 @@ class TuningData:
                 f"{run.data_folder}: the recordings of {folder} are not there, and --prune and --qat train "
                 "on them; name their folder with --data DIR."
             )
-        streams, _ = load_streams(run, console, 1)
+        streams, _ = load_streams(run, 1, WorkBars(console))
         run.begin(streams)
         return cls(run, tuning_windows(run.config, front_end, streams, facts))
 

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mmq_tf.features.prepare_dataset import Prepared, prepare_dataset
-from mmq_tf.features.token_cache import TokenSettings
+if TYPE_CHECKING:
+    from mmq_tf.features.prepare_dataset import Prepared
+    from mmq_tf.features.token_cache import TokenSettings
 
 
 def progress_bars(console: Console) -> Progress:
@@ -28,6 +30,8 @@ def prepare_recordings(
     console: Console, dataset: str, folder: Path, settings: TokenSettings, *, jobs: int, skip_bad: bool
 ) -> list[Prepared]:
     """Call `prepare_dataset` with a progress bar, and say which recordings were bad and why."""
+    from mmq_tf.features.prepare_dataset import prepare_dataset
+
     with progress_bars(console) as progress:
         bar = progress.add_task("recordings through the front end", total=None, note="")
         done = prepare_dataset(

@@ -125,14 +125,15 @@ def command(
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
-    from mmq_tf.cli.train import checked_config, config_changes, one_thread_a_worker
+    from mmq_tf.api.training import checked_config, one_thread_a_worker
+    from mmq_tf.cli.train import config_changes
     from mmq_tf.utils.native_output import quiet_native
 
     changes = config_changes(overrides, seeds, folds, loso=loso)
     finished = run is None or Path(run).is_dir()
     if finished and (data or changes):
         raise click.UsageError("--data, --set, --seed, --folds and --loso belong to a CONFIG, not to a RUN.")
-    config = None if finished else checked_config(run, data, changes)
+    config = None if finished or run is None else checked_config(run, data, changes)
     one_thread_a_worker()
     with quiet_native():
         from mmq_tf.baselines.label_shift import shifted_name
@@ -195,19 +196,24 @@ def _trained(config: RunConfig, data: Path | None, out: Path, console: Console, 
     MMQError
         If `out` holds something else.
     """
-    from mmq_tf.cli.train import begin_run, new_run, train_run
+    from mmq_tf.api.training import new_run, train_run
+    from mmq_tf.cli._tables import show_results
+    from mmq_tf.cli._work_bars import WorkBars
     from mmq_tf.training.run import Run
+    from mmq_tf.training.run_streams import begin_run
+
+    bars = WorkBars(console)
 
     if (out / FACTS_NAME).is_file():
         run = Run.open(out)
         if run.config != config or (data and run.data_folder != data.resolve()):
             raise MMQError(f"{out} holds a run of another configuration or data folder; name another --out.")
     else:
-        run = new_run(config, data, out, console, final=False)
+        run = new_run(config, data, out, bars, final=False)
     if (out / DONE_NAME).is_file():
         return run
-    run, jobs = begin_run(run, console, workers)
-    train_run(run, jobs, console, final=run.facts.final, workers=workers)
+    run, jobs = begin_run(run, workers, bars)
+    show_results(train_run(run, jobs, bars, final=run.facts.final, workers=workers), console)
     return run
 
 
@@ -238,10 +244,12 @@ def _jobs(
     nulls: Sequence[str],
 ) -> list[SweepJob]:
     """Load the streams the run was trained on and, for protocol E, the same recordings with artefacts."""
-    from mmq_tf.cli.train import load_streams
+    from mmq_tf.cli._work_bars import WorkBars
     from mmq_tf.evaluation.sweep import artefact_settings, evaluation_jobs
+    from mmq_tf.training.run_streams import load_streams
 
-    streams, _ = load_streams(run, console, workers)
+    bars = WorkBars(console)
+    streams, _ = load_streams(run, workers, bars)
     folds: list[FoldJob] = run.begin(streams).jobs(streams)
     for fold in folds:
         if not fold.done:
@@ -250,7 +258,7 @@ def _jobs(
     if "E" in protocols:
         for snr, settings in artefact_settings(run.config).items():
             console.print(f"artefacts at {snr} dB", highlight=False)
-            corrupted.append(load_streams(run, console, workers, settings)[0])
+            corrupted.append(load_streams(run, workers, bars, settings)[0])
     return evaluation_jobs(folds, corrupted, folder, protocols, baselines, nulls)
 
 

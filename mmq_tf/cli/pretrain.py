@@ -16,13 +16,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.cli.train import (
-    DEFAULT_COHORT,
-    checked_config,
-    config_changes,
-    make_default_cohort,
-    one_thread_a_worker,
-)
+from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_cohort, one_thread_a_worker
+from mmq_tf.cli._work_bars import WorkBars
+from mmq_tf.cli.train import DEFAULT_PRESET, config_changes
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
@@ -86,7 +82,7 @@ def command(
     if resume and (config or data or overrides or seeds or only or force or out is None):
         raise click.UsageError("--resume goes on with what --out names; beside it only --jobs may be given.")
     changes = config_changes(overrides, seeds, None, loso=False)
-    settings = None if resume else checked_config(config, data, changes)
+    settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     one_thread_a_worker()
     from mmq_tf.utils.native_output import quiet_native
 
@@ -101,7 +97,7 @@ def command(
         typed = shlex.join(["mmq-tf", *sys.argv[1:]])
         run = Run.plan(out, settings, typed, data or DEFAULT_COHORT, final=False, force=force)
         if data is None:
-            make_default_cohort(console)
+            make_default_cohort(WorkBars(console))
     jobs = pretrain_jobs(run, only)
     run = run.begin(())
     try:

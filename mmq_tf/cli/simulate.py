@@ -12,12 +12,12 @@ import click
 from click.core import ParameterSource
 from rich.progress import Progress
 
+from mmq_tf.api.training import DEFAULT_SUBJECTS
 from mmq_tf.datasets.simulated import DEFAULT_MODALITIES
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.simulator import RATE_HZ, Settings
 
-DEFAULT_SUBJECTS = 12
 _EPILOG = """
 \b
 Examples

@@ -88,7 +88,9 @@ def whole_signals(front_end: FrontEnd, recording: Any) -> dict[str, SignalLike]:
 
 def _signal(name: str, given: Any, channels: int) -> WholeSignal:
     """Return what was given for a modality as a checked signal."""
-    if isinstance(given, (tuple, list)) and len(given) == 2:
+    if isinstance(given, (tuple, list)):
+        if len(given) != 2:
+            raise BridgeError(f"{name}: expected (samples, rate_hz), got {len(given)} things.")
         samples, rate, start = *given, 0.0
     elif all(hasattr(given, key) for key in ("samples", "sampling_rate_hz", "start_s")):
         samples, rate, start = given.samples, given.sampling_rate_hz, given.start_s

@@ -10,12 +10,10 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from mmq_tf import cli
 from mmq_tf.baselines import BASELINES
 from mmq_tf.cli.evaluate import _baselines
-from mmq_tf.cli.train import load_streams
 from mmq_tf.comparisons.ablations import ablations_of
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
 from mmq_tf.datasets import get_dataset
@@ -27,6 +25,7 @@ from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training import fold as folds
 from mmq_tf.training.run import Run
+from mmq_tf.training.run_streams import load_streams
 
 CONFIG = """
 name = "tiny"
@@ -205,7 +204,7 @@ def test_the_report_says_how_to_make_it_again(whole, home):
 def test_an_artefact_changes_its_own_tokens_and_later_decisions_alone(whole, call, home, monkeypatch):
     monkeypatch.chdir(home)
     run = Run.open(home / "run")
-    job = run.jobs(load_streams(run, Console(quiet=True), 1)[0])[0]
+    job = run.jobs(load_streams(run, 1)[0])[0]
     seen = artefact_stretch(run, job)
     assert seen is not None
     column, token_s = seen.modalities.index(seen.modality), seen.token_s

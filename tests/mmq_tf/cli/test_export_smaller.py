@@ -10,10 +10,8 @@ import pytest
 from click.testing import CliRunner
 from mmq_bridge.decision.manifest import Manifest
 from mmq_export.sparsity import zero_share
-from rich.console import Console
 
 from mmq_tf.cli.export import command as export_command
-from mmq_tf.cli.train import load_streams
 from mmq_tf.config.run_config import load_config
 from mmq_tf.errors import MMQError
 from mmq_tf.simulation.cohort import write_cohort
@@ -21,6 +19,7 @@ from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training.fit import new_network
 from mmq_tf.training.fold import calibrate, fold_windows, write_model
 from mmq_tf.training.run import Run, write_golden, write_metrics
+from mmq_tf.training.run_streams import load_streams
 
 CONFIG = """
 name = "tiny"
@@ -64,7 +63,7 @@ def run(tmp_path_factory):
         patch.setenv("MMQ_CACHE", str(folder / "cache"))
         config = load_config(folder / "tiny.toml")
         run = Run.plan(folder / "run", config, "test", folder / "cohort", final=False, force=False)
-        streams, _ = load_streams(run, Console(quiet=True), 1)
+        streams, _ = load_streams(run, 1)
         run, job = run.begin(streams), run.jobs(streams)[0]
         windows, model = fold_windows(job), new_network(config.training_spec, 2, 0)
         write_model(run.folder, model, windows.front_end, windows.validation)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mmq_tf.train` on a tiny SIMULATED cohort."""
+
+import pytest
+
+import mmq_tf
+from mmq_tf.errors import MMQError
+from mmq_tf.simulation.cohort import write_cohort
+from mmq_tf.simulation.simulator import Settings
+from mmq_tf.utils.progress import WorkProgress
+
+CONFIG = """
+name = "tiny"
+seeds = [3]
+[data]
+dataset = "simulated"
+task = "stress"
+[front_end]
+token_s = 5
+tokens = 4
+[front_end.modalities.eda]
+sampling_rate_hz = 4
+[normalisation]
+mode = "enrolment"
+enrolment_s = 60
+[windows]
+stride_s = 20
+[artefacts]
+variants = 0
+[split]
+folds = 2
+[training]
+epochs = 2
+batch_size = 16
+"""
+
+
+class Heard(WorkProgress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.recordings, self.epochs, self.folds = [], [], []
+
+    def on_recording(self, name, fault):
+        self.recordings.append(name)
+
+    def on_epoch(self, name, epoch, metrics):
+        self.epochs.append((name, epoch))
+
+    def on_fold(self, name):
+        self.folds.append(name)
+
+
+def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
+    write_cohort(tmp_path / "cohort", 4, Settings(minutes=7, modalities=("eda",)))
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+    heard = Heard()
+    run = mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=tmp_path / "run", progress=heard)
+    assert (run.folder / "metrics.json").is_file()
+    assert len(heard.recordings) == 4
+    assert len(heard.folds) == 2
+    assert {epoch for _, epoch in heard.epochs} == {1, 2}
+    again = mmq_tf.train(
+        tmp_path / "tiny.toml", tmp_path / "cohort", out=run.folder, resume=True, progress=heard
+    )
+    assert again.folder == run.folder
+    assert len(heard.folds) == 2
+
+
+def test_what_cannot_be_trained_is_one_sentence(tmp_path):
+    with pytest.raises(MMQError, match="stress_predict needs its recordings|needs its recordings"):
+        mmq_tf.train("stress-predict")
+    with pytest.raises(MMQError, match="not a folder"):
+        mmq_tf.train("simulated", tmp_path / "nowhere")
+    with pytest.raises(MMQError, match="name that folder"):
+        mmq_tf.train("simulated", tmp_path, resume=True)
