@@ -9,10 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mmq_bridge.cli.host import Host
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from mmq_tf import pretrained
 
 _STYLE = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
@@ -26,6 +22,8 @@ def _open_recording(path: Path) -> Any:
 
 @contextmanager
 def _quiet(doing: str) -> Iterator[None]:
+    from rich.console import Console
+
     from mmq_tf.utils.native_output import quiet_native
 
     with Console().status(doing) if doing else nullcontext(), quiet_native():
@@ -34,6 +32,10 @@ def _quiet(doing: str) -> Iterator[None]:
 
 def show_report(report: Any) -> None:
     """Print what `verify` found as tables."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     console = Console()
     checks = Table(
         title=f"{report.folder}{'  SIMULATED' if report.manifest and report.manifest.simulated else ''}"
