@@ -4,16 +4,14 @@
 import io
 import json
 import resource
-import runpy
 import struct
 import subprocess
 import sys
 import zlib
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xdf_writer as XDF
 from fastavro import parse_schema, writer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,8 +21,6 @@ from mmq_tf.datasets.formats.files import avro_files, xdf_chunks
 from mmq_tf.datasets.formats.files.avro_files import read_avro
 from mmq_tf.datasets.formats.xdf import load_xdf
 from mmq_tf.errors import MMQError
-
-XDF = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "xdf_writer.py")))
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream
 from mmq_tf.features.windows import WindowSet, build_windows
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 QUICK = {
     "epochs": 1,
     "batch_size": 32,

@@ -21,6 +21,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import read_results
 from mmq_tf.model.mmqnet import MMQNet
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 EEG = ("eegmat", "--set", 'front_end.modalities.eeg.channels=["Fp1", "Fp2"]')
 
 

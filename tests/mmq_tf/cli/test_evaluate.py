@@ -27,6 +27,8 @@ from mmq_tf.training import fold as folds
 from mmq_tf.training.run import Run
 from mmq_tf.training.run_streams import load_streams
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 CONFIG = """
 name = "tiny"
 seeds = [3]

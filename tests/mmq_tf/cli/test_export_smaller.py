@@ -21,6 +21,8 @@ from mmq_tf.training.fold import calibrate, fold_windows, write_model
 from mmq_tf.training.run import Run, write_golden, write_metrics
 from mmq_tf.training.run_streams import load_streams
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 CONFIG = """
 name = "tiny"
 [data]

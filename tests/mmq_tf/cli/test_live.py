@@ -17,6 +17,8 @@ from mmq_tf.cli.stream import command as stream_command
 from mmq_tf.datasets.formats.folder import save_recording
 from mmq_tf.recording import Recording, Signal
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 SECONDS = 80.0
 
 

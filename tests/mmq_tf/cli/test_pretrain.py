@@ -18,6 +18,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 CONFIG = """
 name = "tiny"
 [data]

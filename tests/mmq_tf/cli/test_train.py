@@ -18,6 +18,8 @@ from mmq_tf.config.run_config import preset_names
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 EPOCHS = 15
 CONFIG = f"""
 name = "tiny"

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever a path is, one recording comes out; the same formats under a manifest."""
 
-import runpy
 import zipfile
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xdf_writer as XDF
 
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.formats.detect import files_of, form_of
@@ -16,7 +14,6 @@ from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.errors import MMQError
 from mmq_tf.simulation.simulator import Settings, simulate
 
-XDF = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "xdf_writer.py")))
 START = 1_700_000_000
 HEAD = """
 title = "t"

@@ -2,18 +2,15 @@
 """XDF files: which stream is what, when its samples were, and what the markers mean."""
 
 import logging
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xdf_writer as XDF
 
 from mmq_tf.datasets.formats.markers import trials_of_markers
 from mmq_tf.datasets.formats.xdf import load_xdf
 from mmq_tf.errors import MMQError
 
-XDF = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[3] / "xdf_writer.py")))
 EEG = [{"label": name, "unit": "microvolts", "type": "EEG"} for name in ("Fz", "Cz")]
 T0 = 5000.0
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Markers that a fact decides, for tests and doctests; ``--quick`` runs what needs none of them."""
+
+from pathlib import Path
+
+import marking
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--quick``."""
+    said = f"only what is not marked {', '.join(marking.HEAVY)}; TensorFlow is never imported"
+    parser.addoption("--quick", action="store_true", help=said)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn ``--quick`` into an expression of markers and refuse TensorFlow."""
+    if config.getoption("--quick"):
+        config.option.markexpr = " and ".join(f"not {mark}" for mark in marking.HEAVY)
+        marking.refuse_tensorflow()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, before it is imported, a module of which ``--quick`` runs nothing."""
+    if config.getoption("--quick") and collection_path.suffix == ".py":
+        return bool(marking.needed_by_all(collection_path)) or None
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its fixtures and by what its module imports."""
+    for item in items:
+        for mark in sorted(marking.needs(getattr(item, "fixturenames", []), item.path)):
+            item.add_marker(mark)
