@@ -306,6 +306,7 @@ def laughs():
     return content + b"."
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
 def test_memory_stays_bounded(tmp_path):
     bombs = {

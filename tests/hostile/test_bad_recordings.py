@@ -438,6 +438,7 @@ except MMQError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit on file size on this system")
 def test_nothing_half_written_stays_when_writing_fails(tmp_path):
     """A limit on file size makes the operating system refuse the write, as a full disk does."""

@@ -98,6 +98,7 @@ def test_the_headers_carry_the_number(worn):
     assert re.search(rf"#define MMQ_GOLDEN_ENROLMENT_TOKENS {EXPECTED}u\b", header)
 
 
+@pytest.mark.browser
 def test_the_page_waits_as_long():
     node = shutil.which("node") or pytest.skip("node is not installed: make companion")
     ends = [front_end(), front_end("running")]

@@ -207,6 +207,7 @@ def test_unlabelled_windows_do_not_count(tiny):
         gate.missing_mix(found.features, found.presence, found.labels)
 
 
+@pytest.mark.slow
 def test_a_model_that_loses_too_much_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
     shown = []
     bad = [gate.GateRow("all", 100, 0.9, 0.8, 0.9)]
@@ -333,6 +334,7 @@ def test_bundles_made_twice_are_the_same_bytes(quick, tmp_path):
     shutil.rmtree(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_net_is_judged_against_the_runs_own(tiny, tmp_path):
     facts = FineTuningFacts(epochs=1, pruned_share=0.5, zero_share=0.5)
     end = tiny.front_end()

@@ -169,6 +169,7 @@ def test_int8_features_of_absent_tokens_cannot_change_the_output(nano, other, pr
     assert np.isfinite(plain).all()
 
 
+@pytest.mark.slow
 def test_recipes_to_compare_with_compute_the_same_and_are_refused_for_a_bundle(nano):
     deployed = deployed_model(nano.net, T, F, M)
     half, mixed = (convert_any(deployed, None, recipe) for recipe in (float16(), dynamic()))
@@ -194,6 +195,7 @@ def test_a_lost_switch_is_refused(nano, monkeypatch):
         convert(deployed_model(nano.net, T, F, M), one, RECIPES["int8"])
 
 
+@pytest.mark.slow
 def test_int8_inside_with_float_outside_and_other_recipes():
     net = MMQNet(2, {"ppg": 2, "eda": 1}, {"stress": 2, "load": 3}, dim=8, hidden=8, category_heads=1)
     rng = np.random.default_rng(0)

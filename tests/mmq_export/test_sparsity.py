@@ -19,6 +19,7 @@ def dense():
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (3, 1), (50, 2)])
 def test_the_smallest_weights_of_a_kernel_become_zero(dense, steps, epochs):
     before, bias = dense.layers[0].get_weights()

@@ -113,6 +113,7 @@ def test_commands_name_it_in_their_help_and_want_one_bundle(worn):
     assert f"'nobody' is not '{NAME}'" in result.output
 
 
+@pytest.mark.slow
 def test_export_writes_it_with_all_of_its_code(tmp_path):
     result = call(export_command, "--pretrained", NAME, "--fold", 1)
     assert result.exit_code == 2

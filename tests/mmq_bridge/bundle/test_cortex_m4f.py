@@ -36,6 +36,7 @@ def assert_golden(printed, folder):
         assert got.tobytes() == wanted.tobytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (find_compiler() and shutil.which("cmake")), reason="no C compiler or no cmake")
 def test_the_bundles_own_cmake_file_builds_for_this_machine(alone):
     folder = alone / "build-host"

@@ -55,6 +55,7 @@ def test_the_arena_it_counts_is_enough_and_no_more(small, tmp_path):
     assert [done.returncode != 0 for done in tried] == [False, True]
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_ends_its_process_is_started_again(small, monkeypatch):
     """As seen after fifty arenas that were too small; here at the third try of every process."""
     needed = arena_bytes(small[1])

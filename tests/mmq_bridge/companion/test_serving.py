@@ -138,6 +138,7 @@ def test_the_command_says_what_to_do_first(bundle, tmp_path, monkeypatch):
         CliRunner().invoke(cli, ["companion", str(bundle), "--no-browser"], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_it_is_interrupted(fake_litert, tmp_path):
     runtime = tmp_path / "cache" / "companion"
     shutil.copytree(fake_litert, runtime / "node_modules" / "@litertjs")

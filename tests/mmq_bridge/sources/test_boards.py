@@ -60,6 +60,7 @@ def test_the_synthetic_board_delivers_its_sensors():
     assert says == [f"{name}: from board synthetic" for name in ("eeg", "eda", "acc")]
 
 
+@pytest.mark.slow
 def test_a_session_on_the_synthetic_board_has_its_sensors_present():
     """The core, without a model: every token of a second holds all sensors."""
     front_end = FrontEnd.wearable({"temp": 250, "acc": 250}, token_s=1.0, tokens=2)

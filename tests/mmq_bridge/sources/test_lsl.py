@@ -54,6 +54,7 @@ def until(condition, wait_s=15.0):
     return False
 
 
+@pytest.mark.slow
 def test_decisions_on_loopback_with_losses_are_those_of_a_replay(lsl, live, tiny_bundle):
     """150 s at 20x: the pulse sensor's stream ends and returns, the skin's falls silent for a while."""
     signals = live.signals(150.0)
@@ -88,6 +89,7 @@ def test_decisions_on_loopback_with_losses_are_those_of_a_replay(lsl, live, tiny
     assert same >= 0.8 * len(expected)  # all of them on a machine that keeps up
 
 
+@pytest.mark.slow
 def test_streams_that_do_not_fit_are_named_and_the_others_go_on(lsl, listen):
     streams = [
         outlet(lsl, "EDA", 4, name="Skin", source_id="skin"),
@@ -112,6 +114,7 @@ def test_streams_that_do_not_fit_are_named_and_the_others_go_on(lsl, listen):
     assert len(streams) == 6
 
 
+@pytest.mark.slow
 def test_a_lost_stream_is_taken_again_and_another_one_is_not(lsl, listen):
     first = outlet(lsl, "EDA", 4, unit="uS", name="Band", source_id="mine")
     source, says = listen()
@@ -139,6 +142,7 @@ def test_what_a_stream_says_of_itself_is_fit_for_a_terminal(lsl):
     assert describe(info).labels == ("left?hand", "y" * 80)
 
 
+@pytest.mark.slow
 def test_nothing_to_listen_to_is_an_error(lsl, listen, tiny):
     with pytest.raises(
         BridgeError, match=r"expected a stream of ppg, eda, temp, acc, got none in 0.1 s; start"

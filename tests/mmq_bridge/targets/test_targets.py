@@ -106,6 +106,7 @@ def test_program_that_never_ends_is_stopped(
         execute(targets["gcc-1"], link(targets["gcc-1"], objects, tmp_path / "loop"), tmp_path)
 
 
+@pytest.mark.slow
 def test_unknown_target_is_refused() -> None:
     code, said = run_command("--only", "cortex-m99")
     assert code == 2
@@ -114,6 +115,7 @@ def test_unknown_target_is_refused() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_unknown_option_is_refused() -> None:
     code, said = run_command("--fast")
     assert code == 2
@@ -188,6 +190,7 @@ def test_failed_installation_names_the_packages(monkeypatch: pytest.MonkeyPatch)
         tools.install_packages(["lld"])
 
 
+@pytest.mark.slow
 def test_drifted_hash_is_exit_code_1_until_accepted(
     needs: Needs,
     targets: dict[str, Target],

@@ -186,6 +186,7 @@ def run(tiny, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, e4, tmp_path):
     out, results = tmp_path / "bundle", tmp_path / "nano_int8.json"
     options = ("--int8", "--fold", 0, "--golden", e4, "--out", out, "--max-drop", 100, "--results", results)

@@ -102,6 +102,7 @@ def test_options_that_would_be_ignored_are_refused(tmp_path, options, sentence):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_what_is_simulated_in_a_layout_is_found_as_published(name, tmp_path):
     out = tmp_path / name

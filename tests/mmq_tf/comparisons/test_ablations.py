@@ -58,6 +58,7 @@ def windows(count: int, seed: int) -> WindowSet:
 TRAIN, VALIDATION, TEST = windows(40, 0), windows(16, 1), windows(16, 2)
 
 
+@pytest.mark.slow
 def test_nothing_taken_out_is_the_folds_own_network_to_the_bit():
     whole = NetworkEstimator(NetworkComparison("whole", calibrated=True))
     found = whole.fit_windows(TRAIN, VALIDATION, spec(), seed=5).predict_proba(TEST.features, TEST.presence)
@@ -92,6 +93,7 @@ def _values(section) -> dict:
     return section.model_dump() if hasattr(section, "model_dump") else asdict(section)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "unread"), [("without_acc", slice(2, 5)), ("only_acc", slice(0, 2))])
 def test_a_sensor_that_was_taken_out_is_never_read(name, unread):
     def junk(given: WindowSet) -> WindowSet:

@@ -54,6 +54,7 @@ def fitted(request):
     return estimator(request.param, training=TRAINING).fit(*cohort(128, seed=1), SLICES, seed=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEURAL_BASELINES)
 def test_beside_an_ensemble_they_are_ensembles_too(name):
     """So that what is compared costs the same."""
@@ -100,6 +101,7 @@ def test_what_absent_tokens_hold_changes_nothing(fitted, filler):
     np.testing.assert_array_equal(fitted.predict_proba(filled, presence), expected)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_answers():
     data = cohort(count=64)
     training = TRAINING.model_copy(update={"epochs": 1})
@@ -117,6 +119,7 @@ def spec_of(training=TRAINING):
     return array_spec(FeatureLayout(6, SIZES_HERE), ModelConfig(), MissingConfig(), training)
 
 
+@pytest.mark.slow
 def test_a_fold_chooses_its_epoch_on_validation_windows():
     train, validation = (
         plain_windows(*cohort(count, seed), np.array(["a", "b"])[np.arange(count) % 2])

@@ -125,6 +125,7 @@ def relabel(path, old, new):
     path.write_bytes(data.replace(old.ljust(16), new.ljust(16), 1))
 
 
+@pytest.mark.slow
 def test_the_command_can_write_it(tmp_path):
     assert list(LAYOUTS["deap_raw"](tmp_path, 1, 0, True)) == ["s01"]
     recording = DEAP_RAW.load(tmp_path, "s01")

@@ -55,6 +55,7 @@ def muscle_by_second(person: int, *, locked: bool) -> np.ndarray:
     return np.log(data.reshape(40, 60, 128).var(axis=2))
 
 
+@pytest.mark.slow
 def test_in_the_locked_kind_a_video_stirs_everyone_alike_second_by_second():
     def likeness(*, locked: bool) -> tuple[float, float]:
         one, other = (muscle_by_second(person, locked=locked) for person in (0, 1))

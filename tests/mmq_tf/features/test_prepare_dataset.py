@@ -27,6 +27,7 @@ def settings(tmp_path, monkeypatch):
     return TokenSettings(config.front_end, config.artefacts, 0)
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_what_one_after_the_other_gives(cohort, settings, tmp_path, monkeypatch):
     seen, totals = [], []
     done = prepare_dataset(
@@ -54,12 +55,14 @@ def broken(cohort, tmp_path):
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bad_subject_stops_by_default(broken, settings, jobs):
     with pytest.raises(MMQError, match=r"sim-02.eda\.npy"):
         prepare_dataset("simulated", broken, settings, jobs=jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bad_subject_is_skipped_only_when_asked_and_reported(broken, settings, jobs):
     done = prepare_dataset("simulated", broken, settings, jobs=jobs, skip_bad=True)

@@ -16,6 +16,7 @@ def test_it_has_the_published_number_of_weights():
     assert sum(np.prod(w.shape) for w in net.trainable_variables) == trained
 
 
+@pytest.mark.slow
 def test_its_macs_are_those_of_its_layers():
     channels, samples, classes = 3, 64, 2
     content = convert_any(eegnet(channels, samples, classes), None, RECIPES["float32"])

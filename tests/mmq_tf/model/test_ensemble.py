@@ -69,6 +69,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
         np.testing.assert_array_equal(np.array(again(inputs)[task]), np.array(net(inputs)[task]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [MMQNet, MHACL])
 def test_each_member_learns_as_it_would_alone(kind):
     def trained(count):
@@ -104,6 +105,7 @@ def test_one_network_stays_alone():
     assert members_of(net) == [net]
 
 
+@pytest.mark.slow
 def test_it_becomes_one_graph_of_allowed_operations():
     windows = [window(1, seed) for seed in range(20)]
     sizes = []

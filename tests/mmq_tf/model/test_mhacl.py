@@ -62,6 +62,7 @@ def test_saved_and_loaded_it_answers_the_same(net, tmp_path):
     np.testing.assert_array_equal(logits(again, make_inputs(6)), logits(net, make_inputs(6)))
 
 
+@pytest.mark.slow
 def test_int8_says_what_float_says(net):
     deployed = deployed_model(net, T, sum(SIZES.values()), len(SIZES))
     seen = [make_inputs(1, seed=k, rate=[0.2, 0.6, 1.1][k % 3]) for k in range(60)]

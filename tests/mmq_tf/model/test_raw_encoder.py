@@ -92,6 +92,7 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path):
     assert again.samples == SAMPLES
 
 
+@pytest.mark.slow
 def test_stage_2_learns_a_class_from_raw_samples():
     """One class has a wave of 8 samples in its EEG: attention and read-out work on raw vectors unchanged."""
     inputs = make_inputs(96)

@@ -65,6 +65,7 @@ def test_training_changes_every_weight(training):
     assert len(paths) > len(training.net.trainable_variables)
 
 
+@pytest.mark.slow
 def test_it_learns_the_toy_task_and_finds_corrupted_tokens():
     training = make(eager=False)
     inputs, labels = toy(600, 0)

@@ -92,6 +92,7 @@ def test_what_an_absent_modality_holds_changes_nothing():
     assert np.isfinite(losses[0])
 
 
+@pytest.mark.slow
 def test_a_permutation_of_people_does_not_change_the_distribution_of_the_loss():
     rng = np.random.default_rng(4)
     people, seconds, steps = 6, 8, 4

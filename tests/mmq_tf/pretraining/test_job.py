@@ -108,6 +108,7 @@ def test_no_test_subject_is_ever_touched(loaded, tmp_path):
     assert not (job.folder / "state.npz").exists()
 
 
+@pytest.mark.slow
 def test_validation_subjects_are_measured_on_and_not_learned_from(loaded, tmp_path):
     """Their samples are not in the bank: without them the encoder is bit for bit the same."""
     whole = make_job(tmp_path)
@@ -128,6 +129,7 @@ def test_asking_for_a_test_subject_is_refused(loaded, tmp_path):
         training_only(job.streams(("d",)), FOLD)
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_a_break_as_if_unbroken(loaded, tmp_path):
     def stop(epoch: int, metrics: dict[str, float]) -> None:
         raise KeyboardInterrupt
@@ -150,6 +152,7 @@ def test_recordings_without_a_shared_stimulus_pair_neighbours(loaded, tmp_path, 
     assert json.loads((job.folder / "pretraining.json").read_text())["rule"] == NEIGHBOUR_RULE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "members"), [("mhacl", 1), ("mmqnet", 1), ("mmqnet", 2)])
 def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, tmp_path, name, members):
     job = make_job(tmp_path)
@@ -195,6 +198,7 @@ def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
     assert isinstance(Start(tmp_path / "run", "films", 1).into(net, None, "00"), HeldLayers)
 
 
+@pytest.mark.slow
 def test_what_cannot_start_a_network_is_said(loaded, tmp_path):
     job = make_job(tmp_path)
     job.run()

@@ -165,6 +165,7 @@ def make_job(tmp_path: Path, folder: str = "00", validation=VALIDATION, **change
     return RawPretrainJob(config, tmp_path / "data", fold, 0, 0, tmp_path / "run" / "folds" / folder)
 
 
+@pytest.mark.slow
 def test_no_test_subject_is_ever_touched_and_the_probe_is_tracked(loaded, tmp_path):
     job = make_job(tmp_path)
     job.run()
@@ -176,6 +177,7 @@ def test_no_test_subject_is_ever_touched_and_the_probe_is_tracked(loaded, tmp_pa
     assert told["rate_hz"] == {"ppg": 64, "eda": 4}
 
 
+@pytest.mark.slow
 def test_validation_subjects_are_measured_on_and_not_learned_from(loaded, tmp_path):
     nets = []
     for folder, validation in (("00", VALIDATION), ("alone", ())):

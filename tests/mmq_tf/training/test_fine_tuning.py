@@ -48,6 +48,7 @@ def windows(config):
     return TuningWindows(made, made)
 
 
+@pytest.mark.slow
 def test_the_target_is_what_is_learned_not_the_label(config, windows):
     net = new_network(config.training_spec, 2, seed=0).net
     target = np.tile(np.array([0.9, 0.1], np.float32), (len(windows.train), 1))
@@ -59,6 +60,7 @@ def test_the_target_is_what_is_learned_not_the_label(config, windows):
     assert found[:, 0].mean() > 0.75
 
 
+@pytest.mark.slow
 def test_an_epoch_before_the_first_whole_one_is_never_kept(config, windows, monkeypatch):
     scores = iter([0.9, 0.5, 0.7])
     monkeypatch.setattr(ValidationViews, "score", lambda self, net: {"val_auroc": next(scores)})

@@ -100,6 +100,7 @@ def test_single_electrodes_fail_in_what_is_shown_and_nowhere_else():
     assert not (inputs["features_full"] == 0).all(axis=1).any()
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_a_break_as_if_unbroken(config, tmp_path):
     train, validation = make_windows(config), make_windows(config, 24, seed=1)
 
@@ -121,6 +122,7 @@ def test_training_goes_on_after_a_break_as_if_unbroken(config, tmp_path):
     np.testing.assert_array_equal(resumed_logits, logits)
 
 
+@pytest.mark.slow
 def test_without_validation_exactly_the_asked_epochs_are_trained(config, tmp_path):
     model = new_network(config, 2, seed=0)
     history = fit_network(model, make_windows(config), None, config, 0, tmp_path / "state.npz", epochs=2)
