@@ -1,6 +1,7 @@
 # `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
-# `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow.
+# `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
+# runs all tests and prints the share of statements that ran, and every file below 80 %.
 # `make companion` installs what the companion page and its tests in a browser need (npm; Chromium as root).
 # `make pretrained` builds the model that comes with the package again, from Stress-Predict's recordings under MMQ_DATA.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
@@ -12,7 +13,7 @@ CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained test lint quick targets companion fuzz install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained test lint quick coverage targets companion fuzz install clean
 
 install: .venv/.installed
 
@@ -62,6 +63,10 @@ lint: install
 
 quick: install
 	@$(BIN)/pytest --quick -n 2 --dist loadfile
+
+coverage: install
+	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
+	@$(BIN)/python -m coverage report --sort=cover | awk '/^TOTAL/ || (NF > 2 && $$NF + 0 < 80)'
 
 targets: install
 	@$(BIN)/python -m mmq_bridge.targets --install
