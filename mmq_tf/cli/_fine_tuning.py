@@ -97,11 +97,16 @@ def make_smaller(
     from mmq_export.sparsity import Pruning, zero_share
 
     from mmq_tf.cli._preparing import progress_bars
-    from mmq_tf.training.fine_tuning import fine_tune, own_words, recalibrated, steps_per_epoch
+    from mmq_tf.training.fine_tuning import (
+        fine_tune,
+        recalibrated,
+        self_distillation_targets,
+        steps_per_epoch,
+    )
 
     config = data.run.config
     steps = steps_per_epoch(config, data.windows)
-    target = own_words(net, data.windows, config.data.task)
+    target = self_distillation_targets(net, data.windows, config.data.task)
     pruning = None if wish.prune is None else Pruning(net, wish.prune, steps, wish.epochs)
     rounding = fake_quantised(net) if wish.quantisation_aware else contextlib.nullcontext()
     with progress_bars(console) as progress, rounding:

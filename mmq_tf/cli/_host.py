@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmq_bridge.cli.host import Host
+
 from mmq_tf import pretrained
 
 _STYLE = {"ok": "green", "failed": "bold red", "skipped": "yellow"}

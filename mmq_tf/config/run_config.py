@@ -93,7 +93,7 @@ class PretrainingConfig(ConfigSection):
 
 
 class RunConfig(ConfigSection):
-    """One run, whole."""
+    """One run, whole. `notes` are sentences that every table of results of this configuration carries."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     data: DataConfig
@@ -108,6 +108,7 @@ class RunConfig(ConfigSection):
     training: TrainingConfig = TrainingConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_its_data(self) -> RunConfig:

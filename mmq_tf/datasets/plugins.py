@@ -137,7 +137,7 @@ def _check(plugin: Any, name: str) -> None:
     tasks = getattr(plugin, "tasks", None)
     if not isinstance(tasks, Mapping) or not tasks or not all(map(_is_task, tasks.items())):
         raise MMQError(f"tasks must map names to at least two different class names; got {tasks!r}")
-    modalities = getattr(plugin, "modalities", None)
+    modalities: Any = getattr(plugin, "modalities", None)
     if not _are_names(modalities) or not set(modalities) <= set(MODALITIES):
         raise MMQError(f"modalities must be some of {', '.join(MODALITIES)}; got {modalities!r}")
 

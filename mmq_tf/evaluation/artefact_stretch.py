@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.augmentation.artefacts import KINDS, corrupt
 from mmq_tf.config.training_spec import ArtefactsConfig
@@ -235,7 +236,7 @@ def best_place(
     tuple of Stream, int, int
         Whose, its first token, and how many tokens; None where no trial is longer than a window.
     """
-    earliest = math.ceil(enrolment_s / front_end.token_s - 1e-9)
+    earliest = enrolment_tokens(enrolment_s, front_end.token_s)
     trials = [
         (
             stream,

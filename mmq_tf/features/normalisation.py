@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmq_bridge.front_end.front_end import Normalisation
+from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
@@ -33,7 +34,7 @@ def fit_normalisation(
     lengths_s = [
         min(settings.enrolment_s, stream.limits.enrolment_s) if enrols else 0.0 for stream in streams
     ]
-    skips = [int(round(length_s / token_s)) for length_s in lengths_s]
+    skips = [enrolment_tokens(length_s, token_s) for length_s in lengths_s]
     values = [stream.measured_features() for stream in streams]
     centres = np.array([_mean(v[:skip] if skip else v) for v, skip in zip(values, skips, strict=True)])
     mean = _mean(centres)

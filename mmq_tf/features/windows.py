@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
@@ -151,10 +152,11 @@ def window_starts(
     norm = front_end.normalisation
     enrols = norm is not None and norm.mode == "enrolment"
     earliest = min(norm.enrolment_s, limits.enrolment_s) if norm is not None and enrols else 0.0
+    enrolled = enrolment_tokens(earliest, front_end.token_s)
     read = tokens_read(front_end, limits)
     rows = []
     for index, trial in enumerate(trials):
-        first = int(np.ceil(max(trial.start_s, earliest) / front_end.token_s - 1e-9))
+        first = max(int(np.ceil(trial.start_s / front_end.token_s - 1e-9)), enrolled)
         last = min(int(np.floor(trial.stop_s / front_end.token_s + 1e-9)), n_tokens) - read
         rows += [(start, index) for start in range(first, last + 1, stride)]
     return np.array(rows, dtype=np.int64).reshape(-1, 2) - [front_end.tokens - read, 0]

@@ -11,6 +11,7 @@ import numpy as np
 from mmq_bridge.core_binding.native import whole_tokens
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 from mmq_bridge.front_end.resampling import rate_ratio, resampled
+from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
@@ -189,7 +190,7 @@ class RawFrontEnd:
         norm = self.normalisation
         if norm is None:
             raise MMQError("raw windows: nothing was measured to normalise by; call measured_on first.")
-        limit = {"population": 0, "enrolment": round(norm.enrolment_s / self.token_s)}.get(
+        limit = {"population": 0, "enrolment": enrolment_tokens(norm.enrolment_s, self.token_s)}.get(
             norm.mode, len(steps)
         )
         learns = presence & (np.arange(len(steps)) < limit)[:, None]

@@ -17,14 +17,6 @@ from mmq_tf.training.run import Run, read_fold
 from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.version import __version__
 
-RECIPE_NOTE = (
-    "Weights, epoch, temperature and normalisation are nested. The default training recipe, the presets and "
-    "the PPG pulse band are not: they were chosen on Stress-Predict's (for its preset: eegmat's) validation "
-    "subjects pooled over folds, who are test subjects in other folds. The front end's quality limits were "
-    "chosen on the signals of Stress-Predict's S02 to S14 and eegmat's 00 to 09. On those data sets results "
-    "may be flattered."
-)
-
 
 def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
     """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
@@ -69,7 +61,7 @@ def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsF
         rows=tuple(rows),
         notes=(
             f"{config.model.name} is the size {config.model.size}; the label is {dataset.label_kind}.",
-            RECIPE_NOTE,
+            *config.notes,
             *(member.note for member in dataset.members if member.note),
             *(f"Left out as bad: {line}" for line in run.facts.left_out.splitlines()),
         ),

@@ -74,7 +74,7 @@ def steps_per_epoch(config: RunConfig, windows: TuningWindows) -> int:
     return -(-len(windows.train) // config.training.batch_size)
 
 
-def own_words(net: MMQNet, windows: TuningWindows, task: str) -> np.ndarray:
+def self_distillation_targets(net: MMQNet, windows: TuningWindows, task: str) -> np.ndarray:
     """Return the probabilities float32 [N, classes] that a network gives the complete training windows.
 
     Trained towards these instead of the labels, a network that is changed keeps its decisions where they
@@ -102,7 +102,7 @@ def fine_tune(
     Parameters
     ----------
     target
-        Soft labels [N, classes] of the training windows, such as `own_words`.
+        Soft labels [N, classes] of the training windows, such as `self_distillation_targets`.
     seed
         Of what each epoch shows.
     epochs

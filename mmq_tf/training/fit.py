@@ -83,7 +83,7 @@ class EpochData:
         windows, missing = self.windows, self.config.missing
         order = rng.permutation(len(windows))
         features, presence, corrupted = self._with_artefacts(rng, order)
-        wobble = self._wobble(rng, features.shape)
+        jitter = self._jitter(rng, features.shape)
         keep = training_keep(
             rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
         )
@@ -93,9 +93,9 @@ class EpochData:
         layout = self.config.layout
         visible = layout.by_feature(presence) & working[:, None]
         inputs = {
-            "features": np.where(visible, features + wobble, 0.0).astype(np.float32),
+            "features": np.where(visible, features + jitter, 0.0).astype(np.float32),
             "presence": presence.astype(np.float32),
-            "features_full": layout.visible(windows.features[order] + wobble, windows.presence[order]).astype(
+            "features_full": layout.visible(windows.features[order] + jitter, windows.presence[order]).astype(
                 np.float32
             ),
             "presence_full": windows.presence[order].astype(np.float32),
@@ -103,7 +103,7 @@ class EpochData:
         }
         return inputs, {self.config.data.task: self.target[order]}
 
-    def _wobble(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def _jitter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return what is added to the normalised features: noise a token, and an offset a window.
 
         The offset stands for a baseline that was not quite the wearer's own.

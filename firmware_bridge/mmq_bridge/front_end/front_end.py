@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from mmq_bridge.front_end.settings import (
     Normalisation,
     Quantisation,
     SpatialFilter,
+    enrolment_tokens,
 )
 from mmq_bridge.validation import StrictModel, first_problem
 
@@ -200,7 +200,7 @@ class FrontEnd(StrictModel):
         given = self.normalisation
         if given is None or given.mode != "enrolment":
             return 0
-        return math.ceil(given.enrolment_s / self.token_s - 1e-9)
+        return enrolment_tokens(given.enrolment_s, self.token_s)
 
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal, Self
 
@@ -266,6 +267,17 @@ class Normalisation(StrictModel):
         if self.mode == "enrolment" and self.enrolment_s <= 0:
             raise ValueError("enrolment_s must be above 0 when mode is enrolment")
         return self
+
+
+def enrolment_tokens(enrolment_s: float, token_s: float) -> int:
+    """Return how many tokens an enrolment of so many seconds lasts, the last one counted whole.
+
+    Examples
+    --------
+    >>> enrolment_tokens(62, 5), enrolment_tokens(60, 5), enrolment_tokens(0, 5)
+    (13, 12, 0)
+    """
+    return math.ceil(enrolment_s / token_s - 1e-9)
 
 
 class Quantisation(StrictModel):

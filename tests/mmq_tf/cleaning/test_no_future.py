@@ -72,7 +72,7 @@ def imported(text):
 
 def module_files(name):
     package, *parts = name.split(".")
-    base = ROOT / PACKAGES.get(package, package) / Path(*parts)
+    base = ROOT / str(PACKAGES.get(package, package)) / Path(*parts)
     return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
 
 

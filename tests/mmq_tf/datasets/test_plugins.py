@@ -91,7 +91,7 @@ def test_a_function_may_give_a_dataset(install):
     ],
 )
 def test_a_broken_plugin_is_named_and_harms_no_other(install, change, words):
-    install("mine", GOOD.format(name="mine").replace(*change, 1))
+    install("mine", GOOD.format(name="mine").replace(change[0], change[1], 1))
     install("good", GOOD.format(name="good"))
     with pytest.raises(MMQError) as caught:
         get_dataset("mine")
@@ -139,7 +139,7 @@ def test_two_plugins_of_one_name(install):
     ],
 )
 def test_what_a_plugin_does_wrong_names_it(install, tmp_path, change, words):
-    source = GOOD.format(name="mine").replace(*change, 1)
+    source = GOOD.format(name="mine").replace(change[0], change[1], 1)
     install("mine", source)
     (tmp_path / "x").write_text("1")
     dataset = get_dataset("mine")

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf.config.run_config import NormalisationConfig
+from mmq_tf.config.run_config import NormalisationConfig, load_config, preset_names
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
-from mmq_tf.features.windows import Stream, build_windows, window_starts
+from mmq_tf.features.token_streams import without_enrolment_artefacts
+from mmq_tf.features.windows import Corrupted, Stream, build_windows, window_starts
 from mmq_tf.recording import Trial
 
 FRONT_END = FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=4)
@@ -115,3 +118,27 @@ def test_presence_by_feature_repeats_each_modality():
     sizes = list(layout.feature_sizes.values())
     out = layout.by_feature(np.array([[True, False]]))
     assert out.tolist() == [[True] * sizes[0] + [False] * sizes[1]]
+
+
+def test_an_enrolment_that_ends_inside_a_token_lasts_that_token_in_every_step():
+    """62 s of tokens of 5 s are 13 tokens: in the statistics, the windows and the clean start of variants."""
+    stream = _stream("a", [_trial(0, 300, "rest")])
+    shifted = replace(stream, features=stream.features + (np.arange(60) == 12)[:, None] * np.float32(13))
+    settings = NormalisationConfig(mode="enrolment", enrolment_s=62.0)
+    means = [np.array(fit_normalisation([one], settings, 5.0).mean) for one in (stream, shifted)]
+    np.testing.assert_allclose(means[1] - means[0], 1.0, rtol=1e-5)
+    front_end = FRONT_END.with_normalisation(fit_normalisation([stream], settings, 5.0))
+    assert front_end.enrolment_tokens == 13
+    assert window_starts(stream.trials, front_end, 5.0, 60)[:, 0].min() == 13
+    every = np.ones_like(stream.presence)
+    worn = replace(stream, variants=(Corrupted(stream.features + 1, stream.presence, every),))
+    (clean,) = without_enrolment_artefacts([worn], 62.0)
+    assert np.flatnonzero(clean.variants[0].corrupted[:, 0])[0] == 13
+
+
+def test_the_enrolment_of_every_preset_is_whole_tokens():
+    """So one rule for its length changed no published number."""
+    for name in preset_names():
+        config = load_config(name)
+        tokens = config.normalisation.enrolment_s / config.front_end.token_s
+        assert tokens == round(tokens), name

@@ -2,6 +2,7 @@
 """What is saved with a model around other models, and what was saved before they shared a base."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ SAVED = Path(__file__).parent / "saved" / "ensemble_training.keras"
 
 
 def test_a_file_of_earlier_code_loads_with_every_variable_in_its_place():
-    model = keras.saving.load_model(SAVED, compile=False)
+    model: Any = keras.saving.load_model(SAVED, compile=False)
     assert [type(part) for part in (model, *model.parts)] == [
         EnsembleTraining,
         MMQTraining,
@@ -31,9 +32,9 @@ def test_a_file_of_earlier_code_loads_with_every_variable_in_its_place():
 
 
 def test_a_file_written_now_gives_the_same_model(tmp_path):
-    model = keras.saving.load_model(SAVED, compile=False)
+    model: Any = keras.saving.load_model(SAVED, compile=False)
     model.save(tmp_path / "again.keras")
-    again = keras.saving.load_model(tmp_path / "again.keras", compile=False)
+    again: Any = keras.saving.load_model(tmp_path / "again.keras", compile=False)
     assert again.get_config() == model.get_config()
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

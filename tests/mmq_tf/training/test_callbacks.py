@@ -2,6 +2,7 @@
 """A user's own Keras callbacks see one training, as in any `model.fit`."""
 
 import csv
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,7 +80,7 @@ class Calls(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Note the epoch and what is known of it."""
         self.calls.append(epoch)
-        self.logs.append(dict(logs))
+        self.logs.append(dict(logs or {}))
 
     def on_train_end(self, logs=None):
         """Note it."""
@@ -96,7 +97,7 @@ def test_a_training_begins_and_ends_once_and_callbacks_see_the_validation_scores
 
 def test_early_stopping_stops():
     """It never sees an improvement after the first epoch, so it stops after the second."""
-    stopping = keras.callbacks.EarlyStopping("val_nll", patience=1, min_delta=1e9, mode="min")
+    stopping = keras.callbacks.EarlyStopping("val_nll", patience=1, min_delta=10**9, mode="min")
     _, history = fit(stopping)
     assert len(history.epochs) == 2
     assert stopping.stopped_epoch == 1
@@ -119,7 +120,7 @@ def test_a_checkpoint_holds_the_best_epoch(tmp_path):
     )
     model, history = fit(checkpoint)
     assert float(checkpoint.best) == history.best_score
-    saved = keras.saving.load_model(path, compile=False)
+    saved: Any = keras.saving.load_model(path, compile=False)
     windows = VALIDATION.features, VALIDATION.presence
     np.testing.assert_array_equal(
         predict_logits(saved.net, *windows)["stress"], predict_logits(model.net, *windows)["stress"]
@@ -148,7 +149,7 @@ def test_tensorboard_gets_one_file_of_losses_and_one_of_scores(tmp_path):
     [
         (keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + 1)), [0.01, 0.005, 0.01 / 3]),
         (
-            keras.callbacks.ReduceLROnPlateau("val_nll", factor=0.5, patience=1, min_delta=1e9, mode="min"),
+            keras.callbacks.ReduceLROnPlateau("val_nll", factor=0.5, patience=1, min_delta=10**9, mode="min"),
             [0.001, 0.0005, 0.00025],
         ),
     ],

@@ -9,7 +9,13 @@ import pytest
 from mmq_tf.config.run_config import load_config
 from mmq_tf.errors import MMQError
 from mmq_tf.features.windows import WindowSet
-from mmq_tf.training.fine_tuning import TuningWindows, fine_tune, own_words, recalibrated, tuning_windows
+from mmq_tf.training.fine_tuning import (
+    TuningWindows,
+    fine_tune,
+    recalibrated,
+    self_distillation_targets,
+    tuning_windows,
+)
 from mmq_tf.training.fit import ValidationViews, new_network
 
 SETTINGS = [
@@ -54,7 +60,7 @@ def test_the_target_is_what_is_learned_not_the_label(config, windows):
     target = np.tile(np.array([0.9, 0.1], np.float32), (len(windows.train), 1))
     history = fine_tune(net, TuningWindows(windows.train, None), config, target, 0, epochs=8)
     assert len(history.epochs) == history.best_epoch == 8
-    found = own_words(net, windows, "stress")
+    found = self_distillation_targets(net, windows, "stress")
     assert found.shape == target.shape
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     assert found[:, 0].mean() > 0.75
@@ -65,7 +71,7 @@ def test_an_epoch_before_the_first_whole_one_is_never_kept(config, windows, monk
     scores = iter([0.9, 0.5, 0.7])
     monkeypatch.setattr(ValidationViews, "score", lambda self, net: {"val_auroc": next(scores)})
     net = new_network(config.training_spec, 2, seed=0).net
-    target, seen = own_words(net, windows, "stress"), []
+    target, seen = self_distillation_targets(net, windows, "stress"), []
     history = fine_tune(
         net,
         windows,

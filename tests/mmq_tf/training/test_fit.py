@@ -73,7 +73,7 @@ def test_channels_of_a_sensor_share_as_much_noise_as_they_are_told(share):
     settings = ["training.feature_noise=0.6", "training.feature_shift=0.8"]
     config = load_config("simulated", [eeg, *settings, f"training.channels_in_common={share}"]).training_spec
     names = config.layout.feature_names
-    noise = EpochData(make_windows(config), config, 2, 0)._wobble(
+    noise = EpochData(make_windows(config), config, 2, 0)._jitter(
         np.random.default_rng(0), (4000, 3, len(names))
     )
     correlation = np.corrcoef(noise.reshape(-1, len(names)), rowvar=False)
