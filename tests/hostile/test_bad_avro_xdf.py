@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
+import refusals
 import xdf_writer as XDF
 from fastavro import parse_schema, writer
 from hypothesis import HealthCheck, given, settings
@@ -28,12 +29,7 @@ def refused(tmp_path):
     def check(read, content, *words):
         path = tmp_path / "crafted.bin"
         path.write_bytes(content)
-        with pytest.raises(MMQError) as caught:
-            read(path)
-        message = str(caught.value)
-        assert "\n" not in message
-        for word in ("crafted.bin", *words):
-            assert word in message, message
+        refusals.refused(lambda: read(path), path.name, *words)
 
     return check
 

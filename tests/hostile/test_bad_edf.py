@@ -3,26 +3,17 @@
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from mmq_tf.datasets.formats.files.edf import check_edf, record_onsets
 from mmq_tf.datasets.formats.files.edf_signals import read_edf_signals
 from mmq_tf.datasets.formats.mne_files import load_mne
-from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts.bdf import HIGHEST, LOWEST, write_bdf
 
 RATE_HZ = 64
 SECONDS = 4
 N = 3  # signals of the crafted file: Fz, Temp, Status
 HEADER = 256 * (N + 1)
-
-
-def refused(call, *words):
-    with pytest.raises(MMQError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message, message
 
 
 @pytest.fixture

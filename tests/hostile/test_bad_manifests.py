@@ -8,10 +8,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.open_recording import open_recording
-from mmq_tf.errors import MMQError
 
 MANIFEST = """
 title = "t"
@@ -42,15 +42,6 @@ source = "table"
 path = "trials.csv"
 time_unit = "s"
 """
-
-
-def refused(call, *words):
-    with pytest.raises(MMQError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message, message
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import refusals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,14 +28,8 @@ def refused(tmp_path, content, *words, max_bytes=MIB):
     """Check that the pickle is refused with one short sentence that holds all the words."""
     path = tmp_path / "S2.pkl"
     path.write_bytes(content)
-    with pytest.raises(MMQError) as caught:
-        load_pickle(path, max_bytes)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert "Traceback" not in message
+    message = refusals.refused(lambda: load_pickle(path, max_bytes), path.name, *words)
     assert len(message) < len(str(path)) + 320, message
-    for word in ("S2.pkl", *words):
-        assert word in message, message
 
 
 # ---- code

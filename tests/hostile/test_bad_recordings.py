@@ -12,25 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from mmq_tf.datasets import get_dataset, load_e4, open_recording
-from mmq_tf.errors import MMQError
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
 LABELS = "Processed_data/Improved_All_Combined_hr_rsp_binary.csv"
-
-
-def refused(call, *words):
-    """Check that the call raises one sentence that holds all the words."""
-    with pytest.raises(MMQError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    assert "Traceback" not in message
-    for word in words:
-        assert word in message, message
-    return message
 
 
 # ---- Empatica E4 folders

@@ -4,6 +4,7 @@
 import codecs
 
 import pytest
+import refusals
 
 from mmq_tf.datasets.formats.files.xml_files import MAX_BYTES, MAX_DEPTH, read_xml
 from mmq_tf.errors import MMQError
@@ -14,12 +15,7 @@ LAUGHS = '<!ENTITY l0 "ha">' + "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' 
 def refused(tmp_path, content, *words):
     path = tmp_path / "session.xml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(MMQError) as caught:
-        read_xml(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in ("session.xml", *words):
-        assert word in message, message
+    refusals.refused(lambda: read_xml(path), path.name, *words)
 
 
 def test_good_xml_is_read(tmp_path):
