@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one exception base of this package."""
+"""The exception base of this package: that of `mmq_bridge`."""
 
-from mmq_bridge.errors import UserError
+from mmq_bridge.errors import MMQError
 
-
-class MMQError(UserError):
-    """Something the user can mend: bad input, an impossible setting, a leaky request.
-
-    The command line shows its message as one sentence and exits with 2.
-    """
+__all__ = ["MMQError"]

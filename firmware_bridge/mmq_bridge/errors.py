@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every error of ours is, and the one exception base of `mmq_bridge`."""
+"""The one exception base of all three packages, and what `mmq_bridge` raises."""
 
 
-class UserError(ValueError):
-    """Something the user can mend; the message says what is wrong, where, and what to do.
+class MMQError(ValueError):
+    """Something the user can mend: bad input, an impossible setting, a leaky request.
 
-    The base of `BridgeError` here, of `mmq_export.errors.ExportError` and of `mmq_tf.errors.MMQError`. A
-    command line shows its message as one sentence and exits with 2.
+    The message says what is wrong, where, and what to do. A command line shows it as one sentence and exits
+    with 2.
     """
 
 
-class BridgeError(UserError):
+class BridgeError(MMQError):
     """Something handed to the bridge cannot be used; the message says what, where and what to do."""

@@ -8,7 +8,7 @@ import os
 import sys
 
 import click
-from mmq_bridge.errors import UserError
+from mmq_bridge.errors import MMQError
 
 from mmq_tf.cli._lazy_group import LazyGroup
 
@@ -72,7 +72,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except UserError as error:
+    except MMQError as error:
         if debug:
             raise
         click.echo(f"mmq-tf: {error}", err=True)

@@ -13,7 +13,7 @@ from mmq_bridge.cli.host import Host
 from mmq_bridge.cli.readers import open_recording
 from mmq_bridge.cli.stream import stream_command
 from mmq_bridge.cli.verify import show_plainly, verify_command
-from mmq_bridge.errors import UserError
+from mmq_bridge.errors import MMQError
 
 HOST = Host("mmq-bridge", open_recording, show_plainly)
 
@@ -46,7 +46,7 @@ def run(group: click.Group, program: str) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except UserError as error:
+    except MMQError as error:
         if debug:
             raise
         click.echo(f"{program}: {error}", err=True)
