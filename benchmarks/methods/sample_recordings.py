@@ -13,8 +13,8 @@ from pathlib import Path
 
 import mne
 import numpy as np
+from mmq_bridge.recordings.files import existing_folder, read_bytes
 
-from mmq_tf.datasets.base import existing_folder, read_bytes
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
 

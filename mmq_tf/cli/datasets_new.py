@@ -32,7 +32,8 @@ def new(folder: Path, force: bool) -> None:
     Patterns, columns, rates and channels are filled in as found; units, classes and licence that no file says
     are left for you, marked "choose:".
     """
-    from mmq_tf.datasets.base import existing_folder
+    from mmq_bridge.recordings.files import existing_folder
+
     from mmq_tf.datasets.manifest.guess import look_at
     from mmq_tf.datasets.manifest.schema import FILE_NAME
     from mmq_tf.datasets.manifest.template import OPEN, render

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmq_tf.datasets.base import Dataset, existing_folder
+from mmq_bridge.recordings.files import existing_folder
+
+from mmq_tf.datasets.base import Dataset
 from mmq_tf.datasets.case import CASE, CASE_RAW
 from mmq_tf.datasets.deap import DEAP
 from mmq_tf.datasets.deap_raw import DEAP_RAW

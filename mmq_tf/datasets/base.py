@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mmq_bridge.recordings.files import existing_folder
+
 from mmq_tf.datasets.formats.digests import source_digest
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
@@ -212,15 +214,6 @@ def is_simulated(folder: Path) -> bool:
     return (folder / SIMULATED_NAME).is_file()
 
 
-def existing_folder(folder: Path | str, what: str) -> Path:
-    """Return `folder` as a path, or raise an `MMQError` saying that `what` was looked for there."""
-    path = Path(folder)
-    if not path.is_dir():
-        found = "a file" if path.exists() else "nothing"
-        raise MMQError(f"{path}: expected the folder of {what}; found {found}.")
-    return path
-
-
 def check_known(folder: Path, subject: str, known: Sequence[str]) -> None:
     """Check that `subject` is one of `known`.
 
@@ -232,20 +225,3 @@ def check_known(folder: Path, subject: str, known: Sequence[str]) -> None:
     if subject not in known:
         names = ", ".join(sorted(known)) or "none"
         raise MMQError(f"{folder}: no recording of subject {subject!r}; there are {names}.")
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """Content of a file of at most `limit` bytes; its size is looked at before anything is read.
-
-    Raises
-    ------
-    MMQError
-        If the file is larger or cannot be read.
-    """
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            raise MMQError(f"{path}: expected at most {limit / 2**20:g} MiB; it has {size / 2**20:.0f} MiB.")
-        return path.read_bytes()
-    except OSError as error:
-        raise MMQError(f"{path}: cannot be read ({error.strerror or error}).") from error

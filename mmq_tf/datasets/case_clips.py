@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.files import read_bytes
 
-from mmq_tf.datasets.base import read_bytes
 from mmq_tf.errors import MMQError
 
 CLIPS = {

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from mmq_bridge.recordings.files import existing_folder
 
-from mmq_tf.datasets.base import Dataset, Published, existing_folder
+from mmq_tf.datasets.base import Dataset, Published
 from mmq_tf.datasets.fetch.registry import Pin, pins_of
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial

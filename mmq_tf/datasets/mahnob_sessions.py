@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from mmq_tf.datasets.base import existing_folder
+from mmq_bridge.recordings.files import existing_folder
+
 from mmq_tf.datasets.formats.files.xml_files import read_xml
 from mmq_tf.errors import MMQError
 

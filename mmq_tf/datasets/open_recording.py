@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmq_bridge.recordings.folder import JSON_NAME
+
 from mmq_tf.datasets.formats.detect import form_of, read_as
 from mmq_tf.datasets.formats.e4 import load_e4
-from mmq_tf.datasets.formats.folder import JSON_NAME
 from mmq_tf.datasets.manifest.dataset import manifest_dataset
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES
 from mmq_tf.errors import MMQError

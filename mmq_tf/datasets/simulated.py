@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmq_bridge.recordings.folder import JSON_NAME, recording_files
+
 from mmq_tf.datasets.base import Dataset, check_known
-from mmq_tf.datasets.formats.folder import JSON_NAME, load_recording, load_truth, recording_files
+from mmq_tf.datasets.formats.folder import load_recording, load_truth
 from mmq_tf.datasets.formats.truth import Truth
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording

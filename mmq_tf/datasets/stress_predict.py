@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.e4 import SENSORS, make_recording, read_session, sensor_files
+from mmq_bridge.recordings.files import read_bytes
 
-from mmq_tf.datasets.base import Dataset, Published, check_known, read_bytes
-from mmq_tf.datasets.formats.e4 import SENSORS, make_recording, read_session, sensor_files
+from mmq_tf.datasets.base import Dataset, Published, check_known
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Trial
 

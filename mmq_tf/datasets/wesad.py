@@ -24,9 +24,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings import e4
 
 from mmq_tf.datasets.base import Dataset, Published, check_known
-from mmq_tf.datasets.formats import e4
 from mmq_tf.datasets.formats.files.pickles import load_pickle
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial

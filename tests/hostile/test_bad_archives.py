@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import refusals
+from mmq_bridge.recordings import archives
+from mmq_bridge.recordings.archives import opened_zip
 
 from mmq_tf.datasets import load_e4
-from mmq_tf.datasets.formats.files import archives
-from mmq_tf.datasets.formats.files.archives import opened_zip
 from mmq_tf.errors import MMQError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,7 +170,7 @@ def test_a_directory_that_says_a_gigabyte(path):
 
 
 def test_a_file_over_its_own_limit(path, monkeypatch):
-    monkeypatch.setattr("mmq_tf.datasets.formats.e4.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("mmq_bridge.recordings.e4.MAX_FILE_BYTES", 100)
     write(path, [("EDA.csv", EDA)])
     refused(path, "zip/EDA.csv", "expected at most")
 

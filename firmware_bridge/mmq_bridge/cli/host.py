@@ -8,33 +8,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
-
-class WornTrial(Protocol):
-    """A labelled stretch of a recording, times in s."""
-
-    @property
-    def start_s(self) -> float: ...  # noqa: D102
-    @property
-    def stop_s(self) -> float: ...  # noqa: D102
-    @property
-    def labels(self) -> Mapping[str, str]: ...  # noqa: D102
-
-
-class WornRecording(Protocol):
-    """What a replay needs of a recording."""
-
-    @property
-    def subject(self) -> str: ...  # noqa: D102
-    @property
-    def simulated(self) -> bool: ...  # noqa: D102
-    @property
-    def signals(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def trials(self) -> tuple[WornTrial, ...]: ...  # noqa: D102
+if TYPE_CHECKING:
+    from mmq_bridge.recordings.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -56,7 +35,7 @@ class Host:
     """
 
     program: str
-    open_recording: Callable[[Path], WornRecording]
+    open_recording: Callable[[Path], Recording]
     show_report: Callable[[Any], None]
     quiet: Callable[[str], AbstractContextManager[Any]] = nullcontext
     pretrained: Mapping[str, Path] | None = None

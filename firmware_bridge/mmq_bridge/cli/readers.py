@@ -5,23 +5,25 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmq_bridge.cli.host import WornRecording
+if TYPE_CHECKING:
+    from mmq_bridge.recordings.recording import Recording
 
 GROUP = "mmq_bridge.readers"
 """Entry points of functions from a path to a recording; mmq-tf registers one that reads all it knows."""
 
 
-def open_recording(path: Path) -> WornRecording:
+def open_recording(path: Path) -> Recording:
     """Read the recording at a path.
 
     Raises
     ------
-    UserError
+    MMQError
         When there is none, or it is not understood.
     """
     for found in entry_points(group=GROUP):
         return found.load()(path)
-    from mmq_bridge.sources.recording_folder import read_recording
+    from mmq_bridge.recordings.plain import read_recording
 
     return read_recording(path)

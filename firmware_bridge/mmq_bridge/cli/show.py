@@ -5,11 +5,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from mmq_bridge.cli.host import WornRecording
+if TYPE_CHECKING:
+    from mmq_bridge.recordings.recording import Trial
+
+
+class Shown(Protocol):
+    """What is shown of a recording, or of a live session."""
+
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+    @property
+    def simulated(self) -> bool: ...  # noqa: D102
+    @property
+    def trials(self) -> tuple[Trial, ...]: ...  # noqa: D102
 
 
 def decision_line(decision: Any, simulated: bool) -> str:
@@ -22,7 +34,7 @@ class JsonLines:
     """One JSON object a decision, nothing else on stdout."""
 
     device: Any
-    recording: WornRecording
+    recording: Shown
 
     def start(self) -> None:
         """Print nothing: every line is a decision."""
@@ -40,7 +52,7 @@ class JsonLines:
 class TextLines:
     """Lines for people."""
 
-    def __init__(self, device: Any, recording: WornRecording) -> None:
+    def __init__(self, device: Any, recording: Shown) -> None:
         self.device, self.recording = device, recording
         self.made = self.abstained = self.labelled = self.right = self.waited = 0
         self.waiting = False

@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmq_tf.datasets.formats.e4 import SENSORS, make_recording, read_session, sensor_files
-from mmq_tf.datasets.formats.folder import JSON_NAME, load_recording, recording_files
+from mmq_bridge.recordings.e4 import make_recording, read_session, sensor_files
+from mmq_bridge.recordings.folder import recording_files
+from mmq_bridge.recordings.plain import plain_form
+
+from mmq_tf.datasets.formats.folder import load_recording
 from mmq_tf.datasets.formats.mne_channels import IGNORE
 from mmq_tf.recording import Recording
 
@@ -32,14 +35,10 @@ def form_of(path: Path) -> str | None:
     if name.endswith(MNE_ENDINGS):
         return "mne"
     if path.is_dir():
-        if (path / JSON_NAME).is_file():
-            return "recording"
-        if any((path / sensor.file).is_file() for sensor in SENSORS):
-            return "e4"
-        return "embraceplus" if any(path.glob("*.avro")) else None
+        return plain_form(path) or ("embraceplus" if any(path.glob("*.avro")) else None)
     if name.endswith((".xdf", ".xdfz", ".xdf.gz")):
         return "xdf"
-    return {".zip": "e4", ".avro": "embraceplus", **TABLE_ENDINGS}.get(path.suffix.lower())
+    return plain_form(path) or {".avro": "embraceplus", **TABLE_ENDINGS}.get(path.suffix.lower())
 
 
 def read_as(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from mmq_bridge.recordings.files import read_bytes
 
-from mmq_tf.datasets.base import read_bytes
 from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
 from mmq_tf.datasets.formats.mne_channels import MneChannel

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.archives import opened_zip
 
-from mmq_tf.datasets.formats.files.archives import opened_zip
 from mmq_tf.datasets.formats.files.table_form import LOST, MAX_VALUES
 from mmq_tf.datasets.formats.files.tables import read_names, read_table
 from mmq_tf.datasets.formats.files.text_columns import read_words

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from mmq_bridge.front_end.units import unit_factor
+from mmq_bridge.recordings.files import read_bytes
 from mmq_bridge.validation import StrictModel
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from mmq_tf.datasets.base import read_bytes
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from mmq_tf.datasets.base import read_bytes
+from mmq_bridge.recordings.files import read_bytes
+
 from mmq_tf.datasets.formats.digests import file_digest
 
 MAX_HEAD_BYTES = 64 * 2**20

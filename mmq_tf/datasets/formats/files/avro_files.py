@@ -14,7 +14,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from mmq_tf.datasets.base import read_bytes
+from mmq_bridge.recordings.files import read_bytes
+
 from mmq_tf.errors import MMQError
 
 MAGIC = b"Obj\x01"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from mmq_tf.datasets.base import read_bytes
+from mmq_bridge.recordings.files import read_bytes
+
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ
 

@@ -7,7 +7,8 @@ import io
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from mmq_tf.datasets.base import read_bytes
+from mmq_bridge.recordings.files import read_bytes
+
 from mmq_tf.errors import MMQError
 
 MAX_BYTES = 2**20

@@ -3,9 +3,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from mmq_bridge.recordings.e4 import parse_csv, sensor_files
 
 from mmq_tf.datasets import load_e4
-from mmq_tf.datasets.formats.e4 import parse_csv, sensor_files
 from mmq_tf.errors import MMQError
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mmq_tf.errors import MMQError
+from mmq_bridge.errors import BridgeError
 
 MAX_ARCHIVE_BYTES = 512 * 2**20
 MAX_TOTAL_BYTES = 2**30
@@ -49,7 +49,7 @@ class Archive:
 
     Raises
     ------
-    MMQError
+    BridgeError
         If a name leaves the archive or occurs twice, an entry is a link, encrypted or packed in an unusual
         way, or there are too many entries or too much in them.
     """
@@ -59,14 +59,14 @@ class Archive:
         self._zip = opened
         entries = [entry for entry in opened.infolist() if _checked(path, entry)]
         if len(opened.infolist()) > MAX_MEMBERS:
-            raise MMQError(
+            raise BridgeError(
                 f"{path}: expected at most {MAX_MEMBERS} entries; it has {len(opened.infolist())}."
             )
         self._entries = {entry.filename: entry for entry in entries}
         if len({name.casefold() for name in self._entries}) != len(entries):
             names = [entry.filename.casefold() for entry in entries]
             twice = next(entry.filename for entry in entries if names.count(entry.filename.casefold()) > 1)
-            raise MMQError(
+            raise BridgeError(
                 f"{path}: the entry {twice[:80]!r} occurs twice; which one counts cannot be known."
             )
         _check_total(path, sum(entry.file_size for entry in entries))
@@ -81,12 +81,12 @@ class Archive:
 
         Raises
         ------
-        MMQError
+        BridgeError
             If it is larger or damaged.
         """
         entry = self._entries[name]
         if entry.file_size > limit:
-            raise MMQError(
+            raise BridgeError(
                 f"{self._path / name}: expected at most {limit / 2**20:g} MiB; the archive says"
                 f" {entry.file_size / 2**20:.0f} MiB."
             )
@@ -94,17 +94,17 @@ class Archive:
             with self._zip.open(entry) as file:
                 data = file.read(entry.file_size + 1)
         except MemoryError as error:
-            raise MMQError(
+            raise BridgeError(
                 f"{self._path / name}: its {entry.file_size / 2**20:.0f} MiB do not fit into the memory there"
                 " is."
             ) from error
         except _BROKEN as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise MMQError(
+            raise BridgeError(
                 f"{self._path / name}: cannot be unpacked ({reason[:120]}); copy the archive again."
             ) from error
         if len(data) != entry.file_size:
-            raise MMQError(
+            raise BridgeError(
                 f"{self._path / name}: the archive says {entry.file_size} bytes and holds {len(data)};"
                 " copy it again."
             )
@@ -117,7 +117,7 @@ def opened_zip(path: Path) -> Iterator[Archive]:
 
     Raises
     ------
-    MMQError
+    BridgeError
         If it is too large, no zip archive, cut short, or its directory is as `Archive` refuses.
     """
     try:
@@ -126,20 +126,20 @@ def opened_zip(path: Path) -> Iterator[Archive]:
             try:
                 opened = zipfile.ZipFile(file)
             except _BROKEN as error:
-                raise MMQError(
+                raise BridgeError(
                     f"{path}: no zip archive, or one cut short ({error}); copy it again."
                 ) from error
             with opened:
                 yield Archive(path, opened)
     except OSError as error:
-        raise MMQError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        raise BridgeError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
 def _check_directory(path: Path, file: BinaryIO) -> None:
     """Check the end record's sizes, found as `zipfile` finds it, before that makes an object an entry."""
     size = path.stat().st_size
     if size > MAX_ARCHIVE_BYTES:
-        raise MMQError(
+        raise BridgeError(
             f"{path}: expected at most {MAX_ARCHIVE_BYTES / 2**20:g} MiB; it has {size / 2**20:.0f} MiB."
         )
     file.seek(max(0, size - 22 - 65535 - 20))
@@ -150,12 +150,14 @@ def _check_directory(path: Path, file: BinaryIO) -> None:
         else tail.rfind(b"PK\x05\x06")
     )
     if at < 0 or len(tail) < at + 22:
-        raise MMQError(f"{path}: no zip archive, or one cut short (it has no directory); copy it again.")
+        raise BridgeError(f"{path}: no zip archive, or one cut short (it has no directory); copy it again.")
     if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
-        raise MMQError(f"{path}: a Zip64 archive, which is for more than 4 GiB; at most 1 GiB is unpacked.")
+        raise BridgeError(
+            f"{path}: a Zip64 archive, which is for more than 4 GiB; at most 1 GiB is unpacked."
+        )
     directory = struct.unpack("<I", tail[at + 12 : at + 16])[0]
     if directory > MAX_DIRECTORY_BYTES:
-        raise MMQError(
+        raise BridgeError(
             f"{path}: expected at most {MAX_MEMBERS} entries, in a directory of {MAX_DIRECTORY_BYTES} bytes;"
             f" its directory has {directory}."
         )
@@ -173,28 +175,28 @@ def _checked(path: Path, entry: zipfile.ZipInfo) -> bool:
         or name.startswith("/")
         or ":" in name.split("/")[0]
     ):
-        raise MMQError(f"{where} has no plain relative name; nothing of this archive is read.")
+        raise BridgeError(f"{where} has no plain relative name; nothing of this archive is read.")
     if ".." in PurePosixPath(name).parts:
-        raise MMQError(f"{where} leaves the archive's folder; nothing of this archive is read.")
+        raise BridgeError(f"{where} leaves the archive's folder; nothing of this archive is read.")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise MMQError(f"{where} is a link or a device, not a file; nothing of this archive is read.")
+        raise BridgeError(f"{where} is a link or a device, not a file; nothing of this archive is read.")
     if entry.flag_bits & 0x41:
-        raise MMQError(f"{where} is encrypted; unpack the archive with its password and give the folder.")
+        raise BridgeError(f"{where} is encrypted; unpack the archive with its password and give the folder.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise MMQError(f"{where} is packed by method {entry.compress_type}; expected deflated or stored.")
+        raise BridgeError(f"{where} is packed by method {entry.compress_type}; expected deflated or stored.")
     return not entry.is_dir()
 
 
 def _check_total(path: Path, total: int) -> None:
     if total > MAX_TOTAL_BYTES:
-        raise MMQError(
+        raise BridgeError(
             f"{path}: expected at most {MAX_TOTAL_BYTES / 2**20:g} MiB once unpacked; its directory says"
             f" {total / 2**20:.0f} MiB."
         )
     packed = path.stat().st_size
     if total > SMALL_BYTES and total > MAX_RATIO * packed:
-        raise MMQError(
+        raise BridgeError(
             f"{path}: {packed} bytes would unpack to {total / 2**20:.0f} MiB, more than {MAX_RATIO} times as"
             " many: not an archive of recordings."
         )

@@ -2,8 +2,8 @@
 import zipfile
 
 import pytest
+from mmq_bridge.recordings.archives import opened_zip
 
-from mmq_tf.datasets.formats.files.archives import opened_zip
 from mmq_tf.errors import MMQError
 
 

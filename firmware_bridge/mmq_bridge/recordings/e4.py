@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Native Empatica E4 exports: a folder of CSV files, one a sensor, or the zip archive it was downloaded as.
+
+Row 1 is the start in Unix seconds (UTC), row 2 the rate in Hz, then one sample a row; ACC has three columns
+in 1/64 g (Empatica's own ``info.txt``, which lies in every export). ``HR.csv`` and ``IBI.csv`` are derived by
+the watch and ignored: ``HR.csv`` is at times absurd, so heart rate must come from BVP with a quality gate.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.recordings.archives import opened_zip
+from mmq_bridge.recordings.files import existing_folder, read_bytes
+from mmq_bridge.recordings.recording import MAX_RATE_HZ, Recording, Signal, Trial
+
+MAX_FILE_BYTES = 512 * 2**20  # an E4's battery lasts two days: 11 million BVP rows, under 100 MiB
+MAX_START_SPREAD_S = 600.0  # sensors of one session start within seconds of each other
+MAX_STOP_SPREAD_S = 60.0  # ... and end within about 4 s (26 subjects of Stress-Predict)
+
+
+@dataclass(frozen=True)
+class E4Sensor:
+    """One CSV file of an E4 export and what it becomes."""
+
+    file: str
+    modality: str
+    unit: str
+    channels: tuple[str, ...]
+    scale: float = 1.0
+
+
+SENSORS = (
+    E4Sensor("BVP.csv", "ppg", "a.u.", ("bvp",)),
+    E4Sensor("EDA.csv", "eda", "uS", ("eda",)),
+    E4Sensor("TEMP.csv", "temp", "degC", ("skin",)),
+    E4Sensor("ACC.csv", "acc", "g", ("x", "y", "z"), 1.0 / 64.0),
+)
+
+
+@dataclass(frozen=True)
+class E4Session:
+    """The signals of one export, aligned, with the Unix time of their common start."""
+
+    signals: dict[str, Signal]
+    start_unix_s: float
+
+    @property
+    def stop_s(self) -> float:
+        """End of the last signal, in seconds from the common start."""
+        return max(signal.stop_s for signal in self.signals.values())
+
+
+def read_e4(path: Path) -> Recording:
+    """Read an E4 export as a recording without trials and without a digest.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that holds ``BVP.csv``, ``EDA.csv``, ``TEMP.csv``, ``ACC.csv``, or a zip archive
+        that holds them (at its top or in one folder); a file that is not there is a sensor that is
+        not there.
+
+    Returns
+    -------
+    Recording
+        Subject is the folder's name, or the archive's without ``.zip``; t = 0 is the earliest start row.
+
+    Raises
+    ------
+    BridgeError
+        If no sensor file is there or one is broken, naming file and row, or the archive is not safe.
+    """
+    path = path if is_zip(path) else existing_folder(path, "an E4 export")
+    name = path.stem if is_zip(path) else path.resolve().name
+    return make_recording(read_session(path), name or "e4", (), "e4")
+
+
+def is_zip(path: Path) -> bool:
+    """Whether `path` is a file named as a zip archive."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def sensor_files(path: Path) -> list[Path]:
+    """List the files that an export's signals come from: its sensor files, or its archive."""
+    if is_zip(path):
+        return [path]
+    return [path / sensor.file for sensor in SENSORS if (path / sensor.file).exists()]
+
+
+def make_recording(session: E4Session, subject: str, trials: tuple[Trial, ...], source: str) -> Recording:
+    """Join a session with who it is and what was labelled."""
+    return Recording(subject, "1", session.signals, trials, source=source)
+
+
+def read_session(path: Path) -> E4Session:
+    """Read and align the sensor files of one folder or archive, one at a time.
+
+    Raises
+    ------
+    BridgeError
+        As `read_e4`.
+    """
+    files = _archived(path) if is_zip(path) else _in_folder(path)
+    found: dict[str, tuple[E4Sensor, float, float, np.ndarray]] = {}
+    for sensor, name, data in files:
+        found[sensor.modality] = (sensor, *parse_csv(name, data, len(sensor.channels)))
+    if not found:
+        names = ", ".join(sensor.file for sensor in SENSORS)
+        raise BridgeError(f"{path}: expected at least one of the E4 files {names}; found none of them.")
+    start_unix_s = min(start for _, start, _, _ in found.values())
+    signals = {
+        modality: Signal(
+            modality, _scaled(rows, sensor.scale), rate, sensor.unit, sensor.channels, start - start_unix_s
+        )
+        for modality, (sensor, start, rate, rows) in found.items()
+    }
+    _check_spread(path, signals)
+    return E4Session(signals, start_unix_s)
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
+    for sensor in SENSORS:
+        path = folder / sensor.file
+        if path.exists():
+            yield sensor, path, read_bytes(path, MAX_FILE_BYTES)
+
+
+def _archived(path: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
+    """Sensor files of an archive; what macOS adds beside them (``__MACOSX``) is passed over."""
+    with opened_zip(path) as archive:
+        files = {sensor.file: sensor for sensor in SENSORS}
+        members = [PurePosixPath(name) for name in archive.names if not name.startswith("__MACOSX/")]
+        members = [member for member in members if member.name in files]
+        folders = {str(member.parent) for member in members}
+        if len(folders) > 1:
+            there = ", ".join(sorted(folders))[:200]
+            raise BridgeError(
+                f"{path}: expected the files of one E4 export; found some in {there}: unpack it and give one"
+                " folder."
+            )
+        for member in members:
+            yield files[member.name], path / member, archive.read(str(member), MAX_FILE_BYTES)
+
+
+def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.ndarray]:
+    """Parse one sensor file.
+
+    Parameters
+    ----------
+    path : Path
+        Named in errors.
+    data : bytes
+        The file's content.
+    columns : int
+        Values a row: 3 for ACC, otherwise 1.
+
+    Returns
+    -------
+    start_unix_s, sampling_rate_hz : float
+        Rows 1 and 2.
+    rows : numpy.ndarray
+        float32 ``[n, columns]``.
+
+    Raises
+    ------
+    BridgeError
+        If the file is empty or cut short, or a row is not what the format says; rows are counted from 1.
+    """
+    if not data.strip():
+        raise BridgeError(f"{path}: expected a start row, a rate row and samples; the file is empty.")
+    if not data.endswith(b"\n"):
+        last = data.count(b"\n") + 1
+        raise BridgeError(
+            f"{path}: row {last} has no line end, so the file was cut short; copy it again from the original"
+            " export, or remove it to treat the sensor as missing."
+        )
+    head = data.split(b"\n", 2)
+    if len(head) < 3 or not head[2].strip():
+        rows = len(head) - 1
+        raise BridgeError(f"{path}: expected samples from row 3 on; the file ends after row {rows}.")
+    start = _header(path, 1, head[0], columns, "a start in Unix seconds")
+    rate = _header(path, 2, head[1], columns, "a rate in Hz")
+    if not 0 < rate <= MAX_RATE_HZ:
+        raise BridgeError(
+            f"{path}: row 2 must be a rate above 0 and at most {MAX_RATE_HZ:g} Hz; got {rate:g}."
+        )
+    try:
+        rows = np.loadtxt(
+            io.StringIO(head[2].decode("latin-1")), np.float32, comments=None, delimiter=",", ndmin=2
+        )
+    except ValueError as error:
+        raise _first_bad_row(path, head[2], columns) from error
+    if rows.shape != (head[2].count(b"\n"), columns) or np.isinf(rows).any():
+        raise _first_bad_row(path, head[2], columns)
+    return start, rate, rows
+
+
+def _header(path: Path, row: int, line: bytes, columns: int, what: str) -> float:
+    text = line.decode("utf-8-sig", "replace").strip()
+    try:
+        values = {float(part) for part in text.split(",")}
+    except ValueError:
+        values = set()
+    if len(values) != 1 or not np.isfinite(list(values)).all() or text.count(",") + 1 != columns:
+        times = "" if columns == 1 else f", the same {columns} times"
+        raise BridgeError(f"{path}: row {row} must be {what}{times}; got {text[:60]!r}.")
+    return values.pop()
+
+
+def _first_bad_row(path: Path, body: bytes, columns: int) -> BridgeError:
+    """Find what the fast parser stumbled over (slow; only for the message)."""
+    expected = "one number" if columns == 1 else f"{columns} numbers"
+    for row, line in enumerate(body.decode("latin-1").split("\n"), start=3):
+        try:
+            values = [float(np.float32(part)) for part in line.split(",")]
+        except (ValueError, OverflowError):
+            values = []
+        if len(values) != columns or np.isinf(values).any():
+            return BridgeError(f"{path}: row {row} must be {expected}; got {line.strip()[:60]!r}.")
+    return BridgeError(f"{path}: expected {expected} a row; the rows could not be read.")
+
+
+def _scaled(rows: np.ndarray, scale: float) -> np.ndarray:
+    samples = np.ascontiguousarray(rows.T)
+    return samples if scale == 1.0 else samples * np.float32(scale)
+
+
+def _check_spread(folder: Path, signals: dict[str, Signal]) -> None:
+    files = {sensor.modality: sensor.file for sensor in SENSORS}
+    late = max(signals.values(), key=lambda signal: signal.start_s)
+    if late.start_s > MAX_START_SPREAD_S:
+        raise BridgeError(
+            f"{folder / files[late.modality]}: row 1 must lie within {MAX_START_SPREAD_S:g} s of the other"
+            f" sensors' start rows; it is {late.start_s:g} s after the earliest."
+        )
+    short = min(signals.values(), key=lambda signal: signal.stop_s)
+    early_s = max(signal.stop_s for signal in signals.values()) - short.stop_s
+    if early_s > MAX_STOP_SPREAD_S:
+        raise BridgeError(
+            f"{folder / files[short.modality]}: expected to end within {MAX_STOP_SPREAD_S:g} s of the other"
+            f" sensors; it ends {early_s:.0f} s before them, at row {short.samples.shape[1] + 2}, so it was"
+            " cut short: copy it again from the original export, or remove it to treat the sensor as missing."
+        )

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mmq-bridge stream --replay` of good and broken recordings, with and without another reader."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+from mmq_bridge.cli import main, readers
+from mmq_bridge.cli.readers import open_recording
+
+from mmq_tf import pretrained
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """No other distribution registered a reader."""
+    monkeypatch.setattr(readers, "entry_points", lambda group: [])
+
+
+def replay(monkeypatch, path):
+    """Run the command as a user does; return its exit code."""
+    bundle = str(pretrained.path("wrist-stress"))
+    monkeypatch.setattr("sys.argv", ["mmq-bridge", "stream", bundle, "--replay", str(path)])
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+@pytest.mark.parametrize("form", ["e4", "described"])
+def test_a_good_folder_is_replayed(form, request, monkeypatch, capsys):
+    assert replay(monkeypatch, request.getfixturevalue(form)) == 0
+    out, err = capsys.readouterr()
+    assert "eda 100%" in out
+    assert "abstentions after 20 s of waiting" in out
+    assert err == ""
+
+
+def remove(path):
+    path.unlink()
+
+
+def change(old, new):
+    def edit(path):
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("form", "file", "edit", "says"),
+    [
+        ("e4", "EDA.csv", change("0.5", "half"), "EDA.csv: row 3 must be one number; got 'half'."),
+        ("e4", "EDA.csv", change("4.0", "0"), "EDA.csv: row 2 must be a rate above 0 and at most 100000 Hz"),
+        ("e4", "EDA.csv", lambda path: path.write_bytes(b""), "EDA.csv: expected a start row, a rate row"),
+        ("e4", "EDA.csv", lambda path: path.write_bytes(b"1000\n4\n0."), "EDA.csv: row 3 has no line end"),
+        ("described", "eda.npy", remove, "eda.npy: cannot be read (No such file or directory)."),
+        ("described", "eda.npy", lambda path: path.write_bytes(b"x"), "eda.npy: expected a .npy file"),
+        ("described", "recording.json", remove, "P1: expected a folder with recording.json or an Empatica"),
+        (
+            "described",
+            "recording.json",
+            change('["eda"], "samples": 80', '["eda"], "samples": 81'),
+            "[channels, samples] = [1, 81]",
+        ),
+        ("described", "recording.json", change('"P1"', '""'), "subject must be a non-empty string"),
+        ("described", "recording.json", change("{", "["), "recording.json: the file: Invalid JSON"),
+        ("described", "recording.json", change('"eda":', '"../eda":'), "signals must be named eeg"),
+    ],
+)
+def test_a_broken_folder_is_one_sentence(form, file, edit, says, request, monkeypatch, capsys):
+    folder = request.getfixturevalue(form)
+    edit(folder / file)
+    assert replay(monkeypatch, folder) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mmq-bridge: ")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_a_reader_of_another_distribution_goes_first(e4, monkeypatch):
+    found = EntryPoint("other", f"{__name__}:never", readers.GROUP)
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: lambda path: (entry.name, path))
+    monkeypatch.setattr(readers, "entry_points", lambda group: [found] if group == readers.GROUP else [])
+    assert open_recording(e4) == ("other", e4)
