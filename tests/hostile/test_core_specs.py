@@ -10,21 +10,22 @@ from fuzz.front_ends import front_ends
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmq_bridge.core_binding.library import OK, library, raise_status
-from mmq_bridge.core_binding.spec_struct import KINDS, CModality, SpecTables
+from mmq_bridge.core_binding.spec_struct import CModality, SpecTables
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FRONTEND_VERSION, FrontEnd
+from mmq_bridge.front_end.modalities import CORE_KINDS
 
 BAD_SPEC, TOO_SMALL, NEWER_SPEC = 2, 3, 11
 GUARD = 64
 COUNTS = [0xFFFFFFFF, 0x80000000, 0x80000001, 0x7FFFFFFF, 0x10000000, 0x00100000, 0x00010001]
 WAVES = {"eeg", "eog", "emg", "ecg", "ppg", "resp"}
 WHERE = {
-    "kind": set(KINDS),
-    "channels": set(KINDS),
-    "outputs": set(KINDS),
-    "features": set(KINDS),
-    "hold_frames": set(KINDS),
-    "decimate": set(KINDS),
+    "kind": set(CORE_KINDS),
+    "channels": set(CORE_KINDS),
+    "outputs": set(CORE_KINDS),
+    "features": set(CORE_KINDS),
+    "hold_frames": set(CORE_KINDS),
+    "decimate": set(CORE_KINDS),
     "bands": WAVES,
     "prefilter_sections": WAVES,
     "context": {"ecg", "ppg", "resp", "eda", "temp"},
@@ -39,11 +40,11 @@ WHERE = {
 }
 """Counts that index or size something, by the kinds that use them."""
 LIMITS = {
-    "rate_hz": set(KINDS),
-    **dict.fromkeys(("minimum", "maximum", "rail_low", "rail_high", "max_step"), set(KINDS)),
-    **dict.fromkeys(("max_saturated_share", "max_lost_share", "max_bad_share"), set(KINDS)),
-    **dict.fromkeys(("min_deviation", "max_deviation", "min_kurtosis", "min_band_share"), set(KINDS)),
-    **dict.fromkeys(("min_regularity", "min_skewness"), set(KINDS)),
+    "rate_hz": set(CORE_KINDS),
+    **dict.fromkeys(("minimum", "maximum", "rail_low", "rail_high", "max_step"), set(CORE_KINDS)),
+    **dict.fromkeys(("max_saturated_share", "max_lost_share", "max_bad_share"), set(CORE_KINDS)),
+    **dict.fromkeys(("min_deviation", "max_deviation", "min_kurtosis", "min_band_share"), set(CORE_KINDS)),
+    **dict.fromkeys(("min_regularity", "min_skewness"), set(CORE_KINDS)),
     "baseline_alpha": WAVES,
     "beat_offset": {"ecg", "ppg"},
     "psd_scale": {"eeg", "eog", "emg"},
@@ -79,7 +80,7 @@ def answer(tables):
     return size, status
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CORE_KINDS)
 def test_the_specs_these_tests_change_are_good(kind):
     size, _ = answer(only(kind))
     assert 500 < size < 200_000
@@ -96,7 +97,7 @@ def test_absurd_counts_are_refused(kind, field):
     assert answer(tables)[0] > 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CORE_KINDS)
 def test_counts_a_kind_does_not_use_do_not_change_its_memory(kind):
     tables = only(kind)
     wanted, _ = answer(tables)
@@ -149,7 +150,7 @@ def test_features_that_add_up_only_modulo_32_bits_are_refused():
     assert answer(tables) == (0, BAD_SPEC)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CORE_KINDS)
 def test_the_largest_spec_there_is_needs_less_than_a_32_bit_size_can_say(kind):
     """No sum or product of sizes can wrap around on a microcontroller: here pointers are not smaller."""
     spec, alive = largest(kind)
@@ -251,7 +252,7 @@ def test_a_filter_or_matrix_that_is_not_finite_is_refused(kind, field, value):
     assert answer(tables) == (0, BAD_SPEC)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CORE_KINDS)
 def test_tables_that_are_missing_are_refused(kind):
     for field in set(TYPES) - {*U32, *F32}:
         tables = only(kind)
@@ -293,7 +294,7 @@ def test_version_0_never_was_and_a_newer_file_is_named():
 
 @settings(max_examples=300, deadline=None)
 @given(
-    kind=st.sampled_from(sorted(KINDS)),
+    kind=st.sampled_from(sorted(CORE_KINDS)),
     changes=st.lists(
         st.one_of(
             st.tuples(st.sampled_from(U32), st.integers(0, 80) | st.integers(0, 2**32 - 1)),

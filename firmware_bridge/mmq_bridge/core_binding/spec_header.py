@@ -10,7 +10,6 @@ import numpy as np
 
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_struct import (
-    KINDS,
     TABLE_FIELDS,
     CModality,
     CSpec,
@@ -18,6 +17,7 @@ from mmq_bridge.core_binding.spec_struct import (
     spec_values,
 )
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.modalities import CORE_KINDS
 
 
 def _number(value: Any) -> str:
@@ -93,7 +93,7 @@ def spec_header(front_end: FrontEnd) -> str:
         elif value is not None:
             spec[key] = _number(value)
     spec["modalities"] = "mmq_spec_modalities"
-    kinds = sum({1 << KINDS[name] for name in front_end.modalities})
+    kinds = sum({1 << CORE_KINDS[name] for name in front_end.modalities})
     names = ",\n".join(
         f"    MMQ_SPEC_{name.upper()} = {i}" for i, name in enumerate(front_end.modality_names)
     )

@@ -11,10 +11,9 @@ import numpy as np
 from mmq_bridge.front_end import filter_design as filters
 from mmq_bridge.front_end.feature_names import modality_feature_names, output_names
 from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd
-from mmq_bridge.front_end.modalities import BANK_MODALITIES, SUPPORTED_MODALITIES, WAVE_MODALITIES
+from mmq_bridge.front_end.modalities import BANK_MODALITIES, CORE_KINDS, WAVE_MODALITIES
 from mmq_bridge.front_end.modality_constraints import MAX_CONTEXT
 
-KINDS = {name: kind for kind, name in enumerate(SUPPORTED_MODALITIES)}
 NORMALISERS = {None: 0, "population": 1, "enrolment": 2, "running": 3}
 TABLE_FIELDS = ("prefilter", "bank", "fft_window", "twiddles", "band_bins", "spatial")
 LOWEST_SKEWNESS = -float(np.finfo(np.float32).max)
@@ -78,7 +77,7 @@ def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> di
         Seconds a token covers.
     """
     values: dict[str, Any] = {
-        "kind": KINDS[name],
+        "kind": CORE_KINDS[name],
         "channels": len(modality.channels),
         "outputs": len(output_names(name, modality)),
         "features": len(modality_feature_names(name, modality)),

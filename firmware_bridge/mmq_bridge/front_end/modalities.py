@@ -3,8 +3,17 @@
 
 from __future__ import annotations
 
-SUPPORTED_MODALITIES = ("eeg", "ecg", "ppg", "eda", "temp", "acc", "eog", "emg", "resp")
-"""Modalities the core computes, in the order of its kinds."""
+from typing import Literal, get_args
+
+Modality = Literal["eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc"]
+MODALITIES: tuple[str, ...] = get_args(Modality)
+"""Every modality there is, in the order used wherever several are listed."""
+
+CORE_KINDS: dict[str, int] = dict(zip(MODALITIES, (0, 6, 7, 1, 2, 3, 8, 4, 5), strict=True))
+"""The number of each modality in the core, `mmq_kind_t`: the order in which they were added."""
+
+SUPPORTED_MODALITIES: tuple[str, ...] = tuple(sorted(MODALITIES, key=CORE_KINDS.__getitem__))
+"""The modalities in the order of the core's numbers."""
 
 BANK_MODALITIES = ("eeg", "eog", "emg")
 """Modalities with a filter bank: for each output, kind by kind, one feature a band."""

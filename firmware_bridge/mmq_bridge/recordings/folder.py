@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.modalities import MODALITIES
 from mmq_bridge.recordings.files import existing_folder, read_bytes
-from mmq_bridge.recordings.recording import MODALITIES, Recording, Signal, Trial
+from mmq_bridge.recordings.recording import Recording, Signal, Trial
 from mmq_bridge.validation import StrictModel
 
 JSON_NAME = "recording.json"

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmq_bridge.errors import BridgeError
-
-MODALITIES = ("eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc")
-"""Every modality there is, in the order used wherever several are listed."""
+from mmq_bridge.front_end.modalities import MODALITIES
 
 MAX_RATE_HZ = 100_000.0
 MAX_DURATION_S = 14 * 86_400.0

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
+from mmq_bridge.front_end.modalities import Modality
 from mmq_bridge.front_end.units import unit_factor
 from mmq_bridge.recordings.files import read_bytes
 from mmq_bridge.validation import StrictModel
@@ -21,7 +22,6 @@ MAX_MANIFEST_BYTES = 2**20
 TABLES = ("csv", "parquet", "npz")
 """Formats whose columns the manifest describes; the others say themselves what they hold."""
 
-Modality = Literal["eeg", "eog", "emg", "ecg", "ppg", "eda", "resp", "temp", "acc"]
 Format = Literal["csv", "parquet", "npz", "mne", "xdf", "e4", "embraceplus", "recording"]
 TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "iso"]
 PLACEHOLDERS = ("{subject}", "{session}")

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 from mmq_bridge.core_binding.library import STATUS, CClock
 from mmq_bridge.core_binding.quality_flags import Reason
-from mmq_bridge.core_binding.spec_struct import KINDS, CModality, CSpec, modality_values
+from mmq_bridge.core_binding.spec_struct import CModality, CSpec, modality_values
 from mmq_bridge.front_end.front_end import FRONTEND_VERSION, FrontEnd
-from mmq_bridge.front_end.modalities import SUPPORTED_MODALITIES
+from mmq_bridge.front_end.modalities import CORE_KINDS, SUPPORTED_MODALITIES
 from mmq_bridge.source_files import SOURCES
 
 CORE = SOURCES / "core"
@@ -27,7 +27,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     for struct, python in STRUCTURES.items():
         wanted += [f"offsetof({struct}, {field[0]})" for field in python._fields_]
         wanted += [f"sizeof((({struct} *)0)->{field[0]})" for field in python._fields_]
-    wanted += [f"MMQ_{name.upper()}" for name in KINDS] + [
+    wanted += [f"MMQ_{name.upper()}" for name in CORE_KINDS] + [
         "MMQ_KINDS",
         "MMQ_FRONTEND_VERSION",
         "MMQ_NEWER_SPEC",
@@ -60,9 +60,9 @@ def test_structures_match_field_by_field(facts: dict[str, int], struct: str) -> 
 
 
 def test_numbers_with_a_name_are_the_cores(facts: dict[str, int]) -> None:
-    for name, kind in KINDS.items():
+    for name, kind in CORE_KINDS.items():
         assert facts[f"MMQ_{name.upper()}"] == kind
-    assert facts["MMQ_KINDS"] == len(KINDS)
+    assert facts["MMQ_KINDS"] == len(CORE_KINDS)
     assert facts["MMQ_FRONTEND_VERSION"] == FRONTEND_VERSION
     assert "newer version" in STATUS[facts["MMQ_NEWER_SPEC"]]
     for reason in Reason:
