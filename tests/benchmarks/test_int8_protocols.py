@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of `benchmarks/int8_protocols.py`, against numbers worked out by hand."""
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
+import int8_protocols as bench
 import numpy as np
 import pytest
 
@@ -16,17 +14,6 @@ CONDITIONS = ("full", "no-eda", "B-0.1", "B-0.2")
 
 
 @pytest.fixture(scope="module")
-def bench():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "int8_protocols.py"
-    spec = spec_from_file_location("int8_protocols", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def sweep():
     """Float scores 0.8 everywhere; int8 loses 0.01 a place of the condition, on subject c thrice that."""
     pairs = tuple((method, c) for method in ("float32", "int8") for c in CONDITIONS)
@@ -36,7 +23,7 @@ def sweep():
     return Sweep(SubjectTable(pairs, (0, 1), SUBJECTS, dict.fromkeys(METRICS, values)), None)  # pyright: ignore
 
 
-def test_what_is_lost_is_averaged_over_a_protocols_conditions_and_the_worst_fold_is_named(bench, sweep):
+def test_what_is_lost_is_averaged_over_a_protocols_conditions_and_the_worst_fold_is_named(sweep):
     made = bench.table_rows(sweep, [("a", "b"), ("c",)], {"full": 0.99})
     rows = {(row.method, row.condition, row.metric): row for row in made}
     assert rows["int8", "B-0.2", "drop_macro_f1"].mean == pytest.approx(0.03 * 5 / 3)
@@ -48,7 +35,7 @@ def test_what_is_lost_is_averaged_over_a_protocols_conditions_and_the_worst_fold
     assert rows["int8", "full", "agreement"].mean == 0.99
 
 
-def test_a_fold_is_the_mean_over_its_subjects_with_a_score_in_its_worst_seed(bench):
+def test_a_fold_is_the_mean_over_its_subjects_with_a_score_in_its_worst_seed():
     lost = np.array([[0.0, 0.04, np.nan], [0.02, np.nan, np.nan]])
     assert bench.worst_fold(lost, SUBJECTS, [("a", "b"), ("c",)]) == pytest.approx(0.02)
     assert np.isnan(bench.worst_fold(lost, SUBJECTS, [("c",)]))

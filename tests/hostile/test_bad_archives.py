@@ -4,21 +4,19 @@
 import random
 import stat
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
 import refusals
+from bounded_memory import refusals_in
 from mmq_bridge.recordings import archives
 from mmq_bridge.recordings.archives import opened_zip
 
 from mmq_tf.datasets import load_e4
 from mmq_tf.errors import MMQError
 
-ROOT = Path(__file__).resolve().parents[2]
 EDA = "1000.0\n4.0\n" + "0.5\n" * 400
 
 
@@ -204,22 +202,6 @@ def test_an_absurd_size_is_refused_before_reading(path):
     refused(path, "at most 512 MiB")
 
 
-BOUNDED = """
-import resource, sys
-from pathlib import Path
-from mmq_tf.datasets import load_e4
-from mmq_tf.errors import MMQError
-with open("/proc/self/statm") as file:
-    used = int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 80 * 2**20,) * 2)
-for path in sys.argv[1:]:
-    try:
-        load_e4(Path(path))
-    except MMQError as error:
-        sys.stdout.write(f"{error}\\n")
-"""
-
-
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
 def test_memory_stays_bounded(tmp_path):
     write(tmp_path / "bomb.zip", [("EDA.csv", bytes(150 * 2**20))])
@@ -228,16 +210,7 @@ def test_memory_stays_bounded(tmp_path):
     for name, claimed in (("many.zip", len(directory)), ("lies.zip", 100)):
         end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 65535, 65535, claimed, 0, 0)
         (tmp_path / name).write_bytes(directory + end)
-    result = subprocess.run(
-        [sys.executable, "-c", BOUNDED, *map(str, sorted(tmp_path.glob("*.zip")))],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=60,
-    )
-    assert result.returncode == 0, result.stderr
-    bomb, lies, many = result.stdout.splitlines()
+    bomb, lies, many = refusals_in(load_e4, sorted(tmp_path.glob("*.zip")), 80)
     assert "more than 250 times" in bomb
     assert "lies.zip: " in lies
     assert "its directory has 14100000" in many
