@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.manifest import Manifest
@@ -19,10 +19,6 @@ from mmq_tf.recording import Recording, Signal
 
 NAME = "wrist-stress"
 FOLDER = pretrained.path(NAME)
-
-
-def call(command, *arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments])
 
 
 def test_names_and_paths():
@@ -91,7 +87,7 @@ def worn(tiny, tmp_path_factory):
 
 
 def test_stream_runs_it_by_name(worn):
-    result = call(stream_command, "--pretrained", NAME, "--replay", worn, "--json", "--drop", "eda@640-650")
+    result = invoke(stream_command, "--pretrained", NAME, "--replay", worn, "--json", "--drop", "eda@640-650")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == 132
@@ -103,24 +99,24 @@ def test_stream_runs_it_by_name(worn):
 
 def test_commands_name_it_in_their_help_and_want_one_bundle(worn):
     for command in (stream_command, verify_command, export_command):
-        assert f"--pretrained [{NAME}]" in call(command, "--help").output
+        assert f"--pretrained [{NAME}]" in invoke(command, "--help").output
     for arguments in (["--replay", worn], ["bundle", "--pretrained", NAME, "--replay", worn]):
-        result = call(stream_command, *arguments)
+        result = invoke(stream_command, *arguments)
         assert result.exit_code == 2
         assert "name one of the folder BUNDLE and --pretrained NAME" in result.output
-    result = call(verify_command, "--pretrained", "nobody")
+    result = invoke(verify_command, "--pretrained", "nobody")
     assert result.exit_code == 2
     assert f"'nobody' is not '{NAME}'" in result.output
 
 
 @pytest.mark.slow
 def test_export_writes_it_with_all_of_its_code(tmp_path):
-    result = call(export_command, "--pretrained", NAME, "--fold", 1)
+    result = invoke(export_command, "--pretrained", NAME, "--fold", 1)
     assert result.exit_code == 2
     assert "--pretrained goes with --out only" in result.output
-    result = call(export_command, "--pretrained", NAME, "--out", tmp_path / "watch")
+    result = invoke(export_command, "--pretrained", NAME, "--out", tmp_path / "watch")
     assert result.exit_code == 0, result.output
-    result = call(verify_command, tmp_path / "watch", "--json")
+    result = invoke(verify_command, tmp_path / "watch", "--json")
     assert result.exit_code == 0, result.output
     states = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
     assert states["C source: text"] == "ok"

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import TFLiteModel
@@ -90,7 +90,7 @@ class Python:
                 "--model",
                 "int8_float_io",
             ]
-            done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+            done = invoke(cli, *arguments, catch_exceptions=False)
         self.decisions = [json.loads(line) for line in done.output.splitlines()]
 
 

@@ -13,7 +13,7 @@ import urllib.request
 from functools import partial
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.companion import build, litert, server
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.device import read_front_end
@@ -135,7 +135,7 @@ def test_npm_is_missing_or_fails(tmp_path, monkeypatch):
 def test_the_command_says_what_to_do_first(bundle, tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path))
     with pytest.raises(BridgeError, match="run once: mmq-tf companion --install"):
-        CliRunner().invoke(cli, ["companion", str(bundle), "--no-browser"], catch_exceptions=False)
+        invoke(cli, "companion", bundle, "--no-browser", catch_exceptions=False)
 
 
 @pytest.mark.slow

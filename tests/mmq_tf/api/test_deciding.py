@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 import mmq_tf
 from mmq_tf.cli.stream import command as stream_command
@@ -35,7 +35,7 @@ def worn(tiny, tmp_path_factory):
 
 
 def test_decide_says_what_stream_prints(tiny_bundle, worn):
-    done = CliRunner().invoke(stream_command, [str(tiny_bundle), "--replay", str(worn), "--json"])
+    done = invoke(stream_command, tiny_bundle, "--replay", worn, "--json")
     assert done.exit_code == 0, done.output
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     decisions = mmq_tf.load(tiny_bundle).decide(mmq_tf.open_recording(worn))

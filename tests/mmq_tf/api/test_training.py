@@ -2,37 +2,11 @@
 """`mmq_tf.train` on a tiny SIMULATED cohort."""
 
 import pytest
+from tiny_study import write_tiny_study
 
 import mmq_tf
 from mmq_tf.errors import MMQError
-from mmq_tf.simulation.cohort import write_cohort
-from mmq_tf.simulation.simulator import Settings
 from mmq_tf.utils.progress import WorkProgress
-
-CONFIG = """
-name = "tiny"
-seeds = [3]
-[data]
-dataset = "simulated"
-task = "stress"
-[front_end]
-token_s = 5
-tokens = 4
-[front_end.modalities.eda]
-sampling_rate_hz = 4
-[normalisation]
-mode = "enrolment"
-enrolment_s = 60
-[windows]
-stride_s = 20
-[artefacts]
-variants = 0
-[split]
-folds = 2
-[training]
-epochs = 2
-batch_size = 16
-"""
 
 
 class Heard(WorkProgress):
@@ -53,8 +27,7 @@ class Heard(WorkProgress):
 
 def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
-    write_cohort(tmp_path / "cohort", 4, Settings(minutes=7, modalities=("eda",)))
-    (tmp_path / "tiny.toml").write_text(CONFIG)
+    write_tiny_study(tmp_path, ("eda",), artefacts={"variants": 0})
     heard = Heard()
     run = mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=tmp_path / "run", progress=heard)
     assert (run.folder / "metrics.json").is_file()

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert
 from mmq_export.deployed_graph import deployed_model
@@ -31,7 +31,7 @@ def measured(tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "cost.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mmq_tf.cli._model_cost_source.DRAWN", 200)
-        done = CliRunner().invoke(command, ["model", *EEG, "--rounds", "2", "--results", str(path)])
+        done = invoke(command, "model", *EEG, "--rounds", "2", "--results", path)
     assert done.exit_code == 0, done.output
     return done.output, read_results(path), path
 
@@ -132,5 +132,5 @@ def test_what_is_no_source_is_refused(tiny_bundle):
         open_source(str(tiny_bundle), None, (), Console())
     with pytest.raises(MMQError, match="is a bundle: --data and --set belong to"):
         open_source(str(tiny_bundle), None, ("training.epochs=2",), Console())
-    done = CliRunner().invoke(command, ["model", "--results", "cost.txt"])
+    done = invoke(command, "model", "--results", "cost.txt")
     assert isinstance(done.exception, MMQError)

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -18,10 +18,6 @@ from mmq_tf.recording import Recording, Signal
 
 RATE = 128.0
 NAMES = ("Fp1", "Fz", "Cz", "Pz", "Oz")
-
-
-def call(*arguments):
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +39,7 @@ def folder(tmp_path_factory):
 
 def test_clean_writes_a_front_end_and_says_what_it_did(folder, tmp_path):
     out = tmp_path / "frontend.json"
-    result = call(folder, "--method", "regression", "--bads", "Pz", "--out", out)
+    result = invoke(command, folder, "--method", "regression", "--bads", "Pz", "--out", out)
     assert result.exit_code == 0, result.output
     modality = FrontEnd.load(out).modalities["eeg"]
     assert modality.channels == (*NAMES, "VEOG")
@@ -59,12 +55,8 @@ def test_a_run_takes_the_front_end_it_wrote(folder, tmp_path):
     out = tmp_path / "frontend.json"
     base = tmp_path / "base.json"
     FrontEnd.wearable({"eeg": RATE, "ecg": 500}, token_s=2.0, tokens=5).save(base)
-    assert (
-        call(
-            folder, "--method", "reference", "--reference", "none", "--front-end", base, "--out", out
-        ).exit_code
-        == 0
-    )
+    options = ("--method", "reference", "--reference", "none", "--front-end", base)
+    assert invoke(command, folder, *options, "--out", out).exit_code == 0
     config = load_config("eegmat", [f"front_end={out}"])
     assert config.front_end == FrontEnd.load(out)
     assert config.front_end.modality_names == ("eeg", "ecg")
@@ -87,7 +79,7 @@ def test_a_run_takes_the_front_end_it_wrote(folder, tmp_path):
 )
 def test_what_cannot_be_done_writes_nothing(folder, tmp_path, arguments, message):
     out = tmp_path / "frontend.json"
-    result = call(folder, *arguments, "--out", out)
+    result = invoke(command, folder, *arguments, "--out", out)
     assert isinstance(result.exception, MMQError | BridgeError)
     assert message in str(result.exception)
     assert not out.exists()

@@ -2,16 +2,14 @@
 """`mmq-tf datasets` as a user types it: list, check, get."""
 
 import json
-import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import command_line
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from mmq_tf import cli
 from mmq_tf.cli import datasets_get
 from mmq_tf.cli.datasets import command
 from mmq_tf.datasets import DATASETS
@@ -26,20 +24,12 @@ def cohort(tmp_path_factory):
 
 
 def run(*arguments, code=0):
-    result = CliRunner().invoke(command, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result.output
+    return command_line.printed(command, *arguments, code=code)
 
 
 def run_main(monkeypatch, capsys, *arguments):
     """Exit code and what was written, as a shell sees them."""
-    monkeypatch.setattr(sys, "argv", ["mmq-tf", "datasets", *map(str, arguments)])
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as stop:
-        code = stop.code
-    return code, *capsys.readouterr()
+    return command_line.run_main(monkeypatch, "datasets", *arguments), *capsys.readouterr()
 
 
 def test_the_list_says_of_every_data_set_where_to_get_it():

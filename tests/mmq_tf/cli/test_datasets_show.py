@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from PIL import Image
@@ -18,7 +18,7 @@ from mmq_tf.simulation.simulator import Settings
 
 
 def call(*arguments):
-    return CliRunner().invoke(command, ["show", *map(str, arguments)])
+    return invoke(command, "show", *arguments)
 
 
 @pytest.fixture(scope="module")

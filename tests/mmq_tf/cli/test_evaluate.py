@@ -3,15 +3,15 @@
 
 import json
 import shutil
-import sys
 from base64 import b64encode
 from functools import partial
 from hashlib import sha256
 
 import numpy as np
 import pytest
+from command_line import run_main
+from tiny_study import write_tiny_study
 
-from mmq_tf import cli
 from mmq_tf.baselines import BASELINES
 from mmq_tf.cli.evaluate import _baselines
 from mmq_tf.comparisons.ablations import ablations_of
@@ -21,41 +21,12 @@ from mmq_tf.evaluation import sweep
 from mmq_tf.evaluation.artefact_stretch import artefact_stretch
 from mmq_tf.evaluation.protocols import PROTOCOLS, levels
 from mmq_tf.metrics.predictions import Predictions, read_predictions
-from mmq_tf.simulation.cohort import write_cohort
-from mmq_tf.simulation.simulator import Settings
 from mmq_tf.training import fold as folds
 from mmq_tf.training.run import Run
 from mmq_tf.training.run_streams import load_streams
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-CONFIG = """
-name = "tiny"
-seeds = [3]
-[data]
-dataset = "simulated"
-task = "stress"
-[front_end]
-token_s = 5
-tokens = 4
-[front_end.modalities.eda]
-sampling_rate_hz = 4
-[front_end.modalities.temp]
-sampling_rate_hz = 4
-[normalisation]
-mode = "enrolment"
-enrolment_s = 60
-[windows]
-stride_s = 20
-[artefacts]
-variants = 1
-[split]
-folds = 2
-[training]
-epochs = 2
-patience = 2
-batch_size = 32
-"""
 KEPT_BASELINES = {"majority", "logistic", "boosted_dropout"}
 """Enough to see that they are the run's; the others would only take time."""
 SENSOR_CONDITIONS = ["full", "no-eda", "no-temp", "only-eda", "only-temp"]
@@ -65,15 +36,12 @@ ARTEFACT_CONDITIONS = ["E-10dB", "E-5dB", "E-0dB", "E--5dB"]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder to work in, with a finished run."""
-    folder = tmp_path_factory.mktemp("evaluate")
-    write_cohort(folder / "cohort", 4, Settings(minutes=7, modalities=("eda", "temp")))
-    (folder / "tiny.toml").write_text(CONFIG)
-    return folder
+    return write_tiny_study(tmp_path_factory.mktemp("evaluate"), training={"patience": 2, "batch_size": 32})
 
 
 @pytest.fixture(scope="module")
 def call(home):
-    """`call(arguments...)`: run the command line in this process, inside `home`; exit code or None."""
+    """`call(arguments...)`: run the command line in this process, inside `home`; exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         patch.setenv("MMQ_CACHE", str(home / "cache"))
@@ -82,15 +50,9 @@ def call(home):
         for name in set(BASELINES) - KEPT_BASELINES:
             patch.delitem(BASELINES, name)
 
-        def run(*arguments):
-            patch.setattr(sys, "argv", ["mmq-tf", *map(str, arguments)])
-            try:
-                cli.main()
-            except SystemExit as stop:
-                return stop.code
-            return None
+        run = partial(run_main, patch)
 
-        assert run("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--out", "run") is None
+        assert run("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--out", "run") == 0
         yield run
 
 
@@ -98,7 +60,7 @@ def call(home):
 def whole(home, call):
     """The folder of an evaluation from start to end."""
     arguments = ("evaluate", "run", "--jobs", 1, "--results", "published.json", "--plots", "plots")
-    assert call(*arguments) is None
+    assert call(*arguments) == 0
     return home / "run" / "evaluation"
 
 
@@ -236,7 +198,7 @@ def some(whole, call, home):
     """The folder of an evaluation by one protocol, begun with the masks of `whole` and its folds."""
     folder = home / "some"
     shutil.copytree(whole, folder)
-    assert call("evaluate", "run", "--jobs", 1, "--out", "some", "--protocols", " a") is None
+    assert call("evaluate", "run", "--jobs", 1, "--out", "some", "--protocols", " a") == 0
     return folder
 
 
@@ -268,7 +230,7 @@ def test_an_evaluation_stopped_within_a_fold_goes_on_at_the_method(some, call, h
         ("01", "mmqnet"),
         ("01", "majority"),
     }
-    assert call(*arguments) is None
+    assert call(*arguments) == 0
     assert all((home / "broken" / "folds" / name).stat().st_mtime_ns == at for name, at in done.items())
     for name, path in files(some / "folds").items():
         if path.suffix != ".npz":  # a zip file holds the time
@@ -305,14 +267,14 @@ def test_a_configuration_is_trained_first_and_further_methods_cost_only_themselv
 ):
     monkeypatch.setitem(BASELINES, "forest", BASELINES["logistic"])  # a quick one in its place
     arguments = ("evaluate", "tiny.toml", "--data", "cohort", "--set", 'name="other"', "--jobs", 1)
-    assert call(*arguments, "--protocols", "D", "--seed", 4) is None
+    assert call(*arguments, "--protocols", "D", "--seed", 4) == 0
     run = home / "runs" / "other"
     assert read(run / "metrics.json")["seeds"] == [4]
     done = {
         p: p.stat().st_mtime_ns for part in ("folds", "evaluation/folds") for p in files(run / part).values()
     }
     more = ("--methods", "cross_modal", "--null-network")
-    assert call(*arguments, "--protocols", "D", "--seed", 4, *more) is None
+    assert call(*arguments, "--protocols", "D", "--seed", 4, *more) == 0
     assert all(path.stat().st_mtime_ns == at for path, at in done.items())
     folds_folder = run / "evaluation" / "folds"
     added = {path.stem for path in files(folds_folder).values() if path not in done}

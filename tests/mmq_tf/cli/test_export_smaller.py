@@ -7,9 +7,10 @@ import shutil
 
 import keras
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.decision.manifest import Manifest
 from mmq_export.sparsity import zero_share
+from tiny_study import write_tiny_study
 
 from mmq_tf.cli.export import command as export_command
 from mmq_tf.config.run_config import load_config
@@ -23,44 +24,12 @@ from mmq_tf.training.run_streams import load_streams
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-CONFIG = """
-name = "tiny"
-[data]
-dataset = "simulated"
-task = "stress"
-[front_end]
-token_s = 5
-tokens = 4
-[front_end.modalities.eda]
-sampling_rate_hz = 4
-[front_end.modalities.temp]
-sampling_rate_hz = 4
-[normalisation]
-mode = "enrolment"
-enrolment_s = 60
-[windows]
-stride_s = 20
-[artefacts]
-variants = 1
-[split]
-folds = 2
-[training]
-epochs = 2
-batch_size = 16
-teacher_share = 0.0
-"""
-
-
-def call(command, *arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments])
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of a cohort of four as train leaves it, but with an untrained network; a cache of its own."""
     folder = tmp_path_factory.mktemp("smaller")
-    write_cohort(folder / "cohort", 4, Settings(minutes=7, modalities=("eda", "temp")))
-    (folder / "tiny.toml").write_text(CONFIG)
+    write_tiny_study(folder, seeds=[0], training={"teacher_share": 0.0})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMQ_CACHE", str(folder / "cache"))
         config = load_config(folder / "tiny.toml")
@@ -78,8 +47,8 @@ def run(tmp_path_factory):
 
 def test_pruned_and_rounded_while_trained_on(run, tmp_path):
     plain, small, moved = tmp_path / "plain", tmp_path / "small", _without_recordings(run, tmp_path)
-    assert call(export_command, run, "--out", plain, "--max-drop", 100).exit_code == 0
-    result = call(
+    assert invoke(export_command, run, "--out", plain, "--max-drop", 100).exit_code == 0
+    result = invoke(
         export_command, moved, "--int8", "--prune", 0.75, "--qat", "--epochs", 3, "--out", small,
         "--max-drop", 100, "--data", run.parent / "cohort", "--results", tmp_path / "size.json",
     )  # fmt: skip
@@ -134,7 +103,7 @@ def test_the_run_itself_stays_as_it_was(run):
     ],
 )
 def test_impossible_options_are_refused_at_once(tmp_path, options, message):
-    result = call(export_command, tmp_path / "no run", *options)
+    result = invoke(export_command, tmp_path / "no run", *options)
     assert result.exit_code == 2
     assert message in result.output
 
@@ -142,13 +111,13 @@ def test_impossible_options_are_refused_at_once(tmp_path, options, message):
 def test_a_run_without_its_recordings_is_one_sentence_and_data_names_them(run, tmp_path):
     moved = _without_recordings(run, tmp_path)
     options = ("--qat", "--epochs", 1, "--out", tmp_path / "out", "--max-drop", 100)
-    result = call(export_command, moved, *options)
+    result = invoke(export_command, moved, *options)
     assert isinstance(result.exception, MMQError)
     assert f"{tmp_path / 'gone'}: the recordings of {moved} are not there" in str(result.exception)
     assert "--data" in str(result.exception)
     other = tmp_path / "other"
     write_cohort(other, 4, Settings(seed=5, minutes=7, modalities=("eda", "temp")))
-    result = call(export_command, moved, *options, "--data", other)
+    result = invoke(export_command, moved, *options, "--data", other)
     assert isinstance(result.exception, MMQError)
     assert "have changed" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]

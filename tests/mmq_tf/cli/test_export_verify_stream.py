@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 from mmq_bridge.errors import BridgeError
 from mmq_export.errors import ExportError
 
@@ -19,10 +19,6 @@ from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
 SECONDS = 150.0
-
-
-def call(command, *arguments):
-    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +56,7 @@ def simulated(tiny, tmp_path_factory):
 
 
 def test_stream_prints_a_line_a_decision_and_marks_what_is_simulated(tiny_bundle, e4):
-    result = call(stream_command, tiny_bundle, "--replay", e4, "--drop", "eda@100-120")
+    result = invoke(stream_command, tiny_bundle, "--replay", e4, "--drop", "eda@100-120")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "SIMULATED (model)"
@@ -74,7 +70,7 @@ def test_stream_prints_a_line_a_decision_and_marks_what_is_simulated(tiny_bundle
 
 
 def test_stream_json_is_one_object_a_line_for_every_token(tiny_bundle, simulated):
-    result = call(stream_command, tiny_bundle, "--replay", simulated, "--json")
+    result = invoke(stream_command, tiny_bundle, "--replay", simulated, "--json")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["time_s"] for row in rows] == [5.0 * k for k in range(1, 31)]
@@ -85,7 +81,7 @@ def test_stream_json_is_one_object_a_line_for_every_token(tiny_bundle, simulated
 
 
 def test_stream_knows_the_labels_of_a_simulated_subject(tiny_bundle, simulated):
-    result = call(stream_command, tiny_bundle, "--replay", simulated, "--every", 5)
+    result = invoke(stream_command, tiny_bundle, "--replay", simulated, "--every", 5)
     assert "SIMULATED (model and recording)" in result.stdout
     assert "(label rest)" in result.stdout
     assert "(label stress)" in result.stdout
@@ -94,7 +90,7 @@ def test_stream_knows_the_labels_of_a_simulated_subject(tiny_bundle, simulated):
 
 def test_stream_goes_on_when_every_sensor_falls_off(tiny_bundle, simulated):
     drops = [part for name in ("ppg", "eda", "temp", "acc") for part in ("--drop", f"{name}@90-130")]
-    result = call(stream_command, tiny_bundle, "--replay", simulated, "--json", *drops)
+    result = invoke(stream_command, tiny_bundle, "--replay", simulated, "--json", *drops)
     rows = {row["time_s"]: row for row in map(json.loads, result.stdout.splitlines())}
     assert len(rows) == 30
     assert rows[120.0]["reason"].startswith("too little present (0%")
@@ -111,7 +107,7 @@ def test_stream_goes_on_when_every_sensor_falls_off(tiny_bundle, simulated):
     ],
 )
 def test_stream_refuses_bad_options_before_it_prints(tiny_bundle, e4, options, kind, message):
-    result = call(stream_command, tiny_bundle, "--replay", e4, *options)
+    result = invoke(stream_command, tiny_bundle, "--replay", e4, *options)
     assert isinstance(result.exception, kind)
     assert message in str(result.exception)
     assert result.stdout == ""
@@ -123,7 +119,7 @@ def test_stream_names_what_is_not_there(tiny_bundle, e4, tmp_path):
         (tiny_bundle, tmp_path / "no", MMQError),
         (tiny_bundle, tmp_path, MMQError),
     ):
-        result = call(stream_command, bundle, "--replay", recording)
+        result = invoke(stream_command, bundle, "--replay", recording)
         assert isinstance(result.exception, kind)
         assert str(tmp_path) in str(result.exception)
 
@@ -132,14 +128,14 @@ def test_verify_prints_numbers_and_exits_with_an_error_that_names_the_file(
     tiny_bundle, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("mmq_bridge.bundle.sources.find_compiler", lambda: None)
-    result = call(verify_command, tiny_bundle)
+    result = invoke(verify_command, tiny_bundle)
     assert result.exit_code == 0, result.output
     assert "976" in result.stdout
     assert "FULLY_CONNECTED" in result.stdout
     assert "the bundle computes what it computed at export" in result.stdout
     shutil.copytree(tiny_bundle, tmp_path / "b")
     (tmp_path / "b/README.md").write_text("changed")
-    result = call(verify_command, tmp_path / "b", "--json")
+    result = invoke(verify_command, tmp_path / "b", "--json")
     assert isinstance(result.exception, BridgeError)
     assert f"{tmp_path}/b/README.md" in str(result.exception)
     assert json.loads(result.stdout)["ok"] is False
@@ -190,7 +186,7 @@ def run(tiny, tmp_path_factory):
 def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, e4, tmp_path):
     out, results = tmp_path / "bundle", tmp_path / "nano_int8.json"
     options = ("--int8", "--fold", 0, "--golden", e4, "--out", out, "--max-drop", 100, "--results", results)
-    result = call(export_command, run, *options)
+    result = invoke(export_command, run, *options)
     assert result.exit_code == 0, f"{result.output} {result.exception}"
     assert "float against int8" in result.stdout
     assert "modalities gone" in result.stdout
@@ -209,7 +205,7 @@ def test_export_of_a_real_network_passes_verify_and_writes_its_sizes(run, e4, tm
     found = {(row["method"], row["condition"], row["metric"]) for row in written["rows"]}
     metrics = ("bytes", "arena_bytes", "macs", "macro_f1")
     assert found == {("mmqnet-nano", c, m) for c in ("float32", "int8") for m in metrics}
-    verified = call(verify_command, out)
+    verified = invoke(verify_command, out)
     assert verified.exit_code == 0, verified.output
 
 
@@ -221,11 +217,11 @@ def test_a_slim_export_leaves_out_code_and_report(run, simulated, tmp_path, monk
         raise ExportError("enough")
 
     monkeypatch.setattr("mmq_export.bundle.write_bundle", write_bundle)
-    call(export_command, run, "--slim", "--golden", simulated, "--out", tmp_path / "slim")
+    invoke(export_command, run, "--slim", "--golden", simulated, "--out", tmp_path / "slim")
     assert not asked["code"]
     assert asked.pop("report_html") is None
     assert asked["golden_origin"].simulated
-    call(export_command, run, "--out", tmp_path / "whole")
+    invoke(export_command, run, "--out", tmp_path / "whole")
     assert asked["code"]
     assert "the run's report" in asked["report_html"]
     assert asked["golden_origin"] is None  # the run's own data
@@ -233,12 +229,12 @@ def test_a_slim_export_leaves_out_code_and_report(run, simulated, tmp_path, monk
 
 def test_export_takes_the_newest_run_when_none_is_named(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = call(export_command)
+    result = invoke(export_command)
     assert isinstance(result.exception, MMQError)
     assert "no finished run under runs/" in str(result.exception)
     shutil.copytree(run, tmp_path / "runs/older")
     (tmp_path / "runs/older/model.keras").write_bytes(b"not a network")
-    result = call(export_command)
+    result = invoke(export_command)
     assert isinstance(result.exception, MMQError)
     assert "runs/older/model.keras: cannot be loaded" in str(result.exception)
     assert not (tmp_path / "bundles").exists()
@@ -264,12 +260,12 @@ def test_a_broken_run_is_named_and_nothing_is_written(run, tmp_path, name, conte
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    result = call(export_command, tmp_path / "run", "--out", tmp_path / "out")
+    result = invoke(export_command, tmp_path / "run", "--out", tmp_path / "out")
     assert isinstance(result.exception, MMQError | BridgeError | ExportError), result.exception
     assert message in str(result.exception)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_fold_that_is_not_there_is_named(run, tmp_path):
-    result = call(export_command, run, "--fold", 7, "--out", tmp_path / "out")
+    result = invoke(export_command, run, "--fold", 7, "--out", tmp_path / "out")
     assert "the run has 1, counted from 0" in str(result.exception)

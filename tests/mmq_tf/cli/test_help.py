@@ -6,7 +6,7 @@ import sys
 
 import click
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli import cli
 from mmq_tf.cli.datasets import command as datasets
@@ -32,4 +32,4 @@ print(sorted({"numpy", "scipy", "rich", "keras", "mmq_tf.cli.train"} & set(sys.m
 
 
 def test_help_ends_with_0():
-    assert CliRunner().invoke(cli, ["--help"]).exit_code == 0
+    assert invoke(cli, "--help").exit_code == 0

@@ -10,7 +10,7 @@ import uuid
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli.play import command as play_command
 from mmq_tf.cli.stream import command as stream_command
@@ -70,7 +70,7 @@ def test_a_played_recording_is_decided_on_until_ctrl_c(tiny_bundle, folder, tmp_
     assert "ppg: from 'P1 ppg' on " in err
     assert "came in: ppg 5120 samples, eda 320 samples, temp 320 samples, acc 2560 samples" in err
     lines = [json.loads(line) for line in out.splitlines()]
-    replayed = CliRunner().invoke(stream_command, [str(tiny_bundle), "--replay", str(folder), "--json"])
+    replayed = invoke(stream_command, tiny_bundle, "--replay", folder, "--json")
     expected = [json.loads(line) for line in replayed.output.splitlines()]
     assert [line["time_s"] for line in lines[: len(expected)]] == [line["time_s"] for line in expected]
     assert all(line["simulated"] for line in lines)
@@ -89,23 +89,23 @@ def test_a_played_recording_is_decided_on_until_ctrl_c(tiny_bundle, folder, tmp_
     ],
 )
 def test_options_that_contradict_each_other(tiny_bundle, arguments, says):
-    result = CliRunner().invoke(stream_command, [str(tiny_bundle), *arguments])
+    result = invoke(stream_command, tiny_bundle, *arguments)
     assert result.exit_code == 2
     assert says in " ".join(result.output.split())
 
 
 def test_play_says_what_it_cannot_play(folder, tmp_path):
-    result = CliRunner().invoke(play_command, [str(folder)])
+    result = invoke(play_command, folder)
     assert result.exit_code == 2
     assert "--lsl" in result.output
-    gone = CliRunner().invoke(play_command, [str(tmp_path / "gone"), "--lsl"])
+    gone = invoke(play_command, tmp_path / "gone", "--lsl")
     assert "there is nothing" in str(gone.exception)
     pytest.importorskip("pylsl")
-    wrong = CliRunner().invoke(play_command, [str(folder), "--lsl", "--drop", "ecg@1-2"])
+    wrong = invoke(play_command, folder, "--lsl", "--drop", "ecg@1-2")
     assert "the recording has no ecg" in str(wrong.exception)
 
 
 def test_a_board_of_other_rates_is_one_sentence(tiny_bundle):
     pytest.importorskip("brainflow")
-    result = CliRunner().invoke(stream_command, [str(tiny_bundle), "--brainflow", "synthetic"])
+    result = invoke(stream_command, tiny_bundle, "--brainflow", "synthetic")
     assert "stream 'Synthetic' is no acc for this bundle: expected 32 Hz, got 250 Hz" in str(result.exception)

@@ -4,7 +4,7 @@
 import shutil
 
 import pytest
-from click.testing import CliRunner
+from command_line import printed
 
 from mmq_tf.cli.prepare import command
 from mmq_tf.errors import MMQError
@@ -27,11 +27,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(folder, *more):
-        result = CliRunner().invoke(
-            command, ["simulated", "--data", str(folder), *OPTIONS, *more], catch_exceptions=False
-        )
-        assert result.exit_code == 0, result.output
-        return result.output
+        return printed(command, "simulated", "--data", folder, *OPTIONS, *more)
 
     return call
 

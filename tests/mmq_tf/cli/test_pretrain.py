@@ -7,58 +7,29 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import printed
 from mmq_bridge.core_binding.native import extract_tokens, normalise_tokens
 from mmq_bridge.decision.device import Device, softmax
 from mmq_bridge.decision.manifest import Manifest
+from tiny_study import write_tiny_study
 
 from mmq_tf.cli import export, pretrain, stream, train, verify
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.simulation.cohort import write_cohort
-from mmq_tf.simulation.simulator import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-CONFIG = """
-name = "tiny"
-[data]
-dataset = "simulated"
-task = "stress"
-[front_end]
-token_s = 5
-tokens = 4
-[front_end.modalities.eda]
-sampling_rate_hz = 4
-[front_end.modalities.temp]
-sampling_rate_hz = 4
-[normalisation]
-mode = "enrolment"
-enrolment_s = 60
-[windows]
-stride_s = 20
-[artefacts]
-variants = 0
-[split]
-folds = 2
-[training]
-epochs = 3
-batch_size = 16
-teacher_share = 0
-[pretraining]
-seconds = 3
-steps = 2
-epochs = 2
-frozen_epochs = 1
-"""
+CHANGES = {
+    "seeds": [0],
+    "artefacts": {"variants": 0},
+    "training": {"epochs": 3, "teacher_share": 0},
+    "pretraining": {"seconds": 3, "steps": 2, "epochs": 2, "frozen_epochs": 1},
+}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pretrain")
-    write_cohort(folder / "cohort", 4, Settings(minutes=7, modalities=("eda", "temp")))
-    (folder / "tiny.toml").write_text(CONFIG)
-    return folder
+    return write_tiny_study(tmp_path_factory.mktemp("pretrain"), **CHANGES)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +41,7 @@ def call(home):
             patch.chdir(home)
             patch.setenv("MMQ_CACHE", str(home / "cache"))
             patch.setenv("COLUMNS", "160")
-            outcome = CliRunner().invoke(command, [str(one) for one in arguments], catch_exceptions=False)
-            assert outcome.exit_code == 0, outcome.output
-            return outcome.output
+            return printed(command, *arguments)
 
     return run
 

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke, printed
 
 from mmq_tf.cli.datasets import command as datasets
 from mmq_tf.cli.simulate import command
@@ -30,12 +30,6 @@ def toy(monkeypatch):
     CALLS.clear()
     monkeypatch.setitem(LAYOUTS, "eegmat", write_toy)
     return "eegmat"
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(command, list(map(str, arguments)))
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_the_writer_gets_what_was_asked_for_and_the_folder_is_marked(toy, tmp_path):
@@ -98,7 +92,7 @@ def test_as_many_subjects_as_the_publisher_names(toy, tmp_path):
 def test_options_that_would_be_ignored_are_refused(tmp_path, options, sentence):
     layout = next(iter(LAYOUTS))
     given = [layout if option == "LAYOUT" else option for option in options]
-    assert sentence in run("--out", tmp_path / "c", *given, code=2)
+    assert sentence in printed(command, "--out", tmp_path / "c", *given, code=2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,9 +100,9 @@ def test_options_that_would_be_ignored_are_refused(tmp_path, options, sentence):
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_what_is_simulated_in_a_layout_is_found_as_published(name, tmp_path):
     out = tmp_path / name
-    output = run("--layout", name, "--out", out, "--subjects", "1", "--seed", "3")
+    output = printed(command, "--layout", name, "--out", out, "--subjects", "1", "--seed", "3")
     assert output == f"SIMULATED cohort of 1 in the layout of {name} (seed 3) in {out}\n"
-    result = CliRunner().invoke(datasets, ["check", name, str(out), "--json", str(tmp_path / "found.json")])
+    result = invoke(datasets, "check", name, out, "--json", tmp_path / "found.json")
     assert "SIMULATED: no person was measured." in result.output
     (one,) = json.loads((tmp_path / "found.json").read_text())["subjects"]
     # A shortened cohort may have fewer trials; nothing else may differ.

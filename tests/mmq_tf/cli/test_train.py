@@ -11,43 +11,16 @@ import time
 
 import numpy as np
 import pytest
+from command_line import run_main
+from tiny_study import write_tiny_study
 
-from mmq_tf import cli
 from mmq_tf.cli import train
 from mmq_tf.config.run_config import preset_names
-from mmq_tf.simulation.cohort import write_cohort
-from mmq_tf.simulation.simulator import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 EPOCHS = 15
-CONFIG = f"""
-name = "tiny"
-seeds = [3]
-[data]
-dataset = "simulated"
-task = "stress"
-[front_end]
-token_s = 5
-tokens = 4
-[front_end.modalities.eda]
-sampling_rate_hz = 4
-[front_end.modalities.temp]
-sampling_rate_hz = 4
-[normalisation]
-mode = "enrolment"
-enrolment_s = 60
-[windows]
-stride_s = 20
-[artefacts]
-variants = 1
-[split]
-folds = 2
-[training]
-epochs = {EPOCHS}
-patience = {EPOCHS}
-batch_size = 16
-"""
+TRAINING = {"epochs": EPOCHS, "patience": EPOCHS}
 FILES = {
     "config.toml",
     "folds",
@@ -67,10 +40,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder to work in: a cohort of four, a configuration, a cache of its own."""
-    folder = tmp_path_factory.mktemp("train")
-    write_cohort(folder / "cohort", 4, Settings(minutes=7, modalities=("eda", "temp")))
-    (folder / "tiny.toml").write_text(CONFIG)
-    return folder
+    return write_tiny_study(tmp_path_factory.mktemp("train"), training=TRAINING)
 
 
 def start(home, *arguments):
@@ -200,12 +170,10 @@ def run(home, monkeypatch, capsys):
     monkeypatch.setenv("MMQ_CACHE", str(home / "cache"))
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mmq-tf", "train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
+        code = run_main(monkeypatch, "train", *arguments)
         error = capsys.readouterr().err
         assert "Traceback" not in error
-        return stop.value.code, error.strip().splitlines()[-1]
+        return code, error.strip().splitlines()[-1]
 
     return call
 
@@ -250,7 +218,7 @@ def begun(home, tmp_path):
     """A run that was only begun, made by hand."""
     folder = tmp_path / "begun"
     folder.mkdir()
-    (folder / "config.toml").write_text(CONFIG)
+    shutil.copy(home / "tiny.toml", folder / "config.toml")
     facts = {"command": "mmq-tf train", "data_folder": str(home / "cohort")}
     (folder / "run.json").write_text(json.dumps(facts))
     return folder
@@ -265,13 +233,13 @@ def test_a_run_is_replaced_only_by_force_and_only_when_it_is_one(run, begun, hom
     for place, message in ((begun, "holds other files"), (home / "tiny.toml", "is a file or a link")):
         code, error = run(*other, place)
         assert (code, message in error) == (2, True), error
-    assert (begun / "config.toml").read_text() == CONFIG
+    assert (begun / "config.toml").read_text() == (home / "tiny.toml").read_text()
 
 
-def test_force_keeps_the_older_run_while_the_new_one_cannot_begin(run, begun):
+def test_force_keeps_the_older_run_while_the_new_one_cannot_begin(run, begun, home):
     code, _ = run("tiny.toml", "--data", "cohort", "--folds", 5, "--force", "--out", begun)
     assert code == 2
-    assert (begun / "config.toml").read_text() == CONFIG
+    assert (begun / "config.toml").read_text() == (home / "tiny.toml").read_text()
 
 
 def test_a_run_whose_configuration_was_changed_is_not_resumed(run, unbroken, tmp_path):

@@ -4,7 +4,7 @@
 import sys
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli.datasets import command
 from mmq_tf.datasets import all_datasets, get_dataset, plugins
@@ -58,9 +58,9 @@ def test_a_plugin_is_a_data_set_like_any_other(install, tmp_path):
     (tmp_path / "x").write_text("2")
     assert dataset.digest(tmp_path, "a") != before
     assert get_dataset("mine") is dataset
-    listed = CliRunner().invoke(command, ["list"])
+    listed = invoke(command, "list")
     assert "\nmine: Mine\n" in listed.output
-    assert CliRunner().invoke(command, ["list", "mine"]).output.startswith("mine: Mine\n")
+    assert invoke(command, "list", "mine").output.startswith("mine: Mine\n")
 
 
 def test_a_function_may_give_a_dataset(install):
@@ -104,7 +104,7 @@ def test_a_broken_plugin_is_named_and_harms_no_other(install, change, words):
     assert "good" in found
     assert "mine" not in found
     assert faults == [message]
-    listed = CliRunner().invoke(command, ["list"])
+    listed = invoke(command, "list")
     assert listed.exit_code == 0
     assert message in listed.stderr
 
@@ -153,4 +153,4 @@ def test_an_unknown_name_lists_plugins_too(install):
     install("mine", GOOD.format(name="mine"))
     with pytest.raises(MMQError, match=r"pooled, mine; got 'nothing'"):
         get_dataset("nothing")
-    assert CliRunner().invoke(command, ["list", "nothing"]).exit_code == 2
+    assert invoke(command, "list", "nothing").exit_code == 2

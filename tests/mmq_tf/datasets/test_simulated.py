@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli.datasets import command as datasets
 from mmq_tf.cli.simulate import command
@@ -102,17 +102,15 @@ def test_a_cohort_is_replaced_only_when_asked(tmp_path):
 
 
 def test_the_command_writes_a_cohort_and_says_simulated(tmp_path):
-    result = CliRunner().invoke(
-        command,
-        ["--out", str(tmp_path / "c"), "--subjects", "1", "--minutes", "7", "--modalities", "eda,ecg"],
-    )
+    options = ("--subjects", 1, "--minutes", 7, "--modalities", "eda,ecg")
+    result = invoke(command, "--out", tmp_path / "c", *options)
     assert result.exit_code == 0, result.output
     assert "SIMULATED" in result.output
     assert DATASET.load(tmp_path / "c", "sim-01").modalities == ("ecg", "eda")
 
 
 def test_the_list_names_every_data_set():
-    result = CliRunner().invoke(datasets, ["list"])
+    result = invoke(datasets, "list")
     assert result.exit_code == 0
     for name in ("simulated", "stress_predict", "eegmat"):
         assert f"{name}: " in result.output

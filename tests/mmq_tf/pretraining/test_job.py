@@ -17,25 +17,18 @@ from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.pretraining.job import PROBE, PretrainJob, training_only
 from mmq_tf.pretraining.moments import NEIGHBOUR_RULE, STIMULUS_RULE
-from mmq_tf.recording import Recording, Signal, Trial
+from mmq_tf.recording import Signal
 from mmq_tf.training.fit import fit_network, new_network
 from mmq_tf.training.pretrained_encoder import HeldLayers, Start, check_start
 from mmq_tf.training.splits import Fold
 
 FOLD = Fold(("a", "b", "c"), ("d",), ("e", "f"))
-FILMS, FILM_S, RATE = 4, 60, 4
-CLASSES = ("low", "high")
 
 
-def make_recording(folder: Path, subject: str) -> Recording:
+def signals_of(rng: np.random.Generator, course: np.ndarray) -> list[Signal]:
     """Skin conductance and temperature that follow the film, with the person's own noise."""
-    del folder
-    rng = np.random.default_rng(ord(subject))
-    order = rng.permutation(FILMS)
-    shared = np.random.default_rng(0).normal(size=(FILMS, FILM_S * RATE)).cumsum(axis=1) / 20
-    course = shared[order].ravel()
-    signals = {
-        name: Signal(
+    return [
+        Signal(
             name,
             (level + course + 0.05 * rng.normal(size=course.size))[None].astype("f4"),
             4.0,
@@ -43,36 +36,12 @@ def make_recording(folder: Path, subject: str) -> Recording:
             (name,),
         )
         for name, level, unit in (("eda", 5.0, "uS"), ("temp", 32.0, "degC"))
-    }
-    trials = tuple(
-        Trial(n * FILM_S, (n + 1) * FILM_S, {"arousal": CLASSES[film % 2]}, {}, f"film {film}")
-        for n, film in enumerate(order.tolist())
-    )
-    return Recording(subject, "1", signals, trials, source="films")
+    ]
 
 
 @pytest.fixture
-def loaded(monkeypatch, tmp_path):
-    """The data set `films` is there; whose recording was loaded or even digested is noted."""
-    seen: list[str] = []
-
-    def load(folder: Path, subject: str) -> Recording:
-        seen.append(subject)
-        return make_recording(folder, subject)
-
-    def files(folder: Path, subject: str) -> list[Path]:
-        seen.append(subject)
-        path = folder / subject
-        path.write_text(subject)
-        return [path]
-
-    films = Dataset(
-        "films", "films", "none", "none", "nowhere", {"arousal": CLASSES}, "none", ("eda", "temp"),
-        lambda folder: list("abcdef"), files, load, stimulus_locked=True, simulated=True,
-    )  # fmt: skip
-    monkeypatch.setitem(datasets.DATASETS, "films", films)
-    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
-    return seen
+def loaded(add_films):
+    return add_films(("eda", "temp"), signals_of)
 
 
 def make_config(**pretraining: Any) -> RunConfig:
@@ -171,7 +140,7 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
 
     from mmq_tf.features.windows import build_windows
 
-    windows = build_windows(job.streams(FOLD.train), front_end, "arousal", CLASSES, 15.0)
+    windows = build_windows(job.streams(FOLD.train), front_end, "arousal", ("low", "high"), 15.0)
     changed = []
 
     def note(epoch: int, metrics: dict[str, float]) -> None:

@@ -13,7 +13,6 @@ from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf import datasets
 from mmq_tf.config.run_config import NormalisationConfig, RunConfig, load_config
-from mmq_tf.datasets.base import Dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.token_streams import Source
 from mmq_tf.pretraining.job import PROBE
@@ -21,7 +20,7 @@ from mmq_tf.pretraining.meiosis import AFTER, BEFORE, WHOLE, Offspring, cross
 from mmq_tf.pretraining.raw_bank import RawBank, RawRecording
 from mmq_tf.pretraining.raw_front_end import RawFrontEnd
 from mmq_tf.pretraining.raw_job import RawPretrainJob
-from mmq_tf.recording import Recording, Signal, Trial
+from mmq_tf.recording import Recording, Signal
 from mmq_tf.training.fit import new_network
 from mmq_tf.training.pretrained_encoder import Start, check_start
 from mmq_tf.training.splits import Fold
@@ -30,7 +29,6 @@ CHANNELS = {"ppg": ("p",), "acc": ("x", "y"), "eda": ("e",)}
 LAYOUT = RawFrontEnd(4, 2.0, CHANNELS, {"ppg": (64, 1), "acc": (10, 2), "eda": (2, 1)})
 F, M, STEPS = 64 + 20 + 2, 3, 40
 TRAIN, VALIDATION, TEST = ("a", "b", "c"), ("d",), ("e", "f")
-CLASSES = ("low", "high")
 
 
 def make_bank() -> RawBank:
@@ -100,48 +98,20 @@ def test_an_absent_step_stays_absent_in_both_offspring():
     np.testing.assert_array_equal(presence[whole], bank.presence[rows][whole])
 
 
-def make_recording(folder: Path, subject: str) -> Recording:
+def signals_of(rng: np.random.Generator, course: np.ndarray) -> list[Signal]:
     """A pulse at 64 Hz and skin conductance at 4 Hz that follow the film, with one's own noise and level."""
-    del folder
-    rng = np.random.default_rng(ord(subject))
-    order = rng.permutation(4)
-    shared = np.random.default_rng(0).normal(size=(4, 60 * 4)).cumsum(axis=1) / 20
-    course = shared[order].ravel()
     beat = np.sin(np.arange(course.size * 16) / 64 * 2 * np.pi * 1.2)
     eda = 5 + rng.normal() + course + 0.05 * rng.normal(size=course.size)
     eda[40:80] = np.nan
-    signals = {
-        "ppg": Signal("ppg", (beat * (2 + np.repeat(course, 16)))[None].astype("f4"), 64.0, "a.u.", ("ppg",)),
-        "eda": Signal("eda", eda[None].astype("f4"), 4.0, "uS", ("eda",)),
-    }
-    trials = tuple(
-        Trial(n * 60, (n + 1) * 60, {"arousal": CLASSES[film % 2]}, {}, f"film {film}")
-        for n, film in enumerate(order.tolist())
-    )
-    return Recording(subject, "1", signals, trials, source="films")
+    return [
+        Signal("ppg", (beat * (2 + np.repeat(course, 16)))[None].astype("f4"), 64.0, "a.u.", ("ppg",)),
+        Signal("eda", eda[None].astype("f4"), 4.0, "uS", ("eda",)),
+    ]
 
 
 @pytest.fixture
-def loaded(monkeypatch, tmp_path):
-    """The data set `films` is there; whose recording was loaded or even digested is noted."""
-    seen: list[str] = []
-
-    def load(folder: Path, subject: str) -> Recording:
-        seen.append(subject)
-        return make_recording(folder, subject)
-
-    def files(folder: Path, subject: str) -> list[Path]:
-        seen.append(subject)
-        (folder / subject).write_text(subject)
-        return [folder / subject]
-
-    films = Dataset(
-        "films", "films", "none", "none", "nowhere", {"arousal": CLASSES}, "none", ("ppg", "eda"),
-        lambda folder: list("abcdef"), files, load, stimulus_locked=True, simulated=True,
-    )  # fmt: skip
-    monkeypatch.setitem(datasets.DATASETS, "films", films)
-    monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
-    return seen
+def loaded(add_films):
+    return add_films(("ppg", "eda"), signals_of)
 
 
 def make_config(*changes: str) -> RunConfig:

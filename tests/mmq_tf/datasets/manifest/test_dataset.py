@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli.datasets_new import config as config_command
 from mmq_tf.cli.datasets_new import new as new_command
@@ -245,7 +245,7 @@ def test_from_csv_files_to_windows_with_the_right_labels(folders, recordings, tm
     for path in (folders / "csv").glob("*.csv"):
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / SIMULATED_NAME).write_text("SIMULATED\n")
-    made = CliRunner().invoke(new_command, [str(folder)])
+    made = invoke(new_command, folder)
     assert made.exit_code == 0, made.output
     assert "{subject}_eda.csv: 3 of csv (eda)" in made.output
     with pytest.raises(MMQError, match="title is empty"):
@@ -253,7 +253,7 @@ def test_from_csv_files_to_windows_with_the_right_labels(folders, recordings, tm
     fill_in(folder / "mmq-tf.toml")
 
     out = tmp_path / "my.toml"
-    made = CliRunner().invoke(config_command, [str(folder), "--out", str(out)])
+    made = invoke(config_command, folder, "--out", out)
     assert made.exit_code == 0, (made.output, made.exception)
     run = load_config(out)
     assert run.front_end.modality_names == ("ppg", "eda")
@@ -276,7 +276,7 @@ def test_from_csv_files_to_windows_with_the_right_labels(folders, recordings, tm
 
 def test_features_of_csv_parquet_and_npz_are_equal(folders, tmp_path, empty_cache):
     out = tmp_path / "my.toml"
-    made = CliRunner().invoke(config_command, [str(folders / "npz"), "--out", str(out)])
+    made = invoke(config_command, folders / "npz", "--out", out)
     assert made.exit_code == 0, (made.output, made.exception)
     run = load_config(out, ["artefacts.variants=0"])
     first, *others = (streams_of(folders / form, run) for form in ("csv", "parquet", "npz"))
@@ -287,10 +287,10 @@ def test_features_of_csv_parquet_and_npz_are_equal(folders, tmp_path, empty_cach
 
 
 def test_new_refuses_to_overwrite(folders):
-    result = CliRunner().invoke(new_command, [str(folders / "csv")])
+    result = invoke(new_command, folders / "csv")
     assert isinstance(result.exception, MMQError)
     assert "--force" in str(result.exception)
-    result = CliRunner().invoke(config_command, [str(folders), "--out", str(folders / "csv" / "mmq-tf.toml")])
+    result = invoke(config_command, folders, "--out", folders / "csv" / "mmq-tf.toml")
     assert "--force" in str(result.exception)
 
 

@@ -5,7 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from mmq_tf.cli.datasets_new import config as config_command
 from mmq_tf.cli.datasets_new import new as new_command
@@ -118,11 +118,11 @@ def test_a_folder_of_e4_exports(tmp_path):
 
 def test_a_folder_without_recordings(tmp_path):
     (tmp_path / "readme.txt").write_text("nothing here\n")
-    result = CliRunner().invoke(new_command, [str(tmp_path)])
+    result = invoke(new_command, tmp_path)
     assert isinstance(result.exception, MMQError)
     assert "found none of" in str(result.exception)
     assert not (tmp_path / "mmq-tf.toml").exists()
-    result = CliRunner().invoke(new_command, [str(tmp_path / "nowhere")])
+    result = invoke(new_command, tmp_path / "nowhere")
     assert "found nothing" in str(result.exception)
 
 
@@ -154,7 +154,7 @@ def study(tmp_path):
 
 def configured(folder, *options):
     out = folder.parent / "my.toml"
-    result = CliRunner().invoke(config_command, [str(folder), "--out", str(out), *options])
+    result = invoke(config_command, folder, "--out", out, *options)
     if result.exception:
         raise result.exception
     return tomllib.loads(out.read_text())
