@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,15 @@ def _quiet(doing: str) -> Iterator[None]:
 
     with Console().status(doing) if doing else nullcontext(), quiet_native():
         yield
+
+
+@contextmanager
+def _progress(doing: str, total: float) -> Iterator[Callable[[float], None]]:
+    from rich.progress import Progress
+
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
+        bar = progress.add_task(doing, total=total)
+        yield lambda done: progress.update(bar, completed=done)
 
 
 def show_report(report: Any) -> None:
@@ -63,6 +73,9 @@ HOST = Host(
     "mmq-tf",
     _open_recording,
     show_report,
-    _quiet,
-    {name: pretrained.path(name) for name in pretrained.names()},
+    quiet=_quiet,
+    progress=_progress,
+    reads="whatever mmq-tf reads: an E4 export, a recording folder, XDF, a file MNE reads",
+    example_file="session.xdf",
+    pretrained={name: pretrained.path(name) for name in pretrained.names()},
 )

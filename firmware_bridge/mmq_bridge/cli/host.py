@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mmq_bridge.recordings.recording import Recording
 
 
+def _no_progress(doing: str, total: float) -> AbstractContextManager[Callable[[float], None]]:
+    return nullcontext(lambda done: None)
+
+
 @dataclass(frozen=True)
 class Host:
     """The program that the shared commands belong to.
@@ -30,6 +34,13 @@ class Host:
         Prints what `verify` found, for people.
     quiet : function
         Returns a context that keeps what native libraries print off the terminal; takes what goes on in it.
+    progress : function
+        Returns a context that shows progress; takes what goes on in it and the total, and gives the function
+        that is told how much is done.
+    reads : str
+        What `open_recording` reads, in words.
+    example_file : str
+        A recording it reads, for examples.
     pretrained : dict of str to Path
         Bundles that came with the program, by name; without any there is no option for them.
     """
@@ -38,6 +49,9 @@ class Host:
     open_recording: Callable[[Path], Recording]
     show_report: Callable[[Any], None]
     quiet: Callable[[str], AbstractContextManager[Any]] = nullcontext
+    progress: Callable[[str, float], AbstractContextManager[Callable[[float], None]]] = _no_progress
+    reads: str = "an E4 export or a recording folder"
+    example_file: str = "S02_E4_Data.zip"
     pretrained: Mapping[str, Path] | None = None
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mmq-bridge stream --replay` of good and broken recordings, with and without another reader."""
+"""`mmq-bridge stream --replay` and `play` of good and broken recordings, with and without another reader."""
 
 from importlib.metadata import EntryPoint
 
 import pytest
 from mmq_bridge.cli import main, readers
 from mmq_bridge.cli.readers import open_recording
+from mmq_bridge.decision.replay import Drop
 
 from mmq_tf import pretrained
 
@@ -17,9 +18,13 @@ def alone(monkeypatch):
 
 
 def replay(monkeypatch, path):
-    """Run the command as a user does; return its exit code."""
-    bundle = str(pretrained.path("wrist-stress"))
-    monkeypatch.setattr("sys.argv", ["mmq-bridge", "stream", bundle, "--replay", str(path)])
+    """Run the command `stream` as a user does; return its exit code."""
+    return run(monkeypatch, "stream", pretrained.path("wrist-stress"), "--replay", path)
+
+
+def run(monkeypatch, *arguments):
+    """Run a command as a user does; return its exit code."""
+    monkeypatch.setattr("sys.argv", ["mmq-bridge", *map(str, arguments)])
     try:
         main()
     except SystemExit as stop:
@@ -86,3 +91,39 @@ def test_a_reader_of_another_distribution_goes_first(e4, monkeypatch):
     monkeypatch.setattr(EntryPoint, "load", lambda entry: lambda path: (entry.name, path))
     monkeypatch.setattr(readers, "entry_points", lambda group: [found] if group == readers.GROUP else [])
     assert open_recording(e4) == ("other", e4)
+
+
+class Player:
+    """Plays in no time, to nobody."""
+
+    def __init__(self, *given):
+        self.given = given
+
+    def wait_for_listener(self, stop):
+        assert not stop.is_set()
+
+    def play(self):
+        yield from (10.0, 20.5)
+
+    def close(self):
+        Player.last = self.given
+
+
+def test_a_folder_is_played(described, monkeypatch, capsys):
+    monkeypatch.setattr("mmq_bridge.sources.lsl_player.Player", Player)
+    assert run(monkeypatch, "play", described, "--lsl", "--speed", 2, "--drop", "ppg@1-2") == 0
+    signals, name, identity, simulated, speed, drops = Player.last
+    assert (list(signals), name, identity) == (["ppg", "eda", "temp", "acc"], "P1", "mmq-tf-P1-2")
+    assert (simulated, speed, drops) == (True, 2.0, [Drop("ppg", 1.0, 2.0)])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "SIMULATED P1 (ppg, eda, temp, acc): waiting for a listener; Ctrl-C ends",
+        "played 20 of 20 s",
+    ]
+
+
+def test_a_broken_folder_is_not_played(described, monkeypatch, capsys):
+    remove(described / "eda.npy")
+    assert run(monkeypatch, "play", described, "--lsl") == 2
+    assert capsys.readouterr().err.endswith("eda.npy: cannot be read (No such file or directory).\n")
