@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 
 import click
-from mmq_bridge.errors import MMQError
+from mmq_bridge.command_line import run
 
 from mmq_tf.cli._lazy_group import LazyGroup
 
@@ -63,17 +62,4 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend is one sentence and exit code 2."""
-    debug = "--debug" in sys.argv
-    try:
-        cli(standalone_mode=False)
-    except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
-        click.echo(str(stop) or "stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except MMQError as error:
-        if debug:
-            raise
-        click.echo(f"mmq-tf: {error}", err=True)
-        sys.exit(2)
+    run(cli, "mmq-tf")

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 import click
 
@@ -14,7 +13,7 @@ from mmq_bridge.cli.play import play_command
 from mmq_bridge.cli.readers import open_recording
 from mmq_bridge.cli.stream import stream_command
 from mmq_bridge.cli.verify import show_plainly, verify_command
-from mmq_bridge.errors import MMQError
+from mmq_bridge.command_line import run
 
 HOST = Host("mmq-bridge", open_recording, show_plainly)
 
@@ -34,21 +33,3 @@ for _command in (stream_command(HOST), play_command(HOST), verify_command(HOST),
 def main() -> None:
     """Run the command line."""
     run(cli, HOST.program)
-
-
-def run(group: click.Group, program: str) -> None:
-    """Run a group of commands; what the user can mend is one sentence and exit code 2."""
-    debug = "--debug" in sys.argv
-    try:
-        group(standalone_mode=False)
-    except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
-        click.echo(str(stop) or "stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except MMQError as error:
-        if debug:
-            raise
-        click.echo(f"{program}: {error}", err=True)
-        sys.exit(2)

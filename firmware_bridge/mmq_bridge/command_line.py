@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command line ends: with the commands' own exit codes, or one sentence and 2."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mmq_bridge.errors import MMQError
+
+
+def run(group: click.Group, program: str) -> None:
+    """Run a group of commands; what the user can mend is one sentence and exit code 2.
+
+    Parameters
+    ----------
+    group : click.Group
+    program : str
+        What users type: the sentence begins with it.
+    """
+    debug = "--debug" in sys.argv
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
+        click.echo(str(stop) or "stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except MMQError as error:
+        if debug:
+            raise
+        click.echo(f"{program}: {error}", err=True)
+        sys.exit(2)
