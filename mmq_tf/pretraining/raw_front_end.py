@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from mmq_bridge.core_binding.native import whole_tokens
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 from mmq_bridge.front_end.resampling import rate_ratio, resampled
 from mmq_bridge.front_end.settings import enrolment_tokens
@@ -74,19 +76,22 @@ class RawFrontEnd:
     @property
     def modality_names(self) -> tuple[str, ...]:
         """The M modalities in order."""
-        return tuple(self.samples)
+        return self.feature_layout.modality_names
 
     @property
     def window_s(self) -> float:
         """Seconds a window covers."""
         return self.tokens * self.token_s
 
+    @cached_property
+    def feature_layout(self) -> FeatureLayout:
+        """How the F numbers of a step belong to the modalities."""
+        return FeatureLayout(self.tokens, sample_sizes(self.samples))
+
     @property
     def feature_slices(self) -> dict[str, slice]:
         """Where each modality's numbers lie among the F of a step."""
-        sizes = sample_sizes(self.samples)
-        stops = np.cumsum(list(sizes.values())).tolist()
-        return {name: slice(stop - sizes[name], stop) for name, stop in zip(sizes, stops, strict=True)}
+        return self.feature_layout.feature_slices
 
     @property
     def instants(self) -> np.ndarray:
@@ -112,7 +117,7 @@ class RawFrontEnd:
         used = {name: signals[name] for name in self.samples if name in signals}
         count = whole_tokens(max((one.stop_s for one in used.values()), default=0.0), self.token_s)
         slices = self.feature_slices
-        steps = np.full((count, sum(sample_sizes(self.samples).values())), np.nan, np.float32)
+        steps = np.full((count, self.feature_layout.n_features), np.nan, np.float32)
         presence = np.zeros((count, len(self.samples)), bool)
         for column, name in enumerate(self.samples):
             if name in used:

@@ -13,7 +13,6 @@ from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.token_streams import Source
 from mmq_tf.model.mhacl import MHACL
-from mmq_tf.model.raw_encoder import sample_sizes
 from mmq_tf.pretraining.job import PROBE, PretrainJob, teach, training_only
 from mmq_tf.pretraining.moments import moments
 from mmq_tf.pretraining.raw_bank import RawBank, RawRecording
@@ -96,7 +95,7 @@ def new_raw_network(config: RunConfig, front_end: RawFrontEnd, seed: int) -> MHA
     return MHACL.from_size(
         config.model.size,
         front_end.tokens,
-        sample_sizes(front_end.samples),
+        front_end.feature_layout.feature_sizes,
         {config.data.task: len(config.classes)},
         samples=front_end.samples,
         widths=config.model.widths,
