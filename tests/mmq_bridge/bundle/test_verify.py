@@ -76,6 +76,20 @@ def test_other_core_bits_are_found_and_measured(copy, tiny):
     assert "golden/features.npy: the C core computes other values" in report.problems[0]
 
 
+def test_filters_that_the_settings_do_not_design_are_found(copy, tiny):
+    path = copy / "frontend.json"
+    content = json.loads(path.read_text())
+    bank = content["modalities"]["ppg"]["filters"]["bank"]
+    bank[0][0] = float(np.float32(bank[0][0] * 1.01))
+    path.write_text(json.dumps(content))
+    tiny.sign_again(copy, ["frontend.json"])
+    report = verify_bundle(copy)
+    assert states(report) == {"files": "ok", "runtime": "ok", "contents": "failed"}
+    assert report.problems == [
+        f"{path}: ppg.filters.bank are not the coefficients that its settings design; export again."
+    ]
+
+
 def test_a_runtime_that_computes_wrongly_is_found_by_the_golden_logits(copy, tiny):
     path = copy / "golden/logits_int8_stress.npy"
     np.save(path, np.load(path) + 5.0)
