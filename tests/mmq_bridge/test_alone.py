@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle runs where nothing of ours but mmq_bridge, and no SciPy, can be imported."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
 from mmq_tf import pretrained
+from mmq_tf.cli.stream import command as stream_command
 
-CODE = """
-import importlib.abc, json, sys
-from pathlib import Path
+SECONDS = 720  # 540 of enrolment, 60 of a window, and two minutes of decisions
 
-FORBIDDEN = {"scipy", "mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "sklearn", "rich"}
+ALONE = """
+import importlib.abc, sys
+
+FORBIDDEN = {"scipy", "mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "sklearn", "rich", "pandas"}
 
 
 class Forbid(importlib.abc.MetaPathFinder):
@@ -23,34 +30,78 @@ sys.meta_path.insert(0, Forbid())
 import mmq_bridge
 
 assert not {"numpy", "pydantic", "click"} & set(sys.modules), "the package alone imports nothing"
-import numpy as np
+"""
 
-bundle = Path(sys.argv[1])
-device = mmq_bridge.Device.from_bundle(bundle)
-index = json.loads((bundle / "golden" / "golden.json").read_text())["signals"]
-signals = {name: np.load(bundle / "golden" / f"{name}_samples.npy") for name in index}
-decisions = []
-for second in range(115):
-    for name, said in index.items():
-        rate = int(said["sampling_rate_hz"])
-        chunk = signals[name][:, second * rate : (second + 1) * rate]
-        if chunk.size:
-            decisions += device.push(name, chunk, said["start_s"] + second)
-assert len(decisions) >= 20, decisions
-assert all(one.reason.startswith(("enrolling", "filling")) for one in decisions[:10])
-
+DESIGN = """
 try:
     mmq_bridge.FrontEnd.wearable({"ppg": 64}).with_filters()
 except mmq_bridge.BridgeError as error:
     assert "export the bundle again, or pip install scipy" in str(error)
 else:
     raise AssertionError("designed without SciPy")
-print(mmq_bridge.__version__, len(decisions))
+"""
+
+STREAM = """
+from mmq_bridge.cli import main, readers
+
+readers.entry_points = lambda group: []  # mmq-tf is not installed
+sys.argv[0] = "mmq-bridge"
+main()
 """
 
 
-def test_the_shipped_bundle_decides():
-    command = [sys.executable, "-c", CODE, str(pretrained.path("wrist-stress"))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run_alone(code, *arguments):
+    command = [sys.executable, "-c", ALONE + code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0]
+    return done.stdout
+
+
+def simulated_signals():
+    """Samples, rate in Hz and unit by modality of SIMULATED rest, then arousal."""
+    draw = np.random.default_rng(7)
+    time = {rate: np.arange(SECONDS * rate) / rate for rate in (4, 32, 64)}
+    aroused = {rate: t > SECONDS - 100 for rate, t in time.items()}
+    phase = 2 * np.pi * np.cumsum(np.where(aroused[64], 1.6, 1.1)) / 64
+    pulse = 40 * np.exp(3 * (np.cos(phase) - 1)) + draw.normal(0, 0.5, phase.size)
+    responses = np.where(aroused[4], 1.0, 0.2) * np.sin(2 * np.pi * time[4] / 15).clip(0) ** 4
+    return {
+        "ppg": ([pulse], 64, "a.u."),
+        "eda": ([2 + responses + draw.normal(0, 0.005, time[4].size)], 4, "uS"),
+        "temp": ([33 - 0.5 * aroused[4] + draw.normal(0, 0.01, time[4].size)], 4, "degC"),
+        "acc": (np.array([[0], [0], [1]]) + draw.normal(0, 0.02, (3, time[32].size)), 32, "g"),
+    }
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """A SIMULATED recording folder."""
+    signals = {}
+    for name, (rows, rate, unit) in simulated_signals().items():
+        samples = np.asarray(rows, np.float32)
+        np.save(tmp_path / f"{name}.npy", samples)
+        channels = [f"{name}{row}" for row in range(len(samples))]
+        said = {"sampling_rate_hz": rate, "unit": unit, "channels": channels, "samples": samples.shape[1]}
+        signals[name] = said
+    said = {"simulated": True, "subject": "P1", "session": "1", "source": "simulated", "signals": signals}
+    (tmp_path / "recording.json").write_text(json.dumps(said))
+    return tmp_path
+
+
+def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
+    arguments = [str(pretrained.path("wrist-stress")), "--replay", str(recording), "--json"]
+    lines = run_alone(STREAM, "stream", *arguments).splitlines()
+    decisions = [json.loads(line) for line in lines]
+    decided = [one["probabilities"]["stress"] for one in decisions if not one["abstained"]]
+    assert len(decided) >= 20
+    assert all(sum(one.values()) == pytest.approx(1) for one in decided)
+    assert len({one["stress"] for one in decided}) > 5
+    assert all(share > 0.5 for one in decisions[-20:] for share in one["sensors"].values())
+    assert all(one["simulated"] for one in decisions)
+    under_mmq_tf = CliRunner().invoke(stream_command, arguments)
+    assert under_mmq_tf.exit_code == 0, under_mmq_tf.output
+    assert lines == under_mmq_tf.stdout.splitlines()
+
+
+def test_without_scipy_no_filter_is_designed():
+    assert run_alone(DESIGN) == ""
