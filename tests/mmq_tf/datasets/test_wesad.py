@@ -294,7 +294,7 @@ def test_a_watch_that_stops_a_moment_earlier_is_as_published(root, tmp_path):
 
 
 def test_memory_is_that_of_the_arrays_in_the_file(root):
-    """The file's float64 arrays once, and float32 of one of them at a time beside what is kept."""
+    """The file's bytes, which go array by array as the float64 arrays are made; float32 comes after."""
     tracemalloc.start()
     try:
         CHEST.load_subject(root, "S2")
@@ -302,7 +302,7 @@ def test_memory_is_that_of_the_arrays_in_the_file(root):
     finally:
         tracemalloc.stop()
     arrays = 242 * 700 * (8 * 8 + 4)
-    assert peak < 1.35 * arrays
+    assert peak < 1.75 * arrays
 
 
 @pytest.mark.parametrize("name", ["wesad", "wesad-chest", "wesad-wrist-with-chest"])
