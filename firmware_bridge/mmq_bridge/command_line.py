@@ -10,18 +10,19 @@ import click
 from mmq_bridge.errors import MMQError
 
 
-def run(group: click.Group, program: str) -> None:
-    """Run a group of commands; what the user can mend is one sentence and exit code 2.
+def run(command: click.Command, program: str) -> None:
+    """Run a command or a group; what the user can mend is one sentence and exit code 2.
 
     Parameters
     ----------
-    group : click.Group
+    command : click.Command
+        Or a group of them.
     program : str
         What users type: the sentence begins with it.
     """
     debug = "--debug" in sys.argv
     try:
-        group(standalone_mode=False)
+        command(standalone_mode=False)
     except click.exceptions.Abort as stop:  # Ctrl-C: click turns KeyboardInterrupt into this
         click.echo(str(stop) or "stopped.", err=True)
         sys.exit(130)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from mmq_bridge.command_line import run
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.build import write_vectors
 from mmq_bridge.targets.expected import (
@@ -47,39 +46,41 @@ def _drifted(wanted: dict[str, Hashes]) -> list[str]:
     return problems
 
 
-def _show_advice(console: Console, outcomes: Sequence[Outcome]) -> None:
+def _show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    click.echo(title)
+    for row in (heads, *rows):
+        click.echo("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _show_advice(outcomes: Sequence[Outcome]) -> None:
     differing = [outcome.hashes for outcome in outcomes if outcome.problems]
     if len(differing) == len(outcomes) > 1 and all(hashes == differing[0] for hashes in differing):
-        console.print(
+        click.echo(
             "The targets agree with each other: is the library that Python loads older than core/? "
             "Build it again: pip install --no-deps -e ."
         )
     else:
-        console.print(
-            "If the change is meant, write the hashes anew with --accept and say so in CHANGELOG.md."
-        )
+        click.echo("If the change is meant, write the hashes anew with --accept and say so in CHANGELOG.md.")
 
 
-def _show_vectors(console: Console, vectors: Sequence[Vector], wanted: dict[str, Hashes]) -> None:
-    table = Table(title="Golden vectors (FNV-1a of all bits, as Python's library computes them)")
-    for name in ("vector", "tokens", "windows", "features", "int8 windows"):
-        table.add_column(name, justify="right" if name in ("tokens", "windows") else "left", no_wrap=True)
+def _show_vectors(vectors: Sequence[Vector], wanted: dict[str, Hashes]) -> None:
+    rows = []
     for vector in vectors:
         h = wanted[vector.name]
-        table.add_row(vector.name, str(h.tokens), str(h.windows), h.features, h.int8)
-    console.print(table)
+        rows.append((vector.name, str(h.tokens), str(h.windows), h.features, h.int8))
+    title = "Golden vectors (FNV-1a of all bits, as Python's library computes them)"
+    _show_table(title, ("vector", "tokens", "windows", "features", "int8 windows"), rows)
 
 
-def _show_outcomes(console: Console, vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> None:
-    table = Table(title="The same bits?")
-    for name in ("target", "what", "compiler", "same"):
-        table.add_column(name)
+def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> None:
+    rows = []
     for outcome in outcomes:
         bad = {problem.split(":")[0] for problem in outcome.problems}
         same = f"{len(vectors) - len(bad)} of {len(vectors)}"
         version, target = compiler_version(outcome.target.compiler), outcome.target
-        table.add_row(target.name, target.title, version, f"[bold red]{same}[/]" if bad else same)
-    console.print(table)
+        rows.append((target.name, target.title, version, same))
+    _show_table("The same bits?", ("target", "what", "compiler", "same"), rows)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -99,50 +100,38 @@ def command(names: tuple[str, ...], build: Path, install: bool, accept: bool) ->
     Also compares with the hashes committed before. Exit code 1 where anything differs, 2 where a tool is
     missing.
     """
-    console, started = Console(), time.monotonic()
+    started = time.monotonic()
     targets = _chosen(names)
     require(targets, install)
-    with console.status("making golden vectors"):
-        vectors = make_vectors()
-        wanted = {vector.name: replay(vector.front_end, vector.operations) for vector in vectors}
-        folder = write_vectors(vectors, build / "vectors")
+    click.echo("making golden vectors", err=True)
+    vectors = make_vectors()
+    wanted = {vector.name: replay(vector.front_end, vector.operations) for vector in vectors}
+    folder = write_vectors(vectors, build / "vectors")
     if len(vectors) == len([v for v in vectors if v.simulated]):
-        console.print(
+        click.echo(
             f"no real recordings in {data_folder()}: {', '.join(RECORDED)} are left out (set MMQ_DATA)"
         )
-    _show_vectors(console, vectors, wanted)
-    with console.status("building and running"):
-        outcomes = run_targets(targets, folder, build, wanted)
-    _show_outcomes(console, vectors, outcomes)
+    _show_vectors(vectors, wanted)
+    click.echo("building and running", err=True)
+    outcomes = run_targets(targets, folder, build, wanted)
+    _show_outcomes(vectors, outcomes)
     problems = [f"{o.target.name}: {problem}" for o in outcomes for problem in o.problems]
     if accept and not problems:
         save_committed(wanted)
-        console.print(f"{COMMITTED.name} written for {', '.join(wanted)}")
+        click.echo(f"{COMMITTED.name} written for {', '.join(wanted)}")
     problems += _drifted(wanted)
     for problem in problems:
-        console.print(problem, style="bold red", markup=False, highlight=False)
+        click.secho(problem, fg="red", bold=True)
     if problems:
-        _show_advice(console, outcomes)
+        _show_advice(outcomes)
         sys.exit(1)
     seconds = time.monotonic() - started
-    console.print(
-        f"{len(targets)} targets, {len(vectors)} vectors: the same bits everywhere ({seconds:.0f} s)."
-    )
+    click.echo(f"{len(targets)} targets, {len(vectors)} vectors: the same bits everywhere ({seconds:.0f} s).")
 
 
 def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
-    try:
-        command(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except click.exceptions.Abort:
-        click.echo("stopped.", err=True)
-        sys.exit(130)
-    except BridgeError as error:
-        click.echo(f"targets: {error}", err=True)
-        sys.exit(2)
+    run(command, "targets")
 
 
 if __name__ == "__main__":
