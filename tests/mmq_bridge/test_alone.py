@@ -14,10 +14,13 @@ from mmq_tf.cli.stream import command as stream_command
 
 SECONDS = 720  # 540 of enrolment, 60 of a window, and two minutes of decisions
 
+OURS = ("mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "scipy", "sklearn", "rich", "pandas")
+EXTRAS = ("ai_edge_litert", "tflite_micro", "pylsl", "brainflow")
+
 ALONE = """
 import importlib.abc, sys
 
-FORBIDDEN = {"scipy", "mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "sklearn", "rich", "pandas"}
+FORBIDDEN = set(sys.argv.pop(1).split(","))
 
 
 class Forbid(importlib.abc.MetaPathFinder):
@@ -41,7 +44,16 @@ else:
     raise AssertionError("designed without SciPy")
 """
 
-STREAM = """
+IMPORT_ALL = """
+import importlib, pkgutil
+
+for found in pkgutil.walk_packages(mmq_bridge.__path__, "mmq_bridge."):
+    if found.name.startswith("mmq_bridge.reference.") or found.name == "mmq_bridge.libmmq_bridge":
+        continue  # what the core is compared with in tests, which needs SciPy; the core, which is no module
+    importlib.import_module(found.name)
+"""
+
+COMMAND = """
 from mmq_bridge.cli import main, readers
 
 readers.entry_points = lambda group: []  # mmq-tf is not installed
@@ -50,11 +62,9 @@ main()
 """
 
 
-def run_alone(code, *arguments):
-    command = [sys.executable, "-c", ALONE + code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_alone(code, *arguments, without=OURS):
+    command = [sys.executable, "-c", ALONE + code, ",".join(without), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def simulated_signals():
@@ -90,7 +100,9 @@ def recording(tmp_path):
 
 def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
     arguments = [str(pretrained.path("wrist-stress")), "--replay", str(recording), "--json"]
-    lines = run_alone(STREAM, "stream", *arguments).splitlines()
+    done = run_alone(COMMAND, "stream", *arguments)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
     decisions = [json.loads(line) for line in lines]
     decided = [one["probabilities"]["stress"] for one in decisions if not one["abstained"]]
     assert len(decided) >= 20
@@ -104,4 +116,27 @@ def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
 
 
 def test_without_scipy_no_filter_is_designed():
-    assert run_alone(DESIGN) == ""
+    done = run_alone(DESIGN)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_module_is_imported_without_the_extras():
+    done = run_alone(IMPORT_ALL, without=OURS + EXTRAS)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("verify", "BUNDLE"), "pip install 'ai-edge-litert"),
+        (("stream", "BUNDLE", "--replay", "RECORDING"), "pip install 'ai-edge-litert"),
+        (("play", "RECORDING", "--lsl"), "pip install 'mmq-bridge[live]'"),
+    ],
+)
+def test_a_missing_extra_is_one_sentence(recording, arguments, says):
+    paths = {"BUNDLE": pretrained.path("wrist-stress"), "RECORDING": recording}
+    done = run_alone(COMMAND, *(paths.get(word, word) for word in arguments), without=OURS + EXTRAS)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("mmq-bridge: ")
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr

@@ -2,19 +2,14 @@
 """Read a .tflite file's graph without running it."""
 
 import dataclasses
+import functools
 import math
 import struct
 from collections import Counter
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
+from mmq_bridge.decision.runtime import litert_schema
 from mmq_bridge.errors import BridgeError
-
-_OP_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-_TYPE_NAMES = {
-    value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
-}
 
 _PRODUCTS = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D"})
 
@@ -55,13 +50,14 @@ def read_graph(content: bytes) -> GraphFacts:
     Raises
     ------
     BridgeError
-        If the content is not such a model.
+        If the content is not such a model, or LiteRT is not installed.
     """
     if len(content) < 8 or content[4:8] != b"TFL3":
         raise BridgeError(
             f"model: expected a TFLite flatbuffer (identifier TFL3), got {len(content)} bytes of something "
             f"else; give the content of a .tflite file."
         )
+    schema = litert_schema()
     try:
         return _read(schema.ModelT.InitFromPackedBuf(content))
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -71,13 +67,14 @@ def read_graph(content: bytes) -> GraphFacts:
 def _read(model) -> GraphFacts:
     (graph,) = model.subgraphs
     tensors = [_tensor(tensor) for tensor in graph.tensors]
+    names = _names("BuiltinOperator")
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
 
     def pick(indices):
         return tuple(None if index < 0 else tensors[index] for index in indices)
 
     ops = tuple(
-        OpFacts(_OP_NAMES[codes[op.opcodeIndex]], pick(op.inputs), pick(op.outputs), op.builtinOptions)
+        OpFacts(names[codes[op.opcodeIndex]], pick(op.inputs), pick(op.outputs), op.builtinOptions)
         for op in graph.operators
     )
     (signature,) = model.signatureDefs
@@ -90,6 +87,13 @@ def _read(model) -> GraphFacts:
     )
 
 
+@functools.cache
+def _names(enumeration: str) -> dict[int, str]:
+    """Return the names of an enumeration of the schema by their numbers."""
+    members = vars(getattr(litert_schema(), enumeration))
+    return {value: name for name, value in members.items() if isinstance(value, int)}
+
+
 def _tensor(tensor) -> TensorFacts:
     quantisation = tensor.quantization
     scales = () if quantisation is None or quantisation.scale is None else tuple(quantisation.scale)
@@ -97,7 +101,7 @@ def _tensor(tensor) -> TensorFacts:
     shape = () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
     return TensorFacts(
         (tensor.name or b"").decode(),
-        _TYPE_NAMES[tensor.type],
+        _names("TensorType")[tensor.type].lower(),
         shape,
         tuple(float(scale) for scale in scales),
         tuple(int(zero) for zero in zeros),

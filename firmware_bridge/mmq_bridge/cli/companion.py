@@ -66,7 +66,7 @@ def companion_command(host: Host) -> click.Command:
         from mmq_bridge.companion.litert import litert_folder
         from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 
-        files = served_files(bundle, litert_folder(runtime_folder()))
+        files = served_files(bundle, litert_folder(runtime_folder(), host.program))
         with make_server(files, port) as server:
             address = f"http://{ADDRESS}:{server.server_port}/"
             click.echo(f"{bundle} is shown at {address} (Ctrl-C ends it)")

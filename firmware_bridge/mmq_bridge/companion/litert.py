@@ -13,8 +13,14 @@ HERE = Path(__file__).parent
 PACKAGES = ("package.json", "package-lock.json")
 
 
-def litert_folder(folder: Path) -> Path:
+def litert_folder(folder: Path, program: str = "mmq-bridge") -> Path:
     """Return the folder ``@litertjs`` under a folder that `install` filled.
+
+    Parameters
+    ----------
+    folder : Path
+    program : str
+        Whose command ``companion --install`` fills it.
 
     Raises
     ------
@@ -25,8 +31,8 @@ def litert_folder(folder: Path) -> Path:
     lock = folder / PACKAGES[1]
     if not found.is_dir() or not lock.is_file() or lock.read_bytes() != (HERE / PACKAGES[1]).read_bytes():
         raise BridgeError(
-            f"{found}: LiteRT for the browser is not installed there; run once: mmq-tf companion --install "
-            "(needs npm, and the network for that once)."
+            f"{found}: LiteRT for the browser is not installed there; run once: {program} companion "
+            "--install (needs npm, and the network for that once)."
         )
     return found
 

@@ -16,7 +16,23 @@ MAX_BYTES = 64_000_000
 SAFE_LITERT = (2, 1, 3)
 PRESENCE_SCALE = 1.0 / 255.0
 PRESENCE_ZERO_POINT = -128
+_NOT_INSTALLED = "ai-edge-litert is not installed; run: pip install 'ai-edge-litert>=2.1.3'."
 _INPUTS = ("features", "presence")
+
+
+def litert_schema() -> Any:
+    """Return LiteRT's own reader of .tflite flatbuffers.
+
+    Raises
+    ------
+    BridgeError
+        When LiteRT is not installed.
+    """
+    try:
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError as error:
+        raise BridgeError(_NOT_INSTALLED) from error
+    return schema
 
 
 def check_flatbuffer(content: bytes, where: str = "model") -> None:
@@ -28,7 +44,8 @@ def check_flatbuffer(content: bytes, where: str = "model") -> None:
     Raises
     ------
     BridgeError
-        When the identifier is wrong, the size impossible, or an offset leads outside.
+        When the identifier is wrong, the size impossible, an offset leads outside, or LiteRT is not
+        installed.
     """
     if not MIN_BYTES <= len(content) <= MAX_BYTES:
         raise BridgeError(
@@ -39,8 +56,7 @@ def check_flatbuffer(content: bytes, where: str = "model") -> None:
         raise BridgeError(
             f"{where}: expected a .tflite (identifier TFL3), got {content[4:8]!r}; export again."
         )
-    from ai_edge_litert import schema_py_generated as schema
-
+    schema = litert_schema()
     try:
         model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
         _check_model(model)
@@ -89,9 +105,7 @@ def check_runtime() -> str:
     try:
         found = version("ai-edge-litert")
     except PackageNotFoundError as error:
-        raise BridgeError(
-            "ai-edge-litert is not installed; run: pip install 'ai-edge-litert>=2.1.3'."
-        ) from error
+        raise BridgeError(_NOT_INSTALLED) from error
     parts = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in found.split(".")[:3])
     if (2, 0, 0) <= parts < SAFE_LITERT:
         raise BridgeError(

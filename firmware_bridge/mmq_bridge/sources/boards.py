@@ -132,7 +132,7 @@ def _load() -> ModuleType:
     except (ImportError, OSError) as error:
         raise BridgeError(
             "board: expected brainflow, which is not installed; install it with: "
-            "pip install 'mmq-tf[brainflow]'"
+            "pip install 'mmq-bridge[brainflow]'"
         ) from error
     return board_shim
 

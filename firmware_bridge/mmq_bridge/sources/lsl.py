@@ -144,8 +144,8 @@ class LSLSource:
         names = ", ".join(self.front_end.modality_names)
         got = "; ".join(sorted(self._told)) or f"none in {wait_s:g} s"
         raise BridgeError(
-            f"Lab Streaming Layer: expected a stream of {names}, got {got}; start the device (mmq-tf play "
-            "RECORDING --lsl plays one), and see that it is in the same network."
+            f"Lab Streaming Layer: expected a stream of {names}, got {got}; start the device "
+            "(mmq-bridge play RECORDING --lsl plays one), and see that it is in the same network."
         )
 
     def _choose(self, modality: str, found: list[tuple[str, Link]]) -> None:

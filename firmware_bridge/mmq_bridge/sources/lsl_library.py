@@ -31,7 +31,7 @@ def load_lsl() -> ModuleType:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise BridgeError(
             f"Lab Streaming Layer: expected pylsl with its library, got: {reason}; "
-            "install it with: pip install 'mmq-tf[live]'"
+            "install it with: pip install 'mmq-bridge[live]'"
         ) from error
     if "LSLAPICFG" not in os.environ and not any(Path(name).expanduser().is_file() for name in _CONFIG_FILES):
         pylsl.set_config_content(_QUIET)

@@ -106,7 +106,7 @@ def test_what_is_missing_is_named(bundle, fake_litert, tmp_path):
     (fake_litert / server.LITERT_FILES[0]).unlink()
     with pytest.raises(BridgeError, match="LiteRT for the browser is not complete"):
         server.served_files(bundle, fake_litert)
-    with pytest.raises(BridgeError, match="mmq-tf companion --install"):
+    with pytest.raises(BridgeError, match="mmq-bridge companion --install"):
         litert.litert_folder(tmp_path)
 
 

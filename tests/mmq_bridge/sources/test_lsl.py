@@ -204,5 +204,5 @@ def test_pylsl_that_is_not_installed_is_one_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pylsl", None)
     from mmq_bridge.sources.lsl_library import load_lsl
 
-    with pytest.raises(BridgeError, match=r"expected pylsl .*pip install 'mmq-tf\[live\]'"):
+    with pytest.raises(BridgeError, match=r"expected pylsl .*pip install 'mmq-bridge\[live\]'"):
         load_lsl.__wrapped__()
