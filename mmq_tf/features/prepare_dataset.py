@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
-import signal
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
@@ -20,6 +17,7 @@ from mmq_tf.errors import MMQError
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream, prepare
 from mmq_tf.features.windows import Stream
+from mmq_tf.utils.parallel import parallel_map
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +82,13 @@ def prepare_dataset(
     names = open_dataset(dataset, folder).subjects(folder)
     on_total(len(names))
     done: dict[str, Prepared] = {}
-    with contextlib.closing(_outcomes(dataset, folder, names, settings, min(jobs, len(names)))) as outcomes:
+    outcomes = parallel_map(
+        partial(prepare_subject, dataset, folder, settings=settings),
+        names,
+        jobs,
+        if_killed="run it again with fewer --jobs: what was finished is kept.",
+    )
+    with contextlib.closing(outcomes):
         for prepared, error in outcomes:
             if error is not None and not skip_bad:
                 raise error
@@ -114,32 +118,3 @@ def prepare_subject(dataset: str, folder: Path, name: str, settings: TokenSettin
     except (MMQError, BridgeError) as error:
         return Prepared(name, fault=str(error)), error
     return Prepared(name, tuple(made)), None
-
-
-def _outcomes(
-    dataset: str, folder: Path, names: Sequence[str], settings: TokenSettings, workers: int
-) -> Generator[_Outcome]:
-    if workers <= 1:
-        for name in names:
-            yield prepare_subject(dataset, folder, name, settings)
-        return
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-    try:
-        pending: list[Future[_Outcome]] = [
-            pool.submit(prepare_subject, dataset, folder, name, settings) for name in names
-        ]
-        for future in as_completed(pending):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise MMQError(
-            "a worker process was killed, most likely for lack of memory; run it again with fewer --jobs: "
-            "what was finished is kept."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits

@@ -6,15 +6,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import queue
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-from mmq_tf.errors import MMQError
 from mmq_tf.utils.native_output import quiet_native
+from mmq_tf.utils.parallel import interrupts_ignored, parallel_map
 
 OnEpoch = Callable[[str, int, dict[str, float]], None]
 OnFold = Callable[[str], None]
@@ -61,28 +58,24 @@ def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFo
         which is saved.
     """
     todo = [job for job in jobs if not job.done]
-    workers = min(workers, len(todo))
-    if workers <= 1:
+    if min(workers, len(todo)) <= 1:
         _run_here(todo, on_epoch, on_fold)
         return
-    context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
-        with _interrupts_ignored():  # the processes started here inherit that: Ctrl-C is for this one alone
-            manager = stack.enter_context(context.Manager())
-            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-            stack.enter_context(pool)
+        with interrupts_ignored():  # the manager's process too
+            manager = stack.enter_context(multiprocessing.get_context("spawn").Manager())
             messages, stop = manager.Queue(), manager.Event()
-            pending = {pool.submit(_work, job, messages, stop): job for job in todo}
-        try:
-            _follow(pending, messages, on_epoch, on_fold)
-        except BrokenProcessPool as error:
-            raise MMQError(
-                "a worker process was killed, most likely for lack of memory; go on with fewer --jobs (and, "
-                "for training, --resume)."
-            ) from error
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        names = parallel_map(
+            partial(_work, messages=messages, stop=stop),
+            todo,
+            workers,
+            if_killed="go on with fewer --jobs (and, for training, --resume).",
+            on_start=_load_backend,
+            on_wait=lambda: _drain(messages, on_epoch),
+            on_end=stop.set,
+        )
+        for name in stack.enter_context(contextlib.closing(names)):
+            on_fold(name)
 
 
 def _run_here(jobs: Sequence[Job], on_epoch: OnEpoch, on_fold: OnFold) -> None:
@@ -90,18 +83,6 @@ def _run_here(jobs: Sequence[Job], on_epoch: OnEpoch, on_fold: OnFold) -> None:
         name = job.name
         job.run(lambda epoch, metrics, name=name: on_epoch(name, epoch, metrics))
         on_fold(name)
-
-
-def _follow(
-    pending: dict[Future[None], Job], messages: queue.Queue[Any], on_epoch: OnEpoch, on_fold: OnFold
-) -> None:
-    while pending:
-        finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-        _drain(messages, on_epoch)
-        for future in finished:
-            job = pending.pop(future)
-            future.result()
-            on_fold(job.name)
 
 
 def _drain(messages: queue.Queue[Any], on_epoch: OnEpoch) -> None:
@@ -112,25 +93,12 @@ def _drain(messages: queue.Queue[Any], on_epoch: OnEpoch) -> None:
             return
 
 
-@contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
-        yield
-        return
-    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, kept)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _load_backend() -> None:
     with quiet_native():
         import mmq_tf.training.fold  # noqa: F401  loads the training backend, which talks while it is loaded
 
 
-def _work(job: Job, messages: Any, stop: Any) -> None:
+def _work(job: Job, messages: Any, stop: Any) -> str:
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         messages.put((job.name, epoch, metrics))
         if stop.is_set():
@@ -138,3 +106,4 @@ def _work(job: Job, messages: Any, stop: Any) -> None:
 
     if not stop.is_set():
         job.run(on_epoch)
+    return job.name
