@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder that is written whole or not at all."""
+"""The folder of a bundle, written whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmq_bridge.atomic_files import replaced_folder
 from mmq_bridge.decision.manifest import MANIFEST_NAME
 
 from mmq_export.errors import ExportError
@@ -33,7 +31,7 @@ def check_target(out: Path) -> None:
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write files by relative path into a temporary sibling of `out`, then rename it to `out`.
+    """Write files by relative path to the folder `out`, all or none.
 
     Raises
     ------
@@ -41,36 +39,15 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
         When the disk is full or the place cannot be written; nothing is left behind, an older bundle stays.
     """
     check_target(out)
-    temporary: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.part-", dir=out.parent))
-        temporary.chmod(0o755)
-        for name, content in files.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        _replace(temporary, out)
+        with replaced_folder(out) as temporary:
+            for name, content in files.items():
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ExportError(
             f"{out}: the bundle could not be written ({reason}); nothing was changed."
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(new: Path, out: Path) -> None:
-    """Rename `new` to `out`; what was there is moved aside first and put back if the rename fails."""
-    if not out.exists():
-        os.rename(new, out)
-        return
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
-    os.rename(out, old)
-    try:
-        os.rename(new, out)
-    except OSError:
-        os.rename(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

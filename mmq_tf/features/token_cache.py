@@ -6,14 +6,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.atomic_files import replaced_folder
 from mmq_bridge.cache import cache_folder
 from mmq_bridge.core_binding.native import library_path
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -150,21 +149,16 @@ def write_entry(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str
     about : dict
         What people should find beside the arrays: subject, source, whether it is simulated.
     """
-    temporary = None
     meta = {**about, "sha256": {name: _array_digest(values) for name, values in arrays.items()}}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
-        for name, values in arrays.items():
-            np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        (temporary / "meta.json").write_text(json.dumps(meta), "utf-8")
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        with replaced_folder(path) as temporary:
+            temporary.chmod(0o700)  # what a person's body did is for its user alone
+            for name, values in arrays.items():
+                np.save(temporary / f"{name}.npy", values, allow_pickle=False)
+            (temporary / "meta.json").write_text(json.dumps(meta), "utf-8")
     except OSError as error:
         logger.warning("cache entry %s could not be written: %s", path, error)
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _array_digest(values: np.ndarray) -> str:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are written whole or not at all, and where the cache lies."""
+"""Files and folders that are written whole or not at all; what fails is an `MMQError`."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from mmq_bridge.atomic_files import replaced_file, replaced_folder
 
 from mmq_tf.errors import MMQError
 
@@ -24,18 +24,14 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         If the disk is full or the folder cannot be written; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with replaced_file(path) as temporary:
+            yield temporary
     except OSError as error:
         raise MMQError(
             f"{path} could not be written: {error.strerror or error}; nothing was changed."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -53,20 +49,14 @@ def folder_written_whole(out: Path) -> Iterator[Path]:
     MMQError
         If the disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        if out.exists():
-            shutil.rmtree(out)
-        temporary.replace(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replaced_folder(out) as temporary:
+            yield temporary
     except OSError as error:
         raise MMQError(
             f"{out}: could not be written ({error.strerror or error}); nothing half-written is left."
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_free(out: Path, mark: str, replace: bool) -> None:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from mmq_bridge.atomic_files import replaced_file
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.default_settings import modality_defaults
 from mmq_bridge.front_end.feature_layout import FeatureLayout
@@ -254,17 +254,9 @@ class FrontEnd(StrictModel):
         return cls._build(data, where)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write JSON under a temporary name beside `path`, then rename."""
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(self.to_json())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        """Write JSON, whole or not at all."""
+        with replaced_file(Path(path)) as temporary:
+            temporary.write_text(self.to_json(), "utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
