@@ -20,6 +20,7 @@ from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.native_output import quiet_native
 from mmq_export import quantisation_gate as gate
 from mmq_export.bundle import CALIBRATION_WINDOWS
 from mmq_export.calibrate import calibration_windows
@@ -41,7 +42,6 @@ from mmq_tf.metrics.results_table import (
     machine_description,
     write_results,
 )
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 FIRST = "float32"

@@ -20,6 +20,7 @@ import click
 import numpy as np
 from mmq_bridge.decision.runtime import TFLiteModel, check_runtime
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.native_output import quiet_native
 from mmq_export.bundle import CALIBRATION_WINDOWS
 from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert
@@ -45,7 +46,6 @@ from mmq_tf.training.fit import predict_logits
 from mmq_tf.training.fold import FoldJob, FoldWindows
 from mmq_tf.training.run import Run, read_fold
 from mmq_tf.training.run_folder import DONE_NAME
-from mmq_tf.utils.native_output import quiet_native
 
 FLOAT, INT8 = "float32", "int8"
 METRICS = ("macro_f1", "auroc")

@@ -30,6 +30,7 @@ from mmq_bridge.decision.decisions import Decision
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import Drop, select
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.native_output import quiet_native
 from mmq_bridge.sources.lsl import LSLSource
 from mmq_bridge.sources.lsl_player import RETURN_S, Player
 from mmq_bridge.sources.session import LiveSession
@@ -38,7 +39,6 @@ from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.recording import Recording
 from mmq_tf.simulation.simulator.subject import Settings, simulate
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 LOOK_S = 0.05

@@ -24,6 +24,7 @@ from typing import Any
 
 import click
 import numpy as np
+from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +46,6 @@ from mmq_tf.training.fold import network_seed
 from mmq_tf.training.pretrained_encoder import HeldLayers
 from mmq_tf.training.splits import subject_folds
 from mmq_tf.utils.atomic_files import write_text
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 SHARES = (0.05, 0.1, 0.25, 1.0)

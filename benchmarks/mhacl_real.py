@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 from mhacl_label_efficiency import experiment_config, judge_folds, notes, result_rows, results_of, show
+from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
 from mmq_tf.config.run_config import load_config
@@ -21,7 +22,6 @@ from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import write_results
 from mmq_tf.pretraining.moments import NEIGHBOUR_RULE
-from mmq_tf.utils.native_output import quiet_native
 
 SHARES = (0.1, 1.0)
 LEARNING_RATES = (1e-3, 3e-3)

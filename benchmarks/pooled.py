@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
 from mmq_tf.api.training import one_thread_a_worker
@@ -35,7 +36,6 @@ from mmq_tf.metrics.significance import bootstrap_interval
 from mmq_tf.metrics.summary import results_from_predictions, subject_table
 from mmq_tf.training.run_folder import FACTS_NAME
 from mmq_tf.training.run_streams import load_streams
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:

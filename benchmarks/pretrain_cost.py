@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 import numpy as np
+from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
 from mmq_tf.config.run_config import RunConfig, load_config
@@ -26,7 +27,6 @@ from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.pretraining.meiosis import Seconds
 from mmq_tf.pretraining.token_bank import TokenBank
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 PEOPLE, STIMULI, MINUTES = 24, 40, 1

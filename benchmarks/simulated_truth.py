@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
 from mmq_tf.api.training import one_thread_a_worker
@@ -49,7 +50,6 @@ from mmq_tf.metrics.results_table import (
 from mmq_tf.metrics.significance import bootstrap_interval, mean_over_seeds
 from mmq_tf.training.splits import joined_folds
 from mmq_tf.utils.atomic_files import write_text
-from mmq_tf.utils.native_output import quiet_native
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:

@@ -24,9 +24,8 @@ def _open_recording(path: Path) -> Any:
 
 @contextmanager
 def _quiet(doing: str) -> Iterator[None]:
+    from mmq_bridge.native_output import quiet_native
     from rich.console import Console
-
-    from mmq_tf.utils.native_output import quiet_native
 
     with Console().status(doing) if doing else nullcontext(), quiet_native():
         yield

@@ -103,7 +103,7 @@ def model(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
-    from mmq_tf.utils.native_output import quiet_native
+    from mmq_bridge.native_output import quiet_native
 
     console = Console()
     with quiet_native():

@@ -125,9 +125,10 @@ def command(
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
+    from mmq_bridge.native_output import quiet_native
+
     from mmq_tf.api.training import checked_config, one_thread_a_worker
     from mmq_tf.cli.train import config_changes
-    from mmq_tf.utils.native_output import quiet_native
 
     changes = config_changes(overrides, seeds, folds, loso=loso)
     finished = run is None or Path(run).is_dir()

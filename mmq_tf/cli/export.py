@@ -156,7 +156,7 @@ def export_run(
     ExportError
         If the model does not pass.
     """
-    from mmq_tf.utils.native_output import quiet_native
+    from mmq_bridge.native_output import quiet_native
 
     facts = _run_facts(run, fold)
     source = run if fold is None else _fold_folder(run, fold)
@@ -203,7 +203,7 @@ def _refuse_others(context: click.Context) -> None:
 
 
 def _write_pretrained(name: str, out: Path) -> None:
-    from mmq_tf.utils.native_output import quiet_native
+    from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
         from mmq_export.add_sources import complete_bundle

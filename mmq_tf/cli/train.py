@@ -105,7 +105,7 @@ def command(
     changes += [f'model.name="{model}"'] if model else []
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     one_thread_a_worker()
-    from mmq_tf.utils.native_output import quiet_native
+    from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
         from mmq_tf.training.run import Run  # loads the training backend, which reads the settings above

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from mmq_tf.utils.native_output import quiet_native
+from mmq_bridge.native_output import quiet_native
+
 from mmq_tf.utils.parallel import interrupts_ignored, parallel_map
 
 OnEpoch = Callable[[str, int, dict[str, float]], None]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager
 
 import click
 
@@ -15,7 +16,14 @@ from mmq_bridge.cli.stream import stream_command
 from mmq_bridge.cli.verify import show_plainly, verify_command
 from mmq_bridge.command_line import run
 
-HOST = Host("mmq-bridge", open_recording, show_plainly)
+
+def _quiet(doing: str) -> AbstractContextManager[None]:
+    from mmq_bridge.native_output import quiet_native
+
+    return quiet_native()
+
+
+HOST = Host("mmq-bridge", open_recording, show_plainly, quiet=_quiet)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

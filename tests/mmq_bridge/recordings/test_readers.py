@@ -33,9 +33,9 @@ def run(monkeypatch, *arguments):
 
 
 @pytest.mark.parametrize("form", ["e4", "described"])
-def test_a_good_folder_is_replayed(form, request, monkeypatch, capsys):
+def test_a_good_folder_is_replayed(form, request, monkeypatch, capfd):
     assert replay(monkeypatch, request.getfixturevalue(form)) == 0
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert "eda 100%" in out
     assert "abstentions after 20 s of waiting" in out
     assert err == ""
@@ -75,11 +75,11 @@ def change(old, new):
         ("described", "recording.json", change('"eda":', '"../eda":'), "signals must be named eeg"),
     ],
 )
-def test_a_broken_folder_is_one_sentence(form, file, edit, says, request, monkeypatch, capsys):
+def test_a_broken_folder_is_one_sentence(form, file, edit, says, request, monkeypatch, capfd):
     folder = request.getfixturevalue(form)
     edit(folder / file)
     assert replay(monkeypatch, folder) == 2
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("mmq-bridge: ")
     assert err.count("\n") == 1
@@ -109,13 +109,13 @@ class Player:
         Player.last = self.given
 
 
-def test_a_folder_is_played(described, monkeypatch, capsys):
+def test_a_folder_is_played(described, monkeypatch, capfd):
     monkeypatch.setattr("mmq_bridge.sources.lsl_player.Player", Player)
     assert run(monkeypatch, "play", described, "--lsl", "--speed", 2, "--drop", "ppg@1-2") == 0
     signals, name, identity, simulated, speed, drops = Player.last
     assert (list(signals), name, identity) == (["ppg", "eda", "temp", "acc"], "P1", "mmq-tf-P1-2")
     assert (simulated, speed, drops) == (True, 2.0, [Drop("ppg", 1.0, 2.0)])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "SIMULATED P1 (ppg, eda, temp, acc): waiting for a listener; Ctrl-C ends",
@@ -123,7 +123,7 @@ def test_a_folder_is_played(described, monkeypatch, capsys):
     ]
 
 
-def test_a_broken_folder_is_not_played(described, monkeypatch, capsys):
+def test_a_broken_folder_is_not_played(described, monkeypatch, capfd):
     remove(described / "eda.npy")
     assert run(monkeypatch, "play", described, "--lsl") == 2
-    assert capsys.readouterr().err.endswith("eda.npy: cannot be read (No such file or directory).\n")
+    assert capfd.readouterr().err.endswith("eda.npy: cannot be read (No such file or directory).\n")
