@@ -2,9 +2,8 @@
 import zipfile
 
 import pytest
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.recordings.archives import opened_zip
-
-from mmq_tf.errors import MMQError
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def test_files_are_listed_and_read(archive):
 
 
 def test_a_limit_holds_for_one_file(archive):
-    with opened_zip(archive) as opened, pytest.raises(MMQError, match=r"zip/info\.txt: expected at most"):
+    with opened_zip(archive) as opened, pytest.raises(BridgeError, match=r"zip/info\.txt: expected at most"):
         opened.read("info.txt", 3)
 
 

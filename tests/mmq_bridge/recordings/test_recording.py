@@ -3,9 +3,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from mmq_tf.errors import MMQError
-from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.modalities import MODALITIES
+from mmq_bridge.recordings.recording import Recording, Signal, Trial
 
 
 def signal(modality="ppg", n=640, rate=64.0, **settings):
@@ -47,7 +47,7 @@ def test_a_signal_knows_its_times():
     ],
 )
 def test_a_signal_refuses(settings, words):
-    with pytest.raises(MMQError, match=words):
+    with pytest.raises(BridgeError, match=words):
         signal(**settings)
 
 
@@ -55,13 +55,13 @@ def test_a_signal_refuses(settings, words):
     ("start", "stop"), [(2.0, 2.0), (2.0, 1.0), (0.0, float("inf")), (float("nan"), 1.0)]
 )
 def test_a_trial_needs_time(start, stop):
-    with pytest.raises(MMQError, match="start_s < stop_s"):
+    with pytest.raises(BridgeError, match="start_s < stop_s"):
         Trial(start, stop, {"stress": "rest"})
 
 
 @pytest.mark.parametrize("labels", [{"stress": 0}, {"": "rest"}, {"stress": ""}])
 def test_a_trial_needs_class_names(labels):
-    with pytest.raises(MMQError, match="labels must map"):
+    with pytest.raises(BridgeError, match="labels must map"):
         Trial(0.0, 1.0, labels)
 
 
@@ -80,7 +80,7 @@ def test_a_trial_needs_class_names(labels):
     ],
 )
 def test_a_recording_refuses(settings, words):
-    with pytest.raises(MMQError, match=words):
+    with pytest.raises(BridgeError, match=words):
         recording(**settings)
 
 
