@@ -28,14 +28,19 @@ class FirstProblem:
         What is wrong, as pydantic says it.
     given : object
         The value that was refused.
-    unknown_key : bool
-        Whether the key itself is not known.
+    kind : str
+        Pydantic's name for it, as ``"missing"``.
     """
 
     place: str
     message: str
     given: object
-    unknown_key: bool
+    kind: str
+
+    @property
+    def unknown_key(self) -> bool:
+        """Whether the key itself is not known."""
+        return self.kind == "extra_forbidden"
 
     @property
     def reason(self) -> str:
@@ -57,6 +62,6 @@ def first_problem(error: ValidationError) -> FirstProblem:
     >>> found.place, found.given
     ('bytes', 'many')
     """
-    first = error.errors()[0]
+    first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part)[:60] for part in first["loc"])
-    return FirstProblem(place, first["msg"], first["input"], first["type"] == "extra_forbidden")
+    return FirstProblem(place, first["msg"], first["input"], first["type"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.front_end.settings import SpatialFilter
+from mmq_bridge.validation import first_problem
 from pydantic import ValidationError
 
 from mmq_tf.cleaning.step_matrices import Step, compose
@@ -85,7 +86,7 @@ class SpatialFit:
                 method=self.method[:200], outputs=self.outputs, matrix=tuple(map(tuple, rows))
             )
         except ValidationError as error:
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            reason = first_problem(error).reason
             raise MMQError(f"cleaning: no front end can have this matrix: {reason}.") from error
 
     def front_end(self, base: FrontEnd | None = None, **settings: Any) -> FrontEnd:

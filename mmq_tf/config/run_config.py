@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import tomli_w
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.validation import first_problem
 from pydantic import Field, ValidationError, model_validator
 
 from mmq_tf.config.loss_weights import LossWeights
@@ -207,13 +208,12 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 def describe_validation(error: ValidationError) -> str:
     """Return the first problem of a validation error as one sentence."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the configuration"
-    if first["type"] == "extra_forbidden":
+    found = first_problem(error)
+    key = found.place or "the configuration"
+    if found.unknown_key:
         return f"unknown key {key}; remove it or correct its spelling."
-    message = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
-    return f"{key}: {message[:1].lower()}{message[1:]}{given}."
+    given = "" if isinstance(found.given, dict) else f" (got {found.given!r})"
+    return f"{key}: {found.reason[:1].lower()}{found.reason[1:]}{given}."
 
 
 def _read_source(source: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from mmq_bridge.validation import first_problem
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mmq_tf.errors import MMQError
@@ -163,9 +164,11 @@ def read_results(path: str | Path) -> ResultsFile:
             f"{path}: expected UTF-8 text, but byte {error.start} is not; was it changed?"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise MMQError(f"{path}: {place} is not as a results file should have it: {first['msg']}.") from error
+        found = first_problem(error)
+        place = found.place or "the whole file"
+        raise MMQError(
+            f"{path}: {place} is not as a results file should have it: {found.message}."
+        ) from error
 
 
 def write_results(path: str | Path, results: ResultsFile) -> tuple[Path, Path]:

@@ -13,7 +13,7 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.modalities import MODALITIES
 from mmq_bridge.recordings.files import existing_folder, read_bytes
 from mmq_bridge.recordings.recording import Recording, Signal, Trial
-from mmq_bridge.validation import StrictModel
+from mmq_bridge.validation import StrictModel, first_problem
 
 JSON_NAME = "recording.json"
 MAX_JSON_BYTES = 32 * 2**20
@@ -136,10 +136,9 @@ def read_description(path: Path) -> RecordingFile:
     try:
         return RecordingFile.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        got = "" if first["type"] == "json_invalid" else f"; got {str(first['input'])[:60]!r}"
-        raise BridgeError(f"{path}: {place}: {first['msg']}{got}.") from error
+        found = first_problem(error)
+        got = "" if found.kind == "json_invalid" else f"; got {str(found.given)[:60]!r}"
+        raise BridgeError(f"{path}: {found.place or 'the file'}: {found.message}{got}.") from error
 
 
 def read_npy(path: Path, shape: tuple[int, int]) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from mmq_bridge.front_end.modalities import Modality
 from mmq_bridge.front_end.units import unit_factor
 from mmq_bridge.recordings.files import read_bytes
-from mmq_bridge.validation import StrictModel
+from mmq_bridge.validation import StrictModel, first_problem
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmq_tf.errors import MMQError
@@ -306,15 +306,13 @@ def read_manifest(folder: Path) -> DatasetManifest:
 
 
 def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
+    found = first_problem(error)
+    place = found.place
+    if found.unknown_key:
         return f"unknown key {place}; remove it or correct its spelling."
-    if first["type"] == "missing":
+    if found.kind == "missing":
         return f"the key {place} is missing; give it."
-    if first["type"] == "string_too_short":
+    if found.kind == "string_too_short":
         return f"{place} is empty; fill it in."
-    message = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
-    got = f"; got {str(given)[:60]!r}" if isinstance(given, str | int | float) else ""
-    return f"{place + ': ' if place else ''}{message[:1].lower()}{message[1:]}{got}."
+    got = f"; got {str(found.given)[:60]!r}" if isinstance(found.given, str | int | float) else ""
+    return f"{place + ': ' if place else ''}{found.reason[:1].lower()}{found.reason[1:]}{got}."
