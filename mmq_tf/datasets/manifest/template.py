@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 
+import tomli_w
 from mmq_bridge.front_end.units import front_end_unit, known_units
 
 from mmq_tf.datasets.manifest.guess import Found, FoundFiles, FoundSignal
@@ -137,11 +137,15 @@ def _tasks(columns: dict[str, str]) -> Iterable[str]:
 
 
 def as_toml(value: str | Iterable[str]) -> str:
-    """Write a string, or several, as TOML does.
+    """Write a string, or several on one line, as the value of a template's line with its comment.
+
+    tomli-w writes whole documents, without comments, and an array on several lines.
 
     Examples
     --------
     >>> as_toml("a.u."), as_toml(["x", "y"])
     ('"a.u."', '["x", "y"]')
     """
-    return json.dumps(value if isinstance(value, str) else list(value), ensure_ascii=False)
+    if not isinstance(value, str):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return tomli_w.dumps({"": value}).removeprefix('"" = ').removesuffix("\n")

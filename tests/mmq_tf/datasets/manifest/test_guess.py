@@ -11,7 +11,7 @@ from mmq_tf.cli.datasets_new import config as config_command
 from mmq_tf.cli.datasets_new import new as new_command
 from mmq_tf.datasets.manifest.guess import look_at
 from mmq_tf.datasets.manifest.patterns import find_patterns
-from mmq_tf.datasets.manifest.template import OPEN, render
+from mmq_tf.datasets.manifest.template import OPEN, as_toml, render
 from mmq_tf.errors import MMQError
 
 
@@ -19,6 +19,14 @@ def write(path, header, *columns):
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [",".join(map(str, row)) for row in zip(*columns, strict=True)]
     path.write_text("\n".join([header, *rows]) + "\n")
+
+
+@pytest.mark.parametrize("text", ["a.u.", "", 'a"b', "a\\b", "a\tb\nc", "a\x7fb", "\u2028é"])
+def test_any_name_is_one_line_of_toml(text):
+    for value in (text, [text, "x"]):
+        line = f"v = {as_toml(value)}  # comment"
+        assert "\n" not in line
+        assert tomllib.loads(line) == {"v": value}
 
 
 @pytest.mark.parametrize(
