@@ -62,7 +62,7 @@ lint: install
 	@$(BIN)/pyright
 
 quick: install
-	@$(BIN)/pytest --quick -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --quick -n 2 --dist loadfile
 
 coverage: install
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Markers that a fact decides, for tests and doctests; ``--quick`` runs what needs none of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import marking
@@ -29,7 +30,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its fixtures and by what its module imports."""
+    """Mark each test by its fixtures and by what they, its module and itself import."""
     for item in items:
-        for mark in sorted(marking.needs(getattr(item, "fixturenames", []), item.path)):
+        for mark in sorted(marking.needs(getattr(item, "fixturenames", []), item.path, _functions_of(item))):
             item.add_marker(mark)
+
+
+def _functions_of(item: pytest.Item) -> list[Callable[..., object]]:
+    """Return the test and its fixtures; a doctest has none."""
+    if not isinstance(item, pytest.Function):
+        return []
+    fixtures = [found[-1].func for found in item._fixtureinfo.name2fixturedefs.values()]
+    return [item.function, *fixtures]

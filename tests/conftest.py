@@ -6,6 +6,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from mmq_bridge.bundle import cortex_m4f
 
 _TINY = spec_from_file_location("tiny_bundle", Path(__file__).parent / "tiny_bundle.py")
 
@@ -34,3 +35,10 @@ def tiny():
 def tiny_bundle(tiny, tmp_path_factory):
     """A bundle made once for all tests; copy it before changing it."""
     return tiny.write_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def board() -> None:
+    """Skip, naming what is missing, unless a Cortex-M4F can be built for and emulated here."""
+    if missing := cortex_m4f.missing_tools():
+        pytest.skip(f"{', '.join(missing)} not found")

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plugin_dataset"
 
 

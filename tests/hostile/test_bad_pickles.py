@@ -511,6 +511,7 @@ def test_random_bytes(tmp_path, content):
     loads_or_is_refused(tmp_path, content)
 
 
+@pytest.mark.slow
 @settings(max_examples=600, **ANY)
 @given(data=st.data())
 def test_changed_real_pickles(tmp_path, data):

@@ -75,6 +75,7 @@ def inputs(target, folder):
     return sorted(map(str, runner.unpack(target, folder).iterdir()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", build.TARGETS)
 def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
     binary, files = feeder(target, build.CORE, tmp_path / "bin"), inputs(target, tmp_path / "corpus")
@@ -83,6 +84,7 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
     assert done.stdout.splitlines() == files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "file", "old", "new"),
     [

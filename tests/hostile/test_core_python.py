@@ -72,6 +72,7 @@ class Signal:
         self.samples, self.sampling_rate_hz, self.start_s = samples, sampling_rate_hz, start_s
 
 
+@pytest.mark.slow
 @MANY
 @given(
     modality=st.one_of(st.just("ppg"), st.just("acc"), THINGS),

@@ -292,6 +292,7 @@ def test_version_0_never_was_and_a_newer_file_is_named():
             FrontEnd.from_json(json.dumps(data), "watch.json")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     kind=st.sampled_from(sorted(CORE_KINDS)),

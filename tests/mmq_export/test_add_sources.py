@@ -13,6 +13,8 @@ from mmq_bridge.errors import BridgeError
 from mmq_export.add_sources import complete_bundle
 from mmq_export.errors import ExportError
 
+pytestmark = pytest.mark.tensorflow  # the tiny bundles are made with it
+
 
 def content(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmq_bridge.bundle import cortex_m4f
 from mmq_bridge.bundle.example_run import find_compiler, parse_output
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.decision.replay import replay
@@ -114,9 +113,8 @@ def core_objects(folder):
     return sorted(folder.glob("*.o"))
 
 
-@pytest.mark.skipif(
-    bool(cortex_m4f.missing_tools()) or not find_compiler(), reason="no compilers, cmake or emulator"
-)
+@pytest.mark.usefixtures("board")
+@pytest.mark.skipif(not find_compiler(), reason="no C compiler")
 def test_the_commands_print_the_same_window_here_and_on_the_board(bundle, tmp_path):
     last = []
     for block in blocks("sh"):

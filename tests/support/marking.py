@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test needs, where a fact decides it: its fixtures, and whether its module loads TensorFlow."""
+"""What a test needs, where a fact decides it: its fixtures, and whether anything it loads is TensorFlow."""
 
 from __future__ import annotations
 
 import ast
+import dis
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.abc import MetaPathFinder
 from pathlib import Path
@@ -15,6 +17,7 @@ ROOTS = [ROOT / folder for folder in ("", "export", "firmware_bridge", "benchmar
 TRAINERS = {"keras", "tensorflow", "tensorflow_model_optimization", "tf_keras"}
 HEAVY = ("slow", "tensorflow", "recordings", "browser", "emulator")
 FIXTURES = {
+    "board": "emulator",
     "mmq_data": "recordings",
     "browser": "browser",
     "litert": "browser",
@@ -24,10 +27,11 @@ FIXTURES = {
 }
 
 
-def needs(fixtures: list[str], path: Path) -> set[str]:
-    """Markers of a test that uses these fixtures and stands in the module at `path`."""
+def needs(fixtures: Iterable[str], path: Path, functions: Iterable[Callable[..., object]] = ()) -> set[str]:
+    """Markers of a test that uses these fixtures, stands in the module at `path` and runs these functions."""
     found = {FIXTURES[name] for name in fixtures if name in FIXTURES}
-    return found | ({"tensorflow"} if loads_tensorflow(path) else set())
+    heavy = loads_tensorflow(path) or any(_leads_to_tensorflow(_imported_inside(one)) for one in functions)
+    return found | ({"tensorflow"} if heavy else set())
 
 
 def needed_by_all(path: Path) -> set[str]:
@@ -39,6 +43,7 @@ def needed_by_all(path: Path) -> set[str]:
     return found
 
 
+@cache
 def loads_tensorflow(path: Path) -> bool:
     """Whether importing this module imports Keras or TensorFlow, itself or through this project."""
     seen, waiting = set(), [path, *_packages_of(path)]
@@ -48,15 +53,35 @@ def loads_tensorflow(path: Path) -> bool:
             continue
         seen.add(module)
         names = _imported_on_load(module)
-        if any(name.split(".")[0] in TRAINERS for name in names):
+        if _of_trainers(names):
             return True
-        waiting += [file for name in names for file in _files_of(name)]
+        waiting += _files_of_all(names)
     return False
+
+
+def _leads_to_tensorflow(names: frozenset[str]) -> bool:
+    return _of_trainers(names) or any(loads_tensorflow(file) for file in _files_of_all(names))
+
+
+def _of_trainers(names: frozenset[str]) -> bool:
+    return any(name.split(".")[0] in TRAINERS for name in names)
 
 
 def _packages_of(path: Path) -> list[Path]:
     inits = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(ROOT)]
     return [init for init in inits if init.is_file()]
+
+
+@cache
+def _imported_inside(function: Callable[..., object]) -> frozenset[str]:
+    """Dotted names that running the function imports by statements of its own."""
+    code = inspect.unwrap(function).__code__
+    return frozenset(one.argval for one in dis.get_instructions(code) if one.opname == "IMPORT_NAME")
+
+
+@cache
+def _files_of_all(names: frozenset[str]) -> tuple[Path, ...]:
+    return tuple({file for name in names for file in _files_of(name)})
 
 
 @cache
@@ -103,5 +128,13 @@ class Refused(MetaPathFinder):
 
 
 def refuse_tensorflow() -> None:
-    """From now on an import of Keras or TensorFlow fails."""
+    """From now on an import of Keras or TensorFlow fails.
+
+    Raises
+    ------
+    ImportError
+        If one of them is loaded already.
+    """
+    if loaded := TRAINERS & set(sys.modules):
+        raise ImportError(f"--quick runs without {', '.join(sorted(loaded))}, already loaded by a plugin")
     sys.meta_path.insert(0, Refused())

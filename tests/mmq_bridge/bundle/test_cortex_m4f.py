@@ -11,10 +11,6 @@ from mmq_bridge.bundle import cortex_m4f, golden, sources
 from mmq_bridge.bundle.example_run import find_compiler, parse_output, run
 from mmq_bridge.errors import BridgeError
 
-needs_board = pytest.mark.skipif(
-    bool(cortex_m4f.missing_tools()), reason=f"{', '.join(cortex_m4f.missing_tools())} not found"
-)
-
 
 @pytest.fixture(scope="module")
 def alone(tiny_bundle, tmp_path_factory):
@@ -45,7 +41,7 @@ def test_the_bundles_own_cmake_file_builds_for_this_machine(alone):
     assert_golden(parse_output(run([str(folder / "mmq_example"), "golden"], "does not run", alone)), alone)
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 def test_the_emulated_board_prints_the_bits_the_host_computed(alone, elf):
     printed = parse_output(cortex_m4f.run_emulated(elf, alone))
     assert len(printed.window_features_i8) >= 5
@@ -73,7 +69,7 @@ def made_up(front_end):
     return signals
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 @pytest.mark.parametrize("name", front_ends())
 def test_all_nine_kinds_give_the_same_bits_on_the_board(name, alone):
     front_end = front_ends()[name]
@@ -89,7 +85,7 @@ def test_all_nine_kinds_give_the_same_bits_on_the_board(name, alone):
         assert got.tobytes() == getattr(tokens, part).astype(got.dtype).tobytes(), part
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 def test_the_program_is_a_hard_float_one_and_fits_into_its_memories(elf):
     facts = subprocess.run(
         ["arm-none-eabi-readelf", "-A", "-lW", str(elf)], capture_output=True, text=True, check=True
@@ -104,7 +100,7 @@ def test_the_program_is_a_hard_float_one_and_fits_into_its_memories(elf):
         assert start + int(size, 16) <= base + 4 * 2**20
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 def test_a_golden_folder_that_is_not_there_is_a_sentence(elf, tmp_path):
     with pytest.raises(
         BridgeError, match=r"does not run on mps2-an386 \(status 1: cannot read golden/ppg_samp"
@@ -112,7 +108,7 @@ def test_a_golden_folder_that_is_not_there_is_a_sentence(elf, tmp_path):
         cortex_m4f.run_emulated(elf, tmp_path)
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 def test_a_program_that_crashes_is_status_99(alone, tmp_path):
     source = tmp_path / "mmq_bridge"
     shutil.copytree(alone / "mmq_bridge", source)
@@ -126,7 +122,7 @@ def test_a_program_that_crashes_is_status_99(alone, tmp_path):
         cortex_m4f.run_emulated(cortex_m4f.build(source, tmp_path / "build"), alone)
 
 
-@needs_board
+@pytest.mark.usefixtures("board")
 def test_code_that_does_not_build_is_a_sentence(alone, tmp_path):
     source = tmp_path / "mmq_bridge"
     shutil.copytree(alone / "mmq_bridge", source)

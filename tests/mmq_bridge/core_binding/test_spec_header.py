@@ -94,6 +94,7 @@ def core_objects(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return sorted(str(p) for p in folder.glob("*.o"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["population", "enrolment", "running"])
 def test_c_program_gives_the_bits_of_ctypes(tmp_path: Path, core_objects: list[str], mode: str) -> None:
     front_end = every_modality()

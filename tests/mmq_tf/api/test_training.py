@@ -25,6 +25,8 @@ class Heard(WorkProgress):
         self.folds.append(name)
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
     write_tiny_study(tmp_path, ("eda",), artefacts={"variants": 0})
@@ -41,6 +43,7 @@ def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
     assert len(heard.folds) == 2
 
 
+@pytest.mark.tensorflow
 def test_what_cannot_be_trained_is_one_sentence(tmp_path):
     with pytest.raises(MMQError, match="stress_predict needs its recordings|needs its recordings"):
         mmq_tf.train("stress-predict")

@@ -87,6 +87,7 @@ def reachable(starts):
     return seen
 
 
+@pytest.mark.slow
 def test_only_cleaning_calls_what_needs_the_future():
     found = {path: list(future_calls(path.read_text("utf-8"))) for path in sources(*PACKAGES)}
     guilty = {path.relative_to(ROOT).as_posix() for path, calls in found.items() if calls}

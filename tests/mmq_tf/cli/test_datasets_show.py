@@ -16,6 +16,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def call(*arguments):
     return invoke(command, "show", *arguments)
@@ -88,7 +90,6 @@ def test_what_cannot_be_shown_is_said_in_one_sentence(cohort, tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["fast.json"]
 
 
-@pytest.mark.slow
 def test_the_command_line_exits_with_two_and_no_traceback(tmp_path):
     command_line = [sys.executable, "-m", "mmq_tf", "datasets", "show", "nowhere"]
     result = subprocess.run(command_line, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -19,6 +19,8 @@ from mmq_tf.features.windows import window_starts
 from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.layouts.case import GAP_MS, LENGTHS_S, SHORT_S, simulated_session
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):

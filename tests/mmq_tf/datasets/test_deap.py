@@ -20,6 +20,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.layouts import deap as layout
 
+pytestmark = pytest.mark.slow
+
 DEAP = get_dataset("deap")
 SEED = 5
 RATE = 128
@@ -174,7 +176,6 @@ def test_eda_falls_with_resistance_and_knows_no_level(root, recording, published
         assert np.corrcoef(np.log(trial), ohm)[0, 1] < -0.9999
 
 
-@pytest.mark.slow
 def test_matlab_files_give_the_same_recording_and_python_files_come_first(root, recording, tmp_path):
     layout.write_matlab(tmp_path, SEED, 0)
     shutil.copytree(root / "metadata_csv", tmp_path / "metadata_csv")

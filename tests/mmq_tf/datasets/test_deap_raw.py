@@ -13,6 +13,8 @@ from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.layouts import deap as layout
 from mmq_tf.simulation.layouts.common import simulated_person
 
+pytestmark = pytest.mark.slow
+
 DEAP_RAW = get_dataset("deap_raw")
 SEED, TRIALS = 5, 2
 TWENTE, GENEVA, NAMELESS, TWO_NAMELESS = 0, 22, 23, 28
@@ -125,7 +127,6 @@ def relabel(path, old, new):
     path.write_bytes(data.replace(old.ljust(16), new.ljust(16), 1))
 
 
-@pytest.mark.slow
 def test_the_command_can_write_it(tmp_path):
     assert list(LAYOUTS["deap_raw"](tmp_path, 1, 0, True)) == ["s01"]
     recording = DEAP_RAW.load(tmp_path, "s01")

@@ -89,6 +89,7 @@ def test_a_class_neither_true_nor_said_has_no_f1():
     assert macro_f1(np.array([0, 1]), probabilities) == 1.0
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 4), count=st.integers(0, 60))
 def test_grouped_scores_are_the_single_ones(seed: int, classes: int, count: int):

@@ -187,6 +187,7 @@ def recordings(draw):
     return Recording(draw(st.sampled_from(["S1", "Ä 7"])), "1", signals, trials, "made up")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(recordings())
 def test_any_recording_comes_back_as_it_was(recording):

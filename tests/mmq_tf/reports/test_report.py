@@ -14,6 +14,8 @@ from mmq_tf.metrics.results_table import ResultRow, ResultsFile
 from mmq_tf.metrics.summary import results_from_predictions
 from mmq_tf.reports.report import RunSummary, best_tree, render_report
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = [f"S{i}" for i in range(4)]
 
 

@@ -39,6 +39,8 @@ from mmq_tf.reports.recording_page.presence_rows import (
 from mmq_tf.reports.recording_page.time_rows import DPI, WIDTH_IN, as_png
 from mmq_tf.reports.recording_page.view import default_front_end, look_at
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("Fp1", "Fp2", "C3", "C4", "O1", "O2")
 
 
