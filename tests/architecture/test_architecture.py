@@ -3,6 +3,7 @@
 
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from source_tree import PACKAGES, ROOT, circles, edges, modules
@@ -136,3 +137,14 @@ def test_no_c_file_calls_itself_through_others():
     calls = c_calls()
     assert "logf.c" in calls["eda.c"]  # the search finds what is there
     assert circles(calls) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_tests_lie_in_folders_named_after_what_they_test(package):
+    """A folder of tests names a room of its package; only the C core, which is none, is a neighbour."""
+    tests, source = ROOT / "tests" / package, PACKAGES[package]
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert folders
+    homeless = {room for room in folders if not (source / room).is_dir()}
+    assert homeless <= ({Path("core")} if package == "mmq_bridge" else set())
+    assert all((source.parent / room).is_dir() for room in homeless)
