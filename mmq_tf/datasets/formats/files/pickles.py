@@ -47,7 +47,7 @@ def load_pickle(path: Path, max_bytes: int) -> object:
     -------
     object
         Dictionary keys that were bytes come back as str. While it is read, an array takes about twice its
-        size, and nine times where protocol 0 holds it as text. A hostile file can take four times `max_bytes`.
+        size, and nine times where protocol 0 holds it as text. A hostile file can take 4 times `max_bytes`.
 
     Raises
     ------
