@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention whose key, value and output projections are absorbed by their neighbours."""
 
+from typing import Any
+
 import keras
 
 from mmq_tf.errors import MMQError
 from mmq_tf.model.keras_names import glorot, normal, ops
 
-MASK_DEPTH = 16.0
+MASK_BIAS = 16.0
 """What is taken off the score of an absent token: hides it, yet leaves an int8 scale its precision."""
 
 
@@ -23,8 +25,19 @@ def push_down(scores, interference):
     return scores - ops.relu6(interference - scores)
 
 
+class Projecting:
+    """A layer whose `query_projection` keeps its path of saved files, ``asking``."""
+
+    query_projection: Any
+
+    @property
+    def asking(self) -> Any:
+        """The query projection; Keras names weights after the first attribute, by letter, that holds them."""
+        return self.query_projection
+
+
 @keras.saving.register_keras_serializable("mmq_tf")
-class AbsorbedAttention(keras.layers.Layer):
+class AbsorbedAttention(Projecting, keras.layers.Layer):
     """Multi-query attention whose keys and values are the tokens themselves.
 
     With one key and value head (Shazeer 2019) the key projection can be multiplied into the queries, and the
@@ -76,7 +89,7 @@ class AbsorbedAttention(keras.layers.Layer):
         self.use_bias = use_bias
         self.seed = seed
         start = normal(1.0 / dim, seed)
-        self.asking = (
+        self.query_projection = (
             None if n_queries else keras.layers.Dense(heads * dim, kernel_initializer=start, name="asking")
         )
         self.out = keras.layers.Dense(
@@ -87,20 +100,20 @@ class AbsorbedAttention(keras.layers.Layer):
         """Create the constant queries ``[n_queries * heads, dim]`` or the dense layer that makes them."""
         if input_shape[-1] != self.dim:
             raise MMQError(f"AbsorbedAttention: tokens must be dim = {self.dim} wide, got {input_shape[-1]}.")
-        if self.asking is None:
+        if self.query_projection is None:
             start = normal(self.dim**-0.5, self.seed)
             shape = (self.n_queries * self.heads, self.dim)
             self.queries = self.add_weight(name="queries", shape=shape, initializer=start)
         else:
-            self.asking.build(input_shape)
+            self.query_projection.build(input_shape)
         self.out.build((*input_shape[:-1], self.heads * self.dim))
 
     def scores(self, tokens):
         """Return the raw scores ``[B, Q * heads, N]`` (``[1, ...]`` broadcasts) of tokens ``[B, N, dim]``."""
-        if self.asking is None:
+        if self.query_projection is None:
             queries = ops.expand_dims(ops.convert_to_tensor(self.queries), 0)
         else:
-            queries = ops.reshape(self.asking(tokens), (-1, tokens.shape[1] * self.heads, self.dim))
+            queries = ops.reshape(self.query_projection(tokens), (-1, tokens.shape[1] * self.heads, self.dim))
         return ops.matmul(queries, ops.swapaxes(tokens, 1, 2))
 
     def shares(self, tokens, penalty=None, interference=None):

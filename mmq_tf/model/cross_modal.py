@@ -7,14 +7,14 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.attention import MASK_BIAS, Projecting
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.keras_names import glorot, normal, ops
 from mmq_tf.model.transformer import TokenTransformer
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
-class CrossModalBlock(keras.layers.Layer):
+class CrossModalBlock(Projecting, keras.layers.Layer):
     """Pre-norm block in which each token attends to each other modality apart: target <- source.
 
     ``softmax`` runs over the steps of one source; the M - 1 mixtures (of half the width, in all heads) are
@@ -63,7 +63,7 @@ class CrossModalBlock(keras.layers.Layer):
         self.dropout = dropout
         self.seed = seed
         self.norm = DyT(affine=False, name="norm")
-        self.asking = keras.layers.Dense(
+        self.query_projection = keras.layers.Dense(
             heads * dim, kernel_initializer=normal(1.0 / dim, seed), name="asking"
         )
         self.values = keras.layers.Dense(
@@ -79,7 +79,7 @@ class CrossModalBlock(keras.layers.Layer):
 
     def build(self, input_shape):
         """Build the parts for tokens ``[B, T * M, dim]``."""
-        for part in (self.norm, self.asking, self.values, self.hidden_norm, self.expand):
+        for part in (self.norm, self.query_projection, self.values, self.hidden_norm, self.expand):
             part.build(input_shape)
         self.out.build((*input_shape[:-1], self.n_modalities * self.dim // 2))
         self.shrink.build((*input_shape[:-1], self.hidden))
@@ -98,15 +98,15 @@ class CrossModalBlock(keras.layers.Layer):
         x = x + self.out(self._mixtures(self.norm(x), self.norm(sources), here))
         return x + self.shrink(self.drop(self.expand(self.hidden_norm(x)), training=training))
 
-    def _mixtures(self, asking, asked, here):
+    def _mixtures(self, targets, sources, here):
         """Return what each token got of each other modality, ``[B, T * M, M * dim / 2]``; own modality: 0."""
         steps, modalities, heads = self.n_tokens, self.n_modalities, self.heads
         n_all, width = steps * modalities, self.dim // (2 * heads)
-        queries = ops.reshape(self.asking(asking), (-1, n_all * heads, self.dim))
-        scores = ops.matmul(queries, ops.swapaxes(asked, 1, 2))
-        scores = scores - MASK_DEPTH * (1.0 - ops.swapaxes(here, 1, 2))
+        queries = ops.reshape(self.query_projection(targets), (-1, n_all * heads, self.dim))
+        scores = ops.matmul(queries, ops.swapaxes(sources, 1, 2))
+        scores = scores - MASK_BIAS * (1.0 - ops.swapaxes(here, 1, 2))
         shares = ops.softmax(ops.reshape(scores, (-1, n_all, heads, steps, modalities)), axis=3)
-        values = ops.reshape(self.values(asked) * here, (-1, steps, modalities, heads, width))
+        values = ops.reshape(self.values(sources) * here, (-1, steps, modalities, heads, width))
         mixed = ops.einsum("bnhtm,btmhw->bnmhw", shares, values)
         others = np.tile(1.0 - np.eye(modalities), (steps, 1)).reshape(1, n_all, modalities, 1, 1)
         mixed = mixed * ops.convert_to_tensor(others, self.compute_dtype)
@@ -187,7 +187,7 @@ class CrossModalTransformer(TokenTransformer):
             return ops.reshape(ops.swapaxes(values, 1, 2), (-1, steps, width))
 
         x, here = by_modality(x, dim), by_modality(here, 1)
-        penalty = MASK_DEPTH * (1.0 - ops.swapaxes(here, 1, 2))
+        penalty = MASK_BIAS * (1.0 - ops.swapaxes(here, 1, 2))
         for block in self.own:
             x = block(x, penalty=penalty, training=training)
         mean = ops.sum(self.norm(x) * here, axis=1) / ops.maximum(ops.sum(here, axis=1), 1.0)

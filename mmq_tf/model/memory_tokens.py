@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from mmq_tf.model import losses
-from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.attention import MASK_BIAS
 from mmq_tf.model.keras_names import normal, ops
 from mmq_tf.model.transformer import TokenTransformer, TransformerTraining
 
@@ -69,7 +69,7 @@ class MemoryTransformer(TokenTransformer):
         n_all, dim = self.n_all, self.dim
         memory = ops.zeros_like(tokens[:, : self.n_modalities]) + self.memory
         absent = ops.reshape(1.0 - here, (-1, 1, n_all))
-        penalty = MASK_DEPTH * ops.concatenate([absent, ops.zeros_like(memory[:, None, :, 0])], axis=2)
+        penalty = MASK_BIAS * ops.concatenate([absent, ops.zeros_like(memory[:, None, :, 0])], axis=2)
         encoded = self.encoder(ops.concatenate([tokens, memory], axis=1), penalty=penalty, training=training)
         of_modality = ops.expand_dims(encoded[:, n_all:], 1)
         place = ops.reshape(of_modality + self.embedding.modality + self.embedding.time, (-1, n_all, dim))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
+from mmq_tf.model.attention import MASK_BIAS, AbsorbedAttention
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.keras_names import glorot, normal, ops
 from mmq_tf.model.raw_encoder import RawEmbedding, plain_samples, sample_sizes
@@ -89,7 +89,7 @@ class ModalityEncoder(keras.layers.Layer):
         tokens = self.embedding(features, presence)
         here = ops.reshape(presence, (-1, 1, self.n_tokens * n_modalities))
         own = ops.convert_to_tensor(self.own_tokens(), self.compute_dtype)
-        attended = self.attention(tokens, penalty=MASK_DEPTH - here * (MASK_DEPTH * own))
+        attended = self.attention(tokens, penalty=MASK_BIAS - here * (MASK_BIAS * own))
         present = ops.max(presence, axis=1)
         return ops.relu(attended + self.place) * ops.expand_dims(present, -1), present
 
@@ -180,7 +180,7 @@ class MHACL(TokenNet):
     def call(self, inputs, training=False):
         """Return the logits ``[B, classes]`` of each task of ``features`` and ``presence`` (0 or 1)."""
         vectors, present = self.encoder.encode(inputs)
-        penalty = MASK_DEPTH - ops.expand_dims(present, 1) * MASK_DEPTH
+        penalty = MASK_BIAS - ops.expand_dims(present, 1) * MASK_BIAS
         for block in self.mixing:
             vectors = block(vectors, penalty=penalty, training=bool(training))
         kept = self.norm(vectors) * ops.expand_dims(present, -1)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 
 from mmq_tf.errors import MMQError
-from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.attention import MASK_BIAS
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.keras_names import normal, ops
 from mmq_tf.model.queries import (
@@ -80,9 +80,9 @@ class MMQNet(TokenNet):
         self.queries = tuple(queries)
         self.learned_mask = learned_mask
         self.rebuilt_penalty = rebuilt_penalty
-        if not 0 <= rebuilt_penalty <= MASK_DEPTH:
+        if not 0 <= rebuilt_penalty <= MASK_BIAS:
             raise MMQError(
-                f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_DEPTH:g}, got {rebuilt_penalty}."
+                f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_BIAS:g}, got {rebuilt_penalty}."
             )
         self._make_layers()
         self.build()
@@ -147,7 +147,7 @@ class MMQNet(TokenNet):
         """
         presence = ops.cast(inputs["presence"], self.compute_dtype)
         here = ops.reshape(presence, (-1, 1, self.n_all))
-        unseen = MASK_DEPTH - here * MASK_DEPTH
+        unseen = MASK_BIAS - here * MASK_BIAS
         tokens = self.embedding(inputs["features"], presence)
         trace, distrust = self._find_interference(tokens, here)
         completed = tokens
@@ -183,7 +183,7 @@ class MMQNet(TokenNet):
             decoded["category_attention"] = self.category_queries.shares(encoded, distrust, unseen)
             flat = ops.reshape(decoded["category"], (-1, sum(self.tasks.values()) * self.dim))
         else:  # the softmax of equal scores is the mean over what is seen, in operations that int8 has
-            mean = ops.matmul(ops.softmax(MASK_DEPTH - unseen), encoded)
+            mean = ops.matmul(ops.softmax(MASK_BIAS - unseen), encoded)
             flat = ops.reshape(mean, (-1, self.dim))
         return {**decoded, "logits": {task: read_out(flat) for task, read_out in self.read_outs.items()}}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import keras
 
-from mmq_tf.model.attention import MASK_DEPTH, AbsorbedAttention
+from mmq_tf.model.attention import MASK_BIAS, AbsorbedAttention
 from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.keras_names import glorot, normal, ops
 
@@ -48,7 +48,7 @@ class InterferenceQueries(keras.layers.Layer):
 
     def outputs(self, tokens, absence):
         """Return what the queries take up, ``[B, K, dim]``; ``absence`` ``[B, 1, N]`` is 1 where absent."""
-        return self.attention(ops.stop_gradient(tokens), penalty=MASK_DEPTH * absence)
+        return self.attention(ops.stop_gradient(tokens), penalty=MASK_BIAS * absence)
 
     def compute_output_shape(self, input_shape):
         """Return ``(B, N)``."""

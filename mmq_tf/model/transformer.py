@@ -11,7 +11,7 @@ import numpy as np
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.errors import MMQError
 from mmq_tf.model import losses
-from mmq_tf.model.attention import MASK_DEPTH
+from mmq_tf.model.attention import MASK_BIAS
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.encoder import EncoderBlock
 from mmq_tf.model.keras_names import glorot, ops
@@ -155,7 +155,7 @@ class Transformer(TokenTransformer):
         return ops.mean(self.norm(encoded), axis=1)
 
     def _encode_masked(self, features, presence, training):
-        penalty = MASK_DEPTH * (1.0 - ops.reshape(presence, (-1, 1, self.n_all)))
+        penalty = MASK_BIAS * (1.0 - ops.reshape(presence, (-1, 1, self.n_all)))
         encoded = self.embedding(features, presence)
         for block in self.encoder:
             encoded = block(encoded, penalty=penalty, training=training)

@@ -19,7 +19,7 @@ NAMED_SUBJECTS = 3
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairedComparison:
     """Two methods' scores of each subject under one condition, both float ``[subjects]``, NaN where none."""
 
     condition: str
@@ -40,25 +40,25 @@ class Duel:
         return int((self.model_scores > self.other_scores).sum())
 
 
-def subject_figure(duels: Sequence[Duel], metric: str = "auroc") -> Figure:
+def subject_figure(pairs: Sequence[PairedComparison], metric: str = "auroc") -> Figure:
     """Draw each subject as a point, a panel a condition: the other method's score across, the model's up."""
-    values = [v[duel.known] for duel in duels for v in (duel.model_scores, duel.other_scores)]
+    values = [v[pair.known] for pair in pairs for v in (pair.model_scores, pair.other_scores)]
     low = float(np.floor(10 * min([1.0, *np.concatenate(values)]) - 0.2) / 10)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.3 * len(duels), 4.5), layout="constrained")
-        axes = figure.subplots(1, len(duels), squeeze=False)
-        for axis, duel in zip(axes[0], duels, strict=True):
-            _duel(axis, duel, low, named(metric))
+        figure = Figure(figsize=(4.3 * len(pairs), 4.5), layout="constrained")
+        axes = figure.subplots(1, len(pairs), squeeze=False)
+        for axis, pair in zip(axes[0], pairs, strict=True):
+            _draw_pair(axis, pair, low, named(metric))
     return figure
 
 
-def _duel(axis: Axes, duel: Duel, low: float, metric: str) -> None:
-    x, y = duel.other_scores[duel.known], duel.model_scores[duel.known]
-    names = [name for name, here in zip(duel.subjects, duel.known, strict=True) if here]
+def _draw_pair(axis: Axes, pair: PairedComparison, low: float, metric: str) -> None:
+    x, y = pair.other_scores[pair.known], pair.model_scores[pair.known]
+    names = [name for name, here in zip(pair.subjects, pair.known, strict=True) if here]
     axis.plot([low, 1.02], [low, 1.02], color=MUTED, lw=1, ls=(0, (4, 3)))
     for which, colour, marker, text in (
-        (y >= x, ACCENT, "o", f"{duel.model} at least as good"),
-        (y < x, WARM, "s", f"{duel.other} better"),
+        (y >= x, ACCENT, "o", f"{pair.model} at least as good"),
+        (y < x, WARM, "s", f"{pair.other} better"),
     ):
         label = f"{text}: {int(which.sum())}"
         axis.scatter(
@@ -81,10 +81,10 @@ def _duel(axis: Axes, duel: Duel, low: float, metric: str) -> None:
     step = MultipleLocator(0.1 if low < 0.75 else 0.05)
     axis.xaxis.set_major_locator(step)
     axis.yaxis.set_major_locator(MultipleLocator(0.1 if low < 0.75 else 0.05))
-    axis.set_xlabel(f"{duel.other}: {metric} of a person")
-    axis.set_ylabel(f"{duel.model}: {metric} of a person")
+    axis.set_xlabel(f"{pair.other}: {metric} of a person")
+    axis.set_ylabel(f"{pair.model}: {metric} of a person")
     legend = axis.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 1.0), handletextpad=0.2, title=duel.condition, alignment="left"
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), handletextpad=0.2, title=pair.condition, alignment="left"
     )
     legend.get_title().set_fontweight("bold")
 

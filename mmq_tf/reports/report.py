@@ -15,7 +15,7 @@ from mmq_tf.metrics.significance import Comparison
 from mmq_tf.metrics.summary import SubjectTable, compare_methods, subject_table
 from mmq_tf.reports import figures
 from mmq_tf.reports.pages import html_environment
-from mmq_tf.reports.person_figures import Duel, confusion_counts, confusion_figure, subject_figure
+from mmq_tf.reports.person_figures import PairedComparison, confusion_counts, confusion_figure, subject_figure
 
 TREES = ("forest", "boosted", "boosted_dropout")
 FULL = "full"
@@ -231,7 +231,9 @@ def _figures(run: RunSummary, scores: SubjectTable, tree: str | None, rows: np.n
     }
     if tree is not None and (tree, FULL) in scores.pairs:
         ours, theirs = (scores.of(method, FULL, "auroc") for method in (run.model, tree))
-        drawn["subjects"] = subject_figure([Duel(FULL, run.model, tree, ours, theirs, scores.subjects)])
+        drawn["subjects"] = subject_figure(
+            [PairedComparison(FULL, run.model, tree, ours, theirs, scores.subjects)]
+        )
     if run.histories:
         keys = dict.fromkeys(key for curves in run.histories.values() for key in curves)
         others = [key for key in keys if key.startswith("val_") and key != "val_loss"]

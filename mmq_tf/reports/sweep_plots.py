@@ -17,7 +17,7 @@ from mmq_tf.evaluation.sweep_scores import FULL
 from mmq_tf.metrics.results_table import format_cell
 from mmq_tf.reports import sweep_figures
 from mmq_tf.reports.figures import as_svg, reliability_figure
-from mmq_tf.reports.person_figures import Duel, confusion_figure, subject_figure
+from mmq_tf.reports.person_figures import PairedComparison, confusion_figure, subject_figure
 from mmq_tf.reports.stretch_figure import stretch_figure
 from mmq_tf.reports.subset_figure import model_means, sensor_worth, subsets_figure
 from mmq_tf.reports.sweep_summary import SweepSummary, shown_conditions, tree_under
@@ -86,20 +86,20 @@ def _subsets(run: SweepSummary) -> Drawn | None:
 
 
 def _people(run: SweepSummary) -> Drawn | None:
-    duels = []
+    pairs = []
     for condition in shown_conditions(run.results, run.model, run.modalities):
         tree = tree_under(run.results, condition)
         if tree is not None:
             ours, theirs = (run.sweep.table.of(m, condition, "auroc") for m in (run.model, tree))
-            duels.append(Duel(condition, run.model, tree, ours, theirs, run.sweep.table.subjects))
-    duels = [duel for duel in duels if duel.known.any()]
-    if not duels:
+            pairs.append(PairedComparison(condition, run.model, tree, ours, theirs, run.sweep.table.subjects))
+    pairs = [pair for pair in pairs if pair.known.any()]
+    if not pairs:
         return None
     parts = [
         f"under {d.condition} {d.model} is better than {d.other} for {d.wins} of {d.known.sum()}"
-        for d in duels
+        for d in pairs
     ]
-    return (subject_figure(duels), f"AUROC person by person: {'; '.join(parts)}.")
+    return (subject_figure(pairs), f"AUROC person by person: {'; '.join(parts)}.")
 
 
 def _confusion(run: SweepSummary) -> Drawn | None:

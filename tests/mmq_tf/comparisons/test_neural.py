@@ -234,16 +234,16 @@ def test_what_is_rebuilt_comes_from_what_is_there_and_fills_the_gap_alone():
 def test_a_sensor_attends_to_each_other_one_apart():
     block = CrossModalBlock(2, 3, dim=4, heads=1, hidden=4, seed=2)
     rng = np.random.default_rng(0)
-    asking, asked = rng.normal(size=(2, 1, 6, 4)).astype("float32")
+    targets, sources = rng.normal(size=(2, 1, 6, 4)).astype("float32")
     here = np.ones((1, 6, 1), "float32")
     here[0, [2, 5]] = 0  # the third sensor lacks altogether
     block.build((None, 6, 4))
-    found = np.asarray(block._mixtures(asking, asked, here)).reshape(6, 3, 2)
-    queries, values = np.asarray(block.asking(asking))[0], np.asarray(block.values(asked))[0]
+    found = np.asarray(block._mixtures(targets, sources, here)).reshape(6, 3, 2)
+    queries, values = np.asarray(block.query_projection(targets))[0], np.asarray(block.values(sources))[0]
     for token in range(6):
         for source in range(3):
             steps = [source, 3 + source]
-            scores = np.exp(queries[token] @ asked[0, steps].T)
+            scores = np.exp(queries[token] @ sources[0, steps].T)
             wanted = scores / scores.sum() @ values[steps]
             if source in (token % 3, 2):
                 wanted = np.zeros(2)

@@ -3,20 +3,20 @@
 
 import numpy as np
 
-from mmq_tf.reports.person_figures import Duel, confusion_counts, confusion_figure, subject_figure
+from mmq_tf.reports.person_figures import PairedComparison, confusion_counts, confusion_figure, subject_figure
 
 OURS = np.array([0.9, 0.8, np.nan, 0.6, 0.7])
 THEIRS = np.array([0.5, 0.8, 0.9, 0.9, 0.65])
-DUEL = Duel("no-eda", "mmqnet", "forest", OURS, THEIRS, ["a", "b", "c", "d", "e"])
+PAIR = PairedComparison("no-eda", "mmqnet", "forest", OURS, THEIRS, ["a", "b", "c", "d", "e"])
 
 
 def test_a_tie_is_no_win_and_who_has_no_score_does_not_count():
-    assert DUEL.wins == 2
-    assert DUEL.known.tolist() == [True, True, False, True, True]
+    assert PAIR.wins == 2
+    assert PAIR.known.tolist() == [True, True, False, True, True]
 
 
 def test_the_persons_who_differ_most_are_named_and_the_sides_counted():
-    figure = subject_figure([DUEL, DUEL])
+    figure = subject_figure([PAIR, PAIR])
     for axis in figure.axes:
         assert [text.get_text() for text in axis.texts] == ["a", "d", "e"]
         legend = axis.get_legend()
