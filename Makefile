@@ -51,6 +51,7 @@ pretrained: install
 	  --final --out runs/wrist-stress --force
 	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
 	  --out mmq_tf/pretrained/wrist-stress
+	@cp runs/wrist-stress/model.keras mmq_tf/pretrained/wrist-stress.keras
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
 test: lint

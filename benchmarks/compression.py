@@ -30,9 +30,11 @@ from mmq_export.recipes import RECIPES, dynamic, float16
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.cli import export as export_cli
-from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
-from mmq_tf.cli._model_cost import REPEATS, LiteRTCall
+from mmq_tf.api.exporting import DEFAULT_EPOCHS
+from mmq_tf.api.gate_rules import GATE_RULES
+from mmq_tf.api.model_cost.measure import REPEATS, LiteRTCall
+from mmq_tf.api.run_files import read_windows, run_facts
+from mmq_tf.api.shrinking import Smaller, TuningData, make_smaller
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.interleaved_timing import Contender, median_row, time_rounds
 from mmq_tf.metrics.results_table import (
@@ -42,6 +44,7 @@ from mmq_tf.metrics.results_table import (
     machine_description,
     write_results,
 )
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.version import __version__
 
 FIRST = "float32"
@@ -71,19 +74,17 @@ class Source:
     data: TuningData
 
     @classmethod
-    def open(cls, run: Path, fold: int | None, data: Path | None, console: Console) -> Source:
+    def open(cls, run: Path, fold: int | None, data: Path | None) -> Source:
         """Read a run folder, or one fold of it."""
         folder = run if fold is None else run / "folds" / f"{fold:02d}"
-        facts = export_cli._run_facts(run, fold)
+        facts = run_facts(run, fold)
         front_end = FrontEnd.load(folder / "frontend.json")
-        windows = export_cli._read_windows(folder / "validation.npz")
-        return cls(
-            folder, run, facts, front_end, windows, TuningData.of_run(run, facts, front_end, data, console)
-        )
+        windows = read_windows(folder / "validation.npz")
+        return cls(folder, run, facts, front_end, windows, TuningData.of_run(run, facts, front_end, data))
 
     def net(self) -> Any:
         """Return the run's network."""
-        return export_cli._load_net(self.folder / "model.keras")
+        return load_network(self.folder / "model.keras")
 
     def deployed(self, net: keras.Model) -> keras.Model:
         """Return a network's deployed graph."""
@@ -102,7 +103,7 @@ def make_models(source: Source, epochs: int, console: Console) -> Iterator[tuple
     for name, wish in wishes(epochs).items():
         net = source.net()
         console.print(name)
-        make_smaller(net, source.facts["decision"], source.data, wish, console)
+        make_smaller(net, source.facts["decision"], source.data, wish)
         yield name, convert(source.deployed(net), seen, RECIPES["int8"])
 
 
@@ -117,7 +118,9 @@ def measure(source: Source, models: dict[str, bytes], rounds: int) -> list[Resul
     for column, entry in enumerate(entries):
         rows.append(median_row(entry, "latency_ratio", seconds[:, column] / seconds[:, 0]))
         rows.append(median_row(entry, "latency_us", seconds[:, column] * 1e6))
-    mix = gate.missing_mix(source.windows.features, source.windows.presence, source.windows.labels)
+    mix = gate.missing_mix(
+        source.windows.features, source.windows.presence, source.windows.labels, GATE_RULES
+    )
     tasks = tuple(source.facts["decision"]["tasks"])
     for name, content in models.items():
         logits = TFLiteModel(content, name).predict_many(mix.features, mix.presence)
@@ -125,7 +128,7 @@ def measure(source: Source, models: dict[str, bytes], rounds: int) -> list[Resul
             "bytes": len(content),
             "gzip_bytes": len(gzip.compress(content, mtime=0)),
             "arena_bytes": _arena(content),
-            "macro_f1": gate.macro_f1(mix.labels, logits, tasks),
+            "macro_f1": gate.mean_score(mix.labels, logits, tasks, GATE_RULES),
         }
         rows += [
             ResultRow(method=method, condition=name, metric=metric, mean=value, n=1)
@@ -194,7 +197,7 @@ def show(results: ResultsFile, console: Console) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--fold", type=click.IntRange(min=0), help="This fold's model instead of the run's.")
 @click.option("--data", type=click.Path(path_type=Path), help="The run's recordings, where they were moved.")
-@click.option("--epochs", type=click.IntRange(min=1), default=export_cli.DEFAULT_EPOCHS, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT_EPOCHS, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=40, show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), help="Write the table here (.json, with .md).")
 def main(
@@ -205,7 +208,7 @@ def main(
         raise MMQError(f"{results}: a results file's name should end in .json.")
     console = Console()
     with quiet_native():
-        source = Source.open(run, fold, data, console)
+        source = Source.open(run, fold, data)
         models = dict(make_models(source, epochs, console))
         rows = measure(source, models, rounds)
     table = results_of(source, rows, results.stem if results else "compression", epochs, rounds)

@@ -29,9 +29,8 @@ from mmq_export.recipes import RECIPES
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.api.training import one_thread_a_worker
-from mmq_tf.cli import evaluate as evaluate_cli
-from mmq_tf.cli import export as export_cli
+from mmq_tf.api.evaluating import finished_run, judge_folds, sweep_jobs
+from mmq_tf.api.run_files import read_windows
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import Predict, judge_views
 from mmq_tf.evaluation.protocols import MASK_SEED, PROTOCOLS, read_level
@@ -41,11 +40,12 @@ from mmq_tf.evaluation.sweep_scores import FULL, Sweep, read_sweep
 from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.metrics.predictions import Predictions, read_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.reports.run_report import publish, results_file
 from mmq_tf.training.fit import predict_logits
 from mmq_tf.training.fold import FoldJob, FoldWindows
 from mmq_tf.training.run import Run, read_fold
-from mmq_tf.training.run_folder import DONE_NAME
+from mmq_tf.utils.backend_threads import one_thread_per_process
 
 FLOAT, INT8 = "float32", "int8"
 METRICS = ("macro_f1", "auroc")
@@ -85,19 +85,19 @@ def _calibrated(job: FoldJob, logits: Logits) -> Predict:
 
 def float_logits(folder: Path) -> Logits:
     """Return the Keras network of a fold."""
-    return partial(predict_logits, export_cli._load_net(folder / "model.keras"))
+    return partial(predict_logits, load_network(folder / "model.keras"))
 
 
 def int8_logits(folder: Path) -> Logits:
     """Return the int8 model of a fold in LiteRT, window by window."""
-    net = export_cli._load_net(folder / "model.keras")
+    net = load_network(folder / "model.keras")
     return TFLiteModel(int8_file(folder, net), f"{folder}: int8").predict_many
 
 
 def int8_file(folder: Path, net: Any) -> bytes:
     """Return the full-integer .tflite of a fold, calibrated on its validation windows as a bundle's is."""
     end = FrontEnd.load(folder / "frontend.json")
-    windows = export_cli._read_windows(folder / "validation.npz")
+    windows = read_windows(folder / "validation.npz")
     seen = calibration_windows(windows.features, windows.presence, CALIBRATION_WINDOWS)
     deployed = deployed_model(net, end.tokens, end.n_features, len(end.modality_names))
     return convert(deployed, seen, RECIPES["int8"])
@@ -222,14 +222,14 @@ def show(results: ResultsFile, console: Console) -> None:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--protocols", default=",".join(PROTOCOLS), callback=evaluate_cli._protocols)
+@click.option("--protocols", default=",".join(PROTOCOLS), help="Commas between.")
 @click.option("--data", type=click.Path(path_type=Path), help="The run's recordings, where they were moved.")
 @click.option("--jobs", "workers", type=click.IntRange(min=1), help="Folds side by side.  [default: cores]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: RUN/int8]")
 @click.option("--results", type=click.Path(path_type=Path), help="Write the table here (.json, with .md).")
 def main(
     run: Path,
-    protocols: tuple[str, ...],
+    protocols: str,
     data: Path | None,
     workers: int | None,
     out: Path | None,
@@ -238,17 +238,15 @@ def main(
     """Compare int8 with float in every fold of RUN; folds that are done stay done."""
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    one_thread_a_worker()
+    one_thread_per_process()
     console, workers = Console(), workers or os.cpu_count() or 1
-    opened = Run.open(run)
-    if not (run / DONE_NAME).is_file():
-        raise MMQError(f"{run} is not finished; finish it with `mmq-tf train --resume --out {run}`.")
+    opened = finished_run(run)
     if data is not None:
         opened = replace(opened, facts=replace(opened.facts, data_folder=str(data.resolve())))
-    made = evaluate_cli._jobs(opened, out or run / "int8", protocols, console, workers, (), ())
+    made = sweep_jobs(opened, out or run / "int8", protocols.split(","), workers=workers)
     jobs = [Int8Job(job.fold, job.folder, job.protocols, ()) for job in made]
     with quiet_native():
-        evaluate_cli._judge(jobs, console, workers)
+        judge_folds(jobs, workers=workers)
     table = results_of(opened, jobs)
     show(table, console)
     if results:

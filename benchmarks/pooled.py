@@ -23,9 +23,7 @@ import numpy as np
 from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
-from mmq_tf.api.training import one_thread_a_worker
 from mmq_tf.augmentation.missingness import named_conditions
-from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import Dataset, Member
@@ -36,6 +34,7 @@ from mmq_tf.metrics.significance import bootstrap_interval
 from mmq_tf.metrics.summary import results_from_predictions, subject_table
 from mmq_tf.training.run_folder import FACTS_NAME
 from mmq_tf.training.run_streams import load_streams
+from mmq_tf.utils.backend_threads import one_thread_per_process
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def fold_jobs(contestant: Contestant, out: Path, console: Console, workers: int)
     from mmq_tf.training.run import check_folds
 
     run = open_run(contestant, out)
-    streams, _ = load_streams(run, workers, WorkBars(console))
+    streams, _ = load_streams(run, workers)
     if contestant.label == OWN_WINDOWS:
         (member,) = contestant.members
         streams = [stream for stream in streams if stream.subject.startswith(member.prefix)]
@@ -232,7 +231,7 @@ def main(
     """Train and judge the pooled model and the own models of its data sets."""
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    one_thread_a_worker()
+    one_thread_per_process()
     with quiet_native():
         from mmq_tf.evaluation.judge_fold import JudgedFold
         from mmq_tf.training.workers import run_jobs

@@ -31,13 +31,11 @@ import numpy as np
 from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 
-from mmq_tf.api.training import one_thread_a_worker
-from mmq_tf.cli._preparing import prepare_recordings
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.datasets.simulated import ground_truth
 from mmq_tf.errors import MMQError
-from mmq_tf.features.prepare_dataset import load_prepared
+from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import streams_digest, tokens_touched
 from mmq_tf.metrics.results_table import (
@@ -50,6 +48,7 @@ from mmq_tf.metrics.results_table import (
 from mmq_tf.metrics.significance import bootstrap_interval, mean_over_seeds
 from mmq_tf.training.splits import joined_folds
 from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.utils.backend_threads import one_thread_per_process
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -265,7 +264,7 @@ def main(
     """Hold rebuilt tokens and interference scores against what is known."""
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    one_thread_a_worker()
+    one_thread_per_process()
     with quiet_native():
         from mmq_tf.training.workers import run_jobs
 
@@ -274,7 +273,7 @@ def main(
     config = load_config(preset, [f"seeds={list(seeds)}", *changes])
     dataset = open_dataset(config.data.dataset, data)
     settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
-    done = prepare_recordings(console, dataset.name, data, settings, jobs=workers, skip_bad=False)
+    done = prepare_dataset(dataset.name, data, settings, jobs=workers)
     jobs = jobs_of(config, dataset, data, load_prepared(dataset.name, data, settings, done), out)
     console.print(f"{sum(job.done for job in jobs)} of {len(jobs)} folds are done", highlight=False)
     run_jobs(jobs, workers, lambda *_: None, lambda name: console.print(f"{name} is done", highlight=False))

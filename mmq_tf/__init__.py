@@ -9,18 +9,35 @@ from typing import TYPE_CHECKING, Any
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
-    from mmq_tf.api import load, open_recording, train
-    from mmq_tf.classifier import MMQClassifier
+    from mmq_tf.api.classifier import MMQClassifier
+    from mmq_tf.api.deciding import load, open_recording
+    from mmq_tf.api.evaluating import evaluate
+    from mmq_tf.api.exporting import export
+    from mmq_tf.api.training import train
+    from mmq_tf.api.windows import load_windows
     from mmq_tf.model.mmqnet import MMQNet
 
-__all__ = ["MMQClassifier", "MMQNet", "__version__", "load", "open_recording", "train"]
+__all__ = [
+    "MMQClassifier",
+    "MMQNet",
+    "__version__",
+    "evaluate",
+    "export",
+    "load",
+    "load_windows",
+    "open_recording",
+    "train",
+]
 
 _HOMES = {
-    "MMQClassifier": "mmq_tf.classifier",
+    "MMQClassifier": "mmq_tf.api.classifier",
     "MMQNet": "mmq_tf.model.mmqnet",
-    "load": "mmq_tf.api",
-    "open_recording": "mmq_tf.api",
-    "train": "mmq_tf.api",
+    "evaluate": "mmq_tf.api.evaluating",
+    "export": "mmq_tf.api.exporting",
+    "load": "mmq_tf.api.deciding",
+    "load_windows": "mmq_tf.api.windows",
+    "open_recording": "mmq_tf.api.deciding",
+    "train": "mmq_tf.api.training",
 }
 
 

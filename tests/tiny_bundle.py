@@ -116,6 +116,8 @@ def network(fe, scale=0.5):
 def write(out, **changes):
     from mmq_export.bundle import Windows, write_bundle
 
+    from mmq_tf.api.gate_rules import GATE_RULES
+
     fe = changes.pop("front_end", front_end())
     found = windows(fe)
     settings = {
@@ -125,6 +127,7 @@ def write(out, **changes):
         "validation": Windows(found.features, found.presence, found.labels),
         "golden_signals": signals(),
         "card_facts": FACTS,
+        "gate_rules": GATE_RULES,
         "max_drop": 5.0,
     }
     return write_bundle(out, **{**settings, **changes})

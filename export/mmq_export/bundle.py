@@ -84,6 +84,7 @@ def write_bundle(
     validation: Windows,
     golden_signals: Mapping[str, SignalLike],
     card_facts: Mapping[str, Any],
+    gate_rules: gate.GateRules,
     golden_origin: golden.GoldenOrigin | None = None,
     code: bool = True,
     report_html: str | None = None,
@@ -110,8 +111,10 @@ def write_bundle(
     golden_signals
         Raw signals by modality, for the golden replay.
     card_facts
-        ``name``, ``data`` (see `DataFacts`), ``exported_model``, ``train_subjects``, ``test_subjects``,
-        ``results`` (rows of the results contract).
+        ``name``, ``data`` (see `DataFacts`), ``exported_model``, ``train_subjects``, ``validation_subjects``,
+        ``test_subjects``, ``results`` (rows of the results contract).
+    gate_rules
+        How windows are hidden and scored where int8 is judged.
     golden_origin
         Whose signals those are; the training data's where it is not given.
     code
@@ -149,9 +152,9 @@ def write_bundle(
     models = _convert(deployed, calibration or validation)
     front_end = front_end.with_quantisation(_quantisation(models.int8)).with_filters()
     check_fits(front_end, models.int8, settings)
-    mix = gate.missing_mix(validation.features, validation.presence, validation.labels)
+    mix = gate.missing_mix(validation.features, validation.presence, validation.labels, gate_rules)
     judge = models.float32 if reference is None else _float_model(reference)
-    rows = gate.compare(judge, models.int8, mix, tuple(settings.tasks))
+    rows = gate.compare(judge, models.int8, mix, tuple(settings.tasks), gate_rules)
     on_gate(rows)
     judged = gate.require(rows, max_drop)
     facts = _model_facts(models, judged, max_drop)
@@ -163,7 +166,8 @@ def write_bundle(
     files |= _sources(front_end, models, settings, facts, vectors) if code else {}
     manifest = _manifest(files, facts, settings, card_facts, data, fine_tuning)
     results = card_facts.get("results", ())
-    files |= card.documents(manifest, front_end, rows, results, origin, report_html)
+    held_back = any(card_facts.get(side) for side in ("validation_subjects", "test_subjects"))
+    files |= card.documents(manifest, front_end, rows, results, origin, report_html, held_back=held_back)
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
     write_folder(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})

@@ -22,6 +22,8 @@ def documents(
     results: Sequence[Mapping[str, Any]],
     origin: GoldenOrigin,
     report_html: str | None,
+    *,
+    held_back: bool,
 ) -> dict[str, bytes]:
     """Return card, README and report by file name.
 
@@ -35,8 +37,10 @@ def documents(
         Whose samples the golden vectors are.
     report_html
         The run's report; a small one is written where it is not given.
+    held_back
+        Whether the windows of `rows` are of subjects that did not train the network.
     """
-    more = {"golden": origin, "own_report": report_html is not None}
+    more = {"golden": origin, "own_report": report_html is not None, "held_back": held_back}
     text = {
         "MODEL_CARD.md": render("MODEL_CARD.md.j2", manifest, front_end, rows, results, **more),
         "README.md": render("README.md.j2", manifest, front_end),

@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from mmq_bridge.bundle.agreement import agreement
-from sklearn.metrics import f1_score
 
 from mmq_export.errors import ExportError
 
 MIN_JUDGED = 2000
 MAX_JUDGED = 6000
-CONDITIONS = ("full", "cells hidden", "modalities gone")
+MAX_RATE = 0.9
+FULL = "full"
+
+Hide = Callable[[np.random.Generator, np.ndarray, int, int], np.ndarray]
+"""Draws bool [N, T, M], True where a token is kept, of a rate [N], T and M."""
 
 
 class Predictor(Protocol):
@@ -24,6 +27,27 @@ class Predictor(Protocol):
     def predict_many(self, features: np.ndarray, presence: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return logits [N, classes] by task of features [N, T, F] and presence [N, T, M]."""
         ...
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """How the gate hides and scores; the caller's, so that export judges as training and results do.
+
+    Attributes
+    ----------
+    score : callable
+        Macro-F1 of labels int [N] and probabilities [N, classes]; here 1 for the class that is named.
+    hiding : mapping of str to Hide
+        What is hidden under each condition beside `FULL`, at a rate drawn from U(0, `MAX_RATE`).
+    """
+
+    score: Callable[[np.ndarray, np.ndarray], float]
+    hiding: Mapping[str, Hide]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """`FULL`, then those that hide something."""
+        return (FULL, *self.hiding)
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class JudgedWindows:
     labels : np.ndarray
         int8 [N, tasks], -1 where unknown.
     condition : np.ndarray
-        Index into `CONDITIONS` [N].
+        Name of what was done to each window, str [N].
     """
 
     features: np.ndarray
@@ -65,17 +89,17 @@ class GateRow:
 
 
 def missing_mix(
-    features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int = 0
+    features: np.ndarray, presence: np.ndarray, labels: np.ndarray, rules: GateRules, seed: int = 0
 ) -> JudgedWindows:
-    """Show every window complete, with random cells hidden, and with whole modalities gone.
+    """Show every window complete, and with data missing as the rules say.
 
-    A cell is one token of one modality; its rate is drawn from U(0, 0.9) a window. Of the modalities at least
-    one stays. Small sets are shown several times with other masks, so that one window weighs little.
+    Small sets are shown several times with other masks, so that one window weighs little.
 
     Parameters
     ----------
     features, presence, labels
         [N, T, F], [N, T, M], [N, tasks] of validation subjects.
+    rules : GateRules
     seed : int
         The same seed hides the same cells.
 
@@ -87,13 +111,17 @@ def missing_mix(
     _check_windows(features, presence, labels)
     rng = np.random.default_rng([seed, 20250728])
     known = np.flatnonzero((labels >= 0).any(axis=1))
-    repeats = max(1, -(-MIN_JUDGED // (len(CONDITIONS) * len(known))))
-    rows = rng.permutation(known)[: MAX_JUDGED // len(CONDITIONS)]
+    repeats = max(1, -(-MIN_JUDGED // (len(rules.conditions) * len(known))))
+    rows = rng.permutation(known)[: MAX_JUDGED // len(rules.conditions)]
     parts, conditions, picks = [], [], []
     for _ in range(repeats):
-        for index in range(len(CONDITIONS)):
-            parts.append(presence[rows].astype(bool) & _keep(rng, index, (len(rows), *presence.shape[1:])))
-            conditions.append(np.full(len(rows), index))
+        for condition in rules.conditions:
+            rate = rng.uniform(0.0, MAX_RATE, len(rows))
+            shown = presence[rows].astype(bool)
+            if condition != FULL:
+                shown &= rules.hiding[condition](rng, rate, *presence.shape[1:])
+            parts.append(shown)
+            conditions.append(np.full(len(rows), condition))
             picks.append(rows)
     order = np.concatenate(picks)
     return JudgedWindows(
@@ -102,20 +130,6 @@ def missing_mix(
         labels[order],
         np.concatenate(conditions),
     )
-
-
-def _keep(rng: np.random.Generator, condition: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return bool [N, T, M], False where a token is hidden."""
-    windows, _, modalities = shape
-    rate = rng.uniform(0.0, 0.9, windows)
-    if condition == 0:
-        return np.ones(shape, dtype=bool)
-    if condition == 1:
-        return rng.random(shape) >= rate[:, None, None]
-    score = rng.random((windows, modalities))
-    keep = score >= rate[:, None]
-    keep[np.arange(windows), score.argmax(axis=1)] = True
-    return np.broadcast_to(keep[:, None, :], shape)
 
 
 def _check_windows(features: np.ndarray, presence: np.ndarray, labels: np.ndarray) -> None:
@@ -135,8 +149,10 @@ def _check_windows(features: np.ndarray, presence: np.ndarray, labels: np.ndarra
         raise ExportError("validation windows: expected finite features, got NaN or infinity; train again.")
 
 
-def macro_f1(labels: np.ndarray, logits: Mapping[str, np.ndarray], tasks: Sequence[str]) -> float:
-    """Mean over tasks of macro-F1 over the labelled windows.
+def mean_score(
+    labels: np.ndarray, logits: Mapping[str, np.ndarray], tasks: Sequence[str], rules: GateRules
+) -> float:
+    """Mean over tasks of the score over the labelled windows.
 
     Parameters
     ----------
@@ -146,24 +162,29 @@ def macro_f1(labels: np.ndarray, logits: Mapping[str, np.ndarray], tasks: Sequen
         [N, classes] by task.
     tasks
         Names in the order of the label columns.
+    rules : GateRules
     """
     scores = []
     for column, task in enumerate(tasks):
         known = labels[:, column] >= 0
         if known.any():
-            guess = np.asarray(logits[task])[known].argmax(axis=1)
-            truth = labels[known, column]
-            scores.append(f1_score(truth, guess, average="macro", labels=np.unique(truth)))
+            found = np.asarray(logits[task])[known]
+            named = np.eye(found.shape[1])[found.argmax(axis=1)]
+            scores.append(rules.score(labels[known, column], named))
     return float(np.mean(scores)) if scores else float("nan")
 
 
 def compare(
-    float_model: Predictor, int8_model: Predictor, windows: JudgedWindows, tasks: Sequence[str]
+    float_model: Predictor,
+    int8_model: Predictor,
+    windows: JudgedWindows,
+    tasks: Sequence[str],
+    rules: GateRules,
 ) -> list[GateRow]:
     """Return one row a condition, then one over all windows together (condition ``all``)."""
     exact = float_model.predict_many(windows.features, windows.presence)
     coded = int8_model.predict_many(windows.features, windows.presence)
-    groups = [(name, windows.condition == index) for index, name in enumerate(CONDITIONS)]
+    groups = [(name, windows.condition == name) for name in rules.conditions]
     groups.append(("all", np.ones(len(windows.labels), dtype=bool)))
     rows = []
     for name, chosen in groups:
@@ -174,8 +195,8 @@ def compare(
             GateRow(
                 name,
                 int(chosen.sum()),
-                macro_f1(labels, first, tasks),
-                macro_f1(labels, second, tasks),
+                mean_score(labels, first, tasks, rules),
+                mean_score(labels, second, tasks, rules),
                 agreement(first, second),
             )
         )

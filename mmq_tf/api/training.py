@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
-import os
+import pickle
 import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmq_tf.errors import MMQError
 from mmq_tf.training.run_folder import DONE_NAME, RUNS
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
+    import keras
+
     from mmq_tf.config.run_config import RunConfig
     from mmq_tf.metrics.results_table import ResultsFile
-    from mmq_tf.training.fold import FoldJob
+    from mmq_tf.training.fold import CallbacksOf, FoldJob
     from mmq_tf.training.run import Run
 
 DEFAULT_COHORT = Path("cohort")
@@ -39,6 +41,7 @@ def train(
     resume: bool = False,
     skip_bad: bool = False,
     init: str | Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | CallbacksOf = (),
 ) -> Run:
     """Train MMQ-Net and every baseline on folds of subjects, as `mmq-tf train` does.
 
@@ -56,7 +59,8 @@ def train(
     progress : WorkProgress
         What is called while recordings are prepared and folds are trained.
     jobs : int
-        Folds trained side by side, each in a process of its own; 1 trains in this process.
+        Folds trained side by side, each in a process of its own and on one thread, as on the command line; 1
+        trains in this process, on its threads.
     final : bool
         Then train on all subjects, for the folds' median epoch, to export that.
     force : bool
@@ -67,6 +71,10 @@ def train(
         Leave bad recordings out; by default they stop the run.
     init : str or Path, optional
         Start from the encoders in this folder of `mmq-tf pretrain`.
+    callbacks : sequence of keras.callbacks.Callback, or callable
+        Called as in `keras.Model.fit`; their logs have ``val_auroc`` too. The same objects serve one fold
+        after the other, so they need ``jobs=1``; a function that is given a fold's name (``"fold 0 seed 3"``,
+        or ``"all subjects"``) returns each its own. What they keep is not part of a run that resumes.
 
     Returns
     -------
@@ -76,12 +84,18 @@ def train(
     Raises
     ------
     MMQError
-        If the configuration, the recordings or the folder cannot be used.
+        If the configuration, the recordings, the folder or a callback cannot be used.
+
+    Examples
+    --------
+    >>> run = train("simulated", overrides=["training.epochs=1", "split.folds=2"])  # doctest: +SKIP
+    >>> run.folder / "report.html"  # doctest: +SKIP
     """
     from mmq_tf.training.run import Run
     from mmq_tf.training.run_streams import begin_run
 
     settings = checked_config(config, None if data is None else Path(data), overrides)
+    own = _callbacks_of(callbacks, jobs)
     if resume:
         if out is None:
             raise MMQError("train: resume=True continues the run in `out`; name that folder.")
@@ -96,14 +110,38 @@ def train(
             None if data is None else Path(data),
             None if out is None else Path(out),
             progress,
+            command=python_call("train", config, data),
             final=final,
             force=force,
             skip_bad=skip_bad,
             init=None if init is None else Path(init),
         )
-    run, folds = begin_run(run, jobs, progress)
+    run, folds = begin_run(run, jobs, progress, callbacks=own)
     train_run(run, folds, progress, final=final or run.facts.final, workers=jobs)
     return run
+
+
+def _callbacks_of(given: Sequence[keras.callbacks.Callback] | CallbacksOf, jobs: int) -> CallbacksOf | None:
+    """Return what gives a fold's callbacks, None where there are none."""
+    from mmq_tf.training.callbacks import check_callbacks
+
+    if isinstance(given, Sequence):
+        found = check_callbacks(given)
+        if found and jobs > 1:
+            raise MMQError(
+                "train: with jobs above 1 each fold needs callbacks of its own; give a function of a fold's "
+                "name."
+            )
+        return (lambda name: found) if found else None
+    if jobs > 1:
+        try:
+            pickle.dumps(given)
+        except Exception as error:  # pickle, and what is pickled, raise many kinds
+            raise MMQError(
+                f"train: with jobs above 1 the function of callbacks must be importable ({error}); define it "
+                "in a module."
+            ) from error
+    return given
 
 
 def checked_config(
@@ -137,12 +175,16 @@ def new_run(
     out: Path | None,
     progress: WorkProgress = SILENT,
     *,
+    command: str,
     final: bool,
     force: bool = False,
     skip_bad: bool = False,
     init: Path | None = None,
 ) -> Run:
-    """Plan a run in `out` (by default a new folder), after making the cohort that no `data` stands for."""
+    """Plan a run in `out` (by default a new folder), after making the cohort that no `data` stands for.
+
+    `command` is what the results say made them.
+    """
     from mmq_tf.training.pretrained_encoder import TOKENS_ONLY, check_start
     from mmq_tf.training.run import Run
 
@@ -153,7 +195,7 @@ def new_run(
     run = Run.plan(
         out or RUNS / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}",
         config,
-        typed_command(),
+        command,
         data or DEFAULT_COHORT,
         final=final,
         force=force,
@@ -168,6 +210,19 @@ def new_run(
 def typed_command() -> str:
     """Return what was typed, for the run's facts."""
     return shlex.join(["mmq-tf", *sys.argv[1:]])
+
+
+def python_call(function: str, source: Any, data: str | Path | None) -> str:
+    """Return what results say made them where Python did.
+
+    Examples
+    --------
+    >>> python_call("train", "stress-predict", "data/sp")
+    "mmq_tf.train('stress-predict', 'data/sp')"
+    """
+    named = str(source) if isinstance(source, str | Path) else getattr(source, "folder", None) or source.name
+    given = [repr(str(named)), *([] if data is None else [repr(str(data))])]
+    return f"mmq_tf.{function}({', '.join(given)})"
 
 
 def make_default_cohort(progress: WorkProgress = SILENT) -> None:
@@ -200,11 +255,5 @@ def train_run(
     write_golden(run, run.dataset.load(run.data_folder, golden), GOLDEN_S)
     table = conclude(run, jobs)
     write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
+    progress.on_results(table)
     return table
-
-
-def one_thread_a_worker() -> None:
-    """Keep the training backend to one thread per process, before it is first imported."""
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")

@@ -37,9 +37,9 @@ def training_keep(
     kind = rng.integers(len(KINDS), size=samples)
     keep = np.stack(
         [
-            _keep_modalities(rng, rate, tokens, modalities),
+            keep_modalities(rng, rate, tokens, modalities),
             _keep_outside_block(rng, rate, tokens, modalities),
-            rng.random(shape) >= rate[:, None, None],
+            keep_scattered(rng, rate, tokens, modalities),
         ]
     )[kind, np.arange(samples)]
     keep[rng.random(samples) < complete_share] = True
@@ -70,11 +70,17 @@ def channel_keep(
     return ~(failed & several)[:, channel]
 
 
-def _keep_modalities(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+def keep_modalities(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+    """Draw whole modalities to hide, each at its sample's `rate` [N], but never all: bool [N, T, M]."""
     score = rng.random((len(rate), modalities))
     keep = score >= rate[:, None]
     keep[np.arange(len(rate)), score.argmax(1)] = True
     return np.repeat(keep[:, None, :], tokens, axis=1)
+
+
+def keep_scattered(rng: np.random.Generator, rate: np.ndarray, tokens: int, modalities: int) -> np.ndarray:
+    """Draw single tokens to hide, each at its sample's `rate` [N]: bool [N, T, M], True where kept."""
+    return rng.random((len(rate), tokens, modalities)) >= rate[:, None, None]
 
 
 def _keep_outside_block(

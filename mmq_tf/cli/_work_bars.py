@@ -4,13 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mmq_tf.cli._preparing import progress_bars
+from mmq_tf.cli._tables import show_results
 from mmq_tf.utils.progress import WorkProgress
+
+SHOWN = {"loss": "loss {:.3f}", "val_auroc": "validation AUROC {:.3f}", "accuracy": "right {:.1%}"}
+"""What stands beside a fold's bar, of the metrics of its last step."""
+
+
+def progress_bars(console: Console) -> Progress:
+    """Return bars with a count, the time and a field ``note``."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
 
 
 class WorkBars(WorkProgress):
@@ -26,7 +42,7 @@ class WorkBars(WorkProgress):
         self._bars: Progress | None = None
         self._total = TaskID(0)
         self._folds: dict[str, TaskID] = {}
-        self._steps = 0
+        self._steps, self._unit = 0, ""
 
     def note(self, text: str) -> None:
         """Print it; its first word in bold where it is a mark."""
@@ -52,11 +68,13 @@ class WorkBars(WorkProgress):
             self._bars.update(self._total, advance=1, note=name)
 
     @contextmanager
-    def folding(self, folds: int, done: int, steps: int) -> Iterator[None]:
+    def folding(self, folds: int, done: int, steps: int, unit: str = "epochs") -> Iterator[None]:
         """Show a bar for all folds."""
-        self._folds, self._steps = {}, steps
+        self._folds, self._steps, self._unit = {}, steps, unit
         with progress_bars(self._console) as self._bars:
-            self._total = self._bars.add_task("folds", total=folds, completed=done, note="")
+            self._total = self._bars.add_task(
+                "folds", total=folds, completed=done, note="", visible=folds > 1
+            )
             yield
 
     def on_epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -65,8 +83,12 @@ class WorkBars(WorkProgress):
             return
         if name not in self._folds:
             self._folds[name] = self._bars.add_task(name, total=self._steps, note="")
-        chosen = f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
-        self._bars.update(self._folds[name], completed=epoch, note=f"loss {metrics['loss']:.3f}{chosen}")
+        shown = "  ".join(form.format(metrics[key]) for key, form in SHOWN.items() if key in metrics)
+        self._bars.update(self._folds[name], completed=epoch, note=shown or self._unit)
+
+    def doing(self, text: str) -> AbstractContextManager[object]:
+        """Show what is being done."""
+        return self._console.status(text)
 
     def on_fold(self, name: str) -> None:
         """Remove a fold's bar."""
@@ -74,3 +96,7 @@ class WorkBars(WorkProgress):
             self._bars.advance(self._total)
             if name in self._folds:
                 self._bars.remove_task(self._folds.pop(name))
+
+    def on_results(self, results: Any) -> None:
+        """Print the table."""
+        show_results(results, self._console)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.backend_threads import one_thread_per_process
 
 if TYPE_CHECKING:
     from mmq_bridge.targets.budgets import Verdict
     from mmq_bridge.targets.cost import ScenarioCost
     from mmq_bridge.targets.flash import Flash
 
-    from mmq_tf.cli._model_cost import ModelCost
+    from mmq_tf.api.model_cost.measure import ModelCost
 
 
 @click.group(name="bench")
@@ -62,7 +63,7 @@ def core(results: Path | None, build: Path, install: bool) -> None:
     console.print(_flash_table(flashes))
     console.print(_budget_table(verdicts, HELD_AT))
     if results:
-        from mmq_tf.cli._core_results import write_core_results
+        from mmq_tf.reports.core_results import write_core_results
 
         write_core_results(results, costs, flashes, verdicts)
         console.print(f"table: {results} and {results.with_suffix('.md')}")
@@ -101,28 +102,27 @@ def model(
     """
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     console = Console()
     with quiet_native():
-        from mmq_tf.cli._model_cost import measure_models
-        from mmq_tf.cli._model_cost_source import open_source
-    opened = open_source(source, data, overrides, console)
+        from mmq_tf.api.model_cost.measure import measure_models
+        from mmq_tf.api.model_cost.source import open_source
+    opened = open_source(source, data, overrides, WorkBars(console))
     with console.status("converting, then deciding in turn"), quiet_native():
         costs = measure_models(opened, sizes or (opened.size,), rounds)
     title = f"One decision on {opened.front_end.window_s:g} s{'  SIMULATED' if opened.simulated else ''}"
     console.print(_model_table(title, costs))
     if results:
-        from mmq_tf.cli._model_cost_results import write_cost_results
+        from mmq_tf.api.model_cost.results import write_cost_results
 
         write_cost_results(results, opened, costs)
         console.print(f"table: {results} and {results.with_suffix('.md')}")
 
 
 def _model_table(title: str, costs: list[ModelCost]) -> Table:
-    from mmq_tf.cli._model_cost_results import cost_rows
+    from mmq_tf.api.model_cost.results import cost_rows
 
     values = {(row.method, row.condition, row.metric): row.mean for row in cost_rows(costs)}
     columns = {"latency_ratio": ("ratio", ".2f"), "latency_us": ("us", ",.1f")}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +13,19 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf import pretrained
+from mmq_tf.api.exporting import (
+    BUNDLES,
+    DEFAULT_EPOCHS,
+    MAX_DROP,
+    bundle_folder,
+    export,
+    export_pretrained,
+)
+from mmq_tf.api.run_files import run_facts
 from mmq_tf.cli._bundle import pretrained_option
-from mmq_tf.cli._fine_tuning import Smaller, TuningData, make_smaller
-from mmq_tf.cli._golden_source import read_arrays, read_golden
+from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.errors import MMQError
-from mmq_tf.training.run_folder import PRETRAINING_NAME, newest_run
-
-DEFAULT_EPOCHS = 20
-MAX_JSON_BYTES = 64_000_000
+from mmq_tf.training.run_folder import newest_run
 
 _EPILOG = """
 \b
@@ -44,7 +47,7 @@ Examples
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
-    default=0.5,
+    default=MAX_DROP,
     help="Points of macro-F1 int8 may lose against float on validation windows with data missing.",
 )
 @click.option(
@@ -100,17 +103,32 @@ def command(
     """
     if pretrained_name is not None:
         _refuse_others(context)
-        return _write_pretrained(pretrained_name, out or Path("bundles") / pretrained_name)
+        return _write_pretrained(pretrained_name, out or BUNDLES / pretrained_name)
     if not (prune or qat) and (epochs or data):
         raise click.UsageError("--epochs and --data belong to --prune and --qat; give one of these too.")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from mmq_bridge.native_output import quiet_native
+
     console = Console()
     run = run or newest_run()
-    out = out or Path("bundles") / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
-    wish = Smaller(epochs or DEFAULT_EPOCHS, prune, qat) if prune or qat else None
-    manifest = export_run(run, out, fold, max_drop, golden, console, wish, data, slim=slim)
+    out = out or bundle_folder(run, fold)
+    with quiet_native():
+        manifest = export(
+            run,
+            out,
+            fold=fold,
+            max_drop=max_drop,
+            golden=golden,
+            prune=prune,
+            qat=qat,
+            epochs=epochs or DEFAULT_EPOCHS,
+            data=data,
+            slim=slim,
+            progress=WorkBars(console),
+            on_gate=lambda rows: _show_gate(rows, max_drop, console),
+        ).manifest
     facts = manifest.model
     console.print(
         f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes "
@@ -118,81 +136,14 @@ def command(
         f"{len(manifest.files)} files in {out}"
     )
     if results:
-        from mmq_tf.cli._size_results import write_size_results
+        from mmq_tf.reports.size_results import write_size_results
 
-        write_size_results(results, out, manifest, _run_facts(run, fold))
+        write_size_results(results, out, manifest, run_facts(run, fold))
         console.print(f"table: {results} and {results.with_suffix('.md')}")
     tuned = manifest.fine_tuning
     if tuned is not None and tuned.zero_share is not None:
         console.print(f"{tuned.zero_share:.1%} of the larger kernels' weights are 0", highlight=False)
     console.print(f"next: mmq-tf verify {out}", highlight=False)
-
-
-def export_run(
-    run: Path,
-    out: Path,
-    fold: int | None,
-    max_drop: float,
-    golden: Path | None,
-    console: Console,
-    wish: Smaller | None = None,
-    data: Path | None = None,
-    *,
-    slim: bool = False,
-) -> Any:
-    """Read a run folder, make its network smaller where that is wished, and write its bundle.
-
-    A slim one lacks the code, which `mmq_export.add_sources` can add, and the run's report.
-
-    Returns
-    -------
-    Manifest
-
-    Raises
-    ------
-    MMQError
-        If the folder is not a finished run, a file of it cannot be read, or its recordings are needed and
-        gone.
-    ExportError
-        If the model does not pass.
-    """
-    from mmq_bridge.native_output import quiet_native
-
-    facts = _run_facts(run, fold)
-    source = run if fold is None else _fold_folder(run, fold)
-    with quiet_native():
-        from mmq_bridge.front_end.front_end import FrontEnd
-        from mmq_export.bundle import write_bundle
-        from mmq_export.deployed_graph import deployed_model
-        from mmq_export.folder import check_target
-
-        check_target(out)
-        front_end = FrontEnd.load(source / "frontend.json")
-        shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
-        net, decision, tuned, reference = _load_net(source / "model.keras"), facts["decision"], None, None
-        windows = _read_windows(source / "validation.npz")
-        signals, origin = read_golden(run, golden)
-        if wish is not None:
-            known = TuningData.of_run(run, facts, front_end, data, console)
-            reference = deployed_model(_load_net(source / "model.keras"), *shape)
-            decision, tuned = make_smaller(net, decision, known, wish, console)
-        with console.status("quantising, judging and writing"):
-            return write_bundle(
-                out,
-                deployed=deployed_model(net, *shape),
-                front_end=front_end,
-                decision=decision,
-                validation=windows,
-                golden_signals=signals,
-                golden_origin=origin,
-                card_facts=facts,
-                code=not slim,
-                report_html=None if slim else _read_report(run / "report.html"),
-                max_drop=max_drop,
-                fine_tuning=tuned,
-                reference=reference,
-                on_gate=lambda rows: _show_gate(rows, max_drop, console),
-            )
 
 
 def _refuse_others(context: click.Context) -> None:
@@ -206,84 +157,8 @@ def _write_pretrained(name: str, out: Path) -> None:
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
-        from mmq_export.add_sources import complete_bundle
-
-        manifest = complete_bundle(pretrained.path(name), out)
-    click.echo(f"{len(manifest.files)} files in {out}\nnext: mmq-tf verify {out}")
-
-
-def _fold_folder(run: Path, fold: int) -> Path:
-    return run / "folds" / f"{fold:02d}"
-
-
-def _run_facts(run: Path, fold: int | None) -> dict[str, Any]:
-    """Return the run's `metrics.json`, with what differs in one fold."""
-    if (run / PRETRAINING_NAME).is_file():
-        raise MMQError(
-            f"{run} holds encoders of `mmq-tf pretrain`, which decide nothing: train from them first (mmq-tf "
-            "train --model mhacl --init), on front-end tokens, since a device delivers no raw windows."
-        )
-    facts = _read_json(run / "metrics.json")
-    if fold is not None:
-        folder = _fold_folder(run, fold)
-        if not folder.is_dir():
-            count = len([path for path in (run / "folds").glob("[0-9][0-9]") if path.is_dir()])
-            raise MMQError(f"{folder}: no such fold; the run has {count}, counted from 0.")
-        found = _read_json(folder / "metrics.json")
-        keys = ("exported_model", "train_subjects", "validation_subjects", "test_subjects", "decision")
-        facts |= {key: found[key] for key in keys if key in found}
-    for key in ("name", "data", "decision", "exported_model"):
-        if key not in facts:
-            raise MMQError(f"{run / 'metrics.json'}: expected the key {key!r}, found none; train again.")
-    return facts
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise MMQError(f"{path}: expected at most {MAX_JSON_BYTES} bytes; this is no run's file.")
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise MMQError(f"{path}: no such file; name the folder of a finished run.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise MMQError(f"{path}: cannot be read as JSON ({error}); train again.") from error
-    if not isinstance(content, dict):
-        raise MMQError(f"{path}: expected a JSON object, got {type(content).__name__}; train again.")
-    return content
-
-
-def _load_net(path: Path) -> Any:
-    import keras
-
-    import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
-
-    if not path.is_file():
-        raise MMQError(f"{path}: no such file; name the folder of a finished run.")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
-
-
-def _read_windows(path: Path) -> Any:
-    from mmq_export.bundle import Windows
-
-    arrays = read_arrays(path)
-    missing = [name for name in ("features", "presence", "labels") if name not in arrays]
-    if missing:
-        raise MMQError(f"{path}: expected the array {missing[0]!r}, found none; train again.")
-    labels = arrays["labels"]
-    return Windows(arrays["features"], arrays["presence"], labels[:, None] if labels.ndim == 1 else labels)
-
-
-def _read_report(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MMQError(f"{path}: cannot be read ({error}).") from error
+        bundle = export_pretrained(name, out)
+    click.echo(f"{len(bundle.manifest.files)} files in {out}\nnext: mmq-tf verify {out}")
 
 
 def _show_gate(rows: Sequence[Any], max_drop: float, console: Console) -> None:

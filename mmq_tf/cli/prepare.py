@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from mmq_tf.cli._work_bars import WorkBars
+
 _EPILOG = """
 \b
 Examples
@@ -37,15 +39,20 @@ def command(config: str, data: Path, overrides: tuple[str, ...], jobs: int | Non
     """
     from mmq_bridge.cache import cache_folder
 
-    from mmq_tf.cli._preparing import prepare_recordings
     from mmq_tf.config.run_config import load_config
+    from mmq_tf.features.prepare_dataset import prepare_dataset
     from mmq_tf.features.token_cache import TokenSettings
 
     run = load_config(config, overrides)
     settings = TokenSettings(run.front_end, run.artefacts, run.seeds[0])
     began, console = time.monotonic(), Console()
-    done = prepare_recordings(
-        console, run.data.dataset, data, settings, jobs=jobs or os.cpu_count() or 1, skip_bad=skip_bad
+    done = prepare_dataset(
+        run.data.dataset,
+        data,
+        settings,
+        jobs=jobs or os.cpu_count() or 1,
+        skip_bad=skip_bad,
+        progress=WorkBars(console),
     )
     made, bad = sum(bool(one.made) for one in done), sum(bool(one.fault) for one in done)
     seconds, kept = time.monotonic() - began, len(done) - made - bad

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_cohort, one_thread_a_worker
+from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_cohort
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import DEFAULT_PRESET, config_changes
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.backend_threads import one_thread_per_process
 
 if TYPE_CHECKING:
     from mmq_tf.pretraining.job import PretrainJob
@@ -83,7 +84,7 @@ def command(
         raise click.UsageError("--resume goes on with what --out names; beside it only --jobs may be given.")
     changes = config_changes(overrides, seeds, None, loso=False)
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
-    one_thread_a_worker()
+    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
@@ -132,7 +133,6 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
 
 
 def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
-    from mmq_tf.cli._fold_bars import fold_bars
     from mmq_tf.training.pretrained_encoder import FACTS_NAME
     from mmq_tf.training.workers import run_jobs
     from mmq_tf.utils.atomic_files import write_text
@@ -140,11 +140,9 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
     stamp = "[b]SIMULATED[/b] data: every number below is about a simulator, not about people.\n"
     console.print(f"{stamp if run.dataset.simulated else ''}{STAGE_1}", highlight=False)
 
-    def note(metrics: Mapping[str, float]) -> str:
-        return f"loss {metrics['loss']:.3f}  right {metrics['accuracy']:.1%}"
-
-    with fold_bars(console, jobs, run.config.pretraining.epochs, note) as (on_epoch, on_fold):
-        run_jobs(jobs, workers, on_epoch, on_fold)
+    bars = WorkBars(console)
+    with bars.folding(len(jobs), sum(job.done for job in jobs), run.config.pretraining.epochs):
+        run_jobs(jobs, workers, bars.on_epoch, bars.on_fold)
     folds = {job.folder.name: json.loads((job.folder / FACTS_NAME).read_text("utf-8")) for job in jobs}
     first = next(iter(folds.values()))
     console.print(f"positives: {first['rule']}", highlight=False)

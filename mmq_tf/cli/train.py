@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from mmq_tf.api.training import checked_config, new_run, one_thread_a_worker, train_run
-from mmq_tf.cli._tables import show_results
+from mmq_tf.api.training import checked_config, new_run, train_run, typed_command
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
+from mmq_tf.utils.backend_threads import one_thread_per_process
 
 if TYPE_CHECKING:
     from mmq_tf.training.run import Run
@@ -104,7 +104,7 @@ def command(
     changes = config_changes(overrides, seeds, folds, loso=loso)
     changes += [f'model.name="{model}"'] if model else []
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
-    one_thread_a_worker()
+    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
@@ -116,7 +116,17 @@ def command(
     if settings is None:
         run = Run.open(out or newest_unfinished_run())
     else:
-        run = new_run(settings, data, out, bars, final=final, force=force, skip_bad=skip_bad, init=init)
+        run = new_run(
+            settings,
+            data,
+            out,
+            bars,
+            command=typed_command(),
+            final=final,
+            force=force,
+            skip_bad=skip_bad,
+            init=init,
+        )
         if config is None:
             console.print(
                 "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
@@ -125,12 +135,11 @@ def command(
     workers = workers or os.cpu_count() or 1
     run, jobs = begin_run(run, workers, bars, tensorboard=tensorboard)
     try:
-        table = train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
+        train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
     except KeyboardInterrupt:
         raise click.Abort(
             f"stopped; go on with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
         ) from None
-    show_results(table, console)
     if results:
         _publish(run, results, console)
     console.print(

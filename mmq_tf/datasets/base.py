@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from mmq_bridge.recordings.files import existing_folder
 
@@ -140,6 +141,12 @@ class Dataset:
     stimulus_locked: bool = False
     members: tuple[Member, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a run and a bundle say of their recordings."""
+        names = ("name", "title", "licence", "attribution", "simulated", "label_kind")
+        return {name: getattr(self, name) for name in names}
 
     def subjects(self, folder: Path | str) -> list[str]:
         """Names of what can be loaded from `folder`, sorted: subjects, or ``subject/session``.

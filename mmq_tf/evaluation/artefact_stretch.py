@@ -20,11 +20,11 @@ from mmq_bridge.front_end.settings import enrolment_tokens
 from mmq_tf.augmentation.artefacts import KINDS, corrupt
 from mmq_tf.config.training_spec import ArtefactsConfig
 from mmq_tf.evaluation.protocols import artefact_seed
-from mmq_tf.evaluation.sweep import load_network
 from mmq_tf.features.extra_features import modality_tokens
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.windows import Corrupted, Stream, WindowSet, build_windows
 from mmq_tf.metrics.calibration import apply_temperature
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.recording import Recording, Signal
 from mmq_tf.training.fold import FoldJob
 from mmq_tf.training.run import Run, read_fold
@@ -113,7 +113,7 @@ def artefact_stretch(run: Run, job: FoldJob) -> ArtefactStretch | None:
     MMQError
         If the network or the recording cannot be read.
     """
-    net = load_network(job.folder)
+    net = load_network(job.folder / "model.keras")
     front_end = FrontEnd.load(job.folder / "frontend.json")
     streams = [stream for stream in job.streams if stream.subject in job.fold.test]
     found = best_place(streams, front_end, job.config.data.task, job.config.normalisation.enrolment_s)

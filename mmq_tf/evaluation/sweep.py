@@ -12,15 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-import mmq_tf.model.mmqnet  # noqa: F401  registers the network's classes
 from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.config.training_spec import ArtefactsConfig
-from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import Predict, View, calibrated, fit_baseline, judge_views
 from mmq_tf.evaluation.masks import shared_masks
 from mmq_tf.evaluation.protocols import (
@@ -37,6 +34,7 @@ from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet
 from mmq_tf.metrics.predictions import Predictions
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.training.fit import Progress
 from mmq_tf.training.fold import FoldJob, FoldWindows, calibrate, fold_windows, train_fold
 from mmq_tf.training.run import read_fold
@@ -182,7 +180,9 @@ class SweepJob:
             views: Iterable[View] = [(FULL, test.features, test.presence)]
             return judge_views(method, self._shifted_predictor(method, moved), test, job, views)
         if method == self.network:
-            predict = calibrated(load_network(job.folder), read_fold(job.folder)["decision"], job)
+            predict = calibrated(
+                load_network(job.folder / "model.keras"), read_fold(job.folder)["decision"], job
+            )
         else:
             predict = fit_baseline(method, windows, job).predict_proba
         return judge_views(method, predict, test, job, self.views(test, masks))
@@ -237,22 +237,6 @@ class SweepJob:
                 SNR_DB, test.variant_features, test.variant_presence, strict=True
             ):
                 yield condition_name("E", snr), features, presence
-
-
-def load_network(folder: Path) -> Any:
-    """Return the network of a fold's folder.
-
-    Raises
-    ------
-    MMQError
-        If it cannot be loaded.
-    """
-    path = folder / "model.keras"
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MMQError(f"{path}: cannot be loaded as a network ({reason}); train again.") from error
 
 
 def artefact_facts(test: WindowSet, job: FoldJob) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream, prepare
 from mmq_tf.features.windows import Stream
 from mmq_tf.utils.parallel import parallel_map
+from mmq_tf.utils.progress import SILENT, WorkProgress
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,6 @@ class Prepared:
     fault: str = ""
 
 
-OnSubject = Callable[[Prepared], None]
-
-
 def prepare_dataset(
     dataset: str,
     folder: Path,
@@ -51,8 +49,7 @@ def prepare_dataset(
     *,
     jobs: int = 1,
     skip_bad: bool = False,
-    on_total: Callable[[int], None] = lambda total: None,
-    on_subject: OnSubject = lambda prepared: None,
+    progress: WorkProgress = SILENT,
 ) -> list[Prepared]:
     """Put every subject's tokens into the cache.
 
@@ -66,8 +63,8 @@ def prepare_dataset(
         Processes at most; each holds one recording in memory.
     skip_bad : bool
         Go on where a recording is bad, and report it.
-    on_total, on_subject : callable
-        Called in this process with the number of subjects, and with each one's outcome when it is done.
+    progress : WorkProgress
+        Told the number of subjects, each one's outcome when it is done, and at the end which are bad.
 
     Returns
     -------
@@ -80,7 +77,6 @@ def prepare_dataset(
         If a recording is bad and `skip_bad` is off, or none is good, or a worker dies.
     """
     names = open_dataset(dataset, folder).subjects(folder)
-    on_total(len(names))
     done: dict[str, Prepared] = {}
     outcomes = parallel_map(
         partial(prepare_subject, dataset, folder, settings=settings),
@@ -88,14 +84,18 @@ def prepare_dataset(
         jobs,
         if_killed="run it again with fewer --jobs: what was finished is kept.",
     )
-    with contextlib.closing(outcomes):
+    with progress.preparing(), contextlib.closing(outcomes):
+        progress.on_total(len(names))
         for prepared, error in outcomes:
             if error is not None and not skip_bad:
                 raise error
             done[prepared.name] = prepared
-            on_subject(prepared)
+            progress.on_recording(prepared.name, prepared.fault)
     if all(prepared.fault for prepared in done.values()):
         raise MMQError(f"none of the {len(names)} recordings can be read; the first: {done[names[0]].fault}")
+    for name in names:
+        if done[name].fault:
+            progress.note(f"bad {name}: {done[name].fault}")
     return [done[name] for name in names]
 
 

@@ -52,6 +52,11 @@ class Ensemble(Wrapper):
             raise MMQError(f"Ensemble: every network must have the tasks of the first, {self.tasks}.")
         self.build()
 
+    def export(self, filepath, *args, input_signature=None, **options):
+        """Write the network for other runtimes; see `mmq_tf.model.token_net.TokenNet.export`."""
+        signature = input_signature or self.members[0].window_signature
+        super().export(filepath, *args, input_signature=signature, **options)
+
     def trace(self, inputs, training: bool = False) -> dict:
         """Return the means over members of their logits, interference scores and category attention.
 

@@ -2,10 +2,14 @@
 """MMQ-Net: a masked-query transformer for which a missing sensor is an ordinary input."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import keras
 
+from mmq_tf import pretrained
+from mmq_tf.config.run_config import load_config, preset_names
+from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.errors import MMQError
 from mmq_tf.model.attention import MASK_BIAS
 from mmq_tf.model.dyt import DyT
@@ -18,6 +22,7 @@ from mmq_tf.model.queries import (
     mean_read_outs,
     read_outs,
 )
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.tokens import TokenEmbedding
 
@@ -86,6 +91,69 @@ class MMQNet(TokenNet):
             )
         self._make_layers()
         self.build()
+
+    @classmethod
+    def from_spec(cls, spec: TrainingSpec, classes: int, seed: int) -> Self:
+        """Return a fresh network for these windows and this task.
+
+        Parameters
+        ----------
+        spec : TrainingSpec
+            Its layout, task and model settings.
+        classes : int
+            Of the task.
+        seed : int
+            Of the initial weights and the dropout.
+        """
+        layout, model = spec.layout, spec.model
+        return cls.from_size(
+            model.size,
+            layout.tokens,
+            layout.feature_sizes,
+            {spec.data.task: classes},
+            widths=model.widths,
+            dropout=model.dropout,
+            seed=seed,
+            queries=model.queries,
+            learned_mask=model.learned_mask,
+            rebuilt_penalty=model.rebuilt_penalty,
+        )
+
+    @classmethod
+    def from_preset(cls, preset: str | Path, *, load_weights: bool = True) -> Any:
+        """Return a network by name: a pretrained one, a run's, or a fresh one of a configuration.
+
+        Parameters
+        ----------
+        preset : str or Path
+            The name of a pretrained model (`mmq_tf.pretrained.names`), the folder of a finished run, or,
+            without weights, a preset's name or a TOML file.
+        load_weights : bool
+            If not, the network is fresh, with the seed of its configuration.
+
+        Returns
+        -------
+        MMQNet
+            Or what else was trained there: an `Ensemble`, an `MHACL`. Called with ``features`` float32
+            ``[B, T, F]``, normalised and 0 where absent, and ``presence`` ``[B, T, M]``, it returns a dict of
+            logits ``[B, classes]`` by task.
+
+        Raises
+        ------
+        MMQError
+            If there is nothing of that name, or it has no weights.
+
+        Examples
+        --------
+        >>> net = MMQNet.from_preset("wrist-stress")
+        >>> net.n_tokens, list(net.feature_sizes), net.tasks
+        (12, ['ppg', 'eda', 'temp', 'acc'], {'stress': 2})
+        """
+        if load_weights:
+            return load_network(_weights_of(preset))
+        folder = Path(preset)
+        config = load_config(str(folder / "config.toml" if folder.is_dir() else preset))
+        return cls.from_spec(config.training_spec, len(config.classes), config.seeds[0])
 
     def _make_layers(self) -> None:
         seeds = self.part_seeds()
@@ -200,6 +268,18 @@ class MMQNet(TokenNet):
     def from_config(cls, config, custom_objects=None):
         """Rebuild the net; one saved before `rebuilt_penalty` was thought of has none."""
         return super().from_config({"rebuilt_penalty": 0.0, **config}, custom_objects)
+
+
+def _weights_of(preset: str | Path) -> Path:
+    """Return the ``.keras`` file of a pretrained model or of a run."""
+    if Path(preset).is_dir():
+        return Path(preset) / "model.keras"
+    if str(preset) in preset_names():
+        raise MMQError(
+            f"from_preset: {preset} is a configuration, which has no weights; train it, or say "
+            "load_weights=False."
+        )
+    return pretrained.weights(str(preset))
 
 
 def _both(penalty, other):

@@ -160,6 +160,25 @@ class TokenNet(keras.Model):
         generators = [getattr(layer, "seed_generator", None) for layer in self._flatten_layers()]
         return [generator for generator in generators if generator is not None]
 
+    @property
+    def window_signature(self) -> list[dict[str, keras.InputSpec]]:
+        """What `export` writes down of the inputs: any number of windows."""
+        shapes = {"features": self.n_features, "presence": self.n_modalities}
+        return [
+            {
+                name: keras.InputSpec(shape=(None, self.n_tokens, width), dtype="float32", name=name)
+                for name, width in shapes.items()
+            }
+        ]
+
+    def export(self, filepath, *args, input_signature=None, **options):
+        """Write the network for other runtimes, as `keras.Model.export`, for any number of windows.
+
+        ``format="onnx"`` needs the extra ``onnx``. For a device use `mmq_tf.export`: only a bundle has the
+        front end, int8 and the decision settings.
+        """
+        super().export(filepath, *args, input_signature=input_signature or self.window_signature, **options)
+
     def part_seed(self, part: int) -> int:
         """Return the seed of a part's initial weights; parts are numbered from 0 to below 100."""
         return 1000 * self.seed + 10 * part

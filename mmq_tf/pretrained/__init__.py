@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bundles of trained models that come with the package; see each one's ``MODEL_CARD.md``."""
+"""Trained models that come with the package: bundles (see their ``MODEL_CARD.md``) and their weights."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ def path(name: str) -> Path:
         known = ", ".join(names()) or "none, so install mmq-tf again"
         raise MMQError(f"pretrained: expected one of {known}; got {name!r}.")
     return FOLDER / name
+
+
+def weights(name: str) -> Path:
+    """Return the ``.keras`` file of a pretrained network: the weights that its bundle was exported from.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Raises
+    ------
+    MMQError
+        If there is none of that name.
+    """
+    return path(name).with_suffix(".keras")

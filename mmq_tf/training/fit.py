@@ -147,23 +147,17 @@ def new_network(config: TrainingSpec, classes: int, seed: int) -> Any:
 
 
 def _new_net(config: TrainingSpec, classes: int, seed: int) -> TokenNet:
+    if config.model.name == "mmqnet":
+        return MMQNet.from_spec(config, classes, seed)
     layout, model = config.layout, config.model
-    shared: dict[str, Any] = {
-        "n_tokens": layout.tokens,
-        "feature_sizes": layout.feature_sizes,
-        "tasks": {config.data.task: classes},
-        "widths": model.widths,
-        "dropout": model.dropout,
-        "seed": seed,
-    }
-    if model.name == "mhacl":
-        return MHACL.from_size(model.size, **shared)
-    return MMQNet.from_size(
+    return MHACL.from_size(
         model.size,
-        queries=model.queries,
-        learned_mask=model.learned_mask,
-        rebuilt_penalty=model.rebuilt_penalty,
-        **shared,
+        layout.tokens,
+        layout.feature_sizes,
+        {config.data.task: classes},
+        widths=model.widths,
+        dropout=model.dropout,
+        seed=seed,
     )
 
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -23,6 +24,12 @@ from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.splits import Fold
 from mmq_tf.utils.atomic_files import write_text, written_whole
 
+DECISION_DEFAULTS = {"min_present_share": 0.1, "every_tokens": 1}
+"""What every bundle begins with: the least share of present tokens, and how often it decides."""
+
+CallbacksOf = Callable[[str], Sequence[keras.callbacks.Callback]]
+"""Gives the Keras callbacks of a training by its name, that of its fold and seed."""
+
 
 @dataclass(frozen=True)
 class FoldJob:
@@ -37,6 +44,7 @@ class FoldJob:
     streams: tuple[Stream, ...]
     tensorboard: bool = False
     start: Start | None = None
+    callbacks: CallbacksOf | None = None
 
     @property
     def done(self) -> bool:
@@ -92,6 +100,7 @@ def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[
         job.folder / "state.npz",
         on_epoch,
         tensorboard=job.folder / "tensorboard" if job.tensorboard else None,
+        callbacks=job.callbacks(job.name) if job.callbacks else (),
         before_epoch=held,
     )
     return model, history
@@ -108,8 +117,7 @@ def calibrate(model: MMQTraining, validation: WindowSet, job: FoldJob) -> dict[s
     return {
         "tasks": {task: list(job.classes)},
         **fit_decision(model.net, validation, task),
-        "min_present_share": 0.1,
-        "every_tokens": 1,
+        **DECISION_DEFAULTS,
     }
 
 

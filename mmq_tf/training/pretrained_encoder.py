@@ -14,6 +14,7 @@ import keras
 from mmq_tf.errors import MMQError
 from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mhacl import MHACL
+from mmq_tf.model.saved_network import load_network
 from mmq_tf.training.run_folder import PRETRAINING_NAME
 from mmq_tf.training.splits import Fold
 
@@ -62,7 +63,7 @@ class Start:
         folder = self._folder(folder_name)
         self._check_subjects(folder, fold)
         _check_input(folder)
-        encoder = _load(folder / ENCODER_NAME).encoder
+        encoder = load_network(folder / ENCODER_NAME, "--init ", "pretrain again").encoder
         held = []
         for member in members_of(net):
             source, target = (
@@ -141,14 +142,6 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 def _check_input(folder: Path) -> None:
     if _read_facts(folder).get("input", "tokens") != "tokens":
         raise MMQError(f"--init {folder}: its encoder reads raw windows, but {TOKENS_ONLY}.")
-
-
-def _load(path: Path) -> Any:
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # keras raises zip, HDF5, JSON and its own errors here
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MMQError(f"--init {path}: cannot be loaded ({reason}); pretrain again.") from error
 
 
 def _check_fits(folder: Path, source: Any, target: Any) -> None:

@@ -22,7 +22,7 @@ from mmq_tf.features.token_streams import streams_digest, without_enrolment_arte
 from mmq_tf.features.windows import Stream, WindowSet, build_windows, window_starts
 from mmq_tf.recording import Recording
 from mmq_tf.training.fit import fit_network, new_network
-from mmq_tf.training.fold import FoldJob, network_seed, write_model
+from mmq_tf.training.fold import CallbacksOf, FoldJob, network_seed, write_model
 from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.training.splits import Fold, joined_folds
@@ -32,6 +32,8 @@ from mmq_tf.version import __version__
 
 MODEL_FILES = ("model.keras", "frontend.json", "validation.npz")
 GATE_WINDOWS = 2000
+ALL_SUBJECTS = "all subjects"
+"""What progress and callbacks call the final training."""
 
 
 class FoldPlace(NamedTuple):
@@ -166,7 +168,13 @@ class Run:
             for index, fold in enumerate(folds)
         ]
 
-    def jobs(self, streams: Sequence[Stream], *, tensorboard: bool = False) -> list[FoldJob]:
+    def jobs(
+        self,
+        streams: Sequence[Stream],
+        *,
+        tensorboard: bool = False,
+        callbacks: CallbacksOf | None = None,
+    ) -> list[FoldJob]:
         """Return one job a fold and seed."""
         return [
             FoldJob(
@@ -179,6 +187,7 @@ class Run:
                 streams=tuple(streams),
                 tensorboard=tensorboard,
                 start=self.start,
+                callbacks=callbacks,
             )
             for place in self.fold_places([stream.subject for stream in streams])
         ]
@@ -266,8 +275,9 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
         config.training_spec,
         seed,
         state,
-        lambda epoch, m: on_epoch("all subjects", epoch, m),
+        lambda epoch, m: on_epoch(ALL_SUBJECTS, epoch, m),
         epochs=epochs,
+        callbacks=first.callbacks(ALL_SUBJECTS) if first.callbacks else (),
         before_epoch=held,
     )
     write_model(run.folder, model, front_end, _sample(windows, GATE_WINDOWS))
@@ -314,10 +324,7 @@ def write_metrics(run: Run, model_facts: dict[str, Any], rows: Sequence[dict[str
         "command": run.facts.command,
         "model": run.config.model.model_dump(include={"name", "size", "members"}),
         "tasks": {run.config.data.task: list(run.config.classes)},
-        "data": {
-            key: getattr(dataset, key)
-            for key in ("name", "title", "licence", "attribution", "simulated", "label_kind")
-        },
+        "data": dataset.facts,
         "folds": folds,
         "seeds": list(run.config.seeds),
         **model_facts,

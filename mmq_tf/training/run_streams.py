@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from mmq_tf.datasets.manifest.dataset import check_classes
-from mmq_tf.features.prepare_dataset import Prepared, load_prepared, prepare_dataset
+from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.windows import Stream
-from mmq_tf.training.fold import FoldJob
+from mmq_tf.training.fold import CallbacksOf, FoldJob
 from mmq_tf.training.run import Run, check_folds
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
@@ -35,34 +35,26 @@ def load_streams(
     """
     config, name = run.config, run.config.data.dataset
     settings = settings or TokenSettings(config.front_end, config.artefacts, config.seeds[0])
-
-    def on_subject(one: Prepared) -> None:
-        progress.on_recording(one.name, one.fault)
-
-    with progress.preparing():
-        done = prepare_dataset(
-            name,
-            run.data_folder,
-            settings,
-            jobs=workers,
-            skip_bad=run.facts.skip_bad,
-            on_total=progress.on_total,
-            on_subject=on_subject,
-        )
+    done = prepare_dataset(
+        name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad, progress=progress
+    )
     left_out = [f"{one.name}: {one.fault}" for one in done if one.fault]
-    for line in left_out:
-        progress.note(f"bad {line}")
     return load_prepared(name, run.data_folder, settings, done), left_out
 
 
 def begin_run(
-    run: Run, workers: int, progress: WorkProgress = SILENT, *, tensorboard: bool = False
+    run: Run,
+    workers: int,
+    progress: WorkProgress = SILENT,
+    *,
+    tensorboard: bool = False,
+    callbacks: CallbacksOf | None = None,
 ) -> tuple[Run, list[FoldJob]]:
     """Load and check everything first, so that what cannot be trained leaves no run folder."""
     check_classes(run.dataset, run.config.data.task, run.config.classes)
     if run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
     streams, left_out = load_streams(run, workers, progress)
-    jobs = run.jobs(streams, tensorboard=tensorboard)
+    jobs = run.jobs(streams, tensorboard=tensorboard, callbacks=callbacks)
     check_folds(jobs)
     return run.begin(streams, left_out), jobs

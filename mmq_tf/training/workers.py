@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from mmq_bridge.native_output import quiet_native
 
+from mmq_tf.utils.backend_threads import one_thread_per_process
 from mmq_tf.utils.parallel import interrupts_ignored, parallel_map
 
 OnEpoch = Callable[[str, int, dict[str, float]], None]
@@ -95,6 +96,7 @@ def _drain(messages: queue.Queue[Any], on_epoch: OnEpoch) -> None:
 
 
 def _load_backend() -> None:
+    one_thread_per_process()
     with quiet_native():
         import mmq_tf.training.fold  # noqa: F401  loads the training backend, which talks while it is loaded
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 
 class WorkProgress:
@@ -35,8 +36,17 @@ class WorkProgress:
     def on_recording(self, name: str, fault: str) -> None:
         """Take a recording that is prepared; `fault` says what is wrong with it, empty where nothing is."""
 
-    def folding(self, folds: int, done: int, steps: int) -> AbstractContextManager[object]:
-        """Return what surrounds the training of so many folds, `done` of which are there already."""
+    def folding(
+        self, folds: int, done: int, steps: int, unit: str = "epochs"
+    ) -> AbstractContextManager[object]:
+        """Return what surrounds work on so many folds, `done` of which are there already.
+
+        One fold takes `steps`: epochs, or, as `unit` says, something else.
+        """
+        return contextlib.nullcontext()
+
+    def doing(self, text: str) -> AbstractContextManager[object]:
+        """Return what surrounds a step that takes a while and is not counted."""
         return contextlib.nullcontext()
 
     def on_epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -44,6 +54,9 @@ class WorkProgress:
 
     def on_fold(self, name: str) -> None:
         """Take a fold that is done."""
+
+    def on_results(self, results: Any) -> None:
+        """Take a run's table, a `mmq_tf.metrics.results_table.ResultsFile`, when it is trained."""
 
 
 SILENT = WorkProgress()

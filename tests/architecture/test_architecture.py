@@ -15,7 +15,7 @@ LAYERS = (
     {"api"},
     {"reports"},
     {"evaluation"},
-    {"comparisons", "pretraining", "classifier"},
+    {"comparisons", "pretraining"},
     {"training"},
     {"baselines"},
     {"features", "model"},

@@ -21,6 +21,8 @@ from mmq_export import quantisation_gate as gate
 from mmq_export.errors import ExportError
 from mmq_export.folder import write_folder
 
+from mmq_tf.api.gate_rules import GATE_RULES
+
 
 def listing(folder):
     return sorted(path.name for path in Path(folder).iterdir())
@@ -170,8 +172,8 @@ class _Fake:
 def test_the_gate_measures_the_loss_in_points_and_refuses_with_numbers(tiny):
     found = tiny.windows(tiny.front_end(), 100)
     labels = (found.features[:, 0, 0] > 0).astype(np.int8)[:, None]
-    mix = gate.missing_mix(found.features, found.presence, labels)
-    rows = gate.compare(_Fake(0.0), _Fake(0.1), mix, ("stress",))
+    mix = gate.missing_mix(found.features, found.presence, labels, GATE_RULES)
+    rows = gate.compare(_Fake(0.0), _Fake(0.1), mix, ("stress",), GATE_RULES)
     assert [row.condition for row in rows] == ["full", "cells hidden", "modalities gone", "all"]
     assert rows[-1].float32_macro_f1 == 1.0
     assert rows[-1].agreement == pytest.approx(0.9, abs=0.02)
@@ -179,16 +181,16 @@ def test_the_gate_measures_the_loss_in_points_and_refuses_with_numbers(tiny):
     with pytest.raises(ExportError, match=r"int8 loses \d+\.\d\d points .*100\.00 to .* 0\.5 are allowed"):
         gate.require(rows, 0.5)
     assert gate.require(rows, 11).windows == rows[-1].windows
-    assert gate.compare(_Fake(0.1), _Fake(0.0), mix, ("stress",))[-1].drop_points < 0
+    assert gate.compare(_Fake(0.1), _Fake(0.0), mix, ("stress",), GATE_RULES)[-1].drop_points < 0
 
 
 def test_the_mix_hides_cells_and_modalities_and_is_the_same_each_time(tiny):
     found = tiny.windows(tiny.front_end(), 60)
     everything = np.ones_like(found.presence)
-    mix = gate.missing_mix(found.features, everything, found.labels)
-    again = gate.missing_mix(found.features, everything, found.labels)
+    mix = gate.missing_mix(found.features, everything, found.labels, GATE_RULES)
+    again = gate.missing_mix(found.features, everything, found.labels, GATE_RULES)
     np.testing.assert_array_equal(mix.presence, again.presence)
-    by = [mix.presence[mix.condition == index].astype(bool) for index in range(3)]
+    by = [mix.presence[mix.condition == name].astype(bool) for name in GATE_RULES.conditions]
     assert by[0].all()
     assert 0.3 < by[1].mean() < 0.75
     gone = by[2]
@@ -200,11 +202,11 @@ def test_the_mix_hides_cells_and_modalities_and_is_the_same_each_time(tiny):
 def test_unlabelled_windows_do_not_count(tiny):
     found = tiny.windows(tiny.front_end(), 30)
     found.labels[:10] = -1
-    mix = gate.missing_mix(found.features, found.presence, found.labels)
+    mix = gate.missing_mix(found.features, found.presence, found.labels, GATE_RULES)
     assert (mix.labels >= 0).all()
     found.labels[:] = -1
     with pytest.raises(ExportError, match="labelled"):
-        gate.missing_mix(found.features, found.presence, found.labels)
+        gate.missing_mix(found.features, found.presence, found.labels, GATE_RULES)
 
 
 @pytest.mark.slow

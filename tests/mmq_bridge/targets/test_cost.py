@@ -165,8 +165,8 @@ def test_exceeded_budget_is_exit_code_1(
 
 
 def test_results_follow_the_contract(measured: tuple[dict[str, ScenarioCost], Flash], tmp_path: Path) -> None:
-    from mmq_tf.cli._core_results import write_core_results
     from mmq_tf.metrics.results_table import read_results
+    from mmq_tf.reports.core_results import write_core_results
 
     costs = {level: list(measured[0].values()) for level in LEVELS}
     flashes = {level: replace(measured[1], level=level) for level in LEVELS}

@@ -10,11 +10,10 @@ from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
-from rich.console import Console
 
-from mmq_tf.cli import _model_cost
-from mmq_tf.cli._model_cost import LiteRTCall
-from mmq_tf.cli._model_cost_source import _size_of, drawn_windows, open_source
+from mmq_tf.api.model_cost import measure
+from mmq_tf.api.model_cost.measure import LiteRTCall
+from mmq_tf.api.model_cost.source import _size_of, drawn_windows, open_source
 from mmq_tf.cli.bench import command
 from mmq_tf.config.run_config import load_config
 from mmq_tf.errors import MMQError
@@ -30,7 +29,7 @@ EEG = ("eegmat", "--set", 'front_end.modalities.eeg.channels=["Fp1", "Fp2"]')
 def measured(tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "cost.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmq_tf.cli._model_cost_source.DRAWN", 200)
+        patch.setattr("mmq_tf.api.model_cost.source.DRAWN", 200)
         done = invoke(command, "model", *EEG, "--rounds", "2", "--results", path)
     assert done.exit_code == 0, done.output
     return done.output, read_results(path), path
@@ -100,10 +99,10 @@ def test_a_call_gives_the_networks_logits(nano):
 
 def test_a_file_that_computes_something_else_is_not_timed(nano):
     deployed, files, inputs = nano
-    model = _model_cost._Model("mmqnet-nano", "float32", files["float32"], inputs)
-    _model_cost._check_same(model, deployed)
+    model = measure._Model("mmqnet-nano", "float32", files["float32"], inputs)
+    measure._check_same(model, deployed)
     with pytest.raises(MMQError, match="mmqnet-nano: LiteRT's logits differ .* nothing was timed"):
-        _model_cost._check_same(model, network(seed=9))
+        measure._check_same(model, network(seed=9))
 
 
 def test_a_bundles_size_is_read_from_its_network(nano, tmp_path):
@@ -127,10 +126,10 @@ def test_drawn_windows_repeat_and_hold_zeros_where_absent():
 
 def test_what_is_no_source_is_refused(tiny_bundle):
     with pytest.raises(MMQError, match="neither a preset"):
-        open_source("nothing-here", None, (), Console())
+        open_source("nothing-here", None, ())
     with pytest.raises(MMQError, match="none of the sizes"):
-        open_source(str(tiny_bundle), None, (), Console())
+        open_source(str(tiny_bundle), None, ())
     with pytest.raises(MMQError, match="is a bundle: --data and --set belong to"):
-        open_source(str(tiny_bundle), None, ("training.epochs=2",), Console())
+        open_source(str(tiny_bundle), None, ("training.epochs=2",))
     done = invoke(command, "model", "--results", "cost.txt")
     assert isinstance(done.exception, MMQError)

@@ -12,8 +12,8 @@ import pytest
 from command_line import run_main
 from tiny_study import write_tiny_study
 
+from mmq_tf.api.evaluating import chosen_methods
 from mmq_tf.baselines import BASELINES
-from mmq_tf.cli.evaluate import _baselines
 from mmq_tf.comparisons.ablations import ablations_of
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
 from mmq_tf.datasets import get_dataset
@@ -303,9 +303,9 @@ def test_a_configuration_is_trained_first_and_further_methods_cost_only_themselv
 
 def test_what_is_judged_beside_the_network():
     sensors = ("eda", "acc")
-    assert _baselines("", sensors, neural=False, ablations=False) == list(BASELINES)
+    assert chosen_methods((), sensors) == list(BASELINES)
     every = [*BASELINES, *NEURAL_BASELINES, *ablations_of(sensors)]
-    assert _baselines("", sensors, neural=True, ablations=True) == every
-    assert _baselines("", ("eda", "temp"), neural=False, ablations=True)[-1] != "only_acc"
-    found = _baselines("only_acc, majority", sensors, neural=False, ablations=False)
+    assert chosen_methods((), sensors, neural=True, ablations=True) == every
+    assert chosen_methods((), ("eda", "temp"), ablations=True)[-1] != "only_acc"
+    found = chosen_methods(["only_acc", "majority"], sensors)
     assert found == [*BASELINES, "only_acc"]

@@ -154,7 +154,8 @@ def test_encoders_of_raw_windows_are_made_and_probed_and_start_nothing(call, hom
 def test_a_fresh_process_can_read_a_run_of_me_mhacl(home, trained):
     """Nothing that `mmq-tf export` imports before may be needed to know the network's class."""
     code = (
-        "import sys, pathlib; from mmq_tf.cli.export import _load_net; _load_net(pathlib.Path(sys.argv[1]))"
+        "import sys, pathlib; from mmq_tf.model.saved_network import load_network; "
+        "load_network(pathlib.Path(sys.argv[1]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(home / "run" / "model.keras")],

@@ -10,12 +10,29 @@ from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import streams_digest
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
+from mmq_tf.utils.progress import WorkProgress
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     out = tmp_path_factory.mktemp("cohort") / "sim"
     return write_cohort(out, 3, Settings(minutes=7, modalities=("eda", "temp")))
+
+
+class Heard(WorkProgress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.totals, self.recordings, self.notes = [], [], []
+
+    def on_total(self, total):
+        self.totals.append(total)
+
+    def on_recording(self, name, fault):
+        self.recordings.append(name)
+
+    def note(self, text):
+        self.notes.append(text)
 
 
 @pytest.fixture
@@ -29,17 +46,10 @@ def settings(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_side_by_side_gives_what_one_after_the_other_gives(cohort, settings, tmp_path, monkeypatch):
-    seen, totals = [], []
-    done = prepare_dataset(
-        "simulated",
-        cohort,
-        settings,
-        jobs=2,
-        on_total=totals.append,
-        on_subject=lambda one: seen.append(one.name),
-    )
-    assert totals == [3]
-    assert sorted(seen) == [one.name for one in done] == ["sim-01", "sim-02", "sim-03"]
+    heard = Heard()
+    done = prepare_dataset("simulated", cohort, settings, jobs=2, progress=heard)
+    assert heard.totals == [3]
+    assert sorted(heard.recordings) == [one.name for one in done] == ["sim-01", "sim-02", "sim-03"]
     assert all(one.made == ("eda",) and not one.fault for one in done)
     side_by_side = streams_digest(load_prepared("simulated", cohort, settings, done))
     assert all(one.made == () for one in prepare_dataset("simulated", cohort, settings))

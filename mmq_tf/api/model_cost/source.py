@@ -13,18 +13,17 @@ from mmq_bridge.bundle.flatbuffer import read_graph
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.front_end.front_end import FrontEnd
-from rich.console import Console
 
-from mmq_tf.cli._preparing import prepare_recordings
 from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.features.prepare_dataset import load_prepared
+from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.model.token_net import SIZES
 from mmq_tf.training.fold import FoldJob, fold_windows
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.training.splits import joined_folds
+from mmq_tf.utils.progress import SILENT, WorkProgress
 
 DRAWN = 1000
 
@@ -67,7 +66,9 @@ class CostSource:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def open_source(source: str, data: Path | None, overrides: Sequence[str], console: Console) -> CostSource:
+def open_source(
+    source: str, data: Path | None, overrides: Sequence[str], progress: WorkProgress = SILENT
+) -> CostSource:
     """Open a run folder, a bundle, a preset or a TOML file.
 
     Without recordings (no `data`, or a bundle) the windows are drawn at random.
@@ -84,8 +85,8 @@ def open_source(source: str, data: Path | None, overrides: Sequence[str], consol
         return _bundle(folder)
     if (folder / FACTS_NAME).is_file():
         config = load_config(folder / "config.toml", overrides)
-        return _configured(config, data or Path(RunFacts.read(folder).data_folder), console)
-    return _configured(load_config(source, overrides), data, console)
+        return _configured(config, data or Path(RunFacts.read(folder).data_folder), progress)
+    return _configured(load_config(source, overrides), data, progress)
 
 
 def _bundle(folder: Path) -> CostSource:
@@ -112,12 +113,12 @@ def _size_of(content: bytes, classes: int, folder: Path) -> str:
     raise MMQError(f"{folder}: its network is none of the sizes {', '.join(SIZES)}, so no other is as wide.")
 
 
-def _configured(config: RunConfig, data: Path | None, console: Console) -> CostSource:
+def _configured(config: RunConfig, data: Path | None, progress: WorkProgress) -> CostSource:
     if data is None:
         windows = drawn_windows(config.front_end, len(config.classes))
         text, split, simulated = f"preset or file {config.name}; windows drawn at random", "none", True
     else:
-        windows, text, split, simulated = _recorded(config, data, console)
+        windows, text, split, simulated = _recorded(config, data, progress)
     return CostSource(
         config.front_end,
         len(config.classes),
@@ -131,13 +132,13 @@ def _configured(config: RunConfig, data: Path | None, console: Console) -> CostS
 
 
 def _recorded(
-    config: RunConfig, data: Path, console: Console
+    config: RunConfig, data: Path, progress: WorkProgress
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str, str, bool]:
     """Return the training windows of the run's first fold, and what they are."""
     name = config.data.dataset
     config = config.model_copy(update={"artefacts": config.artefacts.model_copy(update={"variants": 0})})
     settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
-    done = prepare_recordings(console, name, data, settings, jobs=os.cpu_count() or 1, skip_bad=False)
+    done = prepare_dataset(name, data, settings, jobs=os.cpu_count() or 1, progress=progress)
     streams = load_prepared(name, data, settings, done)
     split = config.split
     dataset = open_dataset(name, data)

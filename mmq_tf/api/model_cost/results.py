@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from mmq_tf.cli._model_cost import REPEATS, ModelCost
-from mmq_tf.cli._model_cost_source import CostSource
+from mmq_tf.api.model_cost.measure import REPEATS, ModelCost
+from mmq_tf.api.model_cost.source import CostSource
 from mmq_tf.metrics.interleaved_timing import Contender, median_row
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.model.eegnet import RATE_HZ

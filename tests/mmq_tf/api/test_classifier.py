@@ -260,7 +260,7 @@ def test_impossible_input_is_named(fitted):
 
 def test_verbose_logs_epochs(caplog):
     rows, label, _ = make_rows(8)
-    with caplog.at_level(logging.INFO, logger="mmq_tf.classifier"):
+    with caplog.at_level(logging.INFO, logger="mmq_tf.api.classifier"):
         make(epochs=1, verbose=1).fit(rows, label)
         make(epochs=1).fit(rows, label)
     assert len(caplog.records) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `mmq-tf export --prune` and `--qat` do to a run's network before it is converted."""
+"""Make a run's network smaller before it is exported: pruned, or trained with rounded numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
     from mmq_bridge.decision.manifest import FineTuningFacts
@@ -50,7 +49,12 @@ class TuningData:
 
     @classmethod
     def of_run(
-        cls, folder: Path, facts: Mapping[str, Any], front_end: FrontEnd, data: Path | None, console: Console
+        cls,
+        folder: Path,
+        facts: Mapping[str, Any],
+        front_end: FrontEnd,
+        data: Path | None,
+        progress: WorkProgress = SILENT,
     ) -> TuningData:
         """Read a run's recordings again, from the cache where nothing changed.
 
@@ -70,7 +74,6 @@ class TuningData:
         MMQError
             If the recordings are not there or have changed since.
         """
-        from mmq_tf.cli._work_bars import WorkBars
         from mmq_tf.training.fine_tuning import tuning_windows
         from mmq_tf.training.run import Run
         from mmq_tf.training.run_streams import load_streams
@@ -83,20 +86,23 @@ class TuningData:
                 f"{run.data_folder}: the recordings of {folder} are not there, and --prune and --qat train "
                 "on them; name their folder with --data DIR."
             )
-        streams, _ = load_streams(run, 1, WorkBars(console))
+        streams, _ = load_streams(run, 1, progress)
         run.begin(streams)
         return cls(run, tuning_windows(run.config, front_end, streams, facts))
 
 
 def make_smaller(
-    net: MMQNet, decision: Mapping[str, Any], data: TuningData, wish: Smaller, console: Console
+    net: MMQNet,
+    decision: Mapping[str, Any],
+    data: TuningData,
+    wish: Smaller,
+    progress: WorkProgress = SILENT,
 ) -> tuple[dict[str, Any], FineTuningFacts]:
     """Fine-tune a network in place; return its decision settings and what was done."""
     from mmq_bridge.decision.manifest import FineTuningFacts
     from mmq_export.quantisation_aware import fake_quantised
     from mmq_export.sparsity import Pruning, zero_share
 
-    from mmq_tf.cli._preparing import progress_bars
     from mmq_tf.training.fine_tuning import (
         fine_tune,
         recalibrated,
@@ -109,14 +115,7 @@ def make_smaller(
     target = self_distillation_targets(net, data.windows, config.data.task)
     pruning = None if wish.prune is None else Pruning(net, wish.prune, steps, wish.epochs)
     rounding = fake_quantised(net) if wish.quantisation_aware else contextlib.nullcontext()
-    with progress_bars(console) as progress, rounding:
-        bar = progress.add_task("fine-tuning", total=wish.epochs, note="")
-
-        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            note = f"loss {metrics['loss']:.3f}"
-            note += f"  validation AUROC {metrics['val_auroc']:.3f}" if "val_auroc" in metrics else ""
-            progress.update(bar, completed=epoch, note=note)
-
+    with progress.folding(1, 0, wish.epochs), rounding:
         fine_tune(
             net,
             data.windows,
@@ -126,7 +125,7 @@ def make_smaller(
             wish.epochs,
             callbacks=[pruning] if pruning else [],
             keep_from=pruning.first_whole_epoch if pruning else 1,
-            on_epoch=on_epoch,
+            on_epoch=lambda epoch, metrics: progress.on_epoch("fine-tuning", epoch, metrics),
         )
     done = FineTuningFacts(
         epochs=wish.epochs,

@@ -21,8 +21,8 @@ from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
 from threadpoolctl import threadpool_limits
 
+from mmq_tf.api.model_cost.source import CostSource
 from mmq_tf.baselines import Forest
-from mmq_tf.cli._model_cost_source import CostSource
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.interleaved_timing import Contender, time_rounds
 from mmq_tf.model.eegnet import RATE_HZ, eegnet

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import keras
@@ -22,12 +23,14 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state, col
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mmq_tf.api.classifier_bundle import write_classifier
+from mmq_tf.api.exporting import MAX_DROP, Bundle
 from mmq_tf.config.run_config import SplitConfig, describe_validation
 from mmq_tf.config.training_spec import MissingConfig, ModelConfig, TrainingConfig, TrainingSpec
 from mmq_tf.errors import MMQError
 from mmq_tf.features.array_windows import TASK, array_spec, array_windows, flat, layout_of_columns
 from mmq_tf.features.windows import WindowSet
-from mmq_tf.metrics.calibration import fit_temperature
+from mmq_tf.metrics.calibration import apply_temperature, choose_min_confidence, fit_temperature
 from mmq_tf.training.fit import EAGER_STEPS, fit_network, new_network
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,8 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         choose by memory.
     patience : int
         Epochs without a better score on held-back groups after which training stops.
+    front_end : FrontEnd, optional
+        The one that made X, for `to_bundle`; see `for_front_end`.
     random_state : int, RandomState or None
         Of the weights, of what training shows, and of the groups held back.
     verbose : int
@@ -95,8 +100,10 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         T and the modalities.
     temperature_ : float
         What the logits are divided by; 1 where no group was held back.
-    validation_groups_ : ndarray
-        The groups held back.
+    training_groups_, validation_groups_ : ndarray
+        The groups that trained, and those held back.
+    validation_windows_ : WindowSet
+        Of the groups held back, standardised.
     history_ : list of dict
         The losses, and the scores on groups held back, of each epoch.
     best_epoch_ : int
@@ -132,6 +139,7 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         teacher_share: float = _TRAINING.teacher_share,
         validation_fraction: float = _SPLIT.validation_share,
         patience: int = _TRAINING.patience,
+        front_end: FrontEnd | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -151,14 +159,15 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         self.teacher_share = teacher_share
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.front_end = front_end
         self.random_state = random_state
         self.verbose = verbose
 
     @classmethod
     def for_front_end(cls, front_end: FrontEnd, **parameters: Any) -> Self:
-        """Return an estimator for windows of this front end, as `WindowSet.to_sklearn` gives them."""
+        """Return an estimator for windows of this front end, as `mmq_tf.load_windows` gives them."""
         sizes = dict(front_end.feature_layout.feature_sizes)
-        return cls(modalities=sizes, tokens=front_end.tokens, **parameters)
+        return cls(modalities=sizes, tokens=front_end.tokens, front_end=front_end, **parameters)
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Train a fresh network.
@@ -211,8 +220,10 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
             )
         self.net_ = model.net
         self.history_, self.best_epoch_ = history.epochs, history.best_epoch
+        self.training_groups_ = np.unique(subject[train])
         self.validation_groups_ = np.unique(subject[held])
-        self.temperature_ = fit_temperature(self._logits(windows.take(held)), label[held])
+        self.validation_windows_ = windows.take(held)
+        self.temperature_ = fit_temperature(self._logits(self.validation_windows_), label[held])
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -241,6 +252,77 @@ class MMQClassifier(ClassifierMixin, BaseEstimator):
         """Return the most probable class of each window ``[N]``."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def decision_settings(self) -> dict[str, Any]:
+        """Return what a device needs to decide as this classifier: classes, temperature, least confidence."""
+        check_is_fitted(self)
+        held = self.validation_windows_
+        likely = apply_temperature(self._logits(held), self.temperature_)
+        return {
+            "tasks": {TASK: [str(name) for name in self.classes_]},
+            "temperature": {TASK: float(self.temperature_)},
+            "min_confidence": {TASK: float(choose_min_confidence(likely, held.label))},
+        }
+
+    def to_bundle(
+        self,
+        out: str | Path,
+        *,
+        front_end: FrontEnd | None = None,
+        name: str = "mmq-classifier",
+        data: Mapping[str, Any] | None = None,
+        golden: str | Path | None = None,
+        max_drop: float = MAX_DROP,
+        slim: bool = False,
+    ) -> Bundle:
+        """Write the folder to embed: int8 models, C sources, golden vectors, card; see `mmq_tf.export`.
+
+        A device standardises as `fit` did, but does not clip what is standardised a second time.
+
+        Parameters
+        ----------
+        out : str or Path
+            Folder to make. A bundle there is replaced, anything else refused.
+        front_end : FrontEnd, optional
+            The normalised one that made X; by default the classifier's own (see `for_front_end`).
+        name : str
+            Of the model.
+        data : mapping, optional
+            Name, title, licence, attribution, simulated and label_kind of what it learned from, such as
+            `LoadedWindows.data`; what is not given is "not stated" on the card.
+        golden : str or Path, optional
+            Recording for the golden vectors; by default a SIMULATED one.
+        max_drop : float
+            Points of macro-F1 that int8 may lose on the groups held back.
+        slim : bool
+            Leave the C sources out.
+
+        Returns
+        -------
+        Bundle
+
+        Raises
+        ------
+        MMQError
+            If the front end is not the one of X, or no group was held back.
+        ExportError
+            If int8 loses too much, or `out` holds something else than a bundle.
+        """
+        check_is_fitted(self)
+        source = front_end or self.front_end
+        if source is None:
+            raise MMQError("to_bundle: which front end made X is not known; give it as front_end.")
+        manifest = write_classifier(
+            self,
+            source,
+            Path(out),
+            name=name,
+            data=data,
+            golden=golden,
+            max_drop=max_drop,
+            slim=slim,
+        )
+        return Bundle(Path(out), manifest)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that NaN is input, and so is a 3-D X."""

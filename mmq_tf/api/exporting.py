@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run, or a model that comes with the package, becomes a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmq_tf import pretrained
+from mmq_tf.api.deciding import load
+from mmq_tf.api.run_files import read_golden, read_report, read_windows, run_facts, source_folder
+from mmq_tf.errors import MMQError
+from mmq_tf.utils.progress import SILENT, WorkProgress
+
+if TYPE_CHECKING:
+    from mmq_bridge.bundle.verify import VerifyReport
+    from mmq_bridge.decision.device import Device, ModelName
+    from mmq_bridge.decision.manifest import Manifest
+
+    from mmq_tf.training.run import Run
+
+BUNDLES = Path("bundles")
+DEFAULT_EPOCHS = 20
+MAX_DROP = 0.5
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's folder.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+        What it holds, how large it is, what it scores.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    def load(self, model: ModelName = "int8") -> Device:
+        """Return the device that decides by it; see `mmq_tf.load`."""
+        return load(self.folder, model)
+
+    def verify(self) -> VerifyReport:
+        """Return what `mmq-tf verify` finds: digests, the C core, LiteRT and TFLite Micro."""
+        from mmq_bridge.bundle.verify import verify_bundle
+
+        return verify_bundle(self.folder)
+
+
+def export(
+    run: Run | str | Path,
+    out: str | Path | None = None,
+    *,
+    fold: int | None = None,
+    max_drop: float = MAX_DROP,
+    golden: str | Path | None = None,
+    prune: float | None = None,
+    qat: bool = False,
+    epochs: int = DEFAULT_EPOCHS,
+    data: str | Path | None = None,
+    slim: bool = False,
+    progress: WorkProgress = SILENT,
+    on_gate: Callable[[Sequence[Any]], None] = lambda rows: None,
+) -> Bundle:
+    """Quantise a run's network to full-integer TFLite and write the folder to embed, as `mmq-tf export` does.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        A finished run or its folder; or the name of a pretrained model, whose bundle is written with all of
+        its code (then only `out` may be given).
+    out : str or Path, optional
+        Folder to make, by default ``bundles/NAME``. A bundle there is replaced, anything else refused.
+    fold : int, optional
+        Export this fold's network instead of the run's.
+    max_drop : float
+        Points of macro-F1 that int8 may lose against float on validation windows with data missing.
+    golden : str or Path, optional
+        Recording for the golden vectors; by default the one that training kept.
+    prune : float, optional
+        Set this share of the larger kernels' weights to 0 while training on.
+    qat : bool
+        Train on with weights and activations rounded to 8 bits.
+    epochs : int
+        To train on, with `prune` or `qat`.
+    data : str or Path, optional
+        The run's recordings, for `prune` and `qat`; by default where training read them.
+    slim : bool
+        Leave out the C sources, which `mmq_export.add_sources` can add, and the run's report.
+    progress : WorkProgress
+    on_gate : callable
+        Called with the table of float against int8 before it is judged.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    MMQError
+        If the folder is not a finished run, a file of it cannot be read, or its recordings are needed and
+        gone.
+    ExportError
+        If int8 loses too much, an operation is not allowed, or `out` holds something else.
+    """
+    from mmq_tf.training.run import Run
+
+    if not isinstance(run, Run) and str(run) in pretrained.names() and not Path(run).is_dir():
+        if fold is not None or golden or prune or qat or data or slim:
+            raise MMQError("export: a pretrained model is exported as it is; only out may be given.")
+        return export_pretrained(str(run), Path(out or BUNDLES / str(run)))
+    from mmq_bridge.front_end.front_end import FrontEnd
+    from mmq_export.bundle import write_bundle
+    from mmq_export.deployed_graph import deployed_model
+    from mmq_export.folder import check_target
+
+    from mmq_tf.api.gate_rules import GATE_RULES
+    from mmq_tf.api.shrinking import Smaller, TuningData, make_smaller
+    from mmq_tf.model.saved_network import load_network
+
+    folder = run.folder if isinstance(run, Run) else Path(run)
+    target = Path(out) if out is not None else bundle_folder(folder, fold)
+    facts, source = run_facts(folder, fold), source_folder(folder, fold)
+    check_target(target)
+    front_end = FrontEnd.load(source / "frontend.json")
+    shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
+    net, decision, tuned, reference = load_network(source / "model.keras"), facts["decision"], None, None
+    windows = read_windows(source / "validation.npz")
+    signals, origin = read_golden(folder, None if golden is None else Path(golden))
+    if prune or qat:
+        known = TuningData.of_run(folder, facts, front_end, None if data is None else Path(data), progress)
+        reference = deployed_model(load_network(source / "model.keras"), *shape)
+        decision, tuned = make_smaller(net, decision, known, Smaller(epochs, prune, qat), progress)
+    with progress.doing("quantising, judging and writing"):
+        manifest = write_bundle(
+            target,
+            deployed=deployed_model(net, *shape),
+            front_end=front_end,
+            decision=decision,
+            validation=windows,
+            golden_signals=signals,
+            golden_origin=origin,
+            card_facts=facts,
+            gate_rules=GATE_RULES,
+            code=not slim,
+            report_html=None if slim else read_report(folder / "report.html"),
+            max_drop=max_drop,
+            fine_tuning=tuned,
+            reference=reference,
+            on_gate=on_gate,
+        )
+    return Bundle(target, manifest)
+
+
+def bundle_folder(run: Path, fold: int | None) -> Path:
+    """Return where a run's bundle goes if nothing else is said."""
+    return BUNDLES / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
+
+
+def export_pretrained(name: str, out: Path) -> Bundle:
+    """Write the bundle of a model that comes with the package, with all of its code.
+
+    Raises
+    ------
+    MMQError, ExportError
+        If there is none of that name, or `out` holds something else than a bundle.
+    """
+    from mmq_export.add_sources import complete_bundle
+
+    return Bundle(out, complete_bundle(pretrained.path(name), out))
