@@ -89,7 +89,7 @@ def evaluate(
     neural, ablations : bool
         All of the one kind, all of the other.
     null_network : bool
-        Also train the network on labels moved in time.
+        Also train the network on time-shifted labels.
     overrides : sequence of str
         ``KEY=VALUE``, each changes one value of a configuration.
     plots : str or Path, optional

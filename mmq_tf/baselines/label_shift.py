@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The label-shift null: labels moved in time within each session, so that only time is left to learn."""
+"""The label-shift null control: labels shifted in time within each session; only time is left to learn."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class WorkBars(WorkProgress):
     def preparing(self) -> Iterator[None]:
         """Show a bar."""
         with progress_bars(self._console) as self._bars:
-            self._total = self._bars.add_task("recordings through the front end", total=None, note="")
+            self._total = self._bars.add_task("extracting features", total=None, note="")
             yield
 
     def on_total(self, total: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``mmq-tf datasets check``: what lies in a folder, held against what its publisher says."""
+"""``mmq-tf datasets check``: what lies in a folder, compared with what its publisher says."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Examples
 def get(name: str, out: Path | None, subjects: list[str] | None, url: str | None) -> None:
     """Fetch the data set NAME (stress_predict or eegmat) into the published layout.
 
-    Every file is held against its pinned SHA-256. What is there and right is not fetched again; a file that
+    Every file is verified by its pinned SHA-256. What is there and right is not fetched again; a file that
     was cut short is continued. Of any other data set, say where to get it.
     """
     import pooch
@@ -43,7 +43,7 @@ def get(name: str, out: Path | None, subjects: list[str] | None, url: str | None
     try:
         done = _fetch(source, out, subjects, url)
     except KeyboardInterrupt:
-        raise click.Abort(f"stopped; go on with: {shlex.join(['mmq-tf', *sys.argv[1:]])}") from None
+        raise click.Abort(f"stopped; resume with: {shlex.join(['mmq-tf', *sys.argv[1:]])}") from None
     _conclude(source, out, done)
 
 

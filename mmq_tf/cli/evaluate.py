@@ -114,7 +114,7 @@ def command(
     as it was: zero_fill, mean_fill, modality_dropout, attention_mask, memory_tokens, cross_modal.
     --ablations adds the network itself without one of its parts, with a table and page of their own; then
     --results is that table. The row forest_shifted is a null: a forest
-    fitted and judged on labels moved in time.
+    fitted and judged on time-shifted labels.
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")

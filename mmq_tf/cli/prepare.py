@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mmq-tf prepare`: a data set through the front end into the cache, before anything is trained."""
+"""`mmq-tf prepare`: the features of a data set into the cache, before anything is trained."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ Examples
     help="Folds pretrained side by side.  [default: all cores]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make.  [default: encoders/NAME-TIME]")
-@click.option("--resume", is_flag=True, help="Go on with the pretraining in --out.")
+@click.option("--resume", is_flag=True, help="Resume the pretraining in --out.")
 @click.option("--force", is_flag=True, help="Replace the pretraining in --out.")
 def command(
     config: str | None,
@@ -81,7 +81,7 @@ def command(
     SGMC (arXiv 2208.00877), since of ME-MHACL (arXiv 2308.01919) only the abstract could be read.
     """
     if resume and (config or data or overrides or seeds or only or force or out is None):
-        raise click.UsageError("--resume goes on with what --out names; beside it only --jobs may be given.")
+        raise click.UsageError("--resume resumes what --out names; beside it only --jobs may be given.")
     changes = config_changes(overrides, seeds, None, loso=False)
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     one_thread_per_process()
@@ -105,14 +105,14 @@ def command(
         _pretrain(run, jobs, console, workers or os.cpu_count() or 1)
     except KeyboardInterrupt:
         raise click.Abort(
-            f"stopped; go on with: mmq-tf pretrain --resume --out {shlex.quote(str(run.folder))}"
+            f"stopped; resume with: mmq-tf pretrain --resume --out {shlex.quote(str(run.folder))}"
         ) from None
     if run.config.pretraining.input == "tokens":
         console.print(f"next: mmq-tf train ... --model mhacl --init {run.folder}", highlight=False)
 
 
 def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
-    """Return one job a fold and seed; `only` names the folds wanted, in a folder gone on with those begun.
+    """Return one job per fold and seed; `only` names the folds wanted, in a resumed folder those begun.
 
     Raises
     ------

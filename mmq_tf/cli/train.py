@@ -30,7 +30,7 @@ Examples
   mmq-tf train eegmat --data DIR --folds 5 --seed 0 --seed 1 --seed 2
   mmq-tf train my.toml --data DIR --set training.epochs=20 --final
   mmq-tf train deap --data DIR --model mhacl --init encoders/deap     after: mmq-tf pretrain deap --data DIR
-  mmq-tf train --resume                                   go on with the newest unfinished run
+  mmq-tf train --resume                                   resume the newest unfinished run
 """
 
 
@@ -59,9 +59,7 @@ Examples
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]"
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME-TIME]")
-@click.option(
-    "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
-)
+@click.option("--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
@@ -96,7 +94,7 @@ def command(
         config or data or overrides or seeds or folds or model or init or loso or force or skip_bad
     ):
         raise click.UsageError(
-            "--resume goes on with a run as it was started: beside it only --out, --final, --jobs, --results "
+            "--resume resumes a run as it was started: beside it only --out, --final, --jobs, --results "
             "and --tensorboard may be given."
         )
     if results is not None and results.suffix != ".json":
@@ -138,7 +136,7 @@ def command(
         train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
     except KeyboardInterrupt:
         raise click.Abort(
-            f"stopped; go on with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
+            f"stopped; resume with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
         ) from None
     if results:
         _publish(run, results, console)

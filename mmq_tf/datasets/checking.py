@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies in a folder, subject by subject, held against what its publisher says: nothing is guessed."""
+"""What lies in a folder, subject by subject, compared with what its publisher says: nothing is guessed."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ MAHNOB_HCI = Dataset(
     notes=(
         "Authors use 24 to 28 of the 30 people. Here: everyone with a clip that has a BDF file and a"
         " self-report. Readers of the licensed files found 28 (not P12, P15), of whom P3 has 17 clips, P9 14"
-        " and P16 16; it could not be held against the licensed files here.",
+        " and P16 16; it could not be verified with the licensed files here.",
         "Only emotional clips are trials. The neutral 30 s before and after each stay in the signals.",
         "Sessions are joined in the order of presentation, each clip on a whole minute, with lost samples"
         " between; the true pauses are not in these files.",

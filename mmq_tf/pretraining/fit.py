@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 1's loop: draw moments, exchange, pull together; a broken run goes on where it was."""
+"""Stage 1's loop: draw moments, exchange, pull together; a broken run resumes where it was."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def pretrain(
     seed
         Of what each epoch draws.
     state_path
-        After every epoch the whole state goes there; where that file exists training goes on from it.
+        After every epoch the whole state goes there; where that file exists training resumes from it.
     on_epoch
         Called after each epoch with its number and what is known: `loss`, `accuracy`, and `judge`'s.
     judge

@@ -37,7 +37,7 @@ class StimulusTimeline:
 
 
 def stretches(trials: Sequence[Trial]) -> Iterator[Trial]:
-    """Join trials that go on with the same stimulus where the one before ended; others of none are left out.
+    """Join trials that continue the same stimulus where the one before ended; others of none are left out.
 
     Labels play no part in pretraining, so a window may lie across such a seam.
 

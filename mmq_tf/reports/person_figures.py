@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of persons and their windows: one method against another, and what was said of each class."""
+"""Figures of persons and their windows: one method against another, and what was predicted for each class."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 
 def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> Figure:
-    """Draw confusion matrices, a panel a condition: of each true class, the share said to be each class.
+    """Draw confusion matrices, a panel a condition: of each true class, the share predicted as each class.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str])
             axis.set_title(title, fontweight="bold")
             axis.set_xticks(range(size), classes, color=INK)
             axis.set_yticks(range(size), classes, color=INK)
-            axis.set_xlabel("said")
+            axis.set_xlabel("predicted")
             axis.set_ylabel("true")
             axis.grid(visible=False)
             axis.tick_params(length=0)

@@ -134,7 +134,7 @@ def _null_tables(results: ResultsFile) -> list[dict[str, Any]]:
     for metric, title in TITLES.items():
         texts = [format_cell(results.row(method, FULL, metric)).partition(" ") for method in methods]
         rows.append({"condition": title, "cells": [{"text": t[0], "small": t[2]} for t in texts]})
-    title = "Label-shift null: all sensors, labels moved in time"
+    title = "Label-shift null control: all sensors, time-shifted labels"
     return [{"title": title, "methods": methods, "rows": rows}] if methods else []
 
 

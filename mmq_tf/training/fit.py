@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train one network on one fold: what it sees an epoch, when it stops, how it goes on after a break."""
+"""Train one network on one fold: what it sees an epoch, when it stops, how it resumes after a break."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ EAGER_STEPS = 30  # up to here, steps run operation by operation cost less than 
 class EpochData:
     """What one epoch shows: artefacts, hidden tokens and order are drawn from (seed, epoch) alone.
 
-    Since nothing depends on what was drawn before, an interrupted run goes on exactly where it was.
+    Since nothing depends on what was drawn before, an interrupted run resumes exactly where it was.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class EpochData:
         return inputs, {self.config.data.task: self.target[order]}
 
     def _jitter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return what is added to the normalised features: noise a token, and an offset a window.
+        """Return what is added to the normalised features: noise per token, and an offset per window.
 
         The offset stands for a baseline that was not quite the wearer's own.
         """

@@ -103,7 +103,7 @@ class Start:
 class HeldLayers:
     """Keeps layers as they are during the first epochs of a training, then lets them learn too.
 
-    Called before each epoch, counted from 0; so a training that goes on after a break holds them as long.
+    Called before each epoch, counted from 0; so a training that resumes after a break holds them as long.
     """
 
     layers: Sequence[keras.layers.Layer]

@@ -71,7 +71,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFo
             partial(_work, messages=messages, stop=stop),
             todo,
             workers,
-            if_killed="go on with fewer --jobs (and, for training, --resume).",
+            if_killed="run again with fewer --jobs (and, for training, --resume).",
             on_start=_load_backend,
             on_wait=lambda: _drain(messages, on_epoch),
             on_end=stop.set,

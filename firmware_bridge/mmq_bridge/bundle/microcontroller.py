@@ -76,7 +76,7 @@ def _grow(path: Path, size: int) -> int:
     """Return the first size from `size` on that is enough.
 
     After many arenas that were too small the interpreter may end its process: a fresh one tries that size
-    again, and one that ends at its very first try goes on with the next.
+    again, and one that ends at its very first try continues with the next.
     """
     for _ in range(_RESTARTS):
         done = _child(_GROW, path, size, _STEP)

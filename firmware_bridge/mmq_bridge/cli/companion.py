@@ -48,7 +48,7 @@ def companion_command(host: Host) -> click.Command:
     @click.option(
         "--port", type=click.IntRange(0, 65535), default=8377, help="Of this machine; 0 takes a free one."
     )
-    @click.option("--no-browser", is_flag=True, help="Say the address, open no browser.")
+    @click.option("--no-browser", is_flag=True, help="Print the URL, open no browser.")
     @click.option(
         "--install",
         is_flag=True,

@@ -144,7 +144,7 @@ def read_description(path: Path) -> RecordingFile:
 def read_npy(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """Read a float32 array ``[channels, samples]`` of a shape known beforehand.
 
-    The header is read and held against the wanted shape and the file's size before anything is allocated.
+    The header is read and compared with the wanted shape and the file's size before anything is allocated.
 
     Raises
     ------

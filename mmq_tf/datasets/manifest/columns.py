@@ -200,7 +200,7 @@ def _read_npz(path: Path, wanted: Sequence[str]) -> Columns:
 
 
 def _npy(place: Path, data: bytes) -> np.ndarray:
-    """Parse one array; its header is held against the number of bytes before anything is allocated."""
+    """Parse one array; its header is compared with the number of bytes before anything is allocated."""
     file = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)

@@ -189,4 +189,4 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(datasets_get, "fetch", stop)
     code, _, stderr = run_main(monkeypatch, capsys, "get", "eegmat", "--out", tmp_path / "a b")
     assert code == 130
-    assert stderr == f"stopped; go on with: mmq-tf datasets get eegmat --out '{tmp_path / 'a b'}'\n"
+    assert stderr == f"stopped; resume with: mmq-tf datasets get eegmat --out '{tmp_path / 'a b'}'\n"

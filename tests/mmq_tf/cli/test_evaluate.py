@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mmq-tf evaluate` as a user types it, on a tiny SIMULATED run: whole, broken and gone on with, refused."""
+"""`mmq-tf evaluate` as a user types it, on a tiny SIMULATED run: whole, broken and resumed, refused."""
 
 import json
 import shutil

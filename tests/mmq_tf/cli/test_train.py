@@ -86,7 +86,7 @@ def broken(home, unbroken):
 
 @pytest.fixture(scope="module")
 def resumed(home, broken):
-    """The broken run, gone on with."""
+    """The broken run, resumed."""
     folder = broken[0]
     return folder, *finish(start(home, "--resume", "--jobs", 2, "--out", folder.name))
 
@@ -136,7 +136,7 @@ def test_every_subject_is_tested_once_and_never_by_a_model_that_saw_it(unbroken)
 def test_ctrl_c_stops_without_tracebacks_and_leaves_nothing_half_written(broken):
     _, code, _, stderr, left = broken
     assert code == 130
-    assert stderr.strip() == "stopped; go on with: mmq-tf train --resume --out broken"
+    assert stderr.strip() == "stopped; resume with: mmq-tf train --resume --out broken"
     assert "metrics.json" not in left
     files = {name.rpartition("/")[2] for name in left}
     assert files <= {"config.toml", "run.json", "folds", "00", "01", "state.npz"}
@@ -194,9 +194,9 @@ BAD = [
     (["tiny.toml", "--data", "cohort", "--results", "table.csv"], "should end in .json."),
     (["--resume"], "no unfinished run under runs/; name one with --out."),
     (["--resume", "--out", "cohort"], "cohort is not a run folder: its run.json cannot be read."),
-    (["--resume", "--seed", "4"], "--resume goes on with a run as it was started"),
-    (["--resume", "--skip-bad"], "--resume goes on with a run as it was started"),
-    (["tiny.toml", "--resume"], "--resume goes on with a run as it was started"),
+    (["--resume", "--seed", "4"], "--resume resumes a run as it was started"),
+    (["--resume", "--skip-bad"], "--resume resumes a run as it was started"),
+    (["tiny.toml", "--resume"], "--resume resumes a run as it was started"),
 ]
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of file formats that trust nothing: sizes are held against caps before anything is allocated."""
+"""Readers of file formats that trust nothing: sizes are compared with caps before anything is allocated."""

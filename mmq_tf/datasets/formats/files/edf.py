@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an EDF or BDF header promises, held against the file before any library reads it.
+"""What an EDF or BDF header promises, compared with the file before any library reads it.
 
 MNE reads what is there of a file cut short and at most warns, and reads a discontinuous file as if it had no
 gaps. (EDF: Kemp et al., Electroenceph. clin. Neurophysiol. 82, 1992; EDF+: Kemp and Olivan, Clin.

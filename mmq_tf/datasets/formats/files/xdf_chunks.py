@@ -2,7 +2,7 @@
 """What an XDF file is made of, walked chunk by chunk before pyxdf may read it.
 
 pyxdf believes the numbers in a file: of a chunk's length, of its samples, of a stream's channels. Here each
-is held against the bytes that are there, and XML is parsed without document types, so that pyxdf meets only
+is compared with the bytes that are there, and XML is parsed without document types, so that pyxdf meets only
 files that are what they say (XDF 1.0: "XDF:", then chunks of a length, a tag of two bytes and content).
 """
 
