@@ -59,7 +59,7 @@ def clean_ecg_tokens(ecg: Signal, token_s: float) -> np.ndarray:
 
     R waves are peaks of the energy in 5-18 Hz. A token is good when each of its beats (0.2 s before to 0.3 s
     after, 0.5-40 Hz, zero-phase) correlates over 0.66 with the median beat, on average over 0.85, no interval
-    around exceeds 1.5 s or 1.6 times the shortest, and the rate lies in 40 to 180 a minute.
+    around exceeds 1.5 s or 1.6 times the shortest, and the rate lies in 40 to 180 per minute.
     After Orphanidou et al. 2015 (IEEE J-BHI 19(3):832), with a stricter mean.
 
     Returns

@@ -122,7 +122,7 @@ def own_artefacts(dataset: Dataset, folder: Path, stream: Stream) -> np.ndarray:
 def truth_jobs(
     config: RunConfig, dataset: Dataset, data: Path, streams: Sequence[Stream], out: Path
 ) -> list[TruthJob]:
-    """Return one job a fold and seed; anything that changes their numbers makes them another folder."""
+    """Return one job per fold and seed; anything that changes their numbers makes them another folder."""
     from mmq_tf.training.fold import FoldJob
 
     parts = (config.to_toml(), streams_digest(streams), __version__)
@@ -149,7 +149,7 @@ def truth_jobs(
 
 
 def read_scores(jobs: Iterable[TruthJob]) -> dict[tuple[str, str, str], dict[str, list[float]]]:
-    """Return (method, condition, metric) -> person -> a value a seed."""
+    """Return (method, condition, metric) -> person -> a value per seed."""
     from methods.rebuilding import Score
 
     found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
@@ -210,7 +210,7 @@ def results_of(name: str, config: RunConfig, dataset: Dataset, jobs: Sequence[Tr
 
 
 def draw(results: ResultsFile) -> str:
-    """Return the AUROC of interference by ratio, a line a modality, as SVG."""
+    """Return the AUROC of interference by ratio, a line per modality, as SVG."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from methods.interference import ANY, REFERENCE, SCORE

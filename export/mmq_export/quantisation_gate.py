@@ -181,7 +181,7 @@ def compare(
     tasks: Sequence[str],
     rules: GateRules,
 ) -> list[GateRow]:
-    """Return one row a condition, then one over all windows together (condition ``all``)."""
+    """Return one row per condition, then one over all windows together (condition ``all``)."""
     exact = float_model.predict_many(windows.features, windows.presence)
     coded = int8_model.predict_many(windows.features, windows.presence)
     groups = [(name, windows.condition == name) for name in rules.conditions]

@@ -19,7 +19,7 @@ class Recipe:
     inputs_outputs : {"int8", "float32"}
         What the model takes and gives.
     per_tensor_dense : bool
-        One scale a dense kernel instead of one a channel: a smaller file and arena for .002 of logit error.
+        One scale per dense kernel, not per channel: a smaller file and arena for 0.002 of logit error.
     unfold_batch_matmul : bool
         Write batch products as slices and dense layers: for runtimes whose int8 batch product is wrong.
     """

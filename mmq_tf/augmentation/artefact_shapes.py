@@ -61,7 +61,7 @@ def band_noise(
 
 
 def bursts(n: int, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw an envelope of raised-cosine bursts of 0.3 to 2 s, about one a second and at least one."""
+    """Draw an envelope of raised-cosine bursts of 0.3 to 2 s, about one per second and at least one."""
     time = np.arange(n) / rate
     count = 1 + rng.poisson(n / rate)
     centre = rng.uniform(0, n / rate, (count, 1))

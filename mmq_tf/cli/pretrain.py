@@ -159,7 +159,7 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
 
 
 def _table(folds: dict[str, dict], *, simulated: bool) -> Table:
-    """Return a line a fold: what the last epoch says, and the probe before and after."""
+    """Return a line per fold: what the last epoch says, and the probe before and after."""
     from mmq_tf.pretraining.job import PROBE
 
     title = f"{'SIMULATED  ' if simulated else ''}validation subjects; probe: {PROBE.replace('_', ' ')}"

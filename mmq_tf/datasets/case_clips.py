@@ -85,7 +85,7 @@ def _lengths_s(path: Path) -> dict[str, float]:
 
 
 def _order(path: Path, subject: int) -> list[str]:
-    """One column a subject, named by a word and the subject's number."""
+    """One column per subject, named by a word and the subject's number."""
     head, *rows = _rows(path)
     column = next((i for i, name in enumerate(head) if re.fullmatch(rf"\D*0*{subject}", name)), None)
     if column is None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DEAP as recorded (Koelstra et al. 2012): ``data_original/s01.bdf``, BioSemi at 512 Hz, through MNE.
 
-One file a person, about an hour. Channels are found by the names in the header, because Twente (s01 to s22)
+One file per person, about an hour. Channels are found by the names in the header, because Twente (s01 to s22)
 and Geneva (s23 to s32) wired the EEG in different orders; they come out in Geneva's. The eight EXG electrodes
 are four pairs. GSR1 is a conductance in nS in Twente, a resistance in Ohm in Geneva. Trials begin where the
 Status channel's lowest byte becomes 4, the start of a video; what people felt stands in

@@ -168,7 +168,7 @@ class _Scene:
         return start * self.front_end.token_s, (start + length) * self.front_end.token_s
 
     def windows(self, variants: tuple[Corrupted, ...]) -> WindowSet:
-        """Cut every window of one trial that lies in the stretch, one a token."""
+        """Cut every window of one trial that lies in the stretch, one per token."""
         job, token_s = self.job, self.front_end.token_s
         stream = replace(self.stream, variants=variants)
         windows = build_windows([stream], self.front_end, job.config.data.task, job.classes, token_s)

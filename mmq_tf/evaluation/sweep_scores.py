@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sweep's prediction files, one a fold and method, as scores by method, condition, seed and subject."""
+"""A sweep's prediction files, one per fold and method, as scores by method, condition, seed and subject."""
 
 from __future__ import annotations
 

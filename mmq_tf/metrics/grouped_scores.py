@@ -124,7 +124,7 @@ def _auroc_of(group: np.ndarray, positive: np.ndarray, score: np.ndarray, groups
 
 @dataclass(frozen=True)
 class SubjectScores:
-    """One row a subject.
+    """One row per subject.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ MOST_HZ: Mapping[str, float] = {
     "temp": 4.0,
     "acc": 32.0,
 }
-"""The most samples a second that raw windows keep of each modality; EEGNet's rate for EEG."""
+"""The most samples per second that raw windows keep of each modality; EEGNet's rate for EEG."""
 
 MEASURED_SHARE = 0.5
 """Share of a step's numbers that must have been measured for it to be present."""
@@ -100,7 +100,7 @@ class RawFrontEnd:
         return np.concatenate(parts)
 
     def rate_hz(self, name: str) -> float:
-        """Return a modality's samples a second."""
+        """Return a modality's samples per second."""
         return self.samples[name][0] / self.token_s
 
     def steps_of(self, source: Source) -> tuple[np.ndarray, np.ndarray]:

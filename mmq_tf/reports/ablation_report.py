@@ -53,7 +53,7 @@ def conclude_ablations(
 
 
 def ablation_figure(results: ResultsFile, network: str, conditions: Sequence[str]) -> Figure:
-    """Draw what the whole network has more than it has without each part, a panel a condition."""
+    """Draw what the whole network has more than it has without each part, a panel per condition."""
     methods = [method for method in results.methods if method != network]
     height = np.arange(len(methods))[::-1]
     with matplotlib.rc_context(STYLE):

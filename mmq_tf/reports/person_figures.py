@@ -41,7 +41,7 @@ class PairedComparison:
 
 
 def subject_figure(pairs: Sequence[PairedComparison], metric: str = "auroc") -> Figure:
-    """Draw each subject as a point, a panel a condition: the other method's score across, the model's up."""
+    """Draw each subject as a point, one panel per condition: the other method across, the model up."""
     values = [v[pair.known] for pair in pairs for v in (pair.model_scores, pair.other_scores)]
     low = float(np.floor(10 * min([1.0, *np.concatenate(values)]) - 0.2) / 10)
     with matplotlib.rc_context(STYLE):
@@ -101,7 +101,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 
 def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> Figure:
-    """Draw confusion matrices, a panel a condition: of each true class, the share predicted as each class.
+    """Draw confusion matrices, a panel per condition: of each true class, the share predicted as each class.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class RunSummary:
         The method the report is about.
     histories : mapping
         Training run (``"seed 0, fold 3"``) -> curve name (``loss``, ``val_loss``, ``val_macro_f1``) ->
-        value an epoch.
+        value per epoch.
     best_epochs : mapping
         Training run -> the epoch kept, counted from 1.
     temperatures : mapping
@@ -256,7 +256,7 @@ def _stages(run: RunSummary, chosen: Predictions) -> dict[str, np.ndarray]:
 
 
 def _presence(run: RunSummary) -> list[dict[str, str]]:
-    """Summarise presence, a row a modality."""
+    """Summarise presence, a row per modality."""
     if not np.size(run.presence_share):
         return []
     worst = run.presence_share.argmin(axis=0)

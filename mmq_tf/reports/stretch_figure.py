@@ -88,7 +88,7 @@ def _cells(
     scale: tuple[str, float, float],
     note: str,
 ) -> None:
-    """Draw a number a token as a grid of modality by time, with a cross where the token is absent."""
+    """Draw a number per token as a grid of modality by time, with a cross where the token is absent."""
     names, count = stretch.modalities, stretch.presence.shape[1]
     edges = stretch.start_s + np.arange(count + 1) * stretch.token_s
     colours, low, high = scale

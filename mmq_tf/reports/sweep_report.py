@@ -118,7 +118,7 @@ def _tables(run: SweepSummary) -> list[tuple[str, str, list[str]]]:
 
 
 def _table(run: SweepSummary, metric: str, title: str, conditions: Sequence[str]) -> dict[str, Any]:
-    """Arrange one metric with a row a condition: there are more conditions than methods."""
+    """Arrange one metric with a row per condition: there are more conditions than methods."""
     rows = []
     for condition in conditions:
         found = [run.results.row(method, condition, metric) for method in run.sweep.methods]

@@ -175,7 +175,7 @@ class Run:
         tensorboard: bool = False,
         callbacks: CallbacksOf | None = None,
     ) -> list[FoldJob]:
-        """Return one job a fold and seed."""
+        """Return one job per fold and seed."""
         return [
             FoldJob(
                 config=self.config,

@@ -33,7 +33,9 @@ def play_command(host: Host) -> click.Command:
 
     @click.command(name="play", help=text, epilog=epilog)
     @click.argument("recording", type=click.Path(path_type=Path))
-    @click.option("--lsl", is_flag=True, required=True, help="As Lab Streaming Layer streams, one a sensor.")
+    @click.option(
+        "--lsl", is_flag=True, required=True, help="As Lab Streaming Layer streams, one per sensor."
+    )
     @click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, help="Times real time.")
     @click.option(
         "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Lose a sensor, in s; repeatable."

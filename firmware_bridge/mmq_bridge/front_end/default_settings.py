@@ -120,7 +120,7 @@ def _ecg_2(rate_hz: float) -> dict[str, Any]:
 
 
 def _ppg(rate_hz: float) -> dict[str, Any]:
-    # Pulse band 0.7-3.5 Hz: the pulse itself at 42 to 210 a minute, few of its harmonics. Chosen over the
+    # Pulse band 0.7-3.5 Hz: the pulse itself at 42 to 210 per minute, few of its harmonics. Chosen over the
     # 0.5-8 Hz of Elgendi et al. 2013 (PLoS ONE 8(10):e76585) on validation people of Stress-Predict (wrist).
     # Units differ by device, so range and rails are only what float32 filters bear: set the ADC's own.
     return {

@@ -20,8 +20,8 @@ def output_names(name: str, modality: ModalityFrontEnd) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        The spatial filter's outputs, else the channels; for acc one a sensor, the first of its three channels
-        without a trailing ``x`` or ``_x``.
+        The spatial filter's outputs, else the channels; for acc one per sensor, the first of its three
+        channels without a trailing ``x`` or ``_x``.
     """
     if modality.spatial is not None:
         return modality.spatial.outputs

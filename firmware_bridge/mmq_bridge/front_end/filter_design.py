@@ -232,8 +232,8 @@ def beat_plan(name: str, modality: ModalityFrontEnd) -> BeatPlan:
     """Choose the moving averages of Elgendi et al. 2013 and the pulse spectrum.
 
     ECG: 97 and 611 ms, offset 8 % (PLoS ONE 8(9):e73557); PPG: 111 and 667 ms, offset 2 % (8(10):e76585).
-    The spectrum covers the context at about 16 Hz; a pulse lies in 0.7 to 3.5 Hz (42 to 210 a minute), which
-    are also the lags of the autocorrelation.
+    The spectrum covers the context at about 16 Hz; a pulse lies in 0.7 to 3.5 Hz (42 to 210 per minute),
+    which are also the lags of the autocorrelation.
     """
     rate = modality.rate_hz
     short, long, offset = (0.097, 0.611, 0.08) if name == "ecg" else (0.111, 0.667, 0.02)

@@ -10,7 +10,7 @@ from mmq_bridge.front_end.settings import NEW_IN_VERSION_2, ModalityFrontEnd
 
 MAX_CONTEXT = 40_000
 REGULARITY_S = 4.5
-"""Three beats of the slowest pulse, 42 a minute, what the autocorrelation needs."""
+"""Three beats of the slowest pulse, 42 per minute, what the autocorrelation needs."""
 
 BEATS, CONTEXTS = ("ecg", "ppg"), ("ecg", "ppg", "eda", "temp", "resp")
 

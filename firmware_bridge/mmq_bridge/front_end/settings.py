@@ -118,7 +118,7 @@ class ModalityFrontEnd(StrictModel):
     unit : str
         Unit the thresholds below are in.
     channels : tuple of str
-        Channel names in the order of the sample rows; acc: three a sensor.
+        Channel names in the order of the sample rows; acc: three per sensor.
     decimate : int
         Keep one of so many samples, after an anti-alias filter (eeg, eog, emg, ecg, ppg) or as their mean
         (eda, temp, resp).

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Native Empatica E4 exports: a folder of CSV files, one a sensor, or the zip archive it was downloaded as.
+"""Native Empatica E4 exports: a folder of CSV files, one per sensor, or the zip archive it was downloaded as.
 
-Row 1 is the start in Unix seconds (UTC), row 2 the rate in Hz, then one sample a row; ACC has three columns
+Row 1 is the start in Unix seconds (UTC), row 2 the rate in Hz, then one sample per row; ACC has three columns
 in 1/64 g (Empatica's own ``info.txt``, which lies in every export). ``HR.csv`` and ``IBI.csv`` are derived by
 the watch and ignored: ``HR.csv`` is at times absurd, so heart rate must come from BVP with a quality gate.
 """

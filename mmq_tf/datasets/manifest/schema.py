@@ -137,7 +137,7 @@ class TrialsPart(StrictModel):
     """Where the trials are.
 
     ``column``: runs of one value in a table's label columns. ``table``: a file with the columns subject,
-    session, start, stop and one a task. ``annotations``: the annotations or markers of mne and xdf files.
+    session, start, stop and one per task. ``annotations``: the annotations or markers of mne and xdf files.
     ``recording``: the trials of our own recording folders.
     """
 

@@ -87,7 +87,7 @@ def table_trials(
     manifest : DatasetManifest
         With ``trials.source = "table"``.
     path : Path
-        The table, with a row a trial: ``subject`` and ``session`` where the path does not say them,
+        The table, with a row per trial: ``subject`` and ``session`` where the path does not say them,
         ``start``, ``stop`` (empty: the end), the tasks' columns, and ``stimulus`` if there is one.
     key : Key
         Whose trials are wanted.

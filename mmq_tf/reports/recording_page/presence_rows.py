@@ -92,7 +92,7 @@ def class_colours(view: RecordingView) -> dict[tuple[str, str], str]:
 
 
 def trial_rows(view: RecordingView) -> list[Row]:
-    """Return a row with the trials' numbers, and one a task with their classes."""
+    """Return a row with the trials' numbers, and one per task with their classes."""
     if not view.trials:
         return []
     colours = class_colours(view)

@@ -12,7 +12,7 @@ MAX_PERCENTILE_SAMPLES = 200_000
 
 @dataclass(frozen=True)
 class Trace:
-    """Lines to draw, one a channel.
+    """Lines to draw, one per channel.
 
     Attributes
     ----------
