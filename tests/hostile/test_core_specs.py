@@ -60,7 +60,7 @@ F32 = [name for name, kind in TYPES.items() if kind is ctypes.c_float]
 def only(kind):
     """A good spec of one kind, two channels where it may have them."""
     for front_end in front_ends().values():
-        if kind in front_end.modalities and front_end.frontend_version == FRONTEND_VERSION:
+        if kind in front_end.modalities and front_end.frontend_version > 1:
             part = front_end.modalities[kind].model_dump(mode="json")
             data = {"modalities": {kind: part}, "token_s": 2, "tokens": 2, "grace_s": 1.0}
             return SpecTables(FrontEnd.from_json(json.dumps(data)))

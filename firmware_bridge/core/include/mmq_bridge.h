@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define MMQ_FRONTEND_VERSION 2u /* version 1 still runs: what it does not know is 0, and 0 switches a rule off */
+#define MMQ_FRONTEND_VERSION 3u /* versions 1 and 2 still run: what they do not know is 0, and 0 switches it off */
 #define MMQ_MAX_MODALITIES 16u
 #define MMQ_MAX_CHANNELS 64u
 #define MMQ_MAX_BANDS 8u

@@ -41,7 +41,10 @@ __all__ = [
     "modality_feature_names",
 ]
 
-FRONTEND_VERSION = 2
+FRONTEND_VERSION = 3
+"""The newest that can be read."""
+DEFAULT_VERSION = 2
+"""What a new front end gets when it does not say."""
 MAX_FILE_BYTES = 4_000_000
 MAX_TOKENS = 512
 
@@ -53,7 +56,7 @@ class FrontEnd(StrictModel):
     ----------
     frontend_version : int
         A changed formula is a new version. A file of version 1 keeps its meaning and its digest: it gets none
-        of the rules and defaults that came with version 2.
+        of the rules and defaults that came with version 2. Version 3 has the settings of version 2.
     token_s : float
         Seconds a token covers.
     tokens : int
@@ -76,7 +79,7 @@ class FrontEnd(StrictModel):
     True
     """
 
-    frontend_version: int = Field(default=FRONTEND_VERSION, strict=True, ge=1, le=FRONTEND_VERSION)
+    frontend_version: int = Field(default=DEFAULT_VERSION, strict=True, ge=1, le=FRONTEND_VERSION)
     token_s: float = Field(default=5.0, ge=0.5, le=60)
     tokens: int = Field(default=12, ge=1, le=MAX_TOKENS)
     modalities: dict[str, ModalityFrontEnd] = Field(min_length=1, max_length=16)
@@ -89,7 +92,7 @@ class FrontEnd(StrictModel):
     def _fill_defaults(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        version = data.get("frontend_version", FRONTEND_VERSION)
+        version = data.get("frontend_version", DEFAULT_VERSION)
         if isinstance(version, (int, float)) and version > FRONTEND_VERSION:
             raise ValueError(
                 f"it was written by a newer mmq-tf (frontend_version {version}; this one reads up to "
@@ -97,7 +100,7 @@ class FrontEnd(StrictModel):
             )
         if not isinstance(data.get("modalities"), Mapping):
             return data
-        version = version if isinstance(version, int) else FRONTEND_VERSION
+        version = version if isinstance(version, int) else DEFAULT_VERSION
         filled = {name: _with_defaults(name, given, version) for name, given in data["modalities"].items()}
         return {**data, "modalities": filled}
 

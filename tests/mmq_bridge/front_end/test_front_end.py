@@ -71,7 +71,7 @@ def test_digest_sees_the_features_and_not_the_statistics(wrist: FrontEnd) -> Non
         ({"token_z": 5}, "token_z"),
         ({"token_s": 0}, "token_s"),
         ({"tokens": 0}, "tokens"),
-        ({"frontend_version": 3}, "newer mmq-tf"),
+        ({"frontend_version": 4}, "newer mmq-tf"),
         ({"frontend_version": 0}, "frontend_version"),
         ({"frontend_version": "2"}, "frontend_version"),
         ({"modalities": {}}, "modalities"),
