@@ -10,5 +10,9 @@ class MMQError(ValueError):
     """
 
 
+class BridgeWarning(UserWarning):
+    """Something that works, but not as the model was trained; a command line shows it on stderr."""
+
+
 class BridgeError(MMQError):
     """Something handed to the bridge cannot be used; the message says what, where and what to do."""

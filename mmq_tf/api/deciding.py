@@ -29,7 +29,7 @@ def open_recording(path: str | Path) -> Recording:
     return read(Path(path))
 
 
-def load(path_or_name: str | Path, model: ModelName = "int8") -> Device:
+def load(path_or_name: str | Path, model: ModelName = "int8", enrolment_s: float | None = None) -> Device:
     """Load a bundle that decides.
 
     Parameters
@@ -38,6 +38,8 @@ def load(path_or_name: str | Path, model: ModelName = "int8") -> Device:
         A bundle's folder, or the name of a pretrained one (`mmq_tf.pretrained.names`). A folder goes first.
     model : {"int8", "int8_float_io", "float32"}
         Which of its models.
+    enrolment_s : float, optional
+        A shorter enrolment than the model was trained with, in s.
 
     Returns
     -------
@@ -49,7 +51,12 @@ def load(path_or_name: str | Path, model: ModelName = "int8") -> Device:
     MMQError
         If there is no such bundle.
     BridgeError
-        If it is not complete or was changed.
+        If it is not complete or was changed, or `enrolment_s` is no shorter enrolment.
+
+    Warns
+    -----
+    BridgeWarning
+        If the enrolment is shorter than the model's.
 
     Examples
     --------
@@ -72,7 +79,7 @@ def load(path_or_name: str | Path, model: ModelName = "int8") -> Device:
                 f"{known}."
             )
         folder = pretrained.path(str(path_or_name))
-    return Device.from_bundle(folder, model, convert=as_recording)
+    return Device.from_bundle(folder, model, convert=as_recording, enrolment_s=enrolment_s)
 
 
 def as_recording(given: Any) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import click
 from mmq_bridge.cli.host import Host, takes_bundle
 from mmq_bridge.cli.live import Live, takes_live
 from mmq_bridge.cli.show import JsonLines, TextLines
-from mmq_bridge.errors import BridgeError
+from mmq_bridge.errors import BridgeError, BridgeWarning
 
 CHUNK_S = 1.0
 
@@ -25,6 +26,7 @@ Examples
   {program} stream bundles/watch --replay DIR/S02
   {program} stream bundles/watch --replay DIR/S02 --drop ppg@600-900 --drop eda@900-end
   {program} stream bundles/watch --replay cohort/P003 --speed 10
+  {program} stream bundles/watch --replay DIR/S02 --enrolment 120
   {program} stream bundles/watch --replay DIR/S02 --json | your-program
   {program} stream bundles/watch --lsl
   {program} stream bundles/board --brainflow CYTON_BOARD,serial_port=/dev/ttyUSB0
@@ -56,6 +58,13 @@ def stream_command(host: Host) -> click.Command:
     @click.option(
         "--speed", type=click.FloatRange(min=0), default=0.0, help="Times real time; 0 is as fast as it goes."
     )
+    @click.option(
+        "--enrolment",
+        "enrolment_s",
+        type=float,
+        metavar="SECONDS",
+        help="A shorter enrolment than the model was trained with.",
+    )
     @click.option("--every", type=click.IntRange(min=1), default=1, help="Show one decision of so many.")
     @click.option(
         "--model",
@@ -70,6 +79,7 @@ def stream_command(host: Host) -> click.Command:
         live: Live | None,
         drops: tuple[str, ...],
         speed: float,
+        enrolment_s: float | None,
         every: int,
         model: Any,
         as_json: bool,
@@ -84,8 +94,12 @@ def stream_command(host: Host) -> click.Command:
 
         if (recording is None) == (live is None):
             raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
-        with host.quiet(""):
-            device = Device.from_bundle(bundle, model)
+        with host.quiet(""), warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", BridgeWarning)
+            device = Device.from_bundle(bundle, model, enrolment_s=enrolment_s)
+        for warning in warned:
+            if issubclass(warning.category, BridgeWarning):
+                click.echo(f"{host.program}: {warning.message}", err=True)
         show_as = JsonLines if as_json else TextLines
         try:
             if live:
@@ -114,10 +128,14 @@ def _replay(
     worn = host.open_recording(recording)
     signals = select(device.front_end, worn.signals)
     check_replay(signals, CHUNK_S, wanted)
+    device.check_long_enough(signals)
     show = show_as(device, worn)
     show.start()
+    reached_s = 0.0
     for index, decision in enumerate(decisions(device, signals, wanted, speed)):
         show.decision(decision, shown=index % every == 0)
+        reached_s = decision.time_s
+    device.check_long_enough(signals, reached_s)
     show.end()
 
 

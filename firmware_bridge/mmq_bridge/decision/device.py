@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_se
 from mmq_bridge.decision.replay import steps
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.decision.whole_recordings import whole_signals
-from mmq_bridge.errors import BridgeError
+from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd
 
 MODEL_FILES = {
@@ -110,18 +111,32 @@ class Device:
         folder: str | os.PathLike[str],
         model: ModelName = "int8",
         convert: Callable[[Any], Any] | None = None,
+        enrolment_s: float | None = None,
     ) -> Device:
         """Open a bundle; only files whose digests are the manifest's are used. `convert`: see `Device`.
+
+        Parameters
+        ----------
+        enrolment_s : float, optional
+            A shorter enrolment than the model was trained with, in s.
+
+        Warns
+        -----
+        BridgeWarning
+            When the enrolment is shorter than the model's.
 
         Raises
         ------
         BridgeError
-            When the bundle is not complete, was changed, or `model` is not one of its models.
+            When the bundle is not complete, was changed, `model` is not one of its models, or `enrolment_s`
+            is no shorter enrolment.
         """
         if model not in MODEL_FILES:
             raise BridgeError(f"model: expected one of {', '.join(MODEL_FILES)}, got {model!r}.")
         manifest = Manifest.load(folder)
         front_end = read_front_end(manifest, folder)
+        if enrolment_s is not None:
+            front_end = _enrolled_shorter(front_end, enrolment_s)
         content = manifest.read(folder, MODEL_FILES[model])
         loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
         return cls(front_end, loaded, manifest.decision, manifest, convert)
@@ -202,9 +217,27 @@ class Device:
             for modality, samples, time_s in chunks:
                 said += fresh.push(modality, samples, time_s)
             said += fresh.advance(now_s - self.front_end.grace_s)
-        if not said or said[-1].time_s < self.shortest_s:
-            raise BridgeError(self._too_short(max((_stop_s(one) for one in signals.values()), default=0.0)))
+        self.check_long_enough(signals, said[-1].time_s if said else 0.0)
         return said
+
+    def check_long_enough(self, signals: Mapping[str, SignalLike], reached_s: float | None = None) -> None:
+        """Raise where nothing can be decided about a recording, or could be.
+
+        Parameters
+        ----------
+        signals : mapping of str to SignalLike
+            The recording.
+        reached_s : float
+            Time of the last decision about it, in s, where it was pushed already.
+
+        Raises
+        ------
+        BridgeError
+            When the recording, or `reached_s`, ends before enrolment and first window do.
+        """
+        length_s = max((_stop_s(signal) for signal in signals.values()), default=0.0)
+        if (math.ceil(length_s) if reached_s is None else reached_s) < self.shortest_s:
+            raise BridgeError(self._too_short(length_s))
 
     @property
     def shortest_s(self) -> float:
@@ -273,6 +306,18 @@ class Device:
             if best < needed:
                 return f"confidence under threshold ({task} {best:.2f} < {needed:.2f})"
         return None
+
+
+def _enrolled_shorter(front_end: FrontEnd, enrolment_s: float) -> FrontEnd:
+    shorter = front_end.with_shorter_enrolment(enrolment_s)
+    if shorter.enrolment_tokens < front_end.enrolment_tokens and front_end.normalisation:
+        trained_s = front_end.normalisation.enrolment_s
+        text = (
+            f"enrolment: {enrolment_s:g} s, but the model was trained with {trained_s:g} s: expect worse "
+            "decisions."
+        )
+        warnings.warn(text, BridgeWarning, stacklevel=3)
+    return shorter
 
 
 def _stop_s(signal: SignalLike) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -204,6 +205,39 @@ class FrontEnd(StrictModel):
         if given is None or given.mode != "enrolment":
             return 0
         return enrolment_tokens(given.enrolment_s, self.token_s)
+
+    @property
+    def least_enrolment_s(self) -> float:
+        """Shortest enrolment in s that `with_shorter_enrolment` takes; 0 where there is none.
+
+        As many tokens as the population counts (`prior_tokens`), and never more than a quarter of the whole.
+        """
+        given, tokens = self.normalisation, self.enrolment_tokens
+        return 0.0 if given is None else math.ceil(min(given.prior_tokens, tokens / 4)) * self.token_s
+
+    def with_shorter_enrolment(self, enrolment_s: float) -> Self:
+        """Return a copy that enrols for a shorter time than the model was trained with.
+
+        Parameters
+        ----------
+        enrolment_s : float
+            In s, from `least_enrolment_s` to the model's own.
+
+        Raises
+        ------
+        BridgeError
+            When it is outside of these, or the normalisation has no enrolment.
+        """
+        given = self.normalisation
+        if given is None or given.mode != "enrolment":
+            raise BridgeError("enrolment: this model has none, so it cannot be shortened; leave it out.")
+        least, most = self.least_enrolment_s, given.enrolment_s
+        if not least <= enrolment_s <= most:
+            raise BridgeError(
+                f"enrolment: expected {least:g} to {most:g} s, as the model was trained with {most:g} s, got "
+                f"{enrolment_s:g} s."
+            )
+        return self.with_normalisation(given.model_copy(update={"enrolment_s": float(enrolment_s)}))
 
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation.

@@ -12,7 +12,7 @@ from mmq_bridge.decision.decisions import Decisions
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import steps
 from mmq_bridge.decision.whole_recordings import whole_signals
-from mmq_bridge.errors import BridgeError
+from mmq_bridge.errors import BridgeError, BridgeWarning
 
 SECONDS = 150.0
 
@@ -179,7 +179,7 @@ import sys
 sys.modules["scipy"] = None
 import numpy as np
 from mmq_bridge.decision.whole_recordings import whole_signals
-from mmq_bridge.errors import BridgeError
+from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd
 from types import SimpleNamespace
 eda = SimpleNamespace(channels=("eda",), sampling_rate_hz=4.0)
@@ -192,3 +192,37 @@ except BridgeError as error:
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert "resampling needs SciPy: run `pip install scipy`" in done.stdout, done.stderr
+
+
+def test_a_shorter_enrolment_is_warned_of_and_decides_earlier(tiny_bundle, worn):
+    with pytest.warns(BridgeWarning, match=r"^enrolment: 20 s, but the model was trained with 60 s: "):
+        device = Device.from_bundle(tiny_bundle, enrolment_s=20)
+    said = device.decide(worn)
+    assert [decision.reason for decision in said[2:5]] == [
+        "enrolling (5 s left)",
+        "filling the first window (20 s left)",
+        "filling the first window (15 s left)",
+    ]
+    assert said[7].probabilities
+
+
+def test_the_models_own_enrolment_is_no_shorter_one(tiny_bundle, device, worn):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = Device.from_bundle(tiny_bundle, enrolment_s=60)
+    assert same.front_end == device.front_end
+
+
+@pytest.mark.parametrize("enrolment_s", [-1, 0, 14.9, 60.1, 600, float("nan"), float("inf")])
+def test_an_enrolment_that_is_too_short_or_longer_than_the_models_is_refused(tiny_bundle, enrolment_s):
+    with pytest.raises(BridgeError, match=r"^enrolment: expected 15 to 60 s, .* trained with 60 s, got "):
+        Device.from_bundle(tiny_bundle, enrolment_s=enrolment_s)
+
+
+def test_the_shortest_enrolment_is_what_the_population_counts_or_a_quarter(tiny):
+    assert tiny.front_end(enrolment_s=60.0).least_enrolment_s == 15
+    assert tiny.front_end(enrolment_s=540.0).least_enrolment_s == 60
+    assert tiny.front_end(enrolment_s=5.0).least_enrolment_s == 5
+    assert tiny.front_end("running").least_enrolment_s == 0
+    with pytest.raises(BridgeError, match="this model has none"):
+        tiny.front_end("running").with_shorter_enrolment(10)

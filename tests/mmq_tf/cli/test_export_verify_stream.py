@@ -2,12 +2,13 @@
 """The commands as a user types them: what they print, what they leave, which code they exit with."""
 
 import json
+import re
 import shutil
 from typing import Any
 
 import numpy as np
 import pytest
-from command_line import invoke
+from command_line import invoke, run_main
 from mmq_bridge.errors import BridgeError
 from mmq_export.errors import ExportError
 
@@ -41,15 +42,21 @@ def e4(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def simulated(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cohort") / "P001"
+    return save_simulated(tiny, tmp_path_factory.mktemp("cohort") / "P001", SECONDS)
+
+
+def save_simulated(tiny, folder, seconds):
     units = {"ppg": "a.u.", "eda": "uS", "temp": "degC", "acc": "g"}
     signals = {
         name: Signal(
             name, s.samples, s.sampling_rate_hz, units[name], tuple("xyz"[: len(s.samples)]), float(s.start_s)
         )
-        for name, s in tiny.signals(SECONDS).items()
+        for name, s in tiny.signals(seconds).items()
     }
-    trials = (Trial(0.0, 100.0, {"stress": "rest"}), Trial(100.0, 150.0, {"stress": "stress"}))
+    trials = (
+        Trial(0.0, 2 * seconds / 3, {"stress": "rest"}),
+        Trial(2 * seconds / 3, seconds, {"stress": "stress"}),
+    )
     recording = Recording("P001", "1", signals, trials, source="simulated", simulated=True, digest="0" * 64)
     save_recording(recording, folder)
     return folder
@@ -97,8 +104,43 @@ def test_stream_goes_on_when_every_sensor_falls_off(tiny_bundle, simulated):
 
 
 @pytest.mark.parametrize(
+    ("seconds", "options"),
+    [(30, []), (78, ["--json"]), (80, ["--drop", "ppg@70-end"])],
+)
+def test_stream_says_how_long_a_recording_that_is_too_short_must_be(
+    tiny, tiny_bundle, tmp_path, seconds, options
+):
+    recording = save_simulated(tiny, tmp_path / "P001", float(seconds))
+    result = invoke(stream_command, tiny_bundle, "--replay", recording, *options)
+    assert isinstance(result.exception, BridgeError)
+    assert re.match(
+        rf"recording: {seconds}(\.25)? s are too short for one decision: enrolment takes 60 s",
+        str(result.exception),
+    )
+    assert "decisions" not in result.stdout
+    if seconds < 80:
+        assert result.stdout == ""
+
+
+def test_stream_exits_with_2_where_nothing_could_be_decided(tiny, tiny_bundle, tmp_path, monkeypatch, capfd):
+    recording = save_simulated(tiny, tmp_path / "P001", 60.0)
+    assert run_main(monkeypatch, "stream", tiny_bundle, "--replay", recording) == 2
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("mmq-tf: recording: 60.25 s are too short for one decision")
+    assert run_main(monkeypatch, "stream", tiny_bundle, "--replay", recording, "--enrolment", "30") == 0
+    shown = capfd.readouterr()
+    assert shown.out.splitlines()[-1].startswith("3 decisions, 0 abstentions after 45 s of waiting")
+    assert shown.err == (
+        "mmq-tf: enrolment: 30 s, but the model was trained with 60 s: expect worse decisions.\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
+        (["--enrolment", "61"], BridgeError, "enrolment: expected 15 to 60 s"),
+        (["--enrolment", "nan"], BridgeError, "enrolment: expected 15 to 60 s"),
         (["--drop", "ppg"], BridgeError, "ppg@60-120"),
         (["--drop", "ppg@60-50"], BridgeError, "stop after the start"),
         (["--drop", "ecg@60-70"], BridgeError, "has no ecg"),
