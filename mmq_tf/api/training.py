@@ -88,8 +88,10 @@ def train(
 
     Examples
     --------
-    >>> run = train("simulated", overrides=["training.epochs=1", "split.folds=2"])  # doctest: +SKIP
-    >>> run.folder / "report.html"  # doctest: +SKIP
+    ::
+
+        run = mmq_tf.train("stress-predict", "data/sp", callbacks=[keras.callbacks.EarlyStopping("loss")])
+        run.folder / "report.html"
     """
     from mmq_tf.training.run import Run
     from mmq_tf.training.run_streams import begin_run

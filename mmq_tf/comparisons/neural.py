@@ -60,16 +60,7 @@ class TransformerBuild:
     def __call__(self, spec: TrainingSpec, classes: int, seed: int, train: WindowSet) -> Any:
         """Return the training model of as many members as the run's network has."""
         nets = [
-            self.network.from_size(
-                spec.model.size,
-                spec.layout.tokens,
-                spec.layout.feature_sizes,
-                {spec.data.task: classes},
-                widths=spec.model.widths,
-                dropout=spec.model.dropout,
-                seed=own,
-                **self.absent(spec.layout, train),
-            )
+            self.network.from_spec(spec, classes, own, **self.absent(spec.layout, train))
             for own in member_seeds(seed, spec.model.members)
         ]
         return trained_together([self.teaching(net, spec.losses) for net in nets])

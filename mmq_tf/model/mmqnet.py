@@ -93,31 +93,11 @@ class MMQNet(TokenNet):
         self.build()
 
     @classmethod
-    def from_spec(cls, spec: TrainingSpec, classes: int, seed: int) -> Self:
-        """Return a fresh network for these windows and this task.
-
-        Parameters
-        ----------
-        spec : TrainingSpec
-            Its layout, task and model settings.
-        classes : int
-            Of the task.
-        seed : int
-            Of the initial weights and the dropout.
-        """
-        layout, model = spec.layout, spec.model
-        return cls.from_size(
-            model.size,
-            layout.tokens,
-            layout.feature_sizes,
-            {spec.data.task: classes},
-            widths=model.widths,
-            dropout=model.dropout,
-            seed=seed,
-            queries=model.queries,
-            learned_mask=model.learned_mask,
-            rebuilt_penalty=model.rebuilt_penalty,
-        )
+    def from_spec(cls, spec: TrainingSpec, classes: int, seed: int, **own: Any) -> Self:
+        """Return a fresh network, with the queries and penalties that the spec's model names."""
+        model = spec.model
+        parts = {name: getattr(model, name) for name in ("queries", "learned_mask", "rebuilt_penalty")}
+        return super().from_spec(spec, classes, seed, **{**parts, **own})
 
     @classmethod
     def from_preset(cls, preset: str | Path, *, load_weights: bool = True) -> Any:

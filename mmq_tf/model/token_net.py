@@ -3,10 +3,11 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 
+from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.errors import MMQError
 from mmq_tf.model.encoder import EncoderBlock
 
@@ -96,7 +97,7 @@ class TokenNet(keras.Model):
         *,
         widths: Mapping[str, int] = MappingProxyType({}),
         **kwargs,
-    ):
+    ) -> Self:
         """Return a net of a size in `SIZES`.
 
         Parameters
@@ -112,6 +113,33 @@ class TokenNet(keras.Model):
             As `sizes_of` and the constructor.
         """
         return cls(n_tokens, feature_sizes, tasks, **{**cls.sizes_of(size, widths), **kwargs})
+
+    @classmethod
+    def from_spec(cls, spec: TrainingSpec, classes: int, seed: int, **own: Any) -> Self:
+        """Return a fresh network for the windows and the task of a training spec.
+
+        Parameters
+        ----------
+        spec : TrainingSpec
+            Its layout, task, size, widths and dropout.
+        classes : int
+            Of the task.
+        seed : int
+            Of the initial weights and the dropout.
+        **own
+            Further arguments of the constructor.
+        """
+        layout, model = spec.layout, spec.model
+        return cls.from_size(
+            model.size,
+            layout.tokens,
+            layout.feature_sizes,
+            {spec.data.task: classes},
+            widths=model.widths,
+            dropout=model.dropout,
+            seed=seed,
+            **own,
+        )
 
     @classmethod
     def sizes_of(cls, size: str, widths: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:

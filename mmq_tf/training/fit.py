@@ -23,7 +23,6 @@ from mmq_tf.metrics.scores import auroc
 from mmq_tf.model.ensemble import member_seeds, members_of, trained_together
 from mmq_tf.model.mhacl import MHACL
 from mmq_tf.model.mmqnet import MMQNet
-from mmq_tf.model.token_net import TokenNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.model.transformer import TransformerTraining
 from mmq_tf.training.callbacks import (
@@ -142,23 +141,9 @@ class EpochData:
 
 def new_network(config: TrainingSpec, classes: int, seed: int) -> Any:
     """Return a freshly initialised network for this configuration, inside its training model."""
-    nets = [_new_net(config, classes, own) for own in member_seeds(seed, config.model.members)]
+    kind = MHACL if config.model.name == "mhacl" else MMQNet
+    nets = [kind.from_spec(config, classes, own) for own in member_seeds(seed, config.model.members)]
     return trained_together([training_model(net, config.losses) for net in nets])
-
-
-def _new_net(config: TrainingSpec, classes: int, seed: int) -> TokenNet:
-    if config.model.name == "mmqnet":
-        return MMQNet.from_spec(config, classes, seed)
-    layout, model = config.layout, config.model
-    return MHACL.from_size(
-        model.size,
-        layout.tokens,
-        layout.feature_sizes,
-        {config.data.task: classes},
-        widths=model.widths,
-        dropout=model.dropout,
-        seed=seed,
-    )
 
 
 def training_model(net: Any, loss_weights: LossWeights) -> Any:

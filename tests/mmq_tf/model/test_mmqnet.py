@@ -162,7 +162,7 @@ def test_the_model_imports_no_backend():
         )
     }
     own = {"keras", "mmq_tf", "numpy"}
-    assert imported <= own | {"__future__", "collections", "dataclasses", "types", "typing"}
+    assert imported <= own | {"__future__", "collections", "dataclasses", "pathlib", "types", "typing"}
 
 
 def test_jax_computes_the_same(net, tmp_path):
