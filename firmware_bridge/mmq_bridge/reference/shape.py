@@ -43,7 +43,7 @@ def kurtosis(x: np.ndarray) -> float:
 
 
 def band_share(band: np.ndarray, whole: np.ndarray) -> float:
-    """Variance of the band-passed samples over that of all, no unit; 0 for a constant.
+    """Variance of the band-passed samples over that of all, no unit; NaN, which no rule judges, for a constant.
 
     Source: the relative power of the QRS of Zhao & Zhang 2018 (Front. Physiol. 9:727), with the filter at
     hand.
@@ -55,10 +55,10 @@ def band_share(band: np.ndarray, whole: np.ndarray) -> float:
     >>> round(band_share(slow, slow + 3 * quick), 6)
     0.1
     >>> band_share(np.zeros(9), np.ones(9))
-    0.0
+    nan
     """
     variance = float(np.var(np.asarray(whole, dtype=np.float64)))
-    return float(np.var(np.asarray(band, dtype=np.float64))) / variance if variance > 0 else 0.0
+    return float(np.var(np.asarray(band, dtype=np.float64))) / variance if variance > 0 else np.nan
 
 
 def regularity(x: np.ndarray, low_lag: int, high_lag: int) -> float:

@@ -4,7 +4,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mmq_bridge.core_binding.native import Bridge, extract_tokens
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -58,6 +58,7 @@ def put(x: np.ndarray, front_end: FrontEnd, name: str, faults: list, rng: np.ran
     faults=st.lists(fault, max_size=6),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(name="ecg", channels=1, token_s=2.0, share=None, faults=[("flat", 0, False, 0.0, 1.0)], seed=0)
 def test_reasons_are_those_of_the_definitions(
     made: SimpleNamespace,
     name: str,
