@@ -43,7 +43,12 @@ typedef enum {
     MMQ_NOT_READY,    /* fewer tokens than a window needs */
     MMQ_ENROLLING,    /* the normaliser is still learning this wearer */
     MMQ_NOT_QUANTISED, /* the spec has no quantisation */
-    MMQ_NEWER_SPEC    /* the spec is of a newer version than MMQ_FRONTEND_VERSION: update the core */
+    MMQ_NEWER_SPEC,   /* the spec is of a newer version than MMQ_FRONTEND_VERSION: update the core */
+    MMQ_STATE_SHORT,  /* a saved state is cut short */
+    MMQ_STATE_DAMAGED, /* a saved state was changed, or is none */
+    MMQ_STATE_FOREIGN, /* a saved state is of another front end */
+    MMQ_STATE_NEWER,  /* a saved state is of a newer core: update the core */
+    MMQ_STATE_LATE    /* a state must be loaded before the first sample */
 } mmq_status_t;
 
 typedef enum {
@@ -200,6 +205,29 @@ mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, flo
 
 /* Number of tokens closed so far (the next token to close), or -1 when bridge is NULL. */
 int64_t mmq_bridge_closed(const mmq_bridge_t *bridge);
+
+/* Tokens the enrolment still lasts: 0 when it is over or the normaliser has none, -1 when bridge is NULL. */
+int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge);
+
+/* What outlives a restart is what the wearer taught: the statistics of each feature and how far the enrolment is; not
+ * the samples, tokens and windows of the last minutes. The bytes are the same on every target. A bridge that loads
+ * them begins with a new clock; it goes on with the enrolment where it stopped, or is enrolled, and gives windows once
+ * it has closed the tokens of a whole one after the enrolment. Its contexts fill as after any start.
+ *
+ *     mmq_state_save(bridge, bytes, sizeof bytes);    // uint8_t bytes[MMQ_SPEC_SAVED_BYTES]; now and then, to flash
+ *     mmq_state_load(bridge, bytes, sizeof bytes);    // right after mmq_bridge_init()
+ *
+ * They are of one wearer: what is known of a body is personal. Bytes that a state of this front end always has; 0 when
+ * the spec is NULL or bad: */
+size_t mmq_state_size(const mmq_spec_t *spec);
+
+/* Write mmq_state_size() bytes into a buffer of any alignment. Errors: MMQ_NULL, MMQ_TOO_SMALL (nothing is written). */
+mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t size);
+
+/* Take over a state of exactly `size` bytes. It must be whole (a CRC-32 says so) and of a spec with the same features
+ * and normalisation, tables included. On error nothing is changed.
+ * Errors: MMQ_NULL, MMQ_STATE_LATE, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_STATE_NEWER, MMQ_STATE_FOREIGN. */
+mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t size);
 
 /* Normalise a whole stream in place, exactly as a bridge would: features [n][F], presence [n][M] as 0 or 1,
  * scratch 3 * F floats. For training; a device does not need it. Errors: MMQ_NULL, MMQ_BAD_SPEC. */

@@ -23,6 +23,7 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
     size_t end;
     (void)mmq_arena_take(arena, 1, sizeof *bridge);
     bridge->spec = spec;
+    bridge->enrolment_end = (int64_t)spec->enrolment_tokens;
     bridge->states = mmq_arena_take(arena, m, sizeof *bridge->states);
     bridge->kept = spec->tokens + 4u;
     bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 3u;

@@ -240,6 +240,7 @@ struct mmq_bridge {
     float *features;    /* [capacity][F] */
     uint16_t *reasons;  /* [capacity][M] */
     int64_t closed, popped;
+    int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed */
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
     mmq_running_t *running; /* [F], NULL unless the normaliser learns */
 };

@@ -27,7 +27,7 @@ static float score(const mmq_bridge_t *bridge, uint32_t i, float x) {
 
 void mmq_normalise(mmq_bridge_t *bridge, float *features, const uint16_t *reasons) {
     const mmq_spec_t *spec = bridge->spec;
-    const int enrolling = spec->normaliser == MMQ_ENROLMENT && bridge->closed < (int64_t)spec->enrolment_tokens;
+    const int enrolling = spec->normaliser == MMQ_ENROLMENT && bridge->closed < bridge->enrolment_end;
     uint32_t i = 0;
     if (spec->normaliser == MMQ_RAW) return;
     for (uint32_t m = 0; m < spec->n_modalities; m++) {

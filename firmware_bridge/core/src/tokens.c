@@ -93,8 +93,7 @@ mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint
 
 static mmq_status_t ready(const mmq_bridge_t *bridge) {
     const int64_t tokens = (int64_t)bridge->spec->tokens;
-    if (bridge->spec->normaliser == MMQ_ENROLMENT &&
-        bridge->closed - tokens < (int64_t)bridge->spec->enrolment_tokens) {
+    if (bridge->spec->normaliser == MMQ_ENROLMENT && bridge->closed - tokens < bridge->enrolment_end) {
         return MMQ_ENROLLING;
     }
     return bridge->closed < tokens ? MMQ_NOT_READY : MMQ_OK;
@@ -139,6 +138,12 @@ mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, 
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
     return window(bridge, NULL, NULL, features, presence);
+}
+
+int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge) {
+    if (!bridge) return -1;
+    if (bridge->spec->normaliser != MMQ_ENROLMENT || bridge->closed >= bridge->enrolment_end) return 0;
+    return bridge->enrolment_end - bridge->closed;
 }
 
 int64_t mmq_bridge_closed(const mmq_bridge_t *bridge) { return bridge ? bridge->closed : -1; }

@@ -41,6 +41,7 @@ class Bridge:
         self.state_bytes = int(self._core.mmq_bridge_size(self._spec))
         if self.state_bytes == 0:
             raise BridgeError("front end: the C core refuses it: change the settings beyond its limits")
+        self.saved_bytes = int(self._core.mmq_state_size(self._spec))
         self._memory = (ctypes.c_uint64 * (self.state_bytes // 8 + 1))()
         self._bridge = ctypes.c_void_p()
         status = self._core.mmq_bridge_init(
@@ -179,6 +180,36 @@ class Bridge:
     def closed(self) -> int:
         """Tokens closed so far; token k covers ``[k, k + 1) * token_s``."""
         return int(self._core.mmq_bridge_closed(self._open()))
+
+    @property
+    def enrolment_left(self) -> int:
+        """Tokens the enrolment still lasts; 0 when it is over or the normaliser has none."""
+        return int(self._core.mmq_bridge_enrolment_left(self._open()))
+
+    def save(self) -> bytes:
+        """Return what the wearer taught, for `load` with the same front end: the same bytes everywhere."""
+        content = (ctypes.c_uint8 * self.saved_bytes)()
+        status = self._core.mmq_state_save(self._open(), content, len(content))
+        if status != OK:
+            raise_status(status, "state")
+        return bytes(content)
+
+    def load(self, content: bytes) -> None:
+        """Take over what `save` returned, before the first sample.
+
+        Enrolment goes on where it stopped; the clock, contexts and the window begin anew.
+
+        Raises
+        ------
+        BridgeError
+            When the bytes are cut short, changed, of another front end or of a newer core, or samples were
+            pushed already; nothing is changed.
+        """
+        if not isinstance(content, bytes):
+            raise BridgeError(f"state: expected the bytes that were saved, got {type(content).__name__}")
+        status = self._core.mmq_state_load(self._open(), content, len(content))
+        if status != OK:
+            raise_status(status, "state")
 
     @property
     def ready(self) -> bool:

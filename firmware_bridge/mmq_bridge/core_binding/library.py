@@ -40,6 +40,11 @@ STATUS = (
     "the normaliser is still enrolling",
     "the front end has no quantisation",
     "the spec is of a newer version than this core: update mmq-tf",
+    "the state is cut short",
+    "the state was changed, or is none",
+    "the state is of another front end: load it with the bundle that saved it, or enrol anew",
+    "the state is of a newer version than this core: update mmq-tf",
+    "samples came before the state: load it first",
 )
 
 
@@ -93,6 +98,11 @@ def _declare(core: ctypes.CDLL) -> None:
         pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)
     ]  # fmt: skip
     core.mmq_bridge_closed.argtypes, core.mmq_bridge_closed.restype = [pointer], ctypes.c_int64
+    core.mmq_bridge_enrolment_left.argtypes = [pointer]
+    core.mmq_bridge_enrolment_left.restype = ctypes.c_int64
+    core.mmq_state_size.argtypes, core.mmq_state_size.restype = [spec], ctypes.c_size_t
+    core.mmq_state_save.argtypes = [pointer, pointer, ctypes.c_size_t]
+    core.mmq_state_load.argtypes = [pointer, pointer, ctypes.c_size_t]
     core.mmq_normalise_stream.argtypes = [spec, pointer, pointer, ctypes.c_uint32, pointer]
 
 

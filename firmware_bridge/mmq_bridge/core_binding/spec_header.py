@@ -73,8 +73,9 @@ def spec_header(front_end: FrontEnd) -> str:
     str
         C99 text that defines ``mmq_spec``, an enum of modality numbers such as ``MMQ_SPEC_PPG``, the sizes
         ``MMQ_SPEC_TOKENS``, ``MMQ_SPEC_FEATURES``, ``MMQ_SPEC_MODALITIES`` and ``MMQ_SPEC_BYTES`` (memory the
-        bridge needs with 64-bit pointers, so never too small), and ``MMQ_SPEC_KINDS`` for a core built
-        without the other kinds. Include it in one C or C++ file.
+        bridge needs with 64-bit pointers, so never too small), ``MMQ_SPEC_SAVED_BYTES`` (what
+        ``mmq_state_save`` writes), and ``MMQ_SPEC_KINDS`` for a core built without the other kinds. Include
+        it in one C or C++ file.
 
     Raises
     ------
@@ -94,6 +95,7 @@ def spec_header(front_end: FrontEnd) -> str:
             spec[key] = _number(value)
     spec["modalities"] = "mmq_spec_modalities"
     kinds = sum({1 << CORE_KINDS[name] for name in front_end.modalities})
+    bridge = Bridge(front_end)
     names = ",\n".join(
         f"    MMQ_SPEC_{name.upper()} = {i}" for i, name in enumerate(front_end.modality_names)
     )
@@ -104,7 +106,8 @@ def spec_header(front_end: FrontEnd) -> str:
         '#ifndef MMQ_SPEC_H\n#define MMQ_SPEC_H\n\n#include "mmq_bridge.h"\n\n'
         f"#define MMQ_SPEC_TOKENS {front_end.tokens}\n#define MMQ_SPEC_FEATURES {front_end.n_features}\n"
         f"#define MMQ_SPEC_MODALITIES {len(front_end.modalities)}\n"
-        f"#define MMQ_SPEC_BYTES {Bridge(front_end).state_bytes}\n"
+        f"#define MMQ_SPEC_BYTES {bridge.state_bytes}\n"
+        f"#define MMQ_SPEC_SAVED_BYTES {bridge.saved_bytes} /* what mmq_state_save() writes */\n"
         f"#define MMQ_SPEC_KINDS {kinds:#x}u /* bit k: mmq_kind_t k is used */\n\n"
         f"enum {{\n{names}\n}};\n\n{tables}\n"
         f"static const mmq_modality_t mmq_spec_modalities[{len(front_end.modalities)}] = {{\n{structs}}};\n\n"

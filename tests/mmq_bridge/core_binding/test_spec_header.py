@@ -144,6 +144,7 @@ def test_header_names_every_modality_and_size() -> None:
     assert "MMQ_SPEC_PPG = 0" in text
     assert "MMQ_SPEC_ACC = 1" in text
     assert f"#define MMQ_SPEC_FEATURES {front_end.n_features}\n" in text
+    assert "#define MMQ_SPEC_SAVED_BYTES 24 " in text
     assert front_end.digest() in text
     assert spec_header(front_end) == text
 
