@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mmq_bridge.core_binding.input_validation import plain_number, sample_rows
 from mmq_bridge.core_binding.native import Bridge, SignalLike
+from mmq_bridge.decision.arrivals import Arrivals
 from mmq_bridge.decision.decisions import Decision, Decisions
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
@@ -47,6 +49,12 @@ class _Window:
         self.presence.append(token[1])
         self.tokens_seen = number
         self.absent = {name: names for name, names in why.items() if names}
+
+    def clear(self, n_features: int) -> None:
+        """Forget all: T absent tokens."""
+        for _ in range(self.features.maxlen or 0):
+            self.features.append(np.zeros(n_features, np.float32))
+            self.presence.append(np.zeros(len(self.names), bool))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         return np.stack(self.features), np.stack(self.presence)
@@ -104,6 +112,12 @@ class Device:
         self._bridge = Bridge(front_end)
         length = front_end.tokens
         self._window = _Window(deque(maxlen=length), deque(maxlen=length), names=front_end.modality_names)
+        self._arrivals = {
+            name: Arrivals(name, modality.sampling_rate_hz, front_end.token_s)
+            for name, modality in front_end.modalities.items()
+        }
+        self._late: set[str] = set()
+        self._newest_s = -math.inf
 
     @classmethod
     def from_bundle(
@@ -149,19 +163,71 @@ class Device:
         modality : str
             One of the front end's; another one is ignored, as a wearable ignores a sensor it has no use for.
         samples : np.ndarray
-            float32 [channels, frames]; NaN is a lost sample.
+            float32 [channels, frames], of any length; NaN is a lost sample.
         time_s : float
             Time of the first sample in seconds from the start.
+
+        Warns
+        -----
+        BridgeWarning
+            Once per sensor, when its samples come later than the others' by more than `grace_s`, or twice,
+            and so are not used.
 
         Raises
         ------
         BridgeError
-            When the samples do not have the front end's channels.
+            When the samples do not have the front end's channels, or the last pushes of this sensor cover far
+            more or far less time than their times say: they have another rate.
         """
         if modality not in self.front_end.modalities:
             return []
-        self._bridge.push(modality, samples, time_s)
-        return self._decisions()
+        settings = self.front_end.modalities[modality]
+        rows, first_s = sample_rows(modality, samples, len(settings.channels)), plain_number("time_s", time_s)
+        if math.isfinite(first_s):
+            self._arrivals[modality].add(first_s, rows.shape[1])
+        known = modality in self._late
+        decisions = self.take(modality, rows, first_s)
+        if not known and modality in self._late:
+            self._warn_late(modality, first_s)
+        return decisions
+
+    def take(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
+        """Do as `push` for a source that watches rate and lateness itself: nothing is said about either.
+
+        Parameters
+        ----------
+        modality : str
+            One of the front end's.
+        samples : np.ndarray
+            float32 [channels, frames].
+        time_s : float
+            As in `push`.
+
+        Raises
+        ------
+        BridgeError
+            When the samples do not have the front end's channels, or the time is impossible.
+        """
+        settings = self.front_end.modalities[modality]
+        step, frames = max(1, int(self.front_end.token_s * settings.sampling_rate_hz)), samples.shape[1]
+        decisions: list[Decision] = []
+        for first in range(0, max(frames, 1), step):
+            part, part_s = samples[:, first : first + step], time_s + first / settings.sampling_rate_hz
+            if not self._bridge.push(modality, part, part_s):
+                self._late.add(modality)
+            self._newest_s = max(self._newest_s, part_s + part.shape[1] / settings.sampling_rate_hz)
+            decisions += self._decisions()
+        return decisions
+
+    def _warn_late(self, modality: str, time_s: float) -> None:
+        grace_s, behind_s = self.front_end.grace_s, self._newest_s - time_s
+        warnings.warn(
+            f"{modality} lags: samples of {time_s:g} s came when {self._newest_s:g} s had been reached "
+            f"({behind_s:g} s late, or twice), so they are not used. Push all sensors in turn, none more "
+            f"than {grace_s:g} s ahead of another; a whole recording goes to Device.decide.",
+            BridgeWarning,
+            stacklevel=3,
+        )
 
     def advance(self, time_s: float) -> list[Decision]:
         """Say that it is `time_s` now and nothing older will come; return the decisions that completes.
@@ -174,6 +240,7 @@ class Device:
             When the time is not finite.
         """
         self._bridge.advance(time_s)
+        self._newest_s = max(self._newest_s, float(time_s))
         return self._decisions()
 
     def decide(self, recording: Any) -> Decisions:
@@ -258,7 +325,9 @@ class Device:
         tokens = []
         while (token := self._bridge.pop_token()) is not None:
             tokens.append(token)
-        first = self._bridge.closed - len(tokens)  # after a long silence the core skips tokens
+        first = self._bridge.closed - len(tokens)
+        if first > self._window.tokens_seen:  # after a long silence the core skips tokens: all were absent
+            self._window.clear(self.front_end.n_features)
         decisions = []
         for number, token in enumerate(tokens, start=first + 1):
             self._window.add(number, token, self._bridge.reasons(number - 1))

@@ -251,6 +251,6 @@ class LiveSession:
             self._steps += 1
             for lane in self._lanes.values():
                 for time_s, samples in lane.take(self.origin_s + self.mark_s):
-                    decisions += self.device.push(lane.modality, samples, time_s - self.origin_s)
+                    decisions += self.device.take(lane.modality, samples, time_s - self.origin_s)
             decisions += self.device.advance(self.mark_s - self.device.front_end.grace_s)
         return decisions

@@ -20,7 +20,7 @@ class Tokens:
         self.front_end, self.presence = front_end, []
         self._bridge = Bridge(front_end)
 
-    def push(self, modality, samples, time_s):
+    def take(self, modality, samples, time_s):
         self._bridge.push(modality, samples, time_s)
         return self._popped()
 

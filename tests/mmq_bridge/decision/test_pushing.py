@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pushing by hand: samples of another rate, of any length, sensor by sensor."""
+
+import numpy as np
+import pytest
+from mmq_bridge.decision.arrivals import Arrivals
+from mmq_bridge.decision.device import Device
+from mmq_bridge.errors import BridgeError, BridgeWarning
+
+OVERLAP = pytest.mark.filterwarnings("ignore:eda lags")
+
+
+def eda(device, rate_hz, seconds, chunk_s=1.0):
+    """Push a constant as EDA of some rate, in chunks."""
+    said = []
+    for k in range(int(seconds / chunk_s)):
+        samples = np.full((1, max(1, round(rate_hz * chunk_s))), 2.0, np.float32)
+        said += device.push("eda", samples, k * chunk_s)
+    return said
+
+
+@OVERLAP
+def test_eda_of_64_hz_is_refused_where_4_is_meant(tiny_bundle):
+    with pytest.raises(
+        BridgeError, match=r"^eda: 320 samples came in 5 s by their times, 64 per second, .* rate is 4 Hz"
+    ):
+        eda(Device.from_bundle(tiny_bundle), 64, 6)
+
+
+@OVERLAP
+@pytest.mark.parametrize(("rate_hz", "chunk_s"), [(8, 1.0), (2, 1.0), (1, 1.0), (64, 1 / 64), (2, 0.5)])
+def test_other_rates_are_refused_in_chunks_of_any_length(tiny_bundle, rate_hz, chunk_s):
+    with pytest.raises(BridgeError, match="the model's rate is 4 Hz"):
+        eda(Device.from_bundle(tiny_bundle), rate_hz, 12, chunk_s)
+
+
+@OVERLAP
+@pytest.mark.parametrize("rate_hz", [3.0, 4.0, 5.0])
+def test_a_rate_that_is_a_little_off_is_not_refused(tiny_bundle, rate_hz):
+    eda(Device.from_bundle(tiny_bundle), rate_hz, 30)
+
+
+def test_lost_packets_and_a_duty_cycle_are_no_other_rate():
+    arrivals = Arrivals("ppg", 64.0, 5.0)
+    rng = np.random.default_rng(0)
+    for k in np.flatnonzero(rng.random(2000) < 0.3):
+        arrivals.add(k * 10 / 64, 10)
+    for k in range(20):  # a second of every minute
+        arrivals.add(1000.0 + 60.0 * k, 64)
+
+
+def test_repeated_packets_are_no_other_rate():
+    arrivals = Arrivals("ppg", 64.0, 5.0)
+    for k in range(100):
+        for _ in range(2):
+            arrivals.add(k * 10 / 64, 10)
+
+
+def test_a_burst_of_samples_with_the_time_they_came_is_no_other_rate():
+    arrivals = Arrivals("ppg", 64.0, 5.0)
+    for k in range(1000):
+        arrivals.add(k // 10 * 10 / 64 + 0.001 * (k % 10), 1)
+
+
+def single_samples(rate_hz):
+    arrivals = Arrivals("ppg", 64.0, 5.0)
+    for k in range(1000):
+        arrivals.add(k / rate_hz, 1)
+
+
+@pytest.mark.parametrize("times", [10.0, 1 / 10])
+def test_the_rate_of_single_samples_is_found(times):
+    with pytest.raises(BridgeError, match="ppg: .* samples came"):
+        single_samples(64 * times)
+
+
+def test_one_push_of_any_length_gives_the_decisions_of_many(tiny_bundle, tiny):
+    whole, pieces = Device.from_bundle(tiny_bundle), Device.from_bundle(tiny_bundle)
+    samples = tiny.signals(900.0)["ppg"].samples
+    said = whole.push("ppg", samples, 0.0)
+    wanted = [d for k in range(900) for d in pieces.push("ppg", samples[:, 64 * k : 64 * k + 64], float(k))]
+    assert said == wanted
+    assert len(said) == 179  # the last token waits for the other sensors
+    assert said[-1].sensors["ppg"] == 1.0
+    assert said[-1].sensors["eda"] == 0.0
+
+
+def test_a_day_in_one_push_works(tiny_bundle):
+    device = Device.from_bundle(tiny_bundle)
+    said = device.push("eda", np.full((1, 4 * 86_460), 2.0, np.float32), 0.0)
+    assert said[-1].time_s == 86_455.0
+
+
+def test_after_a_long_silence_the_window_holds_nothing_old(tiny_bundle, tiny):
+    device = Device.from_bundle(tiny_bundle)
+    for name, signal in tiny.signals(2.0).items():
+        device.push(name, signal.samples, signal.start_s)
+    said = device.advance(40_000.0)
+    assert said[-1].time_s == 40_000.0
+    assert said[-1].sensors == {"ppg": 0.0, "eda": 0.0, "temp": 0.0, "acc": 0.0}
+    assert len({decision.time_s for decision in said}) == len(said)
+
+
+def in_minutes(device, signals, names):
+    for minute in range(3):
+        for name in names:
+            device.push(name, signals[name].samples[:, 240 * minute : 240 * (minute + 1)], 60.0 * minute)
+
+
+def test_a_sensor_that_lags_is_named_once(tiny_bundle, tiny):
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(180.0)
+    with pytest.warns(BridgeWarning) as caught:
+        in_minutes(device, signals, ("eda", "temp"))
+    assert [str(one.message) for one in caught] == [
+        "temp lags: samples of 0 s came when 60 s had been reached (60 s late, or twice), so they are not "
+        "used. Push all sensors in turn, none more than 2 s ahead of another; a whole recording goes to "
+        "Device.decide."
+    ]
+
+
+def test_wrong_shapes_are_sentences(tiny_bundle):
+    device = Device.from_bundle(tiny_bundle)
+    for samples in (np.zeros((1, 10)), np.zeros(10), np.zeros((10, 3)), np.zeros((1, 3, 2))):
+        with pytest.raises(BridgeError, match=r"^acc: expected samples \[3, frames\], got shape"):
+            device.push("acc", samples, 0.0)
+    with pytest.raises(BridgeError, match="time_s: expected a number"):
+        device.push("eda", np.zeros((1, 4)), "now")  # type: ignore[arg-type]
+    assert device.push("eda", np.zeros((1, 0)), 0.0) == []
