@@ -29,6 +29,7 @@ Examples
   {program} stream bundles/watch --replay DIR/S02 --enrolment 120
   {program} stream bundles/watch --replay DIR/S02 --json | your-program
   {program} stream bundles/watch --lsl
+  {program} stream bundles/watch --lsl --state anna.state
   {program} stream bundles/board --brainflow CYTON_BOARD,serial_port=/dev/ttyUSB0
 """
 _PRETRAINED = "  {program} stream --pretrained wrist-stress --replay E4_FOLDER\n"
@@ -65,6 +66,13 @@ def stream_command(host: Host) -> click.Command:
         metavar="SECONDS",
         help="A shorter enrolment than the model was trained with.",
     )
+    @click.option(
+        "--state",
+        "state_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Keeps what this wearer taught: loaded where it is there, saved at the end.",
+    )
     @click.option("--every", type=click.IntRange(min=1), default=1, help="Show one decision of so many.")
     @click.option(
         "--model",
@@ -80,6 +88,7 @@ def stream_command(host: Host) -> click.Command:
         drops: tuple[str, ...],
         speed: float,
         enrolment_s: float | None,
+        state_file: Path | None,
         every: int,
         model: Any,
         as_json: bool,
@@ -88,9 +97,10 @@ def stream_command(host: Host) -> click.Command:
 
         A line says when, which class with which probability, and what share of each sensor was used; an
         abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as
-        markers.
+        markers. With --state a second session of the same wearer goes on with the enrolment of the first.
         """
         from mmq_bridge.decision.device import Device
+        from mmq_bridge.decision.state_file import kept_state
 
         if (recording is None) == (live is None):
             raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
@@ -102,10 +112,11 @@ def stream_command(host: Host) -> click.Command:
                 click.echo(f"{host.program}: {warning.message}", err=True)
         show_as = JsonLines if as_json else TextLines
         try:
-            if live:
-                live.run(device, show_as, every)
-            elif recording:
-                _replay(device, host, recording, drops, speed, show_as, every)
+            with kept_state(device, state_file):
+                if live:
+                    live.run(device, show_as, every)
+                elif recording:
+                    _replay(device, host, recording, drops, speed, show_as, every)
         except KeyboardInterrupt:
             click.echo("stopped.", err=True)
             sys.exit(130)

@@ -194,8 +194,8 @@ class Bridge:
             raise_status(status, "state")
         return bytes(content)
 
-    def load(self, content: bytes) -> None:
-        """Take over what `save` returned, before the first sample.
+    def load(self, content: bytes, where: str = "state") -> None:
+        """Take over what `save` returned, before the first sample; `where` begins the error's sentence.
 
         Enrolment goes on where it stopped; the clock, contexts and the window begin anew.
 
@@ -206,10 +206,10 @@ class Bridge:
             pushed already; nothing is changed.
         """
         if not isinstance(content, bytes):
-            raise BridgeError(f"state: expected the bytes that were saved, got {type(content).__name__}")
+            raise BridgeError(f"{where}: expected the bytes that were saved, got {type(content).__name__}")
         status = self._core.mmq_state_load(self._open(), content, len(content))
         if status != OK:
-            raise_status(status, "state")
+            raise_status(status, where)
 
     @property
     def ready(self) -> bool:

@@ -22,6 +22,7 @@ from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
 from mmq_bridge.decision.replay import steps
 from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.decision.state_file import read_state, write_state
 from mmq_bridge.decision.whole_recordings import whole_signals
 from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -110,6 +111,7 @@ class Device:
         self.front_end, self.model, self.decision, self.manifest = front_end, model, decision, manifest
         self._convert = convert
         self._bridge = Bridge(front_end)
+        self._enrolment_end = front_end.enrolment_tokens
         length = front_end.tokens
         self._window = _Window(deque(maxlen=length), deque(maxlen=length), names=front_end.modality_names)
         self._arrivals = {
@@ -154,6 +156,31 @@ class Device:
         content = manifest.read(folder, MODEL_FILES[model])
         loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
         return cls(front_end, loaded, manifest.decision, manifest, convert)
+
+    def save_state(self, path: str | os.PathLike[str]) -> None:
+        """Write what the wearer taught to a file, whole or not at all: the enrolment so far, not the signals.
+
+        Raises
+        ------
+        BridgeError
+            When it cannot be written.
+        """
+        write_state(path, self._bridge.save())
+
+    def load_state(self, path: str | os.PathLike[str]) -> None:
+        """Take over what `save_state` wrote, before the first sample.
+
+        An enrolment goes on where it stopped; a finished one is not repeated. Time may begin at 0 again, and
+        the first window is filled anew.
+
+        Raises
+        ------
+        BridgeError
+            When the file cannot be read, is cut short, damaged, of another front end or of a newer version,
+            or samples came already; nothing is changed.
+        """
+        self._bridge.load(read_state(path), str(path))
+        self._enrolment_end = self._bridge.enrolment_left
 
     def push(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
         """Take samples of one modality and return the decisions they complete, mostly none.
@@ -246,8 +273,8 @@ class Device:
     def decide(self, recording: Any) -> Decisions:
         """Return the decisions of a whole recording, as if it were worn from its first second.
 
-        What was pushed before does not matter and is not changed: enrolment begins anew each time. The
-        decisions are those of `push`, with the sensors interleaved second by second.
+        What was pushed or loaded before does not matter and is not changed: enrolment begins anew each time.
+        The decisions are those of `push`, with the sensors interleaved second by second.
 
         Parameters
         ----------
@@ -284,7 +311,7 @@ class Device:
             for modality, samples, time_s in chunks:
                 said += fresh.push(modality, samples, time_s)
             said += fresh.advance(now_s - self.front_end.grace_s)
-        self.check_long_enough(signals, said[-1].time_s if said else 0.0)
+        fresh.check_long_enough(signals, said[-1].time_s if said else 0.0)
         return said
 
     def check_long_enough(self, signals: Mapping[str, SignalLike], reached_s: float | None = None) -> None:
@@ -308,13 +335,13 @@ class Device:
 
     @property
     def shortest_s(self) -> float:
-        """Time in s of the first decision: enrolment, then a whole window."""
-        tokens, every = self.front_end.enrolment_tokens + self.front_end.tokens, self.decision.every_tokens
+        """Time in s of the first decision: enrolment, or what a loaded state left of it, then a window."""
+        tokens, every = self._enrolment_end + self.front_end.tokens, self.decision.every_tokens
         return math.ceil(tokens / every) * every * self.front_end.token_s
 
     def _too_short(self, length_s: float) -> str:
         front_end = self.front_end
-        enrolment_s = front_end.enrolment_tokens * front_end.token_s
+        enrolment_s = self._enrolment_end * front_end.token_s
         return (
             f"recording: {length_s:g} s are too short for one decision: enrolment takes {enrolment_s:g} s, "
             f"the first window {front_end.window_s:g} s, so it must last {self.shortest_s:g} s, and "
@@ -355,7 +382,7 @@ class Device:
     def _waiting(self) -> str | None:
         """Why no window is ready yet, or None."""
         token_s = self.front_end.token_s
-        left = self.front_end.enrolment_tokens - self._window.tokens_seen
+        left = self._enrolment_end - self._window.tokens_seen
         if left > 0:
             return f"enrolling ({left * token_s:g} s left)"
         left += self.front_end.tokens

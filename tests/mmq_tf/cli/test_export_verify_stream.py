@@ -155,6 +155,57 @@ def test_stream_refuses_bad_options_before_it_prints(tiny_bundle, e4, options, k
     assert result.stdout == ""
 
 
+def test_stream_goes_on_with_what_a_wearer_taught_before(tiny_bundle, simulated, tmp_path, monkeypatch):
+    state = tmp_path / "anna.state"
+    options = ("--replay", simulated, "--json", "--state", state)
+    first = rows_of(invoke(stream_command, tiny_bundle, *options))
+    assert first[0]["reason"] == "enrolling (55 s left)"
+    kept = state.read_bytes()
+    second = rows_of(invoke(stream_command, tiny_bundle, *options))
+    assert second[0]["reason"] == "filling the first window (15 s left)"
+    assert second[15:] == first[15:]
+    assert state.read_bytes() == kept
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmq_bridge.cli.stream.decisions", interrupted_after(3))
+        fresh = tmp_path / "bert.state"
+        stopped = invoke(stream_command, tiny_bundle, "--replay", simulated, "--state", fresh)
+    assert stopped.exit_code == 130
+    third = rows_of(invoke(stream_command, tiny_bundle, "--replay", simulated, "--json", "--state", fresh))
+    assert third[0]["reason"] == "enrolling (40 s left)"
+    state.write_bytes(kept[:-1])
+    assert run_main(monkeypatch, "stream", tiny_bundle, *options) == 2
+    assert state.read_bytes() == kept[:-1]
+
+
+def test_stream_refuses_a_file_that_is_no_state_in_a_sentence(
+    tiny_bundle, simulated, tmp_path, monkeypatch, capfd
+):
+    state = tmp_path / "state"
+    state.write_text("nothing of the kind")
+    assert run_main(monkeypatch, "stream", tiny_bundle, "--replay", simulated, "--state", state) == 2
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert shown.err == f"mmq-tf: {state}: the state was changed, or is none\n"
+
+
+def rows_of(result):
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def interrupted_after(count):
+    """A replay that Ctrl-C ends after so many decisions."""
+    from mmq_bridge.cli.stream import decisions
+
+    def some(*given):
+        for index, decision in enumerate(decisions(*given), start=1):
+            yield decision
+            if index == count:
+                raise KeyboardInterrupt
+
+    return some
+
+
 def test_stream_names_what_is_not_there(tiny_bundle, e4, tmp_path):
     for bundle, recording, kind in (
         (tmp_path / "no", e4, BridgeError),
