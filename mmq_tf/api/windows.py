@@ -103,7 +103,7 @@ def load_windows(
         If the configuration or the recordings cannot be used, or `fit_on` names someone who is not there.
     """
     from mmq_tf.datasets import open_dataset
-    from mmq_tf.features.normalisation import fit_normalisation
+    from mmq_tf.features.normalisation import enrolled_at_rest, fit_normalisation
     from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
     from mmq_tf.features.token_cache import TokenSettings
     from mmq_tf.features.windows import build_windows
@@ -117,6 +117,7 @@ def load_windows(
     )
     done = prepare_dataset(name, folder, settings, jobs=jobs, skip_bad=skip_bad, progress=progress)
     streams = load_prepared(name, folder, settings, done)
+    streams = enrolled_at_rest(streams, config.normalisation, config.front_end.token_s)
     there = {stream.subject for stream in streams}
     if fit_on is not None and (absent := sorted(set(fit_on) - there)):
         raise MMQError(f"fit_on: there is no subject {absent[0]!r}; there are {', '.join(sorted(there))}.")

@@ -16,6 +16,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import Dataset
 from mmq_tf.datasets.manifest.template import as_toml
+from mmq_tf.datasets.rest_labels import REST_WORDS, rest_rank
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Trial
 from mmq_tf.utils.atomic_files import written_whole
@@ -58,15 +59,29 @@ class Seen:
     subject: str
     sensors: dict[str, SensorSeen]
     trials: tuple[Trial, ...]
+    all_trials: tuple[Trial, ...]
 
     @classmethod
     def of(cls, recording: Recording, task: str) -> Seen:
-        """Return the sensors of a recording and its trials with a label of the task."""
+        """Return the sensors of a recording, its trials with a label of the task, and all of them."""
         sensors = {
             name: SensorSeen(signal.sampling_rate_hz, signal.channels, signal.unit)
             for name, signal in recording.signals.items()
         }
-        return cls(recording.subject, sensors, tuple(t for t in recording.trials if task in t.labels))
+        trials = tuple(t for t in recording.trials if task in t.labels)
+        return cls(recording.subject, sensors, trials, recording.trials)
+
+    def first(self, label: str) -> Trial | None:
+        """Return the first trial with a label, in any task."""
+        return next((trial for trial in self.all_trials if label in trial.labels.values()), None)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """How to normalise, as lines of the configuration, and why."""
+
+    lines: tuple[str, ...]
+    said: tuple[str, ...]
 
 
 def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path) -> list[str]:
@@ -103,8 +118,8 @@ def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path
     seen = [Seen.of(dataset.load(folder, subjects[at]), name) for at in chosen]
     sensors, said = _sensors(folder, seen)
     window = _window(folder, name, seen, sensors)
-    enrolment_s = _enrolment_s(seen, name, window)
-    text = _text(dataset, folder, name, sensors, window, enrolment_s, len(people))
+    proposal = _normalisation(seen, name, window)
+    text = _text(dataset, folder, name, sensors, window, proposal.lines, len(people))
     with written_whole(out) as temporary:
         temporary.write_text(text, "utf-8")
         load_config(temporary)
@@ -114,9 +129,7 @@ def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path
         f"{name}: {', '.join(f'{labels[label]} {label}' for label in dataset.tasks[name])} trials in"
         f" {len(seen)} of {len(subjects)} recordings",
         f"windows: {window.tokens} tokens of {window.token_s:g} s for {', '.join(sensors)}",
-        f"enrolment: the first {enrolment_s:g} s"
-        if enrolment_s
-        else "no enrolment: nothing precedes the trials",
+        *proposal.said,
     ]
 
 
@@ -178,23 +191,79 @@ def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Se
     )
 
 
-def _enrolment_s(seen: Sequence[Seen], task: str, window: WindowLength) -> float:
-    """Seconds at the start that may set a wearer's baseline: before all trials, or in everyone's first rest.
-
-    Half of a first trial is the most that may go; a window must remain of it. 0 where there is no such time.
-    """
-    firsts = [one.trials[0] for one in seen if one.trials]
-    if len(firsts) < len(seen):
-        return 0.0
-    free_s = min(first.start_s for first in firsts)
-    if free_s < MIN_ENROLMENT_S and len({first.labels[task] for first in firsts}) == 1:
-        free_s = min(
-            first.start_s
-            + min((first.stop_s - first.start_s) / 2, first.stop_s - first.start_s - window.window_s)
-            for first in firsts
+def _normalisation(seen: Sequence[Seen], task: str, window: WindowLength) -> Proposal:
+    """Propose an enrolment where everyone's recording begins with rest, else a mode that needs none."""
+    rest = _rest_class(seen, task)
+    if rest is None:
+        return _without(
+            "population",
+            f"no label looks like rest ({', '.join(REST_WORDS)}); where one is, name it as"
+            " normalisation.rest_class, with mode enrolment",
         )
-    whole_s = int(min(free_s, MAX_ENROLMENT_S) / window.token_s) * window.token_s
-    return whole_s if whole_s >= MIN_ENROLMENT_S else 0.0
+    begins = [_begins_with(one, rest) for one in seen]
+    if not any(begins):
+        return _without(
+            "population",
+            f"{rest!r} comes first in no recording, and mode running would learn the order of the trials",
+        )
+    if not all(begins):
+        other = next(one for one, begin in zip(seen, begins, strict=True) if not begin)
+        return _without("running", f"{rest!r} does not come first in the recording of {other.subject}")
+    length_s = min(_length_to_enrol_s(one, rest, task, window) for one in seen)
+    whole_s = int(min(length_s, MAX_ENROLMENT_S) / window.token_s) * window.token_s
+    if whole_s < MIN_ENROLMENT_S:
+        return _without(
+            "population",
+            f"the shortest first {rest!r} trial leaves {max(length_s, 0.0):g} s to enrol in, under"
+            f" {MIN_ENROLMENT_S:g} s",
+        )
+    return Proposal(
+        (
+            'mode = "enrolment"  # it sets the wearer\'s baseline and is not scored',
+            f"enrolment_s = {whole_s}",
+            f"rest_class = {as_toml(rest)}  # in the first trial of this name",
+        ),
+        (
+            f"enrolment: the first {whole_s:g} s of everyone's first {rest!r} trial",
+            *(_place(one, rest, whole_s) for one in seen),
+        ),
+    )
+
+
+def _without(mode: str, why: str) -> Proposal:
+    return Proposal((f'mode = "{mode}"',), (f"no enrolment, but mode {mode}: {why}",))
+
+
+def _rest_class(seen: Sequence[Seen], task: str) -> str | None:
+    """Return the label that looks most like rest: by its word, of the task rather than of another one."""
+    found = [
+        (rank, name != task, label)
+        for one in seen
+        for trial in one.all_trials
+        for name, label in trial.labels.items()
+        if (rank := rest_rank(label)) is not None
+    ]
+    return min(found)[2] if found else None
+
+
+def _begins_with(one: Seen, rest: str) -> bool:
+    first = one.first(rest)
+    return first is not None and all(first.start_s <= trial.start_s for trial in one.all_trials)
+
+
+def _length_to_enrol_s(one: Seen, rest: str, task: str, window: WindowLength) -> float:
+    """Return how many seconds of the first rest may go: where it is scored, half, and a window remains."""
+    first = one.first(rest)
+    if first is None:
+        return 0.0
+    length_s = first.stop_s - first.start_s
+    return min(length_s / 2, length_s - window.window_s) if task in first.labels else length_s
+
+
+def _place(one: Seen, rest: str, length_s: float) -> str:
+    first = one.first(rest)
+    start_s = first.start_s if first else 0.0
+    return f"  {one.subject}: {start_s:g} to {start_s + length_s:g} s"
 
 
 def _text(
@@ -203,7 +272,7 @@ def _text(
     task: str,
     sensors: dict[str, SensorSeen],
     window: WindowLength,
-    enrolment_s: float,
+    normalisation: Sequence[str],
     people: int,
 ) -> str:
     name = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "recordings"
@@ -228,11 +297,6 @@ def _text(
             f"sampling_rate_hz = {sensor.sampling_rate_hz}",
             f"channels = {as_toml(sensor.channels)}",
         ]
-    lines += ["", "[windows]", f"stride_s = {stride_s}", "", "[normalisation]"]
-    if enrolment_s:
-        lines += ['mode = "enrolment"  # the first seconds set the wearer\'s baseline and are not scored']
-        lines += [f"enrolment_s = {enrolment_s}"]
-    else:
-        lines += ['mode = "population"']
+    lines += ["", "[windows]", f"stride_s = {stride_s}", "", "[normalisation]", *normalisation]
     folds = '"loso"  # leave one subject out' if people < 10 else "5"
     return "\n".join([*lines, "", "[split]", f"folds = {folds}", "", "[training]", "batch_size = 32"]) + "\n"

@@ -38,17 +38,25 @@ class WindowsConfig(ConfigSection):
 
 
 class NormalisationConfig(ConfigSection):
-    """What a device may know of a new wearer; see `mmq_bridge.front_end.front_end.Normalisation`."""
+    """What a device may know of a new wearer; see `mmq_bridge.front_end.front_end.Normalisation`.
+
+    With `rest_class` a recording enrols in its first trial that has this label, in any task: what lies before
+    is not used, as if the device had been put on then, and the enrolment ends with that trial at the latest.
+    Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them.
+    """
 
     mode: Literal["population", "enrolment", "running"] = "population"
     enrolment_s: float = Field(default=0.0, ge=0)
     prior_tokens: float = Field(default=12.0, gt=0)
     clip: float = Field(default=5.0, gt=0)
+    rest_class: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _enrolment_has_a_length(self) -> NormalisationConfig:
         if (self.mode == "enrolment") != (self.enrolment_s > 0):
             raise ValueError("enrolment_s must be above 0 exactly when mode is 'enrolment'")
+        if self.rest_class is not None and self.mode != "enrolment":
+            raise ValueError("rest_class says where to enrol, so it goes with mode 'enrolment' only")
         return self
 
 

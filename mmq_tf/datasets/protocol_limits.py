@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mmq_bridge.front_end.settings import enrolment_tokens
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -16,7 +18,9 @@ class Limits:
     Attributes
     ----------
     enrolment_s : float
-        Rest at its beginning that may set the wearer's baseline, in seconds.
+        Rest that may set the wearer's baseline, in seconds.
+    enrolment_start_s : float
+        When that rest begins: at once, or where a trial is named as rest. What lies before is not used.
     window_s : float
         Seconds a window may read. The tokens before them are absent, as when a device was just switched on.
     stride_s : float
@@ -24,8 +28,22 @@ class Limits:
     """
 
     enrolment_s: float = math.inf
+    enrolment_start_s: float = 0.0
     window_s: float = math.inf
     stride_s: float = math.inf
+
+    def enrolment_span(self, enrolment_s: float, token_s: float) -> tuple[int, int]:
+        """Return the first token of an enrolment that should take `enrolment_s`, and the one after its last.
+
+        Examples
+        --------
+        >>> Limits(enrolment_start_s=61.0, enrolment_s=30.0).enrolment_span(60.0, 5.0)
+        (13, 19)
+        >>> UNLIMITED.enrolment_span(0.0, 5.0)
+        (0, 0)
+        """
+        first = math.ceil(self.enrolment_start_s / token_s - 1e-9)
+        return first, first + enrolment_tokens(min(enrolment_s, self.enrolment_s), token_s)
 
 
 UNLIMITED = Limits()

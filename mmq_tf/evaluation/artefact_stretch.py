@@ -15,7 +15,6 @@ from typing import Any
 import keras
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.augmentation.artefacts import KINDS, corrupt
 from mmq_tf.config.training_spec import ArtefactsConfig
@@ -236,11 +235,13 @@ def best_place(
     tuple of Stream, int, int
         Whose, its first token, and how many tokens; None where no trial is longer than a window.
     """
-    earliest = enrolment_tokens(enrolment_s, front_end.token_s)
     trials = [
         (
             stream,
-            max(earliest, math.ceil(trial.start_s / front_end.token_s - 1e-9)),
+            max(
+                stream.limits.enrolment_span(enrolment_s, front_end.token_s)[1],
+                math.ceil(trial.start_s / front_end.token_s - 1e-9),
+            ),
             min(len(stream.features), math.floor(trial.stop_s / front_end.token_s + 1e-9)),
         )
         for stream in streams

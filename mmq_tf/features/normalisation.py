@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from mmq_bridge.front_end.front_end import Normalisation
-from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.config.run_config import NormalisationConfig
 from mmq_tf.errors import MMQError
@@ -31,19 +32,21 @@ def fit_normalisation(
     if not streams:
         raise MMQError("normalisation needs at least one training recording, got none.")
     enrols = settings.mode == "enrolment"
-    lengths_s = [
-        min(settings.enrolment_s, stream.limits.enrolment_s) if enrols else 0.0 for stream in streams
+    spans = [
+        stream.limits.enrolment_span(settings.enrolment_s, token_s) if enrols else (0, 0)
+        for stream in streams
     ]
-    skips = [enrolment_tokens(length_s, token_s) for length_s in lengths_s]
     values = [stream.measured_features() for stream in streams]
-    centres = np.array([_mean(v[:skip] if skip else v) for v, skip in zip(values, skips, strict=True)])
+    centres = np.array(
+        [_mean(v[first:last] if last else v) for v, (first, last) in zip(values, spans, strict=True)]
+    )
     mean = _mean(centres)
     if settings.mode == "population":
         squares = [_mean((value - mean) ** 2) for value in values]
     else:
         own = np.where(np.isfinite(centres), centres, mean)
         squares = [
-            _mean((v[skip:] - centre) ** 2) for v, skip, centre in zip(values, skips, own, strict=True)
+            _mean((v[last:] - centre) ** 2) for v, (_, last), centre in zip(values, spans, own, strict=True)
         ]
     std = np.sqrt(_mean(np.array(squares)))
     std = np.where(np.isfinite(std) & (std > 1e-6), std, 1.0)
@@ -55,6 +58,45 @@ def fit_normalisation(
         prior_tokens=settings.prior_tokens,
         clip=settings.clip,
     )
+
+
+def enrolled_at_rest(
+    streams: Sequence[Stream], settings: NormalisationConfig, token_s: float
+) -> list[Stream]:
+    """Return the streams with the limits that `rest_class` sets; without one they are as they were.
+
+    Raises
+    ------
+    MMQError
+        If a recording has no trial of that name, or none that holds a whole token.
+    """
+    if settings.rest_class is None:
+        return list(streams)
+    return [_at_rest(stream, settings.rest_class, token_s) for stream in streams]
+
+
+def _at_rest(stream: Stream, rest_class: str, token_s: float) -> Stream:
+    rests = [trial for trial in stream.trials if rest_class in trial.labels.values()]
+    if not rests:
+        names = sorted({label for trial in stream.trials for label in trial.labels.values()})
+        raise MMQError(
+            f"subject {stream.subject}: no trial is named {rest_class!r} (normalisation.rest_class), only "
+            f"{', '.join(names) or 'none'}; name another class, or choose normalisation.mode running or "
+            "population."
+        )
+    first = math.ceil(rests[0].start_s / token_s - 1e-9)
+    last = math.floor(rests[0].stop_s / token_s + 1e-9)
+    if last <= first:
+        raise MMQError(
+            f"subject {stream.subject}: its first {rest_class!r} trial, from {rests[0].start_s:g} to "
+            f"{rests[0].stop_s:g} s, is too short to enrol in; leave the recording out, or name another "
+            "normalisation.rest_class."
+        )
+    length_s = min(stream.limits.enrolment_s, (last - first) * token_s)
+    limits = replace(stream.limits, enrolment_start_s=first * token_s, enrolment_s=length_s)
+    worn = np.arange(len(stream.presence))[:, None] >= first
+    variants = tuple(replace(one, presence=one.presence & worn) for one in stream.variants)
+    return replace(stream, limits=limits, presence=stream.presence & worn, variants=variants)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

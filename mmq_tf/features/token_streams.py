@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.core_binding.native import whole_tokens
-from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.augmentation.artefacts import corrupt_signal
 from mmq_tf.datasets import Dataset
@@ -211,7 +210,7 @@ def without_enrolment_artefacts(streams: Sequence[Stream], enrolment_s: float) -
 
 
 def _clean_start(stream: Stream, variant: Corrupted, enrolment_s: float) -> Corrupted:
-    stop = enrolment_tokens(min(enrolment_s, stream.limits.enrolment_s), stream.front_end.token_s)
+    _, stop = stream.limits.enrolment_span(enrolment_s, stream.front_end.token_s)
 
     def join(clean: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
         return np.concatenate([clean[:stop], corrupted[stop:]])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.front_end.settings import enrolment_tokens
 
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
@@ -151,8 +150,7 @@ def window_starts(
     stride = max(1, round(min(stride_s, limits.stride_s) / front_end.token_s))
     norm = front_end.normalisation
     enrols = norm is not None and norm.mode == "enrolment"
-    earliest = min(norm.enrolment_s, limits.enrolment_s) if norm is not None and enrols else 0.0
-    enrolled = enrolment_tokens(earliest, front_end.token_s)
+    enrolled = limits.enrolment_span(norm.enrolment_s, front_end.token_s)[1] if norm and enrols else 0
     read = tokens_read(front_end, limits)
     rows = []
     for index, trial in enumerate(trials):
@@ -175,6 +173,25 @@ def with_limits(front_end: FrontEnd, limits: Limits) -> FrontEnd:
     return front_end.with_normalisation(norm.model_copy(update={"enrolment_s": limits.enrolment_s}))
 
 
+def normalised_within(
+    limits: Limits, front_end: FrontEnd, features: np.ndarray, presence: np.ndarray
+) -> np.ndarray:
+    """Return a stream's tokens float32 [n, F], normalised as by a device that was put on at its enrolment.
+
+    Parameters
+    ----------
+    limits
+        Of the recording.
+    front_end
+        With its normalisation.
+    features, presence
+        Raw tokens [n, F] and which are present [n, M].
+    """
+    first, _ = limits.enrolment_span(0.0, front_end.token_s)
+    worn = normalised_features(with_limits(front_end, limits), features[first:], presence[first:])
+    return np.concatenate([np.zeros_like(worn, shape=(first, worn.shape[1])), worn]) if first else worn
+
+
 def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
     table = window_starts(stream.trials, front_end, stride_s, len(stream.features), stream.limits)
     labels = [stream.trials[trial].labels.get(task) for _, trial in table]
@@ -195,7 +212,7 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
         return windows
 
     def normalised(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return gather(normalised_features(with_limits(front_end, stream.limits), features, presence))
+        return gather(normalised_within(stream.limits, front_end, features, presence))
 
     def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
         return (

@@ -15,7 +15,7 @@ from mmq_tf.config.run_config import RunConfig
 from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.normalisation import enrolled_at_rest, fit_normalisation
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
@@ -121,11 +121,12 @@ class PretrainJob:
         """Load the token streams of some subjects; no other recording is touched."""
         dataset = open_dataset(self.config.data.dataset, self.data_folder)
         settings = token_settings(self.config)
-        return [
+        streams = [
             load_stream(Source.of_subject(dataset, self.data_folder, name), settings)
             for name in dataset.subjects(self.data_folder)
             if name.partition("/")[0] in subjects
         ]
+        return enrolled_at_rest(streams, self.config.normalisation, self.config.front_end.token_s)
 
     def _mhacl(self) -> TrainingSpec:
         spec = self.config.training_spec

@@ -33,6 +33,8 @@ class RawPretrainJob(PretrainJob):
     ) -> tuple[MHACL, Any, str, History]:
         """Return the network with its pretrained encoder, its `RawFrontEnd`, the rule and what happened."""
         config = self.config
+        if config.normalisation.rest_class is not None:
+            raise MMQError("raw windows enrol at the start only; leave out normalisation.rest_class.")
         dataset = open_dataset(config.data.dataset, self.data_folder)
         train = training_only(self.recordings(self.fold.train), self.fold)
         plain = RawFrontEnd.of(config.front_end)

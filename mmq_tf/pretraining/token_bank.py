@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf.features.extra_features import normalised_features
-from mmq_tf.features.windows import Stream
+from mmq_tf.features.windows import Stream, normalised_within
 from mmq_tf.pretraining.meiosis import Offspring
 from mmq_tf.pretraining.moments import StimulusTimeline
 
@@ -51,7 +50,7 @@ class TokenBank:
         for stream in streams:
             count = len(stream.features)
             timelines.append(StimulusTimeline(stream.subject, stream.trials, first, count))
-            normalised = normalised_features(front_end, stream.features, stream.presence)
+            normalised = normalised_within(stream.limits, front_end, stream.features, stream.presence)
             features.append(front_end.feature_layout.visible(normalised, stream.presence))
             first += count
         presence = np.concatenate([stream.presence for stream in streams]).astype(np.float32)

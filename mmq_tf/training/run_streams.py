@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mmq_tf.datasets.manifest.dataset import check_classes
+from mmq_tf.features.normalisation import enrolled_at_rest
 from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.windows import Stream
@@ -39,7 +40,8 @@ def load_streams(
         name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad, progress=progress
     )
     left_out = [f"{one.name}: {one.fault}" for one in done if one.fault]
-    return load_prepared(name, run.data_folder, settings, done), left_out
+    streams = load_prepared(name, run.data_folder, settings, done)
+    return enrolled_at_rest(streams, config.normalisation, config.front_end.token_s), left_out
 
 
 def begin_run(

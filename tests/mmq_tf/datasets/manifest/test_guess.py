@@ -141,19 +141,22 @@ def test_a_folder_without_recordings(tmp_path):
 def study(tmp_path):
     """`study(people, seconds, trials)`: EDA at 4 Hz and trials of both classes in turn."""
 
-    def make(people=4, seconds=400, trials=((0, 100), (100, 200), (200, 400))):
+    def make(
+        people=4, seconds=400, trials=((0, 100), (100, 200), (200, 400)), classes=("a", "b"), swapped=()
+    ):
         folder = tmp_path / "study"
         rows = []
         for number in range(people):
             write(folder / f"P{number}.csv", "eda", np.ones(4 * seconds))
-            rows += [(f"P{number}", *span, ("a", "b")[i % 2]) for i, span in enumerate(trials)]
+            order = classes[::-1] if number in swapped else classes
+            rows += [(f"P{number}", *span, order[i % 2]) for i, span in enumerate(trials)]
         write(folder / "trials.csv", "subject,start,stop,kind", *zip(*rows, strict=True))
         (folder / "mmq-tf.toml").write_text(
             'title = "t"\nlicence = "l"\nattribution = "a"\nlabel_kind = "k"\n'
             '[[files]]\npath = "{subject}.csv"\nformat = "csv"\nsampling_rate_hz = 4\n'
             '[files.signals.eda]\ncolumns = ["eda"]\nunit = "uS"\n'
             '[trials]\nsource = "table"\npath = "trials.csv"\ntime_unit = "s"\n'
-            '[tasks.kind]\nclasses = ["a", "b"]\n'
+            f"[tasks.kind]\nclasses = {as_toml(classes)}\n"
         )
         return folder
 
@@ -175,19 +178,54 @@ def test_windows_fit_short_trials(study):
     assert front_end["tokens"] >= 4
 
 
-def test_enrolment_where_the_first_rest_is_everyones(study):
-    assert configured(study())["normalisation"] == {"mode": "enrolment", "enrolment_s": 40.0}
+def said_of(folder):
+    result = invoke(config_command, folder, "--out", folder.parent / "my.toml", "--force")
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
 
 
-def test_no_enrolment_where_trials_begin_at_once(study):
-    assert configured(study(trials=((0, 62), (62, 124), (124, 186))))["normalisation"] == {
-        "mode": "population"
-    }
+@pytest.mark.parametrize("rest", ["rest", "Baseline", "relax_1", "neutral"])
+def test_enrolment_lies_in_a_first_trial_that_is_named_as_rest(study, rest):
+    folder = study(classes=(rest, "load"), trials=((7, 107), (107, 207), (207, 400)))
+    values = configured(folder)["normalisation"]
+    assert values == {"mode": "enrolment", "enrolment_s": 40.0, "rest_class": rest}
+    said = said_of(folder)
+    assert f"enrolment: the first 40 s of everyone's first {rest!r} trial" in said
+    assert [line for line in said if line.startswith("  P")] == [f"  P{i}: 7 to 47 s" for i in range(4)]
 
 
-def test_time_before_the_first_trial_is_enrolment(study):
-    values = configured(study(trials=((90, 160), (160, 230))))
-    assert values["normalisation"] == {"mode": "enrolment", "enrolment_s": 90.0}
+def test_without_a_name_of_rest_nothing_is_enrolled_in(study):
+    for trials in (((0, 100), (100, 200), (200, 400)), ((90, 160), (160, 230))):
+        folder = study(trials=trials)
+        assert configured(folder, "--force")["normalisation"] == {"mode": "population"}
+        assert any(
+            "no label looks like rest (rest, baseline, relax, neutral)" in line for line in said_of(folder)
+        )
+
+
+def test_where_the_task_always_comes_before_rest_population_is_proposed(study):
+    folder = study(classes=("stroop", "baseline"))
+    assert configured(folder)["normalisation"] == {"mode": "population"}
+    assert (
+        "no enrolment, but mode population: 'baseline' comes first in no recording, and mode running would"
+        " learn the order of the trials"
+    ) in said_of(folder)
+
+
+def test_where_the_order_differs_running_is_proposed(study):
+    folder = study(classes=("rest", "load"), swapped=(2,))
+    assert configured(folder)["normalisation"] == {"mode": "running"}
+    assert "no enrolment, but mode running: 'rest' does not come first in the recording of P2" in said_of(
+        folder
+    )
+
+
+def test_too_little_rest_is_no_enrolment(study):
+    folder = study(classes=("rest", "load"), trials=((0, 62), (62, 124), (124, 186)))
+    assert configured(folder)["normalisation"] == {"mode": "population"}
+    assert any(
+        "the shortest first 'rest' trial leaves 7 s to enrol in, under 30 s" in s for s in said_of(folder)
+    )
 
 
 @pytest.mark.parametrize(
