@@ -11,6 +11,8 @@ from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts import deap as layout
 
+pytestmark = pytest.mark.slow
+
 DEAP = get_dataset("deap")
 
 

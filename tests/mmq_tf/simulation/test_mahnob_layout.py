@@ -13,6 +13,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts import LAYOUTS
 from mmq_tf.simulation.layouts.bdf import write_bdf
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

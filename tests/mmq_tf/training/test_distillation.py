@@ -22,6 +22,7 @@ def windows():
     return plain_windows(features, np.ones((60, 3, 1), bool), label, subject)
 
 
+@pytest.mark.slow
 def test_a_subjects_own_labels_do_not_move_its_soft_labels(windows):
     own = windows.subject == "s2"
     turned = replace(windows, label=np.where(own, 1 - windows.label, windows.label))
