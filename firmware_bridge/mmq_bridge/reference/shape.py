@@ -43,7 +43,7 @@ def kurtosis(x: np.ndarray) -> float:
 
 
 def band_share(band: np.ndarray, whole: np.ndarray) -> float:
-    """Variance of the band-passed samples over that of all, no unit; NaN for a constant, which nothing judges.
+    """Variance of the band-passed samples over that of all, no unit; NaN, never judged, for a constant.
 
     Source: the relative power of the QRS of Zhao & Zhang 2018 (Front. Physiol. 9:727), with the filter at
     hand.
