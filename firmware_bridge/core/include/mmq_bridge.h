@@ -28,7 +28,8 @@ extern "C" {
 #define MMQ_MAX_TOKENS 512u
 #define MMQ_MAX_CONTEXT 40000u
 #define MMQ_MAX_FFT 1024u
-#define MMQ_MAX_JUMP_S 86400.0 /* a push further ahead of all that was seen is an error, not a gap */
+#define MMQ_START_S 60.0       /* a clock that starts within so many seconds of 0 counts from 0 */
+#define MMQ_MAX_JUMP_S 864000.0 /* a push further ahead of all that was seen, 10 days, is an error, not a gap */
 
 /* What a function returns. Nothing asserts. */
 typedef enum {
@@ -148,8 +149,12 @@ mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq
 
 /* Hand over `frames` samples of one modality.
  *   samples  [channels][frames] in the spec's unit, channel after channel; NaN marks a lost sample
- *   time_s   when the first frame was taken, seconds since the recording began; a jump over 1.5 sample
+ *   time_s   when the first frame was taken, in seconds on one clock for all sensors; a jump over 1.5 sample
  *            periods is a gap, a step back drops what was already given
+ * Whatever that clock says, the first push (or advance) sets its origin: token 0 begins there. A first time within
+ * MMQ_START_S of 0 counts from 0, so that the tokens of a recording begin at its second 0 even where its first sensor
+ * starts a little later. A clock that counts milliseconds in 32 bits may begin again at 0; for counters of other
+ * units see mmq_clock_s().
  * Tokens close when every modality reached their end, or one is beyond it by grace_s.
  * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (also over MMQ_MAX_JUMP_S ahead; nothing is changed);
  * MMQ_LATE (late samples dropped). */

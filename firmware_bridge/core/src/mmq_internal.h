@@ -242,6 +242,8 @@ struct mmq_bridge {
     int64_t closed, popped;
     int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed */
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
+    int64_t origin_ns;      /* the caller's time at 0 on the bridge's clock, from which all other times count */
+    uint32_t started, laps; /* whether that is known; whether the caller's clock has begun anew */
     mmq_running_t *running; /* [F], NULL unless the normaliser learns */
 };
 

@@ -46,6 +46,25 @@ static uint32_t align(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames,
     return (uint32_t)dropped;
 }
 
+/* What of the caller's time is 0 on the bridge's clock: the first time it hears of, or 0 where that is near. */
+static int64_t origin_of(const mmq_bridge_t *bridge, int64_t ns) {
+    const int64_t near = (int64_t)(MMQ_START_S * 1e9), wrap = (int64_t)1000000 << 32; /* 2^32 ms */
+    int64_t origin = bridge->origin_ns, ahead = ns - origin - bridge->latest_ns;
+    if (!bridge->started) return ns < -near || ns > near ? ns : 0;
+    if (ns < 0 || ns >= wrap) return origin;
+    /* A 32-bit count of milliseconds falls back to 0, for one sensor before the other. */
+    if (ahead < -wrap / 2 && bridge->latest_ns + origin < wrap + near) origin -= wrap;
+    if (ahead > wrap / 2 && bridge->laps) origin += wrap;
+    return origin;
+}
+
+/* Keep the origin that was found. */
+static void keep_origin(mmq_bridge_t *bridge, int64_t origin) {
+    if (bridge->started && origin < bridge->origin_ns) bridge->laps = 1;
+    if (!bridge->started || origin < bridge->origin_ns) bridge->origin_ns = origin;
+    bridge->started = 1;
+}
+
 static void see(mmq_bridge_t *bridge, int64_t ns) {
     mmq_tokens_settle(bridge, ns);
     if (ns > bridge->latest_ns) bridge->latest_ns = ns;
@@ -53,16 +72,19 @@ static void see(mmq_bridge_t *bridge, int64_t ns) {
 
 mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t frames,
                              double time_s) {
-    const int64_t day = (int64_t)(MMQ_MAX_JUMP_S * 1e9);
+    const int64_t jump = (int64_t)(MMQ_MAX_JUMP_S * 1e9);
     mmq_state_t *state;
     uint32_t dropped;
-    int64_t ns;
+    int64_t ns, origin;
     if (!bridge || !samples) return MMQ_NULL;
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
     if (!mmq_nanoseconds(time_s, &ns)) return MMQ_BAD_TIME;
     state = bridge->states + modality;
-    if (ns > bridge->latest_ns + day || (int64_t)frames > day / state->period_ns) return MMQ_BAD_TIME;
+    origin = origin_of(bridge, ns);
+    ns -= origin;
+    if (ns > bridge->latest_ns + jump || (int64_t)frames > jump / state->period_ns) return MMQ_BAD_TIME;
     if (frames == 0) return MMQ_OK;
+    keep_origin(bridge, origin);
     dropped = align(bridge, state, frames, ns);
     if (dropped == frames) return MMQ_LATE;
     ns = state->next_ns;
@@ -87,9 +109,12 @@ mmq_status_t mmq_bridge_lead_off(mmq_bridge_t *bridge, uint32_t modality, uint64
 }
 
 mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s) {
-    int64_t ns;
+    int64_t ns, origin;
     if (!bridge) return MMQ_NULL;
     if (!mmq_nanoseconds(time_s, &ns)) return MMQ_BAD_TIME;
+    origin = origin_of(bridge, ns);
+    ns -= origin;
+    keep_origin(bridge, origin);
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_state_t *state = bridge->states + m;
         if (ns <= state->next_ns) continue;

@@ -33,7 +33,7 @@ STATUS = (
     "the spec is bad",
     "the memory is too small",
     "no such modality",
-    "the time is not finite, beyond +-4e9 s or over a day ahead of all that came",
+    "the time is not finite, beyond +-4e9 s or over ten days ahead of all that came",
     "late samples were dropped",
     "no token is closed",
     "the window is not full yet",

@@ -117,16 +117,22 @@ def test_random_bytes_never_give_a_non_finite_feature(
 )
 def test_any_order_of_times_is_harmless(pushes: list[tuple[str, int, float]]) -> None:
     front_end = unit_statistics(FrontEnd.wearable({"ppg": 64, "eda": 4, "acc": 32}, tokens=4), "running")
-    bridge, last, seen_s = Bridge(front_end), 0, 0.0
+    bridge, last, seen_s, origin_s, wrapped = Bridge(front_end), 0, 0.0, None, False
     for name, frames, time_s in pushes:
         samples = np.random.default_rng(frames).random((len(front_end.modalities[name].channels), frames))
-        if time_s > seen_s + 86_400.001:
-            with pytest.raises(BridgeError, match="over a day ahead"):
-                bridge.push(name, samples, time_s)
-        elif time_s < seen_s + 86_399.999:
+        first_s = (0.0 if abs(time_s) <= 60 else time_s) if origin_s is None else origin_s
+        ahead_s = time_s - first_s - seen_s
+        wrapped |= time_s >= 0 and ahead_s < -(2**31) / 1000
+        refused = False
+        try:
             bridge.push(name, samples, time_s)
-            if frames:
-                seen_s = max(seen_s, time_s + frames / front_end.modalities[name].sampling_rate_hz)
+        except BridgeError:
+            refused = True
+        assert wrapped or (ahead_s > 863_999.999 if refused else ahead_s < 864_000.001)
+        if frames and not refused:
+            origin_s = first_s
+            end_s = time_s - origin_s + frames / front_end.modalities[name].sampling_rate_hz
+            seen_s = max(seen_s, end_s)
         assert bridge.closed >= last
         last = bridge.closed
         while (token := bridge.pop_token()) is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmq_bridge.core_binding.native import Bridge, CounterClock, extract_tokens
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 
 def eda_front_end(**settings: float) -> FrontEnd:
@@ -104,14 +104,16 @@ def test_a_long_silence_is_quick_and_absent(made: SimpleNamespace, time_s: float
     assert bridge.reasons(number) == {"ppg": ("lost",), "eda": (), "temp": ("lost",), "acc": ("lost",)}
 
 
-@pytest.mark.parametrize("time_s", [86_401.0 + 60, 1e6, 3.9e9])
-def test_a_time_over_a_day_ahead_is_refused_and_changes_nothing(made: SimpleNamespace, time_s: float) -> None:
+@pytest.mark.parametrize("time_s", [864_001.0 + 60, 1e6, 3.9e9])
+def test_a_time_over_ten_days_ahead_is_refused_and_changes_nothing(
+    made: SimpleNamespace, time_s: float
+) -> None:
     front_end = eda_front_end()
     samples = made.made_up(60, {"eda": 4.0})["eda"].samples
     plain, misled = Bridge(front_end), Bridge(front_end)
     for bridge in (plain, misled):
         bridge.push("eda", samples[:, :120], 0.0)
-    with pytest.raises(BridgeError, match="over a day ahead"):
+    with pytest.raises(BridgeError, match="over ten days ahead"):
         misled.push("eda", samples[:, 120:], time_s)
     assert misled.closed == plain.closed
     for bridge in (plain, misled):
@@ -119,12 +121,86 @@ def test_a_time_over_a_day_ahead_is_refused_and_changes_nothing(made: SimpleName
     np.testing.assert_array_equal(popped(plain)[0], popped(misled)[0])
 
 
-def test_a_gap_of_under_a_day_is_a_gap(made: SimpleNamespace) -> None:
+@pytest.mark.parametrize(("time_s", "closed"), [(86_000.0, 17_206), (700_000.0, 140_006)])
+def test_a_day_or_a_week_off_the_wrist_is_a_gap(made: SimpleNamespace, time_s: float, closed: int) -> None:
     bridge = Bridge(eda_front_end())
     samples = made.made_up(60, {"eda": 4.0})["eda"].samples
     bridge.push("eda", samples[:, :120], 0.0)
-    assert bridge.push("eda", samples[:, 120:], 86_000.0)
-    assert bridge.closed == 17_206
+    assert bridge.push("eda", samples[:, 120:], time_s)
+    assert bridge.closed == closed
+    assert bridge.window()[1].all()
+
+
+def seconds_of(made: SimpleNamespace) -> list[tuple[str, int, np.ndarray]]:
+    """40 s of a wrist, second by second."""
+    signals = made.made_up(40, made.WRIST)
+    return [
+        (name, k, signal.samples[:, int(k * rate) : int((k + 1) * rate)])
+        for k in range(40)
+        for name, signal in signals.items()
+        for rate in [int(signal.sampling_rate_hz)]
+    ]
+
+
+@pytest.mark.parametrize(
+    "origin_s",
+    [61.0, 3600.0, 3600.37, 1_764_495_661.125, -1_000.0, -3.9e9, 3.9e9, 4_294_967.296 - 17.0, 4_294_967.0],
+)
+def test_whatever_the_clock_says_the_first_push_is_at_zero(made: SimpleNamespace, origin_s: float) -> None:
+    """Up for an hour, Unix time, before 1970, milliseconds of 32 bits that wrap around: the same bits."""
+    plain, other = Bridge(FrontEnd.wearable(made.WRIST)), Bridge(FrontEnd.wearable(made.WRIST))
+    for name, k, samples in seconds_of(made):
+        assert plain.push(name, samples, float(k))
+        now_s = origin_s + k
+        if abs(origin_s - 4_294_967.0) < 40:
+            now_s %= 4_294_967.296
+        assert other.push(name, samples, now_s)
+    for bridge in (plain, other):
+        assert bridge.closed == 8
+    for one, two in zip(popped(plain), popped(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_clock_of_an_hour_does_not_end_enrolment(made: SimpleNamespace) -> None:
+    front_end = eda_front_end()
+    count = front_end.n_features
+    learns = front_end.with_normalisation(
+        Normalisation(mode="enrolment", mean=(0.0,) * count, std=(1.0,) * count, enrolment_s=60)
+    )
+    for late in (False, True):
+        bridge = Bridge(learns)
+        if late:
+            bridge.advance(3600.0)
+        bridge.push("eda", made.made_up(30, {"eda": 4.0})["eda"].samples, 3600.0)
+        assert bridge.closed == 6
+        assert bridge.enrolling
+
+
+@pytest.mark.parametrize("start_s", [-0.01, 0.0, 0.25, 7.3, 60.0])
+def test_a_clock_that_starts_near_zero_counts_from_zero(start_s: float) -> None:
+    bridge = Bridge(eda_front_end())
+    bridge.push("eda", np.full((1, 400), 2.0), start_s)
+    assert bridge.closed == int(start_s / 5) + 20
+
+
+def test_wrapping_milliseconds_may_wrap_for_one_sensor_before_another(made: SimpleNamespace) -> None:
+    front_end = FrontEnd.wearable({"eda": 4, "temp": 4}, tokens=3)
+    signals, lap_s = made.made_up(80, {"eda": 4.0, "temp": 4.0}), 4_294_967.296
+    bridge = Bridge(front_end)
+    for k in range(78):
+        for name, ahead in (("temp", 0), ("eda", 2)):
+            samples = signals[name].samples[:, 4 * (k + ahead) : 4 * (k + ahead + 1)]
+            assert bridge.push(name, samples, (lap_s - 40.0 + k + ahead) % lap_s)
+    assert bridge.closed == 15
+    assert bridge.window()[1].all()
+
+
+def test_a_clock_set_back_is_late_and_no_wrap(made: SimpleNamespace) -> None:
+    bridge, samples = Bridge(eda_front_end()), made.made_up(60, {"eda": 4.0})["eda"].samples
+    assert bridge.push("eda", samples, 1_764_495_661.0)
+    assert not bridge.push("eda", samples, 1_764_495_661.0 - 3600)
+    assert not bridge.push("eda", samples, 5.0)
+    assert bridge.closed == 12
 
 
 @pytest.mark.parametrize("name", ["ppg", "acc", "eeg", "resp"])

@@ -12,7 +12,7 @@ const STATUS = [
   "the spec is bad",
   "the memory is too small",
   "no such modality",
-  "the time is not finite or a day ahead of all that came",
+  "the time is not finite or ten days ahead of all that came",
   "late samples were dropped",
   "no token is closed",
   "the window is not full yet",
