@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     mmq_spec_t spec;
     subject_t whole, pieces; /* `pieces` gets the same stream in smaller pushes; unused where its bridge is NULL */
-    uint32_t budget, pushed[MMQ_MAX_MODALITIES];
+    uint32_t layout, budget, pushed[MMQ_MAX_MODALITIES];
     double origin[MMQ_MAX_MODALITIES];
     mmq_clock_t clock;
     float *window; /* features of the last window that was read, NULL before; `window_end` tokens were closed then */
@@ -265,6 +265,82 @@ static void normalise(const fuzz_t *f, fuzz_input_t *in) {
     free(presence);
 }
 
+static uint32_t crc32(const uint8_t *at, size_t bytes) {
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= at[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc & 1u ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+    }
+    return ~crc;
+}
+
+static void put_word(uint8_t *at, uint32_t word) {
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(word >> (8 * i));
+}
+
+/* What a bridge has learnt, in exactly its bytes. */
+static uint8_t *saved(const fuzz_t *f, const subject_t *s, size_t size) {
+    uint8_t *state = fuzz_exactly(size);
+    PROMISE(mmq_state_size(&f->spec) == size && size >= 24u);
+    PROMISE(mmq_state_save(s->bridge, state, size - 1u) == MMQ_TOO_SMALL);
+    PROMISE(mmq_state_save(s->bridge, state, size) == MMQ_OK);
+    return state;
+}
+
+/* Change a state as the input says: its length, words of it, or all; maybe sign it again. */
+static uint8_t *forged(fuzz_input_t *in, const uint8_t *state, size_t *size) {
+    const uint8_t how = fuzz_u8(in);
+    const size_t length = how & 1u ? fuzz_u32(in) % (2u * *size) : *size;
+    uint8_t *made = fuzz_exactly(length + 1u);
+    for (size_t i = 0; i < length; i++) made[i] = how & 2u || i >= *size ? fuzz_u8(in) : state[i];
+    for (uint32_t n = how >> 4; n > 0 && length >= 4u; n--) put_word(made + fuzz_u8(in) % (length / 4u) * 4u, fuzz_u32(in));
+    if (how & 4u && length >= 16u) {
+        put_word(made + 8, (uint32_t)length);
+        put_word(made + length - 4u, crc32(made, length - 4u));
+    }
+    *size = length;
+    return made;
+}
+
+/* Begin anew with a state of any bytes: it is taken over to the bit, or refused by name and nothing is changed. */
+static void restart(fuzz_t *f, subject_t *s, const uint8_t *state, size_t length, uint32_t layout) {
+    const size_t size = mmq_state_size(&f->spec);
+    uint8_t *before, *after;
+    mmq_status_t status;
+    stop(s, layout);
+    start(s, &f->spec, layout);
+    before = saved(f, s, size);
+    status = mmq_state_load(s->bridge, state, length);
+    after = saved(f, s, size);
+    PROMISE(status == MMQ_OK || (status >= MMQ_STATE_SHORT && status <= MMQ_STATE_NEWER));
+    if (status == MMQ_OK) PROMISE(length == size && !memcmp(after, state, size));
+    else PROMISE(!memcmp(after, before, size));
+    free(before);
+    free(after);
+}
+
+static void state(fuzz_t *f, fuzz_input_t *in) {
+    const size_t size = mmq_state_size(&f->spec);
+    const int begun = f->whole.closed > 0;
+    size_t length = size;
+    uint8_t *whole = saved(f, &f->whole, size), *made;
+    if (f->pieces.bridge) {
+        uint8_t *pieces = saved(f, &f->pieces, size);
+        PROMISE(!memcmp(whole, pieces, size));
+        free(pieces);
+    }
+    if (begun) PROMISE(mmq_state_load(f->whole.bridge, whole, size) == MMQ_STATE_LATE);
+    made = forged(in, whole, &length);
+    restart(f, &f->whole, made, length, f->layout);
+    if (f->pieces.bridge) restart(f, &f->pieces, made, length, ~f->layout);
+    memset(f->pushed, 0, sizeof f->pushed);
+    memset(f->origin, 0, sizeof f->origin);
+    free(f->window);
+    f->window = NULL;
+    free(made);
+    free(whole);
+}
+
 /* NULL anywhere is answered, not followed. */
 static void nothing(const fuzz_t *f, uint32_t m) {
     uint32_t count;
@@ -280,12 +356,16 @@ static void nothing(const fuzz_t *f, uint32_t m) {
     PROMISE(mmq_bridge_push(f->whole.bridge, f->spec.n_modalities + m, x, 0, 0.0) == MMQ_BAD_MODALITY);
     PROMISE(mmq_bridge_lead_off(f->whole.bridge, f->spec.n_modalities + m, 0) == MMQ_BAD_MODALITY);
     PROMISE(mmq_spatial(NULL, x, 1, x) == MMQ_NULL && mmq_clock_s(NULL, 1) == 0.0);
+    PROMISE(mmq_state_save(NULL, x, 4) == MMQ_NULL && mmq_state_save(f->whole.bridge, NULL, 4) == MMQ_NULL);
+    PROMISE(mmq_state_load(NULL, x, 4) == MMQ_NULL && mmq_state_load(f->whole.bridge, NULL, 4) == MMQ_NULL);
+    PROMISE(mmq_state_size(NULL) == 0 && mmq_bridge_enrolment_left(NULL) == -1);
 }
 
 static void operate(fuzz_t *f, fuzz_input_t *in) {
     const uint8_t byte = fuzz_u8(in);
     const uint32_t m = (uint32_t)(byte >> 4) % f->spec.n_modalities;
     switch (byte & 15u) {
+    case 5: state(f, in); break;
     case 6: push(f, in, m, 1); break;
     case 7: advance(f, in); break;
     case 8: lead_off(f, in, m); break;
@@ -314,6 +394,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     f.spec.grace_s = (float)(fuzz_u8(&in) % 64u) / 4.0f;
     f.clock.ticks_per_s = layout & 1u ? 32768.0 : 1e6;
     f.budget = BUDGET;
+    f.layout = layout;
     start(&f.whole, &f.spec, layout);
     if (layout & 128u) start(&f.pieces, &f.spec, ~(uint32_t)layout);
     while (in.left) operate(&f, &in);

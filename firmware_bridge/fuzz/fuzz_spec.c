@@ -116,6 +116,15 @@ static void read_all(mmq_bridge_t *bridge, const mmq_spec_t *spec) {
     free(reasons);
 }
 
+/* A state of exactly its bytes; the digest reads every table that it may. */
+static void save(mmq_bridge_t *bridge, const mmq_spec_t *spec) {
+    const size_t size = mmq_state_size(spec);
+    uint8_t *state = fuzz_exactly(size);
+    PROMISE(size >= 24u && mmq_state_save(bridge, state, size) == MMQ_OK);
+    PROMISE(mmq_state_load(bridge, state, size) == MMQ_STATE_LATE);
+    free(state);
+}
+
 /* Push to every modality a few times, moving on in time so that tokens close. */
 static void use(mmq_bridge_t *bridge, const mmq_spec_t *spec, fuzz_input_t *in) {
     const double step_s = (double)spec->token_s / 2.0;
@@ -136,6 +145,7 @@ static void use(mmq_bridge_t *bridge, const mmq_spec_t *spec, fuzz_input_t *in) 
         (void)mmq_bridge_advance(bridge, (step + 1) * step_s);
         read_all(bridge, spec);
     }
+    save(bridge, spec);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

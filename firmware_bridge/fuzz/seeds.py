@@ -23,7 +23,7 @@ _SHAPES = {
     "acc": (WAVE, 2.0, 4),
 }
 _TOKEN, _WINDOW, _REASONS, _BEATS, _SPATIAL, _CLOCK, _NORMALISE, _NOTHING = 9, 10, 11, 12, 13, 14, 31, 15
-_ADVANCE, _LEAD_OFF, _ANYWHERE = 7, 8, 6
+_ADVANCE, _LEAD_OFF, _ANYWHERE, _STATE = 7, 8, 6, 5
 SECONDS = 10
 
 
@@ -55,6 +55,14 @@ def push_seeds() -> dict[str, bytes]:
         for normaliser in (0, 2):
             header = bytes([128 | 64 | normaliser << 4, index, 3, 1, 4])
             seeds[f"{name}_faults_{normaliser}"] = header + _stream(front_end, faults=True)
+        for how, change in (
+            ("kept", [0]),
+            ("flipped", [16, 2, 0, 0, 0, 0]),
+            ("forged", [20, 6, 0, 0, 128, 63]),
+        ):
+            restart = bytes([_STATE, *change])
+            header = bytes([128 | 64 | 2 << 4, index, 3, 2, 4])
+            seeds[f"{name}_state_{how}"] = header + _stream(front_end, 4) + restart + _stream(front_end, 4)
         seeds[f"{name}_calls"] = bytes([64 | 16 | 8, index, 3, 1, 4]) + _calls(front_end)
     return seeds
 
@@ -69,10 +77,10 @@ def spec_seeds() -> dict[str, bytes]:
     return seeds
 
 
-def _stream(front_end: FrontEnd, faults: bool = False) -> bytes:
+def _stream(front_end: FrontEnd, seconds: int = SECONDS, faults: bool = False) -> bytes:
     """Encode seconds of every modality, tokens popped as they close."""
     content = b""
-    for second in range(SECONDS):
+    for second in range(seconds):
         for m, (kind, part) in enumerate(front_end.modalities.items()):
             jump = 40 if faults and second == 5 else 252 if faults and second == 7 else 0
             hit = faults and second in (3, 8)

@@ -91,6 +91,12 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
         ("push", "tokens.c", "why ? 0.0f : out[i]", "out[i]"),
         ("push", "tokens.c", "bridge->popped++;", "bridge->popped += 2;"),
         ("push", "push.c", "if (dropped >= (int64_t)frames) return frames;", "return frames;"),
+        (
+            "push",
+            "persist.c",
+            "bridge->running[i] = running_at(at, i);",
+            "bridge->running[i] = running_at(at, 0);",
+        ),
         ("spec", "bridge.c", "return arena.used + 8u;", "return arena.used / 0x7fffffffu;"),
     ],
 )

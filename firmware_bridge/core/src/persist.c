@@ -95,6 +95,13 @@ static uint32_t checksum(const unsigned char *at, size_t words) {
 
 size_t mmq_state_size(const mmq_spec_t *spec) { return spec && mmq_spec_is_good(spec) ? bytes_of(spec) : 0u; }
 
+/* Tokens the enrolment has had. */
+static uint32_t had(const mmq_bridge_t *bridge) {
+    const uint32_t lasts = bridge->spec->enrolment_tokens;
+    const int64_t left = bridge->enrolment_end - bridge->closed;
+    return left > 0 ? lasts - (uint32_t)left : lasts;
+}
+
 mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t size) {
     unsigned char *at = buffer;
     const mmq_spec_t *spec;
@@ -106,7 +113,7 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
     put(at, 1, LAYOUT);
     put(at, 2, (uint32_t)bytes_of(spec));
     put(at, 3, digest(spec));
-    put(at, 4, spec->enrolment_tokens - (uint32_t)mmq_bridge_enrolment_left(bridge));
+    put(at, 4, had(bridge));
     for (uint32_t i = 0; i < learnt(spec); i++) {
         put(at, word++, bits_of(bridge->running[i].count));
         put(at, word++, bits_of(bridge->running[i].mean));
@@ -150,18 +157,11 @@ static mmq_status_t fits(const mmq_spec_t *spec, const unsigned char *at, size_t
     return MMQ_OK;
 }
 
-static int has_started(const mmq_bridge_t *bridge) {
-    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
-        if (bridge->states[m].started) return 1;
-    }
-    return bridge->closed > 0;
-}
-
 mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t size) {
     const unsigned char *at = buffer;
     mmq_status_t status;
     if (!bridge || !buffer) return MMQ_NULL;
-    if (has_started(bridge)) return MMQ_STATE_LATE;
+    if (bridge->started) return MMQ_STATE_LATE;
     if ((status = is_whole(at, size)) != MMQ_OK) return status;
     if ((status = fits(bridge->spec, at, size)) != MMQ_OK) return status;
     bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - get(at, 4));
