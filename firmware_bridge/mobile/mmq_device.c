@@ -85,3 +85,17 @@ int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *
     if (length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
     return (int32_t)mmq_bridge_reasons(device->bridge, token, reasons);
 }
+
+int32_t mmq_device_state_bytes(void) { return MMQ_SPEC_SAVED_BYTES; }
+
+int32_t mmq_device_save(const mmq_device_t *device, uint8_t *state, int64_t length) {
+    if (!device) return MMQ_NULL;
+    if (length < MMQ_SPEC_SAVED_BYTES) return MMQ_TOO_SMALL;
+    return (int32_t)mmq_state_save(device->bridge, state, MMQ_SPEC_SAVED_BYTES);
+}
+
+int32_t mmq_device_load(mmq_device_t *device, const uint8_t *state, int64_t length) {
+    if (!device) return MMQ_NULL;
+    if (length < 0) return MMQ_STATE_SHORT;
+    return (int32_t)mmq_state_load(device->bridge, state, (size_t)length);
+}

@@ -43,6 +43,12 @@ int32_t mmq_device_window(const mmq_device_t *device, float *features, int64_t l
                           int64_t presence_length);
 int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *reasons, int64_t length);
 
+/* What the wearer taught, to outlive the app: mmq_device_state_bytes() bytes. It is loaded before the first push, all
+ * `length` bytes of it; see mmq_state_load() for what is refused. */
+int32_t mmq_device_state_bytes(void);
+int32_t mmq_device_save(const mmq_device_t *device, uint8_t *state, int64_t length);
+int32_t mmq_device_load(mmq_device_t *device, const uint8_t *state, int64_t length);
+
 #ifdef __cplusplus
 }
 #endif

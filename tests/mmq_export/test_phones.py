@@ -74,11 +74,15 @@ def chunks(tiny):
         yield from parts
 
 
-@needs_java
-def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
+def session(front_end, tiny, state, stop_s):
+    """Return what Replay is given for one run of the app, its answer, its windows and what it learns."""
     bridge, names = Bridge(front_end), front_end.modality_names
+    if state:
+        bridge.load(state)
     pushes, wanted, taken, windows = b"", b"", 0, 0
     for modality, samples, time_s in chunks(tiny):
+        if time_s >= stop_s:
+            break
         head = struct.pack("<IIId", names.index(modality), samples.shape[1], samples.size, time_s)
         pushes += head + np.ascontiguousarray(samples, "<f4").tobytes()
         bridge.push(modality, samples, time_s)
@@ -93,9 +97,18 @@ def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
             wanted += struct.pack("<i", status) + window
             windows += ready
         taken = bridge.closed
-    assert taken >= 11
-    assert windows >= 4
-    assert java(pushes=pushes) == wanted
+    return pushes, wanted, windows, bridge.save()
+
+
+@needs_java
+def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
+    """The app is started again in the middle of the enrolment, and goes on with what it saved."""
+    given, wanted, windows, state = session(front_end, tiny, None, 13.0)
+    assert windows == 0
+    more, then, windows, state = session(front_end, tiny, state, 60.0)
+    assert windows >= 6  # of 12 tokens, 2 of the enrolment and 4 of a window
+    again = struct.pack("<iIId", -1, 0, 0, 0.0)
+    assert java(pushes=given + again + more) == wanted + then + state
 
 
 @needs_java
@@ -109,7 +122,10 @@ def test_java_cannot_reach_beyond_its_arrays(java):
         "3 1",
         "3 3",
         "7 9",  # MMQ_NO_TOKEN, MMQ_ENROLLING
+        "1 3 0",  # a state: MMQ_NULL, MMQ_TOO_SMALL, MMQ_OK
+        "1 12 13 0",  # MMQ_NULL, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_OK
         "0 1 5.0",
+        "16",  # MMQ_STATE_LATE
         "the bridge was closed",
     ]
 

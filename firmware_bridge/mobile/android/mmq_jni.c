@@ -117,3 +117,32 @@ CALL(jint, reasons)(JNIEnv *env, jclass type, jlong handle, jlong token, jcharAr
     }
     return status;
 }
+
+CALL(jint, stateBytes)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_state_bytes();
+}
+
+CALL(jint, save)(JNIEnv *env, jclass type, jlong handle, jbyteArray state) {
+    const jsize length = state ? (*env)->GetArrayLength(env, state) : 0;
+    uint8_t *bytes = state ? (*env)->GetPrimitiveArrayCritical(env, state, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (bytes) {
+        status = mmq_device_save(device_of(handle), bytes, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, state, bytes, 0);
+    }
+    return status;
+}
+
+CALL(jint, load)(JNIEnv *env, jclass type, jlong handle, jbyteArray state) {
+    const jsize length = state ? (*env)->GetArrayLength(env, state) : 0;
+    uint8_t *bytes = state ? (*env)->GetPrimitiveArrayCritical(env, state, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (bytes) {
+        status = mmq_device_load(device_of(handle), bytes, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, state, bytes, JNI_ABORT);
+    }
+    return status;
+}

@@ -91,6 +91,20 @@ final class Wearable {
     return try decide()
   }
 
+  /// What the wearer taught, for `loadState` of the next start: keep it in the app's own files, it is personal.
+  func saveState() throws -> Data {
+    var state = [UInt8](repeating: 0, count: Int(mmq_device_state_bytes()))
+    let status = mmq_device_save(bridge, &state, Int64(state.count))
+    guard status == Wearable.ok else { throw WearableError.status("state", status) }
+    return Data(state)
+  }
+
+  /// Takes over what `saveState` gave, before the first push: enrolment goes on where it stopped. False, and nothing
+  /// is changed: it is damaged, of another model or of a newer app; this wearer enrols anew.
+  func loadState(_ state: Data) -> Bool {
+    mmq_device_load(bridge, [UInt8](state), Int64(state.count)) == Wearable.ok
+  }
+
   /// The decision of the newest token, where one is due; what several tokens closed at once is decided once.
   private func decide() throws -> Decision? {
     let closed = mmq_device_closed(bridge)

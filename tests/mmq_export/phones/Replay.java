@@ -14,12 +14,22 @@ public class Replay {
         }
         DataInputStream in = new DataInputStream(new BufferedInputStream(System.in));
         OutputStream out = new BufferedOutputStream(System.out);
+        byte[] state = null, head = new byte[20];
+        while (in.read(head, 0, 1) == 1) state = session(in, head, state, out);
+        out.write(state);
+        out.flush();
+    }
+
+    /** Until the input ends or says -1 for a modality, where the app is started again; returns what was learnt. */
+    static byte[] session(DataInputStream in, byte[] head, byte[] learnt, OutputStream out) throws IOException {
+        byte[] state = new byte[MmqBridge.stateBytes()];
         try (MmqBridge bridge = new MmqBridge()) {
-            byte[] head = new byte[20];
+            if (learnt != null && bridge.load(learnt) != MmqBridge.OK) throw new IllegalStateException("load");
             long taken = 0;
-            while (in.read(head, 0, 1) == 1) {
+            do {
                 in.readFully(head, 1, 19);
                 ByteBuffer h = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
+                if (h.getInt(0) == -1) break;
                 byte[] body = new byte[4 * h.getInt(8)];
                 in.readFully(body);
                 float[] samples = new float[h.getInt(8)];
@@ -27,9 +37,10 @@ public class Replay {
                 int status = bridge.push(h.getInt(0), samples, h.getInt(4), h.getDouble(12));
                 if (status != MmqBridge.OK) throw new IllegalStateException("push: " + status);
                 for (; taken < bridge.closed(); taken++) token(bridge, taken, out);
-            }
+            } while (in.read(head, 0, 1) == 1);
+            if (bridge.save(state) != MmqBridge.OK) throw new IllegalStateException("save");
         }
-        out.flush();
+        return state;
     }
 
     static void token(MmqBridge bridge, long number, OutputStream out) throws IOException {
@@ -59,7 +70,13 @@ public class Replay {
         System.out.println(bridge.window(new float[T * F], new float[T * M - 1]) + " " + bridge.window(null, new float[T * M]));
         System.out.println(bridge.token(new float[F - 1], new byte[M]) + " " + bridge.reasons(0, new char[M - 1]));
         System.out.println(bridge.token(new float[F], new byte[M]) + " " + bridge.window(new float[T * F], new float[T * M]));
+        byte[] state = new byte[MmqBridge.stateBytes()], damaged;
+        System.out.println(bridge.save(null) + " " + bridge.save(new byte[state.length - 1]) + " " + bridge.save(state));
+        damaged = state.clone();
+        damaged[20] ^= 1;
+        System.out.println(bridge.load(null) + " " + bridge.load(new byte[0]) + " " + bridge.load(damaged) + " " + bridge.load(state));
         System.out.println(bridge.advance(7.5) + " " + bridge.closed() + " " + MmqBridge.tokenS());
+        System.out.println(bridge.load(state));
         bridge.close();
         bridge.close();
         try {

@@ -14,6 +14,11 @@ public final class MmqBridge implements AutoCloseable {
     public static final int NO_TOKEN = 7;
     public static final int NOT_READY = 8; // fewer tokens than a window needs
     public static final int ENROLLING = 9; // the wearer's baseline is still being measured
+    public static final int STATE_SHORT = 12; // a saved state is cut short
+    public static final int STATE_DAMAGED = 13; // it was changed, or is none
+    public static final int STATE_FOREIGN = 14; // it is of another front end
+    public static final int STATE_NEWER = 15; // it is of a newer core
+    public static final int STATE_LATE = 16; // samples came before it
 
     static {
         System.loadLibrary("mmq_jni");
@@ -74,6 +79,19 @@ public final class MmqBridge implements AutoCloseable {
         return reasons(open(), token, reasons);
     }
 
+    /** Bytes of a state. */
+    public static native int stateBytes();
+
+    /** Writes what the wearer taught [stateBytes], to outlive the app: keep it in the app's own files, it is personal. */
+    public int save(byte[] state) {
+        return save(open(), state);
+    }
+
+    /** Takes over what was saved, before the first push; on a status other than {@link #OK} nothing is changed. */
+    public int load(byte[] state) {
+        return load(open(), state);
+    }
+
     @Override
     public void close() {
         free(handle);
@@ -102,4 +120,8 @@ public final class MmqBridge implements AutoCloseable {
     private static native int window(long handle, float[] features, float[] presence);
 
     private static native int reasons(long handle, long token, char[] reasons);
+
+    private static native int save(long handle, byte[] state);
+
+    private static native int load(long handle, byte[] state);
 }

@@ -58,6 +58,19 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
         return decide()
     }
 
+    /** What the wearer taught, for [loadState] of the next start: keep it in the app's own files, it is personal. */
+    fun saveState(): ByteArray {
+        val state = ByteArray(MmqBridge.stateBytes())
+        check(bridge.save(state) == MmqBridge.OK) { "the state cannot be saved" }
+        return state
+    }
+
+    /**
+     * Takes over what [saveState] gave, before the first push: enrolment goes on where it stopped. False, and nothing
+     * is changed: it is damaged, of another model or of a newer app; this wearer enrols anew.
+     */
+    fun loadState(state: ByteArray): Boolean = bridge.load(state) == MmqBridge.OK
+
     /** The decision of the newest token, where one is due; what several tokens closed at once is decided once. */
     private fun decide(): Decision? {
         val closed = bridge.closed()
