@@ -170,7 +170,7 @@ def with_limits(front_end: FrontEnd, limits: Limits) -> FrontEnd:
     norm = front_end.normalisation
     if norm is None or norm.enrolment_s <= limits.enrolment_s:
         return front_end
-    return front_end.with_normalisation(norm.model_copy(update={"enrolment_s": limits.enrolment_s}))
+    return front_end.with_enrolment(limits.enrolment_s)
 
 
 def normalised_within(

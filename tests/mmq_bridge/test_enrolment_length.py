@@ -99,13 +99,22 @@ def test_the_headers_carry_the_number(worn):
 
 
 @pytest.mark.browser
-def test_the_page_waits_as_long():
+def test_the_page_waits_as_long(worn):
     node = shutil.which("node") or pytest.skip("node is not installed: make companion")
-    ends = [front_end(), front_end("running")]
-    given = {"scenario": "enrolment", "headers": [spec_header(end) for end in ends], "seen": EXPECTED}
+    chunks = [
+        {"name": "temp", "samples": worn.samples[:, 4 * s : 4 * s + 4].tolist(), "timeS": s}
+        for s in range(120)
+    ]
+    cases = [
+        {"header": spec_header(end), "chunks": chunks, "untilS": 0}
+        for end in (front_end(), front_end("running"))
+    ]
     command = [node, str(PIECES), str(PAGE)]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    given = json.dumps({"scenario": "decide", "cases": cases})
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     enrolled, running = json.loads(done.stdout)
-    assert enrolled == {"tokens": EXPECTED, "waits": waits(EXPECTED)}
+    assert enrolled["tokens"] == EXPECTED
+    assert [one["reason"] for one in enrolled["said"]] == [*waits(EXPECTED), None, *[None] * 10]
     assert running["tokens"] == 0
+    assert [one["reason"] for one in running["said"]] == [None] * 24

@@ -75,7 +75,8 @@ enum {
 typedef enum {
     MMQ_RAW = 0,      /* features as measured, NaN where one could not be measured */
     MMQ_POPULATION,   /* z = (x - mean) / std */
-    MMQ_ENROLMENT,    /* statistics of the first seconds, shrunk towards the population */
+    MMQ_ENROLMENT,    /* statistics of the first tokens, shrunk towards the population. Version 3 counts those in
+                       * which a modality was present, each modality its own; versions 1 and 2 those that passed */
     MMQ_RUNNING       /* statistics of all tokens so far, shrunk towards the population */
 } mmq_normaliser_t;
 
@@ -127,7 +128,8 @@ typedef struct {
     uint32_t n_modalities;     /* M */
     uint32_t n_features;       /* F: sum over modalities */
     uint32_t normaliser;       /* mmq_normaliser_t */
-    uint32_t enrolment_tokens; /* tokens the enrolment lasts */
+    uint32_t enrolment_tokens; /* tokens the enrolment lasts; version 3: present ones a modality learns from */
+    uint32_t enrolment_least;  /* version 3: with fewer of them a modality is normalised by the population */
     uint32_t quantised;        /* 1: scale and zero_point are valid */
     int32_t zero_point;
     float scale;
@@ -211,8 +213,19 @@ mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, flo
 /* Number of tokens closed so far (the next token to close), or -1 when bridge is NULL. */
 int64_t mmq_bridge_closed(const mmq_bridge_t *bridge);
 
-/* Tokens the enrolment still lasts: 0 when it is over or the normaliser has none, -1 when bridge is NULL. */
+/* Tokens the enrolment still lasts: 0 when it is over or the normaliser has none, -1 when bridge is NULL. From version
+ * 3 on these are present tokens of a modality that is only measured on a body (any but temp and acc, where the spec
+ * has one): before one of them has enrolment_tokens, there is no window. */
 int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge);
+
+/* How far the enrolment was at the end of closed token `number`, one of the last T + 4; what is NULL is not written.
+ *   measured  [M] present tokens of each modality so far, from version 3 on: with fewer than enrolment_least it was
+ *             normalised by the population. For older versions all M say how many tokens passed, 0 without enrolment
+ *   left      as mmq_bridge_enrolment_left, at that token's end
+ *   end       the first token after the enrolment; -1 where that cannot be known yet
+ * Errors: MMQ_NULL, MMQ_NO_TOKEN. */
+mmq_status_t mmq_bridge_enrolment(const mmq_bridge_t *bridge, int64_t number, uint32_t *measured, uint32_t *left,
+                                  int64_t *end);
 
 /* What outlives a restart is what the wearer taught: the statistics of each feature and how far the enrolment is; not
  * the samples, tokens and windows of the last minutes. The bytes are the same on every target. A bridge that loads

@@ -23,13 +23,14 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
     size_t end;
     (void)mmq_arena_take(arena, 1, sizeof *bridge);
     bridge->spec = spec;
-    bridge->enrolment_end = (int64_t)spec->enrolment_tokens;
+    mmq_enrolment_begin(bridge);
     bridge->states = mmq_arena_take(arena, m, sizeof *bridge->states);
     bridge->kept = spec->tokens + 4u;
     bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 3u;
     bridge->features = mmq_arena_floats(arena, bridge->capacity * f);
     bridge->reasons = mmq_arena_take(arena, bridge->capacity * m, sizeof(uint16_t));
     bridge->running = mmq_arena_take(arena, learnt, sizeof *bridge->running);
+    if (mmq_counts_evidence(spec)) bridge->measured = mmq_arena_take(arena, m, sizeof *bridge->measured);
     bridge->token_ns = mmq_rounded((double)spec->token_s * 1e9);
     bridge->grace_ns = mmq_rounded((double)spec->grace_s * 1e9);
     for (uint32_t i = 0, start = 0; i < spec->n_modalities; i++) {

@@ -240,17 +240,21 @@ struct mmq_bridge {
     float *features;    /* [capacity][F] */
     uint16_t *reasons;  /* [capacity][M] */
     int64_t closed, popped;
-    int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed */
+    int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed; MMQ_UNKNOWN_END while evidence lacks */
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
     int64_t origin_ns;      /* the caller's time at 0 on the bridge's clock, from which all other times count */
     uint32_t started, laps; /* whether that is known; whether the caller's clock has begun anew */
     mmq_running_t *running; /* [F], NULL unless the normaliser learns */
+    uint32_t *measured;     /* [M] present tokens, NULL unless the enrolment counts them */
 };
+
+#define MMQ_UNKNOWN_END INT64_MAX
 
 /* Kinds that share their code; a kind that is not built is none of them. */
 #define MMQ_BANKS (1u << MMQ_EEG | 1u << MMQ_EOG | 1u << MMQ_EMG)
 #define MMQ_PULSES (1u << MMQ_ECG | 1u << MMQ_PPG)
 #define MMQ_WAVES (MMQ_BANKS | MMQ_PULSES | 1u << MMQ_RESP) /* baseline removed, filtered */
+#define MMQ_BODY (~(1u << MMQ_TEMP | 1u << MMQ_ACC)) /* present only where a body is; those two also on a table */
 #define MMQ_IS(kinds, spec) ((int)(((kinds)&MMQ_KINDS_BUILT) >> (spec)->kind & 1u))
 static inline int mmq_is_bank(const mmq_modality_t *spec) { return MMQ_IS(MMQ_BANKS, spec); }
 static inline int mmq_is_pulse(const mmq_modality_t *spec) { return MMQ_IS(MMQ_PULSES, spec); }
@@ -330,6 +334,10 @@ void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, flo
 
 /* normalise.c */
 void mmq_normalise(mmq_bridge_t *bridge, float *features, const uint16_t *reasons); /* the token to close next */
+int mmq_counts_evidence(const mmq_spec_t *spec); /* whether the enrolment counts present tokens */
+void mmq_enrolment_begin(mmq_bridge_t *bridge);
+/* Tokens that still lack for the end, with so many present ones by modality [M]. */
+uint32_t mmq_enrolment_lacks(const mmq_spec_t *spec, const uint32_t *measured);
 
 /* tokens.c */
 void mmq_tokens_clear(mmq_bridge_t *bridge);

@@ -7,10 +7,12 @@
 mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const uint8_t *presence, uint32_t n,
                                   float *scratch) {
     mmq_bridge_t bridge = {0};
+    uint32_t measured[MMQ_MAX_MODALITIES] = {0};
     if (!spec || !features || !presence || !scratch) return MMQ_NULL;
     if (mmq_bridge_size(spec) == 0) return MMQ_BAD_SPEC;
     bridge.spec = spec;
-    bridge.enrolment_end = (int64_t)spec->enrolment_tokens;
+    mmq_enrolment_begin(&bridge);
+    if (mmq_counts_evidence(spec)) bridge.measured = measured;
     bridge.running = (mmq_running_t *)(void *)scratch;
     memset(scratch, 0, spec->n_features * sizeof *bridge.running);
     for (uint32_t k = 0; k < n; k++) {

@@ -2,7 +2,8 @@
 /* persist.c: what the wearer taught as bytes, and back.
  *
  * Little-endian 32-bit words: magic, layout, bytes of the whole, digest of the front end, tokens the enrolment has
- * had, then count, mean and squares of each feature that is learnt, at last the CRC-32 of all before. Every layout
+ * had, then, where the enrolment counts them, the present tokens of each modality, no more than it learns from; then
+ * count, mean and squares of each feature that is learnt, at last the CRC-32 of all before. Every layout
  * keeps the first three words and the last one, so that an older core knows a newer state for what it is. */
 #include "mmq_internal.h"
 
@@ -65,6 +66,7 @@ static uint32_t digest(const mmq_spec_t *spec) {
                              bits_of(spec->clip),  bits_of(spec->prior_tokens)};
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) crc = crc_add(crc, head[i]);
+    if (mmq_counts_evidence(spec)) crc = crc_add(crc, spec->enrolment_least);
     if (spec->normaliser != MMQ_RAW) {
         crc = add_floats(crc, spec->mean, spec->n_features);
         crc = add_floats(crc, spec->std, spec->n_features);
@@ -75,7 +77,11 @@ static uint32_t digest(const mmq_spec_t *spec) {
 
 static uint32_t learnt(const mmq_spec_t *spec) { return spec->normaliser >= MMQ_ENROLMENT ? spec->n_features : 0u; }
 
-static size_t bytes_of(const mmq_spec_t *spec) { return 4u * (HEAD + 3u * (size_t)learnt(spec) + 1u); }
+static uint32_t counted(const mmq_spec_t *spec) { return mmq_counts_evidence(spec) ? spec->n_modalities : 0u; }
+
+static size_t bytes_of(const mmq_spec_t *spec) {
+    return 4u * (HEAD + counted(spec) + 3u * (size_t)learnt(spec) + 1u);
+}
 
 /* Words of any alignment. */
 static uint32_t get(const unsigned char *at, size_t word) {
@@ -98,7 +104,8 @@ size_t mmq_state_size(const mmq_spec_t *spec) { return spec && mmq_spec_is_good(
 /* Tokens the enrolment has had. */
 static uint32_t had(const mmq_bridge_t *bridge) {
     const uint32_t lasts = bridge->spec->enrolment_tokens;
-    const int64_t left = bridge->enrolment_end - bridge->closed;
+    const int64_t left = bridge->measured ? (int64_t)mmq_enrolment_lacks(bridge->spec, bridge->measured)
+                                          : bridge->enrolment_end - bridge->closed;
     return left > 0 ? lasts - (uint32_t)left : lasts;
 }
 
@@ -114,6 +121,10 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
     put(at, 2, (uint32_t)bytes_of(spec));
     put(at, 3, digest(spec));
     put(at, 4, had(bridge));
+    for (uint32_t m = 0; m < counted(spec); m++) {
+        const uint32_t measured = bridge->measured[m], most = spec->enrolment_tokens;
+        put(at, word++, measured < most ? measured : most);
+    }
     for (uint32_t i = 0; i < learnt(spec); i++) {
         put(at, word++, bits_of(bridge->running[i].count));
         put(at, word++, bits_of(bridge->running[i].mean));
@@ -138,10 +149,20 @@ static int is_learnt(const mmq_running_t *running) {
     return mmq_is_finite(running->mean) && mmq_is_finite(running->square) && running->square >= 0.0f;
 }
 
-static mmq_running_t running_at(const unsigned char *at, uint32_t i) {
-    const size_t word = HEAD + 3u * (size_t)i;
+static mmq_running_t running_at(const mmq_spec_t *spec, const unsigned char *at, uint32_t i) {
+    const size_t word = HEAD + counted(spec) + 3u * (size_t)i;
     const mmq_running_t running = {float_of(get(at, word)), float_of(get(at, word + 1u)), float_of(get(at, word + 2u))};
     return running;
+}
+
+/* Whether the present tokens of the modalities are what the enrolment has had. */
+static int counts_agree(const mmq_spec_t *spec, const unsigned char *at) {
+    uint32_t measured[MMQ_MAX_MODALITIES];
+    for (uint32_t m = 0; m < counted(spec); m++) {
+        measured[m] = get(at, HEAD + m);
+        if (measured[m] > spec->enrolment_tokens) return 0;
+    }
+    return !counted(spec) || spec->enrolment_tokens - mmq_enrolment_lacks(spec, measured) == get(at, 4);
 }
 
 /* Whether a whole state is one this bridge can have had. */
@@ -150,8 +171,9 @@ static mmq_status_t fits(const mmq_spec_t *spec, const unsigned char *at, size_t
     if (get(at, 1) < LAYOUT) return MMQ_STATE_DAMAGED;
     if (get(at, 3) != digest(spec)) return MMQ_STATE_FOREIGN;
     if (size != bytes_of(spec) || get(at, 4) > spec->enrolment_tokens) return MMQ_STATE_DAMAGED;
+    if (!counts_agree(spec, at)) return MMQ_STATE_DAMAGED;
     for (uint32_t i = 0; i < learnt(spec); i++) {
-        const mmq_running_t running = running_at(at, i);
+        const mmq_running_t running = running_at(spec, at, i);
         if (!is_learnt(&running)) return MMQ_STATE_DAMAGED;
     }
     return MMQ_OK;
@@ -165,6 +187,8 @@ mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t siz
     if ((status = is_whole(at, size)) != MMQ_OK) return status;
     if ((status = fits(bridge->spec, at, size)) != MMQ_OK) return status;
     bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - get(at, 4));
-    for (uint32_t i = 0; i < learnt(bridge->spec); i++) bridge->running[i] = running_at(at, i);
+    if (bridge->measured && bridge->enrolment_end) bridge->enrolment_end = MMQ_UNKNOWN_END;
+    for (uint32_t m = 0; m < counted(bridge->spec); m++) bridge->measured[m] = get(at, HEAD + m);
+    for (uint32_t i = 0; i < learnt(bridge->spec); i++) bridge->running[i] = running_at(bridge->spec, at, i);
     return MMQ_OK;
 }

@@ -143,7 +143,40 @@ mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, 
 int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge) {
     if (!bridge) return -1;
     if (bridge->spec->normaliser != MMQ_ENROLMENT || bridge->closed >= bridge->enrolment_end) return 0;
+    if (bridge->measured) return (int64_t)mmq_enrolment_lacks(bridge->spec, bridge->measured);
     return bridge->enrolment_end - bridge->closed;
+}
+
+/* Present tokens of a modality up to a closed token that is kept. */
+static uint32_t measured_until(const mmq_bridge_t *bridge, uint32_t m, int64_t number) {
+    uint32_t count = bridge->measured[m];
+    for (int64_t later = number + 1; later < bridge->closed; later++) {
+        uint16_t *reasons;
+        (void)token_at(bridge, &reasons, later);
+        count -= reasons[m] == 0;
+    }
+    return count;
+}
+
+mmq_status_t mmq_bridge_enrolment(const mmq_bridge_t *bridge, int64_t number, uint32_t *measured, uint32_t *left,
+                                  int64_t *end) {
+    uint32_t counts[MMQ_MAX_MODALITIES], lacks = 0;
+    const mmq_spec_t *spec;
+    int over;
+    if (!bridge) return MMQ_NULL;
+    if (number < 0 || number >= bridge->closed || number < bridge->closed - (int64_t)bridge->kept) return MMQ_NO_TOKEN;
+    spec = bridge->spec;
+    over = spec->normaliser != MMQ_ENROLMENT || number + 1 >= bridge->enrolment_end;
+    if (!over && !bridge->measured) lacks = (uint32_t)(bridge->enrolment_end - number - 1);
+    for (uint32_t m = 0; m < spec->n_modalities; m++) {
+        if (bridge->measured) counts[m] = measured_until(bridge, m, number);
+        else counts[m] = spec->normaliser == MMQ_ENROLMENT ? spec->enrolment_tokens - lacks : 0u;
+    }
+    if (!over && bridge->measured) lacks = mmq_enrolment_lacks(spec, counts);
+    if (measured) memcpy(measured, counts, spec->n_modalities * sizeof *measured);
+    if (left) *left = lacks;
+    if (end) *end = spec->normaliser != MMQ_ENROLMENT ? 0 : !over && bridge->measured ? -1 : bridge->enrolment_end;
+    return MMQ_OK;
 }
 
 int64_t mmq_bridge_closed(const mmq_bridge_t *bridge) { return bridge ? bridge->closed : -1; }

@@ -90,8 +90,10 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
     if given is None or given.mode != "enrolment":
         return front_end
     spare = max(1, tokens - front_end.tokens - 4)
+    if front_end.counts_evidence:  # not every token is present
+        spare = max(1, spare // 2)
     count = min(front_end.enrolment_tokens, spare)
-    return front_end.with_normalisation(given.model_copy(update={"enrolment_s": count * front_end.token_s}))
+    return front_end.with_enrolment(count * front_end.token_s)
 
 
 def cut_golden(signals: Mapping[str, SignalLike], front_end: FrontEnd) -> dict[str, GoldenSignal]:

@@ -116,7 +116,7 @@ def _front_end(folder: Path, front_end: FrontEnd, index: GoldenIndex) -> FrontEn
             f"{folder / FOLDER}/golden.json: expected enrolment_tokens above 0, got 0; export again."
         )
     seconds = index.enrolment_tokens * front_end.token_s
-    return front_end.with_normalisation(given.model_copy(update={"enrolment_s": seconds}))
+    return front_end.with_enrolment(seconds)
 
 
 def _check_tokens(folder: Path, tokens: GoldenTokens, front_end: FrontEnd) -> None:

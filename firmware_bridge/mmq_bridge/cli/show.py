@@ -116,6 +116,8 @@ class TextLines:
         for task, values in decision.probabilities.items():
             parts.append(f"{task}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items()))
         parts.append(f"used: {sensors}")
+        if decision.not_enrolled:
+            parts.append(f"not enrolled: {', '.join(decision.not_enrolled)}")
         if decision.abstained:
             parts.append(f"abstained: {decision.reason}")
         if label is not None:

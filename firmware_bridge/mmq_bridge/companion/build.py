@@ -18,6 +18,7 @@ WASM = PAGE / "core.wasm"
 FUNCTIONS = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_advance", "mmq_bridge_token",
     "mmq_bridge_reasons", "mmq_bridge_closed", "mmq_bridge_enrolment_left",
+    "mmq_bridge_enrolment",
     "mmq_state_size", "mmq_state_save", "mmq_state_load",
 )  # fmt: skip
 """What the page calls."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,24 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 
 MAX_TOKEN = 2**63 - 1
+
+
+class Enrolment(NamedTuple):
+    """How far an enrolment was at the end of a token.
+
+    Attributes
+    ----------
+    measured : tuple of int
+        Present tokens of each modality so far; before version 3, for all of them, how many passed.
+    left : int
+        Tokens it still lacks.
+    end : int or None
+        The first token after it; None where that cannot be known yet.
+    """
+
+    measured: tuple[int, ...]
+    left: int
+    end: int | None
 
 
 class Bridge:
@@ -185,6 +203,26 @@ class Bridge:
     def enrolment_left(self) -> int:
         """Tokens the enrolment still lasts; 0 when it is over or the normaliser has none."""
         return int(self._core.mmq_bridge_enrolment_left(self._open()))
+
+    def enrolment(self, number: int) -> Enrolment:
+        """Return how far the enrolment was at the end of closed token `number`.
+
+        Raises
+        ------
+        BridgeError
+            When the token is not closed yet, or over T + 4 tokens old.
+        """
+        measured, left = np.zeros(len(self._order), np.uint32), ctypes.c_uint32()
+        end = ctypes.c_int64()
+        known = whole_number("number of the token", number, 0, MAX_TOKEN)
+        status = self._core.mmq_bridge_enrolment(
+            self._open(), known, measured.ctypes.data, ctypes.byref(left), ctypes.byref(end)
+        )
+        if status != OK:
+            raise_status(status, f"token {number}")
+        return Enrolment(
+            tuple(measured.tolist()), int(left.value), int(end.value) if end.value >= 0 else None
+        )
 
     def save(self) -> bytes:
         """Return what the wearer taught, for `load` with the same front end: the same bytes everywhere."""

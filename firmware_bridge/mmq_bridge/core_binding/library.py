@@ -100,6 +100,7 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_bridge_closed.argtypes, core.mmq_bridge_closed.restype = [pointer], ctypes.c_int64
     core.mmq_bridge_enrolment_left.argtypes = [pointer]
     core.mmq_bridge_enrolment_left.restype = ctypes.c_int64
+    core.mmq_bridge_enrolment.argtypes = [pointer, ctypes.c_int64, pointer, pointer, pointer]
     core.mmq_state_size.argtypes, core.mmq_state_size.restype = [spec], ctypes.c_size_t
     core.mmq_state_save.argtypes = [pointer, pointer, ctypes.c_size_t]
     core.mmq_state_load.argtypes = [pointer, pointer, ctypes.c_size_t]

@@ -54,7 +54,8 @@ class CSpec(ctypes.Structure):
 
     _fields_ = [
         *((name, _U32) for name in (
-            "version", "tokens", "n_modalities", "n_features", "normaliser", "enrolment_tokens", "quantised",
+            "version", "tokens", "n_modalities", "n_features", "normaliser", "enrolment_tokens",
+            "enrolment_least", "quantised",
         )),
         ("zero_point", ctypes.c_int32),
         *((name, _F32) for name in ("scale", "token_s", "grace_s", "prior_tokens", "clip")),
@@ -150,6 +151,7 @@ def spec_values(front_end: FrontEnd) -> dict[str, Any]:
         "n_features": front_end.n_features,
         "normaliser": NORMALISERS[norm.mode if norm else None],
         "enrolment_tokens": front_end.enrolment_tokens,
+        "enrolment_least": front_end.enrolment_least,
         "quantised": int(quant is not None),
         "zero_point": quant.zero_point if quant else 0,
         "scale": quant.scale if quant else 0.0,

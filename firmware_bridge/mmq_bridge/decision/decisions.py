@@ -31,6 +31,9 @@ class Decision:
     absent : dict of str to tuple of str
         Why the newest token lacks a modality, like ``{"ppg": ("flat",)}``: names of `Reason`; the modalities
         it has are left out.
+    not_enrolled : tuple of str
+        Modalities of which a token of the window was normalised by the population, since the wearer had not
+        shown enough of them yet; front ends from version 3 on.
     """
 
     time_s: float
@@ -39,6 +42,7 @@ class Decision:
     abstained: bool = False
     reason: str | None = None
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    not_enrolled: tuple[str, ...] = ()
 
     @property
     def classes(self) -> dict[str, str]:
@@ -64,9 +68,10 @@ class Decisions(list[Decision]):
         Returns
         -------
         list of dict
-            ``time_s``, ``abstained``, ``reason``; per task its likeliest class under the task's name and
-            the probabilities as ``p_TASK_CLASS``; per modality ``used_MODALITY``, the share of the window in
-            which it was present. Tasks and probabilities are left out where the model was not run.
+            ``time_s``, ``abstained``, ``reason``, ``not_enrolled`` (modalities, with commas); per task its
+            likeliest class under the task's name and the probabilities as ``p_TASK_CLASS``; per modality
+            ``used_MODALITY``, the share of the window in which it was present. Tasks and probabilities are
+            left out where the model was not run.
         """
         return [_row(decision) for decision in self]
 
@@ -90,6 +95,7 @@ def _row(decision: Decision) -> dict[str, Any]:
         "time_s": decision.time_s,
         "abstained": decision.abstained,
         "reason": decision.reason,
+        "not_enrolled": ", ".join(decision.not_enrolled),
     }
     row |= decision.classes
     for task, values in decision.probabilities.items():

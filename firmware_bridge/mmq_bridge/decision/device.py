@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mmq_bridge.core_binding.bridge import Enrolment
 from mmq_bridge.core_binding.input_validation import plain_number, sample_rows
 from mmq_bridge.core_binding.native import Bridge, SignalLike
 from mmq_bridge.decision.arrivals import Arrivals
@@ -112,6 +113,7 @@ class Device:
         self._convert = convert
         self._bridge = Bridge(front_end)
         self._enrolment_end = front_end.enrolment_tokens
+        self._waiting: str | None = None
         length = front_end.tokens
         self._window = _Window(deque(maxlen=length), deque(maxlen=length), names=front_end.modality_names)
         self._arrivals = {
@@ -332,6 +334,11 @@ class Device:
         length_s = max((_stop_s(signal) for signal in signals.values()), default=0.0)
         if (math.ceil(length_s) if reached_s is None else reached_s) < self.shortest_s:
             raise BridgeError(self._too_short(length_s))
+        if reached_s is not None and self._waiting:
+            raise BridgeError(
+                f"recording: nothing can be decided, for at the end of {length_s:g} s the device is still "
+                f"{self._waiting}; see that a sensor other than temp and acc is worn and measures."
+            )
 
     @property
     def shortest_s(self) -> float:
@@ -359,16 +366,22 @@ class Device:
         for number, token in enumerate(tokens, start=first + 1):
             self._window.add(number, token, self._bridge.reasons(number - 1))
             if number % self.decision.every_tokens == 0:
-                decisions.append(replace(self._decide(), absent=self._window.absent))
+                decisions.append(replace(self._decide(number), absent=self._window.absent))
         return decisions
 
-    def _decide(self) -> Decision:
-        window, front_end = self._window, self.front_end
-        time_s, sensors = window.tokens_seen * front_end.token_s, window.sensors()
-        waiting = self._waiting()
-        if waiting:
-            return Decision(time_s, {}, sensors, True, waiting)
-        features, presence = window.arrays()
+    def _decide(self, number: int) -> Decision:
+        """Decide at the end of the token before `number`."""
+        window, enrolment = self._window, self._bridge.enrolment(number - 1)
+        time_s, sensors = number * self.front_end.token_s, window.sensors()
+        self._waiting = self._waits(enrolment, number)
+        if self._waiting:
+            return Decision(time_s, {}, sensors, True, self._waiting)
+        said = self._judge(time_s, sensors)
+        return replace(said, not_enrolled=self._not_enrolled(enrolment, window.arrays()[1]))
+
+    def _judge(self, time_s: float, sensors: dict[str, float]) -> Decision:
+        """Ask the model about the window, where enough of it is present."""
+        features, presence = self._window.arrays()
         share = float(presence.mean())
         if share < self.decision.min_present_share or not presence.any():
             needed = self.decision.min_present_share
@@ -379,14 +392,24 @@ class Device:
         reason = self._doubt(probabilities)
         return Decision(time_s, probabilities, sensors, reason is not None, reason)
 
-    def _waiting(self) -> str | None:
+    def _waits(self, enrolment: Enrolment, number: int) -> str | None:
         """Why no window is ready yet, or None."""
-        token_s = self.front_end.token_s
-        left = self._enrolment_end - self._window.tokens_seen
+        front_end, left = self.front_end, enrolment.left
+        if left > 0 and front_end.counts_evidence:
+            aim = front_end.enrolment_tokens
+            return f"enrolling ({aim - left} of {aim} tokens measured)"
         if left > 0:
-            return f"enrolling ({left * token_s:g} s left)"
-        left += self.front_end.tokens
-        return f"filling the first window ({left * token_s:g} s left)" if left > 0 else None
+            return f"enrolling ({left * front_end.token_s:g} s left)"
+        left = (enrolment.end or 0) + front_end.tokens - number
+        return f"filling the first window ({left * front_end.token_s:g} s left)" if left > 0 else None
+
+    def _not_enrolled(self, enrolment: Enrolment, presence: np.ndarray) -> tuple[str, ...]:
+        """Return the modalities of which a token of the window was normalised by the population."""
+        if not self.front_end.counts_evidence:
+            return ()
+        shown = zip(self.front_end.modality_names, enrolment.measured, presence.sum(axis=0), strict=True)
+        least = self.front_end.enrolment_least
+        return tuple(name for name, measured, seen in shown if seen and measured - seen + 1 < least)
 
     def _probabilities(self, logits: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
         settings, result = self.decision, {}

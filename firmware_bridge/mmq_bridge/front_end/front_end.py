@@ -110,6 +110,12 @@ class FrontEnd(StrictModel):
         for name, modality in self.modalities.items():
             check_modality(name, modality, self.token_s, self.frontend_version)
         count = self.n_features
+        if (
+            self.frontend_version < 3
+            and self.normalisation
+            and self.normalisation.enrolment_least is not None
+        ):
+            raise ValueError("normalisation.enrolment_least needs frontend_version 3: older ones count time")
         if self.normalisation is not None and len(self.normalisation.mean) != count:
             raise ValueError(
                 f"normalisation has {len(self.normalisation.mean)} means, but there are {count} features"
@@ -207,6 +213,19 @@ class FrontEnd(StrictModel):
         return enrolment_tokens(given.enrolment_s, self.token_s)
 
     @property
+    def counts_evidence(self) -> bool:
+        """Whether the enrolment counts present tokens, as from version 3 on, rather than all that pass."""
+        return self.frontend_version >= 3 and self.enrolment_tokens > 0
+
+    @property
+    def enrolment_least(self) -> int:
+        """Present tokens below which a modality is normalised by the population; 0 where none are counted."""
+        if not self.counts_evidence or self.normalisation is None:
+            return 0
+        given = self.normalisation.enrolment_least
+        return min(math.ceil(self.enrolment_tokens / 4) if given is None else given, self.enrolment_tokens)
+
+    @property
     def least_enrolment_s(self) -> float:
         """Shortest enrolment in s that `with_shorter_enrolment` takes; 0 where there is none.
 
@@ -237,7 +256,16 @@ class FrontEnd(StrictModel):
                 f"enrolment: expected {least:g} to {most:g} s, as the model was trained with {most:g} s, got "
                 f"{enrolment_s:g} s."
             )
-        return self.with_normalisation(given.model_copy(update={"enrolment_s": float(enrolment_s)}))
+        return self.with_enrolment(float(enrolment_s))
+
+    def with_enrolment(self, enrolment_s: float) -> Self:
+        """Return a copy that enrols for so many seconds; what a modality needs at least stays as it is."""
+        given, change = self.normalisation, {"enrolment_s": enrolment_s}
+        if given is None:
+            return self
+        if self.counts_evidence:
+            change["enrolment_least"] = self.enrolment_least
+        return self.with_normalisation(given.model_copy(update=change))
 
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation.
@@ -261,7 +289,10 @@ class FrontEnd(StrictModel):
             name: self._unknown(modality) | (set() if modality.filters else {"filters"})
             for name, modality in self.modalities.items()
         }
-        return self.model_dump_json(indent=2, exclude={"modalities": left_out}) + "\n"
+        without: dict[str, Any] = {"modalities": left_out}
+        if self.normalisation and self.normalisation.enrolment_least is None:
+            without["normalisation"] = {"enrolment_least"}
+        return self.model_dump_json(indent=2, exclude=without) + "\n"
 
     def _unknown(self, modality: ModalityFrontEnd) -> set[str]:
         """Fields that a modality of this front end's version, or without extra features, does not have."""

@@ -249,6 +249,10 @@ class Normalisation(StrictModel):
     `enrolment_s` seconds ``m = (n*mean_e + k*mean) / (n + k)``, ``v = (n*var_e + k*std^2) / (n + k)``,
     ``z = (x - m) / sqrt(v)`` with k = `prior_tokens`. ``running``: the same with all past tokens and this
     one. z is clipped to +-`clip`; what is not finite becomes 0.
+
+    From front-end version 3 on `enrolment` counts evidence: each modality learns from its first present
+    tokens, as many as `enrolment_s` holds, whenever they come; with fewer than `enrolment_least` of them (a
+    quarter, where it is None) it is normalised by the population.
     """
 
     mode: Literal["population", "enrolment", "running"]
@@ -257,6 +261,7 @@ class Normalisation(StrictModel):
     enrolment_s: float = Field(default=0.0, ge=0, le=86400)
     prior_tokens: float = Field(default=12.0, gt=0, le=1e6)
     clip: float = Field(default=5.0, gt=0, le=100)
+    enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end import filter_design as filters
+from mmq_bridge.front_end.enrolment import enrolment_end, learnt_tokens
 from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd, Normalisation
 from mmq_bridge.front_end.modalities import OUTPUT_FEATURES
 from mmq_bridge.reference import bands as reference
@@ -179,6 +180,45 @@ _MAKE = {
     "eeg": _bank, "eog": _bank, "emg": _bank, "ecg": _pulse, "ppg": _pulse, "eda": _slow, "temp": _slow,
     "acc": _acc, "resp": _resp,
 }  # fmt: skip
+
+
+def normalise_measured(
+    front_end: FrontEnd, rule: Normalisation, features: np.ndarray, presence: np.ndarray
+) -> np.ndarray:
+    """Normalise raw features in float64 by an enrolment that counts evidence (version 3).
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        With `rule` as its normalisation.
+    rule : Normalisation
+    features : ndarray, shape (n, F)
+        NaN where one could not be measured.
+    presence : ndarray of bool, shape (n, M)
+    """
+    aim, least = front_end.enrolment_tokens, front_end.enrolment_least
+    end = enrolment_end(front_end.modality_names, presence, aim)
+    learnt = learnt_tokens(presence, aim)
+    out = np.zeros(features.shape)
+    for m, part in enumerate(front_end.feature_slices.values()):
+        for i in range(part.start, part.stop):
+            for k in range(len(features) if end is None else end, len(features)):
+                if not presence[k, m] or not np.isfinite(features[k, i]):
+                    continue
+                own = features[: k + 1, i][learnt[: k + 1, m] & np.isfinite(features[: k + 1, i])]
+                if learnt[: k + 1, m].sum() < least:
+                    own = own[:0]
+                out[k, i] = _score(rule, i, features[k, i], own)
+    return out
+
+
+def _score(rule: Normalisation, i: int, x: float, own: np.ndarray) -> float:
+    """One feature by the population and what the wearer showed."""
+    n, prior, mean, variance = len(own), rule.prior_tokens, rule.mean[i], rule.std[i] ** 2
+    if n:
+        mean = (n * own.mean() + prior * mean) / (n + prior)
+        variance = (n * own.var() + prior * variance) / (n + prior)
+    return float(np.clip((x - mean) / np.sqrt(variance), -rule.clip, rule.clip))
 
 
 def normalise(

@@ -40,31 +40,49 @@ const SCENARIOS = {
     return { chunks, tokens };
   },
 
-  /** By header: how many tokens the enrolment lasts, and what a device answers at the end of the first tokens. */
-  async enrolment({ headers, seen }) {
+  /**
+   * By case: what a device answers while it is pushed chunks, and how many tokens its enrolment lasts. A case is
+   * {header, chunks: [{name, samples: [channel][], timeS}], untilS}; the model says the same of every window.
+   */
+  async decide({ cases }) {
     const { readSpec } = await part("spec.js"),
-      { enrolmentTokens } = await part("bundle.js"),
+      { enrolmentOf } = await part("bundle.js"),
       { Device } = await part("device.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`));
-    const one = async (header) => {
+    const model = { predict: async () => ({ stress: [0, 1] }) };
+    const one = async ({ header, chunks, untilS }) => {
       const spec = readSpec(header);
+      let start = 0;
+      const modalities = spec.modalities.map(({ name, fields }) => {
+        const first = start;
+        start += Number(fields.get("features"));
+        return { name, channels: Number(fields.get("channels")), first, last: start };
+      });
       const bundle = {
         spec,
-        manifest: { decision: { tasks: {}, every_tokens: 1, min_present_share: 1 } },
+        manifest: {
+          decision: { tasks: { stress: ["rest", "stress"] }, every_tokens: 1, min_present_share: 0 },
+        },
         frontEnd: { token_s: Number.parseFloat(spec.fields.get("token_s")), grace_s: 0 },
-        modalities: spec.modalities.map(({ name }) => ({ name, channels: 1 })),
+        modalities,
+        features: start,
         tokens: Number(spec.fields.get("tokens")),
-        enrolmentTokens: enrolmentTokens(spec),
+        ...enrolmentOf(spec),
       };
-      const device = new Device(bundle, core, null),
-        waits = [];
-      for (let number = 0; number < seen; number++) {
-        const token = { number, window: [{ presence: [0] }], presence: [0], reasons: [0] };
-        waits.push((await device.decide(token)).reason);
-      }
-      return { tokens: bundle.enrolmentTokens, waits };
+      const device = new Device(bundle, core, model),
+        said = [];
+      const answer = async (tokens) => {
+        for (const token of tokens) {
+          const { time_s, reason, not_enrolled } = await device.decide(token);
+          said.push({ time_s, reason, not_enrolled });
+        }
+      };
+      for (const { name, samples, timeS } of chunks)
+        await answer(device.push(name, Float32Array.from(samples.flat()), timeS));
+      await answer(device.advance(untilS));
+      return { tokens: bundle.enrolmentTokens, said };
     };
-    return Promise.all(headers.map(one));
+    return Promise.all(cases.map(one));
   },
 
   /** Unpack archives that came as base64: content by name, or why not. */

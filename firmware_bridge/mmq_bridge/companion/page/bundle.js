@@ -16,7 +16,8 @@ const MAX_FILE_BYTES = 64_000_000;
 /**
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
- * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, features, modalities: {name, ...}[]}}
+ * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence, enrolmentLeast,
+ *   features, modalities: {name, ...}[]}}
  */
 export async function openBundle(read) {
   const manifest = json(await read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json");
@@ -60,12 +61,19 @@ function sizes(frontEnd, spec) {
     };
   });
   const tokens = fieldNumber(spec.fields, "tokens");
-  return { tokens, enrolmentTokens: enrolmentTokens(spec), features: start, modalities };
+  return { tokens, ...enrolmentOf(spec), features: start, modalities };
 }
 
-/** Tokens the enrolment lasts, as the core is told; 0 where the normalisation has none. */
-export function enrolmentTokens({ fields }) {
-  return fieldNumber(fields, "normaliser") === ENROLMENT ? fieldNumber(fields, "enrolment_tokens") : 0;
+/**
+ * Tokens the enrolment lasts, as the core is told; 0 where the normalisation has none. From version 3 on the core
+ * counts evidence: present tokens, of which a modality needs at least enrolmentLeast; 0 before.
+ */
+export function enrolmentOf({ fields }) {
+  const has = fieldNumber(fields, "normaliser") === ENROLMENT;
+  const enrolmentTokens = has ? fieldNumber(fields, "enrolment_tokens") : 0;
+  const countsEvidence = enrolmentTokens > 0 && fieldNumber(fields, "version") >= 3;
+  const enrolmentLeast = countsEvidence ? fieldNumber(fields, "enrolment_least") : 0;
+  return { enrolmentTokens, countsEvidence, enrolmentLeast };
 }
 
 function checkManifest(manifest) {

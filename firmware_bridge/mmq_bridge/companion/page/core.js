@@ -59,6 +59,9 @@ export class Bridge {
         presence: this.#reserve(count),
         reasons: this.#reserve(2 * count),
         number: this.#reserve(8),
+        measured: this.#reserve(4 * count),
+        left: this.#reserve(4),
+        end: this.#reserve(8),
       },
     };
   }
@@ -83,7 +86,7 @@ export class Bridge {
     check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
   }
 
-  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons}. */
+  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons, enrolment}. */
   pop() {
     const { at, features, count } = this.#out;
     const status = this.#core.mmq_bridge_token(this.#bridge, at.features, at.presence, at.number);
@@ -97,6 +100,21 @@ export class Bridge {
       features: new Float32Array(buffer, at.features, features).slice(),
       presence: new Uint8Array(buffer, at.presence, count).slice(),
       reasons: new Uint16Array(buffer, at.reasons, count).slice(),
+      enrolment: this.#enrolment(number),
+    };
+  }
+
+  /** How far the enrolment was at the end of a closed token; end is null where it cannot be known yet. */
+  #enrolment(number) {
+    const { at, count } = this.#out;
+    const { measured, left, end } = at;
+    check(this.#core.mmq_bridge_enrolment(this.#bridge, number, measured, left, end), "enrolment");
+    const { buffer } = this.#memory;
+    const first = Number(new BigInt64Array(buffer, end, 1)[0]);
+    return {
+      measured: new Uint32Array(buffer, measured, count).slice(),
+      left: new Uint32Array(buffer, left, 1)[0],
+      end: first < 0 ? null : first,
     };
   }
 

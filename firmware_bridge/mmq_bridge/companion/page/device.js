@@ -48,7 +48,7 @@ export class Device {
   }
 
   /** The decision at the end of a token, with its logits and, by task and sensor, what hiding the sensor changes. */
-  async decide({ number, window, presence, reasons }) {
+  async decide({ number, window, presence, reasons, enrolment }) {
     const { decision } = this.#bundle.manifest;
     const seen = number + 1;
     const sensors = Object.fromEntries(
@@ -69,9 +69,11 @@ export class Device {
       abstained: true,
       reason: null,
       absent,
+      not_enrolled: [],
     };
-    const waiting = this.#waiting(seen);
+    const waiting = this.#waiting(enrolment, seen);
     if (waiting) return { ...said, reason: waiting };
+    said.not_enrolled = this.#notEnrolled(enrolment, window);
     const shares = window.reduce((sum, token) => sum + token.presence.reduce((a, b) => a + b, 0), 0);
     const share = shares / (window.length * this.names.length);
     if (share < decision.min_present_share || shares === 0) {
@@ -84,12 +86,22 @@ export class Device {
     return { ...said, probabilities, abstained: reason !== null, reason, logits, rested };
   }
 
-  #waiting(seen) {
-    const { enrolmentTokens, tokens } = this.#bundle;
-    const left = enrolmentTokens - seen;
+  #waiting({ left, end }, seen) {
+    const { enrolmentTokens, countsEvidence, tokens } = this.#bundle;
+    if (left > 0 && countsEvidence)
+      return `enrolling (${enrolmentTokens - left} of ${enrolmentTokens} tokens measured)`;
     if (left > 0) return `enrolling (${short(left * this.tokenS)} s left)`;
-    const toFill = left + tokens;
+    const toFill = (end ?? 0) + tokens - seen;
     return toFill > 0 ? `filling the first window (${short(toFill * this.tokenS)} s left)` : null;
+  }
+
+  /** The modalities of which a token of the window was normalised by the population. */
+  #notEnrolled({ measured }, window) {
+    const { countsEvidence, enrolmentLeast } = this.#bundle;
+    return this.names.filter((_, m) => {
+      const seen = window.reduce((sum, token) => sum + token.presence[m], 0);
+      return countsEvidence && seen && measured[m] - seen + 1 < enrolmentLeast;
+    });
   }
 
   /** Run the model on a window, with the sensor number `hidden` taken out where one is named. */

@@ -96,11 +96,12 @@ export class Live {
   lines() {
     const simulated = this.#bundle.manifest.simulated || this.#source.simulated;
     return [...this.#history.decisions()].map(
-      ({ time_s, probabilities, sensors, abstained, reason, absent }) => {
+      ({ time_s, probabilities, sensors, abstained, reason, absent, not_enrolled }) => {
         const classes = Object.fromEntries(
           Object.entries(probabilities).map(([task, values]) => [task, likeliest(values)]),
         );
-        return { time_s, probabilities, sensors, abstained, reason, absent, classes, simulated };
+        const kept = { time_s, probabilities, sensors, abstained, reason, absent, not_enrolled };
+        return { ...kept, classes, simulated };
       },
     );
   }

@@ -18,9 +18,10 @@ export function showNow(decision, tasks) {
   document.querySelector("#now-rested").textContent = sentences.join(" ");
 }
 
-function reasonOf({ abstained, probabilities, reason }) {
-  if (!abstained) return "";
-  return `${Object.keys(probabilities).length ? "Abstains" : "No decision"}: ${reason}.`;
+function reasonOf({ abstained, probabilities, reason, not_enrolled }) {
+  const enrolled = not_enrolled.length ? `Not enrolled: ${not_enrolled.join(", ")}.` : "";
+  if (!abstained) return enrolled;
+  return `${enrolled && `${enrolled} `}${Object.keys(probabilities).length ? "Abstains" : "No decision"}: ${reason}.`;
 }
 
 /** A decision in one sentence, without numbers that change each time. */
