@@ -203,6 +203,20 @@ static int token(fuzz_t *f) {
     return more;
 }
 
+/* How far the enrolment was at a token: it never lacks more than it lasts, and its end is known when it is over. */
+static void enrolment(const fuzz_t *f, int64_t number, int known) {
+    uint32_t *measured = fuzz_exactly(f->spec.n_modalities * sizeof *measured), left = 0;
+    int64_t end = 0;
+    const mmq_status_t status = mmq_bridge_enrolment(f->whole.bridge, number, measured, &left, &end);
+    PROMISE(status == (known ? MMQ_OK : MMQ_NO_TOKEN));
+    if (known) {
+        PROMISE(left <= f->spec.enrolment_tokens && (left == 0) == (end >= 0 && number + 1 >= end));
+        if (number + 1 == f->whole.closed) PROMISE(mmq_bridge_enrolment_left(f->whole.bridge) == (int64_t)left);
+        PROMISE(mmq_bridge_enrolment(f->whole.bridge, number, NULL, NULL, NULL) == MMQ_OK);
+    }
+    free(measured);
+}
+
 static void reasons(const fuzz_t *f, fuzz_input_t *in) {
     const int64_t number = f->whole.closed - (int64_t)(int8_t)fuzz_u8(in);
     const int known = number >= 0 && number < f->whole.closed &&
@@ -210,6 +224,7 @@ static void reasons(const fuzz_t *f, fuzz_input_t *in) {
     uint16_t *found = fuzz_exactly(f->spec.n_modalities * sizeof *found);
     PROMISE(mmq_bridge_reasons(f->whole.bridge, number, found) == (known ? MMQ_OK : MMQ_NO_TOKEN));
     free(found);
+    enrolment(f, number, known);
 }
 
 static void beats(const fuzz_t *f, fuzz_input_t *in, uint32_t m) {
@@ -358,6 +373,7 @@ static void nothing(const fuzz_t *f, uint32_t m) {
     PROMISE(mmq_spatial(NULL, x, 1, x) == MMQ_NULL && mmq_clock_s(NULL, 1) == 0.0);
     PROMISE(mmq_state_save(NULL, x, 4) == MMQ_NULL && mmq_state_save(f->whole.bridge, NULL, 4) == MMQ_NULL);
     PROMISE(mmq_state_load(NULL, x, 4) == MMQ_NULL && mmq_state_load(f->whole.bridge, NULL, 4) == MMQ_NULL);
+    PROMISE(mmq_bridge_enrolment(NULL, 0, NULL, NULL, NULL) == MMQ_NULL);
     PROMISE(mmq_state_size(NULL) == 0 && mmq_bridge_enrolment_left(NULL) == -1);
 }
 
@@ -384,13 +400,17 @@ static void operate(fuzz_t *f, fuzz_input_t *in) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_input_t in = {data, size};
     const uint8_t layout = fuzz_u8(&in), choice = fuzz_u8(&in);
+    uint8_t enrolment;
     fuzz_t f;
     memset(&f, 0, sizeof f);
     f.spec = *fuzz_specs[choice % fuzz_specs_count]();
     f.spec.normaliser = (layout >> 4) % 4u;
     f.spec.quantised = layout >> 6 & 1u;
     f.spec.tokens = 1u + fuzz_u8(&in) % 16u;
-    f.spec.enrolment_tokens = fuzz_u8(&in) % 8u;
+    enrolment = fuzz_u8(&in);
+    f.spec.enrolment_tokens = enrolment & 7u;
+    f.spec.enrolment_least = enrolment >> 3 & 7u;
+    if (enrolment & 64u && f.spec.version >= 2u) f.spec.version = 3;
     f.spec.grace_s = (float)(fuzz_u8(&in) % 64u) / 4.0f;
     f.clock.ticks_per_s = layout & 1u ? 32768.0 : 1e6;
     f.budget = BUDGET;

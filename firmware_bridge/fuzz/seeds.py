@@ -23,6 +23,7 @@ _SHAPES = {
     "acc": (WAVE, 2.0, 4),
 }
 _TOKEN, _WINDOW, _REASONS, _BEATS, _SPATIAL, _CLOCK, _NORMALISE, _NOTHING = 9, 10, 11, 12, 13, 14, 31, 15
+_COUNTS = 64  # of the enrolment's byte: front-end version 3
 _ADVANCE, _LEAD_OFF, _ANYWHERE, _STATE = 7, 8, 6, 5
 SECONDS = 10
 
@@ -61,8 +62,10 @@ def push_seeds() -> dict[str, bytes]:
             ("forged", [20, 6, 0, 0, 128, 63]),
         ):
             restart = bytes([_STATE, *change])
-            header = bytes([128 | 64 | 2 << 4, index, 3, 2, 4])
-            seeds[f"{name}_state_{how}"] = header + _stream(front_end, 4) + restart + _stream(front_end, 4)
+            for what, enrolment in (("state", 2), ("evidence", _COUNTS | 2 << 3 | 6)):
+                header = bytes([128 | 64 | 2 << 4, index, 3, enrolment, 4])
+                again = restart + _stream(front_end, 4)
+                seeds[f"{name}_{what}_{how}"] = header + _stream(front_end, 4) + again
         seeds[f"{name}_calls"] = bytes([64 | 16 | 8, index, 3, 1, 4]) + _calls(front_end)
     return seeds
 

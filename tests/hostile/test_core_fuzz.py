@@ -94,9 +94,10 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
         (
             "push",
             "persist.c",
-            "bridge->running[i] = running_at(at, i);",
-            "bridge->running[i] = running_at(at, 0);",
+            "bridge->running[i] = running_at(bridge->spec, at, i);",
+            "bridge->running[i] = running_at(bridge->spec, at, 0);",
         ),
+        ("push", "persist.c", "bridge->measured[m] = get(at, HEAD + m);", ""),
         ("spec", "bridge.c", "return arena.used + 8u;", "return arena.used / 0x7fffffffu;"),
     ],
 )
