@@ -139,7 +139,7 @@ static void check_reasons(const fuzz_t *f, const subject_t *s, int64_t number, c
     PROMISE(mmq_bridge_reasons(s->bridge, number, reasons) == MMQ_OK);
     for (uint32_t m = 0; m < f->spec.n_modalities; m++) {
         PROMISE((reasons[m] == 0) == (presence[m] == 1));
-        PROMISE(reasons[m] < 2u * MMQ_WHY_SKEWED);
+        PROMISE(reasons[m] < 2u * MMQ_WHY_UNJUDGED);
     }
     if (f->pieces.bridge) {
         PROMISE(mmq_bridge_reasons(f->pieces.bridge, number, other) == MMQ_OK);

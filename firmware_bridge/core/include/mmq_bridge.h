@@ -69,7 +69,8 @@ enum {
     MMQ_WHY_KURTOSIS = 256,   /* ecg: kurtosis of the pulse band under min_kurtosis: no QRS stands out */
     MMQ_WHY_BAND = 512,       /* share of the power in the pulse or breath band under min_band_share */
     MMQ_WHY_IRREGULAR = 1024, /* no pulse repeats: autocorrelation under min_regularity */
-    MMQ_WHY_SKEWED = 2048     /* skewness of the pulse wave under min_skewness */
+    MMQ_WHY_SKEWED = 2048,    /* skewness of the pulse wave under min_skewness */
+    MMQ_WHY_UNJUDGED = 4096   /* from version 3 on: a rule had too few good samples, or no number, to judge by */
 };
 
 typedef enum {

@@ -124,7 +124,8 @@ static float variance(const mmq_state_t *state, uint32_t output, uint32_t b) {
 uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
     float deviation;
-    if (state->bank.count < ENOUGH || (float)state->bank.count < least) return 0;
+    if (!(spec->min_deviation > 0.0f || spec->max_deviation > 0.0f)) return 0;
+    if (state->bank.count < ENOUGH || (float)state->bank.count < least) return MMQ_WHY_UNJUDGED;
     deviation = sqrtf(variance(state, output, spec->bands));
     if (deviation < spec->min_deviation) return MMQ_WHY_WEAK;
     return spec->max_deviation > 0.0f && deviation > spec->max_deviation ? MMQ_WHY_STRONG : 0;

@@ -60,7 +60,9 @@ static void add_beat(mmq_beats_t *beats, const mmq_modality_t *spec) {
     beat.amplitude = spec->kind == MMQ_PPG ? beats->best_value - beats->lowest : sqrtf(beats->best_energy);
     if (beats->n_beats) {
         if (beat.sample - last->sample < spec->refractory) return;
-        beat.interval = (float)(beat.sample - last->sample) + (beat.fraction - last->fraction);
+        if (beats->filled <= last->sample) { /* else: not known, as samples between them were not measured */
+            beat.interval = (float)(beat.sample - last->sample) + (beat.fraction - last->fraction);
+        }
     }
     beats->beats[beats->next_beat] = beat;
     beats->next_beat = beats->next_beat + 1u == beats->capacity ? 0u : beats->next_beat + 1u;

@@ -20,8 +20,9 @@ static void add(mmq_moments_t *moments, float x) {
     moments->fourth += square * square;
 }
 
-float mmq_filter(mmq_filter_t *filter, const float *coefficients, float x) {
+float mmq_filter(mmq_filter_t *filter, const float *coefficients, float x, int measured) {
     const float y = band(coefficients, filter->states, x);
+    if (!measured) return y;
     add(&filter->whole, x);
     add(&filter->band, y);
     return y;

@@ -5,15 +5,27 @@
 
 #define HYSTERESIS 0.5f   /* of the context's standard deviation */
 #define SETTLED_S 10.0f   /* a period of the slowest breath: before, the band filter has not seen one */
+/* What a loss is filled with is slow, as a breath is, and keeps the band filter busy: so much of its share of the token
+ * must not make the difference. */
+#define FILL_WEIGHT 2.0f
 #define FLOOR_S 1e-3f
 #define FLOOR_SHARE 1e-3f /* of the mean depth */
 
 uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output, float least) {
+    const mmq_modality_t *spec = state->spec;
     const mmq_slow_t *breath = state->slow + output;
-    const float rate = state->rate_hz;
-    const uint32_t why = mmq_filter_reasons(&breath->filter, state->spec);
-    if ((float)breath->filter.whole.n < least) return 0;
-    return (uint16_t)((float)breath->context.count < SETTLED_S * rate ? why & ~(uint32_t)MMQ_WHY_BAND : why);
+    const float measured = (float)breath->filter.whole.n, filled = (float)breath->filled;
+    uint32_t why = mmq_filter_reasons(&breath->filter, state);
+    if (!mmq_has_rules(spec)) return 0;
+    if (measured < least) return MMQ_WHY_UNJUDGED;
+    if (!(spec->min_band_share > 0.0f)) return (uint16_t)why;
+    if ((float)breath->context.count < SETTLED_S * state->rate_hz) {
+        why = (why & ~(uint32_t)MMQ_WHY_BAND) | MMQ_WHY_UNJUDGED;
+    } else if (filled > 0.0f && !(why & MMQ_WHY_BAND)) {
+        const float share = mmq_band_share(&breath->filter) - FILL_WEIGHT * filled / (measured + filled);
+        if (share < spec->min_band_share) why |= MMQ_WHY_UNJUDGED;
+    }
+    return (uint16_t)why;
 }
 
 /* Walk the context: a maximum counts once y fell by `step` below it, a minimum once y rose by `step` above it,
@@ -54,6 +66,7 @@ void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out) {
     mmq_spread_t all = {0}, periods = {0}, depths = {0};
     float step, depth;
     mmq_filter_next_token(&breath->filter);
+    breath->filled = 0;
     for (uint32_t i = 0; i < breath->context.count; i++) mmq_spread_add(&all, mmq_ring_get(&breath->context, i));
     step = HYSTERESIS * mmq_spread_deviation(&all);
     if (!(step > 0.0f)) return;

@@ -2,6 +2,8 @@
 /* bridge.c: laying out the caller's memory. */
 #include "mmq_internal.h"
 
+#define BRIDGE_S 2.0f /* losses up to this long are filled, from version 3 on */
+
 /* Working memory of one modality. */
 static void layout_scratch(mmq_scratch_t *scratch, const mmq_modality_t *m, mmq_arena_t *arena) {
     const size_t wave = mmq_is_wave(m) ? MMQ_BLOCK : 0u, beats = mmq_is_pulse(m) ? m->context / m->refractory + 2u : 0u;
@@ -15,6 +17,9 @@ static void layout_scratch(mmq_scratch_t *scratch, const mmq_modality_t *m, mmq_
     scratch->held = mmq_arena_floats(arena, m->channels);
     scratch->out = mmq_arena_floats(arena, m->features);
 }
+
+/* Kinds whose losses are filled: their rules look at a wave. Not the banks: their features are made of every sample. */
+static int fills(const mmq_modality_t *m) { return mmq_is_pulse(m) || m->kind == MMQ_RESP; }
 
 /* Lay the parts of `bridge` out in the arena; with a NULL base only count. */
 static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *arena) {
@@ -45,6 +50,8 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
         state->safe_bits = mmq_quality_safe(state->spec);
         state->rate_hz = state->spec->rate_hz / (float)state->spec->decimate;
         state->renews = spec->version >= 2u;
+        state->strict = spec->version >= 3u;
+        state->bridge_frames = state->strict && fills(state->spec) ? (uint32_t)(BRIDGE_S * state->spec->rate_hz) : 0u;
         state->feature_start = start;
         start += state->spec->features;
         mmq_state_layout(state, arena);

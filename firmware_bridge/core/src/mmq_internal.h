@@ -105,17 +105,20 @@ void mmq_spread_add(mmq_spread_t *spread, float x);
 float mmq_spread_mean(const mmq_spread_t *spread);      /* n > 0 */
 float mmq_spread_deviation(const mmq_spread_t *spread); /* population; n > 0 */
 
-/* biquad.c: a band filter, and the moments of what goes in and comes out since the token began. */
+/* biquad.c: a band filter, and the moments of what goes in and comes out since the token began, where it was
+ * measured. */
 typedef struct {
     float states[4];
     mmq_moments_t whole, band;
 } mmq_filter_t;
-float mmq_filter(mmq_filter_t *filter, const float *coefficients, float x);
+float mmq_filter(mmq_filter_t *filter, const float *coefficients, float x, int measured);
+
+#define MMQ_LONG_AGO 0x7fffffffu /* lost_run of a channel that never had a good sample */
 
 /* What a channel's samples were like since the token began. */
 typedef struct {
     float last;
-    uint32_t flat_run, lost_run;                /* up to now, across tokens */
+    uint32_t flat_run, lost_run;                /* up to now, across tokens; lost_run at most MMQ_LONG_AGO */
     uint32_t good, saturated, ranged, lead_off; /* in this token */
     uint16_t seen;                              /* in this token: MMQ_WHY_FLAT and _STEP, at its end all */
     uint8_t alive, fresh;                       /* not alive: the filters wait for a good sample and start anew */
@@ -143,6 +146,7 @@ typedef struct {
 typedef struct {
     mmq_ring_t signal;   /* band-passed, beat_window long */
     uint32_t counter;    /* decimated samples so far */
+    uint32_t filled;     /* counter of the last one that was not measured */
     float mean_energy;   /* slow mean of the energy, for the threshold's offset */
     uint32_t block_length; /* 0: not in a block */
     float best_energy, best_before, best_after, best_value;
@@ -155,7 +159,7 @@ typedef struct {
 /* pulse.c: one output of ecg or ppg. */
 typedef struct {
     mmq_beats_t beats;
-    mmq_ring_t spectrum;          /* ppg: the context at the spectrum's rate */
+    mmq_ring_t spectrum;          /* ppg: the context at the spectrum's rate; NaN: not measured */
     uint32_t spectrum_phase, slow; /* `slow`: samples of this token in the spectrum ring */
     mmq_filter_t filter;
 } mmq_pulse_t;
@@ -165,6 +169,8 @@ typedef struct {
     mmq_ring_t context; /* at the decimated rate; resp: band-passed */
     float mean;         /* decimation: sum so far of the samples of one mean */
     uint32_t mean_count;
+    uint32_t mean_filled; /* resp: samples of that mean that were not measured */
+    uint32_t filled;      /* resp: means of this token with such samples */
     mmq_spread_t token; /* eda, temp: of this token */
     mmq_filter_t filter; /* resp */
 } mmq_slow_t;
@@ -191,7 +197,8 @@ typedef struct {
 
 /* modality.c: what a kind does with each of its outputs. `x` are `n` decimated samples without baseline (eda, temp,
  * acc: as they came, acc: three rows `stride` apart; resp: not decimated); bank.c takes a group of outputs at once.
- * `quality` judges the open token once it has at least `least` samples. `features` also prepares the next token; `out`
+ * `quality` judges the open token once it has at least `least` samples: before, and where a rule has no number, it is
+ * MMQ_WHY_UNJUDGED, which versions 1 and 2 take for 0. `features` also prepares the next token; `out`
  * holds NaN before. */
 typedef struct mmq_state mmq_state_t;
 typedef struct {
@@ -219,6 +226,8 @@ struct mmq_state {
     uint32_t started, phase, safe_bits;
     uint32_t alive;  /* channels */
     uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
+    uint32_t strict; /* from version 3 on: a token that cannot be judged is absent */
+    uint32_t bridge_frames; /* losses of all channels up to this long are filled by a line; 0: none, as before version 3 */
     int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
     int64_t half_ns; /* half a period */
     int64_t tolerance_ns; /* how near a token's end a sample counts as at it */
@@ -280,6 +289,11 @@ static inline uint32_t mmq_group(const mmq_modality_t *spec, uint32_t signals, u
 /* spatial.c */
 const float *mmq_mix(const mmq_state_t *state, uint32_t n); /* scratch wave -> mixed */
 
+/* Whether an output's newest sample came from the sensor; held and filled ones count as measured before version 3. */
+static inline int mmq_is_measured(const mmq_state_t *state, uint32_t output) {
+    return !state->strict || state->channels[output].lost_run == 0;
+}
+
 /* quality.c */
 uint32_t mmq_quality_safe(const mmq_modality_t *spec); /* bits of a magnitude that surely keeps range and rails */
 /* How many of n frames, from the first on, in none of which a channel is lost or comes back; samples [channels], each
@@ -288,7 +302,11 @@ uint32_t mmq_quality_steady(const mmq_state_t *state, const float *samples, uint
                             uint32_t *unsafe);
 /* Judge such frames. */
 void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t n, uint32_t unsafe);
-int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x); /* lost, held or good; whether the channel came back */
+/* Lost, held for up to `hold` in a row, or good; whether the channel came back. */
+int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x, uint32_t hold);
+int mmq_quality_all_lost(const mmq_state_t *state, const float *samples, uint32_t stride); /* samples NULL: yes */
+void mmq_quality_lose(mmq_state_t *state, int64_t frames); /* `frames` more are lost, while no channel is alive */
+int mmq_quality_all_back(const mmq_state_t *state, const float *samples, uint32_t stride); /* all good, after one loss */
 void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
 
@@ -328,7 +346,7 @@ void mmq_beats_sample(mmq_beats_t *beats, const mmq_modality_t *spec, float y);
 const mmq_beat_t *mmq_beat_at(const mmq_beats_t *beats, uint32_t i);       /* 0 is the oldest kept */
 uint32_t mmq_beats_first(const mmq_beats_t *beats, uint32_t context);      /* the oldest in the context */
 float mmq_spectrum_skewness(const mmq_pulse_t *pulse, float *work); /* of this token; NaN when too short */
-float mmq_spectrum_regularity(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work); /* NaN: too short */
+float mmq_spectrum_regularity(const mmq_state_t *state, const mmq_pulse_t *pulse, float *work); /* NaN: too short */
 /* out: rate, purity; left as they are when too short. */
 void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work, float *out);
 

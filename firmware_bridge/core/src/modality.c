@@ -40,6 +40,7 @@ void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena) {
     state->channels = mmq_arena_take(arena, spec->channels, sizeof *state->channels);
     state->baseline = mmq_arena_floats(arena, 2u * waves);
     state->prefilter = mmq_arena_floats(arena, 2u * waves * spec->prefilter_sections);
+    for (uint32_t c = 0; state->channels && c < spec->channels; c++) state->channels[c].lost_run = MMQ_LONG_AGO;
     state->methods = methods[spec->kind];
     state->methods->layout(state, arena);
 }
@@ -141,6 +142,7 @@ uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *out) {
     for (uint32_t o = 0; o < spec->outputs; o++) {
         uint32_t verdict = inherited(state, o);
         if (!verdict) verdict = state->methods->quality(state, o, half);
+        if (!state->strict) verdict &= ~(uint32_t)MMQ_WHY_UNJUDGED;
         bad += verdict != 0;
         why |= verdict;
         if (!spec->spatial && spec->kind != MMQ_ACC) state->channels[o].seen |= (uint16_t)verdict;
@@ -151,7 +153,8 @@ uint16_t mmq_state_finish(mmq_state_t *state, float token_s, float *out) {
     }
     for (uint32_t c = 0; state->renews && c < spec->channels; c++) {
         mmq_channel_t *channel = state->channels + c;
-        channel->spoilt = channel->seen && (channel->spoilt || channel->seen & SPOILING);
+        const uint32_t seen = channel->seen & ~(uint32_t)MMQ_WHY_UNJUDGED; /* or nothing would ever be judged again */
+        channel->spoilt = seen && (channel->spoilt || seen & SPOILING);
         if (channel->spoilt) mmq_state_restart_channel(state, c);
     }
     mmq_quality_next_token(state);

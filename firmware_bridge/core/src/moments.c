@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define ENOUGH 16u /* samples the rules need at least */
+#define ENOUGH(strict) ((strict) ? 8u : 16u) /* samples the rules need at least */
 
 static float variance_of(const mmq_moments_t *moments) {
     const float n = (float)moments->n, mean = moments->sum / n, variance = moments->square / n - mean * mean;
@@ -23,16 +23,32 @@ static float kurtosis_of(const mmq_moments_t *moments) {
     return fourth < 1.0f ? 1.0f : fourth;  /* none is smaller: rounding beside a large mean */
 }
 
-/* What is not a number is not judged, and a limit of 0 is never crossed: every comparison is false then. */
-uint32_t mmq_filter_reasons(const mmq_filter_t *filter, const mmq_modality_t *spec) {
+uint32_t mmq_under(float value, float limit, uint32_t why) {
+    if (value < limit) return why;
+    return limit > 0.0f && !mmq_is_finite(value) ? MMQ_WHY_UNJUDGED : 0;
+}
+
+uint32_t mmq_filter_reasons(const mmq_filter_t *filter, const mmq_state_t *state) {
+    const mmq_modality_t *spec = state->spec;
     const float variance = variance_of(&filter->whole), deviation = sqrtf(variance);
     uint32_t why = 0;
-    if (filter->whole.n < ENOUGH) return 0;
+    if (filter->whole.n < ENOUGH(state->strict)) return MMQ_WHY_UNJUDGED;
     if (deviation < spec->min_deviation) why |= MMQ_WHY_WEAK;
     if (spec->max_deviation > 0.0f && deviation > spec->max_deviation) why |= MMQ_WHY_STRONG;
-    if (kurtosis_of(&filter->band) < spec->min_kurtosis) why |= MMQ_WHY_KURTOSIS; /* baseline and T wave left out */
+    why |= mmq_under(kurtosis_of(&filter->band), spec->min_kurtosis, MMQ_WHY_KURTOSIS); /* baseline, T wave left out */
     if (variance_of(&filter->band) < spec->min_band_share * variance) why |= MMQ_WHY_BAND;
+    if (spec->min_band_share > 0.0f && !(variance > 0.0f)) why |= MMQ_WHY_UNJUDGED; /* nothing to share */
     return why;
+}
+
+float mmq_band_share(const mmq_filter_t *filter) {
+    const float variance = variance_of(&filter->whole);
+    return variance > 0.0f ? variance_of(&filter->band) / variance : 0.0f;
+}
+
+int mmq_has_rules(const mmq_modality_t *spec) {
+    return spec->min_deviation > 0.0f || spec->max_deviation > 0.0f || spec->min_kurtosis > 0.0f ||
+           spec->min_band_share > 0.0f || spec->min_regularity > 0.0f || mmq_judges_skewness(spec);
 }
 
 void mmq_filter_next_token(mmq_filter_t *filter) {

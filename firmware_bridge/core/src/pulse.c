@@ -36,31 +36,38 @@ void mmq_pulse_restart(mmq_state_t *state, uint32_t output) {
 void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
     mmq_pulse_t *pulse = state->pulses + output;
+    const int measured = mmq_is_measured(state, output);
     (void)stride; /* one row */
     for (uint32_t i = 0; i < n; i++) {
-        const float y = mmq_filter(&pulse->filter, spec->bank, x[i]);
+        const float y = mmq_filter(&pulse->filter, spec->bank, x[i], measured);
+        if (!measured) pulse->beats.filled = pulse->beats.counter;
         mmq_beats_sample(&pulse->beats, spec, y);
         if (spec->kind != MMQ_PPG) continue;
         if (pulse->spectrum_phase == 0) {
-            mmq_ring_put(&pulse->spectrum, y);
+            mmq_ring_put(&pulse->spectrum, measured ? y : MMQ_NAN);
             pulse->slow++;
         }
         pulse->spectrum_phase = pulse->spectrum_phase + 1u == spec->spectrum_decimate ? 0u : pulse->spectrum_phase + 1u;
     }
 }
 
-/* The wave's own rules need no more samples than mmq_spectrum_*() ask for: NaN, so false, when there are fewer. */
+/* The wave's own rules need no more samples than mmq_spectrum_*() ask for: NaN when there are fewer. */
 uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
     const mmq_pulse_t *pulse = state->pulses + output;
     float *work = state->scratch.work;
-    uint32_t why = mmq_filter_reasons(&pulse->filter, spec);
-    if ((float)pulse->filter.whole.n < least) return 0;
+    uint32_t why = mmq_filter_reasons(&pulse->filter, state);
+    if (!mmq_has_rules(spec)) return 0;
+    if ((float)pulse->filter.whole.n < least) return MMQ_WHY_UNJUDGED;
     if (spec->kind != MMQ_PPG) return (uint16_t)why;
-    if (spec->min_regularity > 0.0f && mmq_spectrum_regularity(spec, pulse, work) < spec->min_regularity) {
-        why |= MMQ_WHY_IRREGULAR;
+    if (spec->min_regularity > 0.0f) {
+        why |= mmq_under(mmq_spectrum_regularity(state, pulse, work), spec->min_regularity, MMQ_WHY_IRREGULAR);
     }
-    if (mmq_spectrum_skewness(pulse, work) < spec->min_skewness) why |= MMQ_WHY_SKEWED;
+    if (mmq_judges_skewness(spec)) {
+        const float skewness = mmq_spectrum_skewness(pulse, work);
+        if (skewness < spec->min_skewness) why |= MMQ_WHY_SKEWED;
+        if (skewness != skewness) why |= MMQ_WHY_UNJUDGED;
+    }
     return (uint16_t)why;
 }
 

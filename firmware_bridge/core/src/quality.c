@@ -48,14 +48,55 @@ static void count_lost(mmq_channel_t *channel, float x) {
     }
 }
 
+/* So many more samples in a row are lost; returns how many they are now. */
+static uint32_t lose(mmq_channel_t *channel, uint32_t n) {
+    const uint32_t room = MMQ_LONG_AGO - channel->lost_run;
+    channel->lost_run += n < room ? n : room;
+    return channel->lost_run;
+}
+
+void mmq_quality_lose(mmq_state_t *state, int64_t frames) {
+    const uint32_t n = frames < (int64_t)MMQ_LONG_AGO ? (uint32_t)frames : MMQ_LONG_AGO;
+    for (uint32_t c = 0; c < state->spec->channels; c++) (void)lose(state->channels + c, n);
+}
+
+int mmq_quality_all_lost(const mmq_state_t *state, const float *samples, uint32_t stride) {
+    for (uint32_t c = 0; samples && c < state->spec->channels; c++) {
+        if (!state->channels[c].off && !is_lost(state->spec, samples[(size_t)c * stride])) return 0;
+    }
+    return 1;
+}
+
+int mmq_quality_all_back(const mmq_state_t *state, const float *samples, uint32_t stride) {
+    for (uint32_t c = 0; c < state->spec->channels; c++) {
+        const mmq_channel_t *channel = state->channels + c;
+        if (channel->off || channel->fresh || channel->lost_run != state->channels[0].lost_run) return 0;
+        if (is_lost(state->spec, samples[(size_t)c * stride])) return 0;
+    }
+    return 1;
+}
+
 /* Judge n samples that are not lost; with `unsafe` also whether they are at a rail. */
-static void judge(const mmq_modality_t *spec, mmq_channel_t *channel, const float *x, uint32_t n, uint32_t unsafe) {
+static void judge(const mmq_state_t *state, mmq_channel_t *channel, const float *x, uint32_t n, uint32_t unsafe) {
+    const mmq_modality_t *spec = state->spec;
     const uint32_t longest = spec->flat_frames ? spec->flat_frames : UINT32_MAX;
     const float max_step = spec->max_step > 0.0f ? spec->max_step : NO_LIMIT;
     uint32_t run = channel->alive ? channel->flat_run : 0, seen = 0;
     float last = channel->alive ? channel->last : x[0];
-    if (channel->lost_run) last = x[0]; /* neighbours only: no step leads over a loss */
-    if (channel->lost_run && channel->last != last) run = 0;
+    if (channel->lost_run) {
+        const int same = channel->last == x[0];
+        if (state->strict) {
+            /* Over a loss short enough to be held or filled: as steep as a step between neighbours may be. A flat run
+             * goes on over any loss that is not longer than itself may be. */
+            const uint32_t most = spec->hold_frames > state->bridge_frames ? spec->hold_frames : state->bridge_frames;
+            if (channel->lost_run <= most && fabsf(x[0] - channel->last) / (float)(channel->lost_run + 1u) > max_step) {
+                seen |= MMQ_WHY_STEP;
+            }
+            if (channel->lost_run <= longest) run = channel->flat_run;
+        }
+        last = x[0]; /* else neighbours only: no step leads over a loss */
+        if (!same) run = 0;
+    }
     for (uint32_t i = 0; i < n; i++) {
         const float now = x[i], step = fabsf(now - last);
         run++;
@@ -84,23 +125,24 @@ void mmq_quality_frames(mmq_state_t *state, const float *samples, uint32_t strid
     for (uint32_t c = 0; c < state->spec->channels; c++) {
         mmq_channel_t *channel = state->channels + c;
         const float *x = samples + (size_t)c * stride;
-        if (channel->alive) judge(state->spec, channel, x, n, unsafe);
+        if (channel->alive) judge(state, channel, x, n, unsafe);
+        else lose(channel, n);
         for (uint32_t i = 0; !channel->alive && i < n; i++) count_lost(channel, x[i]);
     }
 }
 
-int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x) {
+int mmq_quality_sample(mmq_state_t *state, uint32_t c, float x, uint32_t hold) {
     mmq_channel_t *channel = state->channels + c;
     const uint8_t was_alive = channel->alive;
     if (channel->off || is_lost(state->spec, x)) {
         count_lost(channel, x);
-        if (was_alive && channel->lost_run++ >= state->spec->hold_frames) {
+        if (lose(channel, 1) > hold && was_alive) {
             channel->alive = 0;
             state->alive--;
         }
         return 0;
     }
-    judge(state->spec, channel, &x, 1, 1);
+    judge(state, channel, &x, 1, 1);
     channel->alive = 1;
     state->alive += !was_alive;
     return !was_alive;

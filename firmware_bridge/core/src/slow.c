@@ -21,27 +21,31 @@ void mmq_slow_restart(mmq_state_t *state, uint32_t output) {
     mmq_slow_t *slow = state->slow + output;
     mmq_ring_clear(&slow->context);
     slow->mean = 0.0f;
-    slow->mean_count = 0;
+    slow->mean_count = slow->mean_filled = slow->filled = 0;
     slow->filter = fresh;
 }
 
 void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
     mmq_slow_t *slow = state->slow + output;
+    const int measured = mmq_is_measured(state, output);
     (void)stride; /* one row */
     if (spec->kind != MMQ_RESP && !state->channels[output].alive) return; /* resp: a wave, then of zeros */
     for (uint32_t i = 0; i < n; i++) {
         float mean;
         slow->mean += x[i];
+        slow->mean_filled += !measured;
         if (++slow->mean_count < spec->decimate) continue;
         mean = slow->mean / (float)spec->decimate;
         slow->mean = 0.0f;
         slow->mean_count = 0;
         if (spec->kind == MMQ_RESP) {
-            mean = mmq_filter(&slow->filter, spec->bank, mean);
+            mean = mmq_filter(&slow->filter, spec->bank, mean, slow->mean_filled == 0);
         } else {
             mmq_spread_add(&slow->token, mean);
         }
+        slow->filled += slow->mean_filled != 0;
+        slow->mean_filled = 0;
         mmq_ring_put(&slow->context, mean);
     }
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #define SHORTEST 8u /* samples for a skewness, about half a second */
-#define LAGS 3u     /* a regularity is judged over at least so many of the longest periods */
+#define LAGS 3u     /* a regularity is judged over at least so many of the longest periods, if there are as many */
 
 static void newest(const mmq_ring_t *ring, uint32_t n, float *x) {
     for (uint32_t i = 0; i < n; i++) x[i] = mmq_ring_get(ring, ring->count - n + i);
@@ -17,39 +17,77 @@ static uint32_t samples_of_token(const mmq_pulse_t *pulse) {
     return pulse->slow < pulse->spectrum.count ? pulse->slow : pulse->spectrum.count;
 }
 
-/* The same without their mean; returns their deviation. */
-static float centred(const mmq_ring_t *ring, uint32_t n, float *x) {
+/* The same without the mean of those that were measured, the others NaN; returns their deviation. */
+static float centred(const mmq_ring_t *ring, uint32_t n, float *x, uint32_t *measured) {
     float mean = 0.0f, square = 0.0f;
+    uint32_t good = 0;
     newest(ring, n, x);
-    for (uint32_t i = 0; i < n; i++) mean += x[i];
-    mean /= (float)n;
     for (uint32_t i = 0; i < n; i++) {
-        x[i] -= mean;
-        square += x[i] * x[i];
+        if (x[i] != x[i]) continue;
+        mean += x[i];
+        good++;
     }
-    return sqrtf(square / (float)n);
+    *measured = good;
+    mean /= (float)good;
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] -= mean; /* what is NaN stays it */
+        if (x[i] == x[i]) square += x[i] * x[i];
+    }
+    return sqrtf(square / (float)good);
 }
 
 float mmq_spectrum_skewness(const mmq_pulse_t *pulse, float *work) {
     const uint32_t n = samples_of_token(pulse);
     float deviation, third = 0.0f;
+    uint32_t good;
     if (n < SHORTEST) return MMQ_NAN;
-    deviation = centred(&pulse->spectrum, n, work);
-    if (!(deviation > 1e-12f)) return MMQ_NAN;
+    deviation = centred(&pulse->spectrum, n, work, &good);
+    if (good < SHORTEST || !(deviation > 1e-12f)) return MMQ_NAN;
     for (uint32_t i = 0; i < n; i++) {
         const float z = work[i] / deviation;
-        third += z * z * z;
+        if (z == z) third += z * z * z;
     }
-    return third / (float)n;
+    return third / (float)good;
+}
+
+/* Autocorrelation at a lag over the pairs of which both were measured; NaN when they are not `least`. */
+static float over_pairs(const float *x, uint32_t n, uint32_t lag, uint32_t least) {
+    float sum = 0.0f, head = 0.0f, tail = 0.0f;
+    uint32_t pairs = 0;
+    for (uint32_t i = lag; i < n; i++) {
+        const float product = x[i - lag] * x[i];
+        if (product != product) continue;
+        pairs++;
+        sum += product;
+        head += x[i - lag] * x[i - lag];
+        tail += x[i] * x[i];
+    }
+    return pairs < least ? MMQ_NAN : sum / (sqrtf(head) * sqrtf(tail));
+}
+
+static float regularity_over_gaps(const mmq_modality_t *spec, const float *x, uint32_t n) {
+    float best = -1.0f;
+    for (uint32_t lag = spec->lag_high; lag > 0 && lag >= spec->lag_low; lag--) {
+        const float r = over_pairs(x, n, lag, spec->lag_high);
+        if (r != r) return MMQ_NAN;
+        if (r > best) best = r;
+    }
+    return best;
 }
 
 /* Largest autocorrelation at a lag a pulse may have; 0 when nothing moves. From the longest lag to the shortest: so
- * the energies of the two parts only grow, and each takes one addition a lag. */
-float mmq_spectrum_regularity(const mmq_modality_t *spec, const mmq_pulse_t *pulse, float *work) {
-    const uint32_t token = samples_of_token(pulse), least = LAGS * spec->lag_high, n = token > least ? token : least;
-    float head = 0.0f, tail = 0.0f, best = -1.0f;
+ * the energies of the two parts only grow, and each takes one addition a lag. From version 3 on of the samples that
+ * there are, as long as each lag has one longest period of pairs. */
+float mmq_spectrum_regularity(const mmq_state_t *state, const mmq_pulse_t *pulse, float *work) {
+    const mmq_modality_t *spec = state->spec;
+    const uint32_t token = samples_of_token(pulse), least = LAGS * spec->lag_high;
+    uint32_t n = token > least ? token : least, good;
+    float head = 0.0f, tail = 0.0f, best = -1.0f, deviation;
+    if (state->strict && n > pulse->spectrum.count) n = pulse->spectrum.count;
     if (n < SHORTEST || n <= spec->lag_high || pulse->spectrum.count < n) return MMQ_NAN;
-    if (!(centred(&pulse->spectrum, n, work) > 1e-12f)) return 0.0f;
+    deviation = centred(&pulse->spectrum, n, work, &good);
+    if (good < n || n < 2u * spec->lag_high) return regularity_over_gaps(spec, work, n);
+    if (!(deviation > 1e-12f)) return 0.0f;
     for (uint32_t i = spec->lag_high + 1u; i < n; i++) {
         head += work[i - spec->lag_high - 1u] * work[i - spec->lag_high - 1u];
         tail += work[i] * work[i];
@@ -91,7 +129,8 @@ void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, flo
     const uint32_t n = spec->spectrum_samples, half = spec->fft_size / 2u;
     if (pulse->spectrum.count < n) return;
     for (uint32_t i = 0, j = 0; i < spec->fft_size; i++) {
-        work[2u * j + i % 2u] = i < n ? mmq_ring_get(&pulse->spectrum, i) * spec->fft_window[i] : 0.0f;
+        const float y = i < n ? mmq_ring_get(&pulse->spectrum, i) : 0.0f;
+        work[2u * j + i % 2u] = i < n && y == y ? y * spec->fft_window[i] : 0.0f; /* NaN: not measured */
         if (i % 2u) j = mmq_next_reversed(j, half);
     }
     mmq_transform(work, half, spec->twiddles);

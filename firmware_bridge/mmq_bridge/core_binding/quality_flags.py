@@ -21,6 +21,7 @@ class Reason(IntFlag):
     BAND = 512
     IRREGULAR = 1024
     SKEWED = 2048
+    UNJUDGED = 4096
 
 
 def reason_names(bits: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd
 from mmq_bridge.front_end.modalities import WAVE_MODALITIES
 from mmq_bridge.reference import shape as reference_shape
 from mmq_bridge.reference.filters import band_passed
-from mmq_bridge.reference.path import Stretch, edges, held, lost_samples, stretches
+from mmq_bridge.reference.path import Stretch, bridge_frames, edges, held_rows, lost_samples, runs, stretches
 from mmq_bridge.reference.pulse import SHORTEST_SKEWNESS, skewness
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ BAD_WEIGHT = 0.25
 NEAR = 1e-3
 SPOILING = Reason.SATURATED | Reason.STEP | Reason.STRONG
 DOUBTFUL = 3
+FILL_WEIGHT = 2.0  # resp: what a filled loss may have put into the band, in its shares of the token
 SETTLED_S = 10.0  # resp: a period of the slowest breath, before which the band filter has not seen one
 
 
@@ -70,8 +71,7 @@ def quality(
     for name, modality in front_end.modalities.items():
         off = None if lead_off is None else lead_off.get(name)
         samples = np.asarray(signals[name].samples, dtype=np.float32)
-        renews = front_end.frontend_version >= 2
-        parts.append(_modality(name, modality, samples, off, front_end.token_s, renews))
+        parts.append(_modality(name, modality, samples, off, front_end.token_s, front_end.frontend_version))
     n = min(len(part[0]) for part in parts)
     reasons, outputs, certain = zip(*parts, strict=True)
     return Verdicts(
@@ -87,22 +87,23 @@ def _modality(
     samples: np.ndarray,
     off: np.ndarray | None,
     token_s: float,
-    renews: bool,
+    version: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tokens = edges(samples.shape[1], modality.sampling_rate_hz, token_s)
     lost = lost_samples(modality, samples, off)
     off = np.zeros_like(lost) if off is None else off
-    rows = zip(samples, lost, off, strict=True)
-    channels = np.stack([_channel(modality, *row, tokens, token_s) for row in rows], axis=1)
+    rows = zip(samples, lost, off, held_rows(name, modality, lost, version >= 3), strict=True)
+    strict = version >= 3
+    channels = np.stack([_channel(name, modality, *row, tokens, token_s, strict) for row in rows], axis=1)
     outputs = inherited(name, modality, channels)
     certain = np.ones(outputs.shape, bool)
     if name in WAVE_MODALITIES:
         cuts: list[set[int]] = [set() for _ in samples]
         while True:
-            parts = stretches(name, modality, samples, off, cuts)
-            judged, certain = _shapes(name, modality, parts, outputs, tokens)
+            parts = stretches(name, modality, samples, off, cuts, strict=strict)
+            judged, certain = _shapes(name, modality, parts, outputs, tokens, strict)
             seen = judged if modality.spatial is None else channels
-            if not (renews and _add_first(cuts, spoilt(seen), tokens)):
+            if not (version >= 2 and _add_first(cuts, spoilt(seen), tokens)):
                 break
         outputs = judged
     bad = outputs != 0
@@ -124,7 +125,7 @@ def spoilt(seen: np.ndarray) -> np.ndarray:
     array([False,  True,  True, False, False])
     """
     out = np.zeros(seen.shape, bool)
-    for k, row in enumerate(seen):
+    for k, row in enumerate(seen & ~int(Reason.UNJUDGED)):
         out[k] = (row != 0) & (((row & SPOILING) != 0) | (out[k - 1] if k else False))
     return out
 
@@ -146,6 +147,7 @@ def _shapes(
     stretched: list[list[Stretch]],
     inherited_reasons: np.ndarray,
     tokens: list[tuple[int, int]],
+    strict: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Judge the waveform of every token that nothing else is wrong with: reasons and certainty [n, outputs].
 
@@ -156,27 +158,31 @@ def _shapes(
     for o, parts in enumerate(stretched):
         for k, token in enumerate(tokens):
             if outputs[k, o] == 0:
-                outputs[k, o], certain[k, o] = _shape(name, modality, parts, token)
+                outputs[k, o], certain[k, o] = _shape(name, modality, parts, token, strict)
     for k, o in np.argwhere(~certain):
         certain[k : k + 1 + DOUBTFUL, o] = False
     return outputs, certain
 
 
 def _channel(
+    name: str,
     modality: ModalityFrontEnd,
     x: np.ndarray,
     lost: np.ndarray,
     off: np.ndarray,
+    alive: np.ndarray,
     tokens: list[tuple[int, int]],
     token_s: float,
+    strict: bool,
 ) -> np.ndarray:
     """Judge each token of one channel: lost, range, lead-off, saturated, flat, step."""
     ranged = lost & ~off & np.isfinite(x)
     saturated = ~lost & ((x <= np.float32(modality.rail_low)) | (x >= np.float32(modality.rail_high)))
-    flat = flat_runs(x, lost, held(modality, lost)) > filters.frames(
-        modality.max_flat_s, modality.sampling_rate_hz
-    )
-    steps = _steps(x, lost) > modality.max_step_per_s / modality.sampling_rate_hz
+    longest = filters.frames(modality.max_flat_s, modality.sampling_rate_hz)
+    flat = flat_runs(x, lost, alive, longest if strict else None) > longest
+    hold = filters.frames(modality.hold_s, modality.sampling_rate_hz)
+    over = max(hold, bridge_frames(name, modality)) if strict else 0
+    steps = _steps(x, lost, over) > modality.max_step_per_s / modality.sampling_rate_hz
     due, out = token_s * modality.sampling_rate_hz, np.zeros(len(tokens), int)
     for k, (a, b) in enumerate(tokens):
         good = int((~lost[a:b]).sum())
@@ -196,30 +202,50 @@ def _loss(lost: float, ranged: int, off: int) -> int:
     return why | (Reason.LOST if not why or lost - ranged - off > 0.5 else 0)
 
 
-def flat_runs(x: np.ndarray, lost: np.ndarray, alive: np.ndarray) -> np.ndarray:
+def flat_runs(x: np.ndarray, lost: np.ndarray, alive: np.ndarray, longest: int | None = None) -> np.ndarray:
     """Count how many equal good samples in a row end at each sample; a held loss does not break a run.
+
+    Nor, with `longest`, does any loss of at most so many samples (version 3).
 
     Examples
     --------
     >>> x, none = np.array([1.0, 1.0, 2.0, 2.0, 2.0]), np.zeros(5, bool)
     >>> flat_runs(x, none, ~none)
     array([1, 2, 1, 2, 3])
+    >>> lost = np.array([False, True, False, False, False])
+    >>> x = np.ones(5)
+    >>> flat_runs(x, lost, ~lost), flat_runs(x, lost, ~lost, 1)
+    (array([1, 0, 1, 2, 3]), array([1, 0, 2, 3, 4]))
     """
-    out, run, last = np.zeros(len(x), int), 0, np.nan
+    out, run, last, gone = np.zeros(len(x), int), 0, np.nan, 0
     for i in range(len(x)):
-        if not alive[i]:
+        gone = gone + 1 if lost[i] else 0
+        if not alive[i] and (longest is None or gone > longest):
             run, last = 0, np.nan
         elif not lost[i]:
             run = run + 1 if x[i] == last else 1
             last = x[i]
-        out[i] = run
+        out[i] = run if alive[i] else 0
     return out
 
 
-def _steps(x: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """Return how far each sample is from its neighbour before it, in the unit; 0 where either is lost."""
+def _steps(x: np.ndarray, lost: np.ndarray, over: int) -> np.ndarray:
+    """Return how far each sample is from its neighbour before it, in the unit; 0 where either is lost.
+
+    Over losses of at most `over` samples: from the last good one, shared by the samples between.
+
+    Examples
+    --------
+    >>> x, lost = np.array([1.0, 9.0, 7.0, 8.0]), np.array([False, True, False, False])
+    >>> _steps(x, lost, 0), _steps(x, lost, 1)
+    (array([0., 0., 0., 1.]), array([0., 0., 3., 1.]))
+    """
     wide = np.where(lost, np.nan, x.astype(np.float64))
-    return np.nan_to_num(np.abs(np.diff(wide, prepend=np.nan)))
+    steps = np.nan_to_num(np.abs(np.diff(wide, prepend=np.nan)))
+    for a, b in runs(lost):
+        if a > 0 and b < len(x) and b - a <= over:
+            steps[b] = abs(wide[b] - wide[a - 1]) / (b - a + 1)
+    return steps
 
 
 def inherited(name: str, modality: ModalityFrontEnd, channels: np.ndarray) -> np.ndarray:
@@ -240,15 +266,17 @@ def inherited(name: str, modality: ModalityFrontEnd, channels: np.ndarray) -> np
 
 
 def _shape(
-    name: str, modality: ModalityFrontEnd, parts: list[Stretch], token: tuple[int, int]
+    name: str, modality: ModalityFrontEnd, parts: list[Stretch], token: tuple[int, int], strict: bool
 ) -> tuple[int, bool]:
     """Judge the waveform of one output's token: the reasons, and whether they are certain."""
     covering = [part for part in parts if len(part.between(*token))]
     if len(covering) != 1:
         return 0, False
-    whole, why, certain = covering[0].between(*token), 0, _is_covered(modality, covering[0], token)
-    for limit, value, reason in _below(name, modality, covering[0], token):
-        if limit is not None and not np.isnan(value):
+    whole, why, certain = covering[0].good(*token), 0, _is_covered(modality, covering[0], token)
+    for limit, value, reason in _below(name, modality, covering[0], token, strict):
+        if limit is not None and np.isnan(value):
+            why |= Reason.UNJUDGED if strict else 0
+        elif limit is not None:
             why |= reason if value < limit else 0
             certain &= abs(value - limit) > NEAR * abs(limit)
     if modality.max_deviation:
@@ -265,37 +293,43 @@ def _is_covered(modality: ModalityFrontEnd, part: Stretch, token: tuple[int, int
 
 
 def _below(
-    name: str, modality: ModalityFrontEnd, part: Stretch, token: tuple[int, int]
+    name: str, modality: ModalityFrontEnd, part: Stretch, token: tuple[int, int], strict: bool
 ) -> list[tuple[float | None, float, Reason]]:
     """List lower limits (None: off) with what the token has: (limit, value, reason)."""
-    whole = part.between(*token)
+    whole = part.good(*token)
     rules = [(modality.min_deviation or None, reference_shape.deviation(whole), Reason.WEAK)]
     if name in ("ecg", "ppg", "resp"):
         pulse = modality.bands[0]
         row = filters.band_pass(pulse.low_hz, pulse.high_hz, modality.rate_hz)
-        wave = Stretch(part.places, band_passed(row, part.samples))
-        peaks = reference_shape.kurtosis(wave.between(*token))
+        wave = Stretch(part.places, band_passed(row, part.samples), part.measured)
+        peaks = reference_shape.kurtosis(wave.good(*token))
         rules.append((modality.min_kurtosis or None, peaks, Reason.KURTOSIS))
-        share = reference_shape.band_share(wave.between(*token), whole)
+        share = reference_shape.band_share(wave.good(*token), whole)
         since = int((part.places < token[1]).sum()) / modality.rate_hz
         settled = name != "resp" or since >= SETTLED_S
-        rules.append((modality.min_band_share or None if settled else None, share, Reason.BAND))
+        rules.append((modality.min_band_share or None, share if settled else np.nan, Reason.BAND))
+        filled = 1 - len(whole) / len(part.between(*token))
+        if strict and name == "resp" and filled > 0 and share >= modality.min_band_share:
+            value = share - FILL_WEIGHT * filled if settled else np.nan
+            rules.append((modality.min_band_share or None, value, Reason.UNJUDGED))
         if name == "ppg":
-            rules += _pulse_rules(modality, wave, token)
+            rules += _pulse_rules(modality, wave, token, strict)
     return rules
 
 
 def _pulse_rules(
-    modality: ModalityFrontEnd, wave: Stretch, token: tuple[int, int]
+    modality: ModalityFrontEnd, wave: Stretch, token: tuple[int, int], strict: bool
 ) -> list[tuple[float | None, float, Reason]]:
     plan = filters.beat_plan("ppg", modality)
     step = plan.spectrum_decimate
-    slow = Stretch(wave.places[::step], wave.samples[::step])
-    now, past = slow.between(*token), slow.between(-1, token[1])
-    n = max(len(now), 3 * plan.high_lag)
+    real = wave.measured[::step]
+    slow = Stretch(wave.places[::step], np.where(real, wave.samples[::step], np.nan), real)
+    now, past = slow.good(*token), slow.between(-1, token[1])
+    n = max(len(slow.between(*token)), 3 * plan.high_lag)
+    n = min(n, len(past)) if strict else n
     skew = skewness(now) if len(now) >= SHORTEST_SKEWNESS else np.nan
     repeats = np.nan
-    if n <= len(past):
+    if plan.high_lag < n <= len(past):
         repeats = reference_shape.regularity(past[-n:], plan.low_lag, plan.high_lag)
     return [
         (modality.min_regularity or None, repeats, Reason.IRREGULAR),

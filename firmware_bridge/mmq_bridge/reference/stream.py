@@ -67,7 +67,9 @@ def _bank(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: f
     passes = [filters.band_pass(b.low_hz, b.high_hz, modality.rate_hz) for b in modality.bands]
     rows = [[] for _ in edges(samples.shape[1], modality.sampling_rate_hz, token_s)]
     for stretch in _whole(name, modality, samples):
-        banks = [Stretch(stretch.places, band_passed(row, stretch.samples)) for row in passes]
+        banks = [
+            Stretch(stretch.places, band_passed(row, stretch.samples), stretch.measured) for row in passes
+        ]
         for row, (a, b) in zip(
             rows, edges(samples.shape[1], modality.sampling_rate_hz, token_s), strict=True
         ):
@@ -92,7 +94,7 @@ def pulse_beats(
     found = reference_pulse.find_beats(
         wave, plan.peak_window, plan.beat_window, plan.refractory, plan.offset, rectify=name == "ppg"
     )
-    return Stretch(stretch.places, wave), found
+    return Stretch(stretch.places, wave, stretch.measured), found
 
 
 def _pulse(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:

@@ -123,7 +123,18 @@ def _faults() -> Vector:
     return Vector("simulated_faults", with_statistics(plain, operations, "running"), tuple(operations), True)
 
 
-SIMULATED: tuple[Callable[[], Vector], ...] = (_all_modalities, _faults)
+def _lost_packets() -> Vector:
+    """Version 3: faults, and of every seven packets the last is lost."""
+    plain = front_end(FAULT_PARTS, token_s=4.0, tokens=4, frontend_version=3)
+    operations = [
+        operation
+        for k, operation in enumerate(faulty(plain, _simulated(plain, 96.0, 6), 7))
+        if operation.samples is None or k % 7 != 6
+    ]
+    return Vector("simulated_lost", with_statistics(plain, operations, "running"), tuple(operations), True)
+
+
+SIMULATED: tuple[Callable[[], Vector], ...] = (_all_modalities, _faults, _lost_packets)
 
 
 def data_folder() -> Path:

@@ -37,6 +37,7 @@ MEANINGS = {
     "band": "too little of the power where pulse or breath lies",
     "irregular": "no pulse that repeats (PPG)",
     "skewed": "pulse waves of the wrong shape (PPG)",
+    "unjudged": "too few good samples to judge by",
 }
 """What each reason of a missing token says, for people; `mmq_bridge.h` has the rules."""
 

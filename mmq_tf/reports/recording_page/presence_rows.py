@@ -20,7 +20,7 @@ from mmq_tf.reports.recording_page.view import RecordingView
 # Okabe & Ito's colours, told apart by colour-blind readers; each row of a strip is named beside it as well.
 PRESENT, ABSENT, LOST, BEYOND = "#8fb8d8", "#eaeef2", "#ecdccb", "#d55e00"
 REASON_GROUPS = {
-    "nothing measured": ("#1d2733", ("lost", "lead_off")),
+    "nothing measured": ("#1d2733", ("lost", "lead_off", "unjudged")),
     "level": ("#e69f00", ("range", "saturated", "flat", "step", "weak", "strong")),
     "shape": ("#8b4f9f", ("kurtosis", "band", "irregular", "skewed")),
 }

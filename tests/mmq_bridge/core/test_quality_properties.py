@@ -55,16 +55,20 @@ def put(x: np.ndarray, front_end: FrontEnd, name: str, faults: list, rng: np.ran
     channels=st.integers(1, 4),
     token_s=st.sampled_from([2.0, 5.0]),
     share=st.sampled_from([None, 0.0, 0.4]),
+    version=st.sampled_from([2, 3]),
     faults=st.lists(fault, max_size=6),
     seed=st.integers(0, 2**32 - 1),
 )
-@example(name="ecg", channels=1, token_s=2.0, share=None, faults=[("flat", 0, False, 0.0, 1.0)], seed=0)
+@example(
+    name="ecg", channels=1, token_s=2.0, share=None, version=2, faults=[("flat", 0, False, 0.0, 1.0)], seed=0
+)
 def test_reasons_are_those_of_the_definitions(
     made: SimpleNamespace,
     name: str,
     channels: int,
     token_s: float,
     share: float | None,
+    version: int,
     faults: list,
     seed: int,
 ) -> None:
@@ -72,7 +76,9 @@ def test_reasons_are_those_of_the_definitions(
     part = {"sampling_rate_hz": made.ALL[name], "channels": [f"c{i}" for i in range(count)]}
     if share is not None:
         part["max_bad_share"] = share
-    front_end = FrontEnd.model_validate({"token_s": token_s, "modalities": {name: part}})
+    front_end = FrontEnd.model_validate(
+        {"frontend_version": version, "token_s": token_s, "modalities": {name: part}}
+    )
     signals = made.made_up(SECONDS, {name: made.ALL[name]}, seed=seed, channels={name: count})
     put(signals[name].samples, front_end, name, faults, np.random.default_rng(seed))
     stream, twin = extract_tokens(front_end, signals), quality(front_end, signals)

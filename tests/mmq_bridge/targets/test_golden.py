@@ -45,7 +45,7 @@ def test_hashes_of_recordings_are_those_committed(mmq_data: Path) -> None:
 
 
 def test_every_modality_and_recording_is_in_the_committed_file() -> None:
-    assert set(load_committed()) == {"simulated_all", "simulated_faults", *RECORDED}
+    assert set(load_committed()) == {"simulated_all", "simulated_faults", "simulated_lost", *RECORDED}
 
 
 def test_all_nine_modalities_are_present_with_several_channels(simulated: list[Vector]) -> None:
@@ -144,7 +144,7 @@ def test_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_absent_recordings_are_left_out(tmp_path: Path) -> None:
-    assert [vector.simulated for vector in make_vectors(tmp_path)] == [True, True]
+    assert [vector.simulated for vector in make_vectors(tmp_path)] == [True, True, True]
 
 
 def test_fnv_of_nothing_is_its_start() -> None:

@@ -150,6 +150,7 @@ const REASONS = [
   "band",
   "irregular",
   "skewed",
+  "unjudged",
 ];
 export const reasonNames = (bits) => REASONS.filter((_, bit) => bits & (1 << bit));
 

@@ -28,6 +28,7 @@ const REASONS = {
   band: "no pulse in its band",
   irregular: "no regular pulse",
   skewed: "not the shape of a pulse",
+  unjudged: "too little to judge yet",
 };
 
 /** A sensor's name inside a sentence. */
