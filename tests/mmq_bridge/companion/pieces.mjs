@@ -8,6 +8,56 @@ const part = (name) => import(pathToFileURL(folder + name));
 const given = JSON.parse(readFileSync(0, "utf8"));
 const hex = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex");
 
+/** As much of IndexedDB as the page uses: answers come later, as the browser's do. */
+function memory() {
+  const records = new Map();
+  const keyOf = (key) => JSON.stringify(key);
+  const request = (job) => {
+    const made = {};
+    queueMicrotask(() => {
+      try {
+        if (factory.broken) throw new Error("the disk is full");
+        made.result = job();
+      } catch (error) {
+        made.error = error;
+        return made.onerror?.();
+      }
+      made.onsuccess?.();
+    });
+    return made;
+  };
+  const store = {
+    get: (key) => request(() => structuredClone(records.get(keyOf(key)))),
+    put: (record) =>
+      request(() => records.set(keyOf([record.bundle, record.wearer]), structuredClone(record)) && undefined),
+    delete: (key) => request(() => records.delete(keyOf(key)) && undefined),
+    getAll: () => request(() => structuredClone([...records.values()])),
+  };
+  let isMade = false;
+  const database = {
+    createObjectStore: () => (isMade = true),
+    transaction: () => ({
+      objectStore: () => {
+        if (!isMade) throw new Error("there is no such store");
+        return store;
+      },
+    }),
+  };
+  const factory = {
+    broken: false,
+    put: store.put,
+    open: () => {
+      const made = request(() => {
+        made.result = database;
+        if (!isMade) made.onupgradeneeded();
+        return database;
+      });
+      return made;
+    },
+  };
+  return factory;
+}
+
 const SCENARIOS = {
   /** Let the simulated wearer live for some seconds: its samples, and the tokens the core makes of them. */
   async simulate({ header, modalities, seconds }) {
@@ -83,6 +133,91 @@ const SCENARIOS = {
       return { tokens: bundle.enrolmentTokens, said };
     };
     return Promise.all(cases.map(one));
+  },
+
+  /** What a core saves after a state was loaded, or why it was refused; and how long a device then waits. */
+  async restart({ header, states }) {
+    const { Bridge } = await part("core.js"),
+      { readSpec } = await part("spec.js"),
+      { enrolmentOf } = await part("bundle.js"),
+      { Device } = await part("device.js");
+    const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`)),
+      spec = readSpec(header);
+    const bundle = {
+      spec,
+      manifest: { decision: { tasks: {}, every_tokens: 1, min_present_share: 1 } },
+      frontEnd: { token_s: Number.parseFloat(spec.fields.get("token_s")), grace_s: 0 },
+      modalities: spec.modalities.map(({ name }) => ({ name, channels: 1 })),
+      tokens: Number(spec.fields.get("tokens")),
+      ...enrolmentOf(spec),
+    };
+    const one = async (text) => {
+      const bridge = new Bridge(core, spec),
+        device = new Device(bundle, core, null),
+        state = new Uint8Array(Buffer.from(text, "hex")),
+        before = hex(bridge.save());
+      try {
+        bridge.load(state);
+        device.load(state);
+      } catch (error) {
+        return { refused: error.message, same: hex(bridge.save()) === before };
+      }
+      const { enrolmentLeftS: leftS } = device;
+      const { reason } = await device.decide(device.advance(bundle.frontEnd.token_s)[0]);
+      return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, leftS, reason };
+    };
+    return Promise.all(states.map(one));
+  },
+
+  /** What is kept of wearers, in a database that stands in for the browser's, or that refuses. */
+  async kept() {
+    const { Kept, Keeper, wearerName } = await part("kept.js");
+    const factory = memory();
+    const kept = await Kept.open(factory),
+      bytes = (...values) => Uint8Array.from(values);
+    const said = { names: ["  Anna ", "", "x".repeat(60)].map(wearerName), none: await kept.last("b1") };
+    await kept.save("b1", "Anna", bytes(1, 2));
+    await kept.save("b2", "Anna", bytes(3));
+    await new Promise((wake) => setTimeout(wake, 5));
+    await kept.save("b1", "Bert", bytes(4));
+    const again = await Kept.open(factory); // as after a reload
+    said.found = [];
+    for (const key of [["b1", "Anna"], ["b2", "Anna"], ["b2", "Bert"]]) said.found.push(await again.load(...key));
+    said.last = [await again.last("b1"), await again.last("b2")];
+    await again.forget("b1", "Bert");
+    said.after = [await again.load("b1", "Bert"), await again.last("b1")];
+    factory.put({ bundle: "b1", wearer: "Carl", state: "a text", savedMs: 1 });
+    said.odd = await again.load("b1", "Carl");
+
+    let saves = 0;
+    const device = { save: () => bytes(++saves) };
+    const keeper = new Keeper(again, "b1", "Dora", device);
+    keeper.note();
+    said.soon = await again.load("b1", "Dora");
+    await new Promise((wake) => setTimeout(wake, 1050));
+    keeper.note();
+    keeper.note();
+    await keeper.finish();
+    said.saves = [saves, await again.load("b1", "Dora")];
+    await keeper.drop();
+    await again.forget("b1", "Dora");
+    keeper.note();
+    await keeper.finish();
+    said.dropped = [saves, await again.load("b1", "Dora")];
+
+    factory.broken = true;
+    const refused = async (job) =>
+      job().then(
+        () => "",
+        (error) => [error.constructor.name, error.message],
+      );
+    const full = new Keeper(again, "b1", "Emil", device);
+    said.refused = [
+      await refused(() => Kept.open(undefined)),
+      await refused(() => again.load("b1", "Anna")),
+      await refused(() => full.finish()),
+    ];
+    return JSON.parse(JSON.stringify(said, (_, value) => (value instanceof Uint8Array ? [...value] : value)));
   },
 
   /** Unpack archives that came as base64: content by name, or why not. */

@@ -137,6 +137,60 @@ export async function switching(page, { url, sensor, key, untilS, offS }) {
   return result;
 }
 
+/** Play the simulated wearer for a while, under names and without; reload in between; at last forget. */
+export async function wearers(page, { url, untilS, damage }) {
+  const wear = async (name, seconds) => {
+    await page.selectOption("#speed", "60");
+    if (name !== null) await page.fill("#wearer", name);
+    await page.click("#simulate");
+    await pauseAt(page, seconds);
+    const lines = await saved(page);
+    await page.click("#stop");
+    await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "over");
+    return lines.map(({ reason }) => reason);
+  };
+  const shown = async () => {
+    await page.waitForTimeout(200);
+    return [
+      await page.inputValue("#wearer"),
+      await page.textContent("#kept"),
+      await page.isVisible("#forget"),
+    ];
+  };
+  const reload = () => begin(page, url);
+  await reload();
+  const said = { start: await shown(), nameless: await wear(null, untilS), unnamed: await shown() };
+  await reload();
+  said.still = await shown();
+  said.first = await wear(" Anna ", untilS);
+  said.after = await shown();
+  await reload();
+  said.reloaded = await shown();
+  said.second = await wear(null, 12);
+  if (damage) {
+    await page.evaluate(async () => {
+      const { Kept } = await import("/kept.js"),
+        { openBundle } = await import("/bundle.js");
+      const read = async (name) => new Uint8Array(await (await fetch(`/bundle/${name}`)).arrayBuffer());
+      const { digest } = await openBundle(read),
+        kept = await Kept.open();
+      const state = await kept.load(digest, "Anna");
+      state[30] ^= 1;
+      await kept.save(digest, "Anna", state);
+    });
+    await reload();
+    said.damaged = await shown();
+    said.third = await wear(null, 12);
+    said.problem = await problem(page);
+    said.renewed = await shown();
+  }
+  await page.click("#forget");
+  said.forgotten = await shown();
+  await reload();
+  said.end = await shown();
+  return said;
+}
+
 /** The sentence shown for files that are chosen: [{name, content (base64)}] each. */
 export async function refusals(page, { url, cases }) {
   await begin(page, url);

@@ -178,6 +178,29 @@ def test_a_sensor_switched_off_is_absent_within_one_token(browser, serve, tiny_b
     assert all(said["rested"])
 
 
+def test_a_named_wearer_is_known_after_a_reload_until_forgotten(browser, serve, tiny_bundle):
+    said = browser("wearers", serve(tiny_bundle), untilS=80, damage=True)
+    nobody = ["", "", False]
+    assert said["start"] == said["unnamed"] == said["still"] == nobody
+    for reasons in (said["nameless"], said["first"]):
+        assert reasons[0] == "enrolling (55 s left)"
+    assert said["after"] == [" Anna ", "kept: enrolled", True]
+    assert said["reloaded"] == ["Anna", "kept: enrolled", True]
+    assert said["second"][:2] == [
+        "filling the first window (15 s left)",
+        "filling the first window (10 s left)",
+    ]
+    assert said["damaged"][:2] == [
+        "Anna",
+        "cannot be used (state: the state was changed, or is none.)",
+    ]
+    assert said["problem"] == "Anna: state: the state was changed, or is none. Enrolling anew."
+    assert said["third"][0] == "enrolling (55 s left)"
+    assert re.fullmatch(r"kept: enrolment, \d+ s left", said["renewed"][1])
+    assert said["forgotten"] == ["Anna", "nothing kept yet", False]
+    assert said["end"] == nobody
+
+
 def test_purpose_and_quality_come_first(browser, serve, tiny_bundle):
     for bundle, words in (
         (tiny_bundle, "windows of SIMULATED people who did not train it"),

@@ -12,7 +12,7 @@ import pytest
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 SCRIPT = Path(__file__).with_name("pieces.mjs")
 RATES_HZ = {
@@ -72,6 +72,64 @@ def test_the_core_in_webassembly_gives_the_bits_of_the_one_here(wearer):
     assert [token["presence"] for token in lived["tokens"]] == [presence.tolist() for _, presence in tokens]
     for token in lived["tokens"]:
         assert token["reasons"] == bridge.reason_bits(token["number"]).tolist()
+
+
+def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
+    """The same bytes in both directions, the same refusals, and the enrolment goes on."""
+    front_end = FrontEnd.wearable({"ppg": 64, "eda": 4, "acc": 32}, tokens=2)
+    count = front_end.n_features
+    norm = Normalisation(mode="enrolment", mean=(0.1,) * count, std=(1.3,) * count, enrolment_s=20)
+    front_end = front_end.with_normalisation(norm)
+    bridge, rng, states = Bridge(front_end), np.random.default_rng(4), []
+    for k in range(6):
+        states.append(bridge.save())
+        for name, one in front_end.modalities.items():
+            n = round(5 * one.sampling_rate_hz)
+            noise = rng.standard_normal((len(one.channels), n)).astype(np.float32)
+            bridge.push(name, (1 + 0.1 * noise).astype(np.float32), 5.0 * k)
+    flipped = bytearray(states[3])
+    flipped[40] ^= 8
+    foreign = Bridge(front_end.with_normalisation(norm.model_copy(update={"prior_tokens": 7.0}))).save()
+    bad = [states[3][:-4], bytes(flipped), foreign, b"", bytes(2_000_000)]
+    said = pieces("restart", header=spec_header(front_end), states=[one.hex() for one in [*states, *bad]])
+    assert [one["saved"] for one in said[:6]] == [state.hex() for state in states]
+    assert [one["left"] for one in said[:6]] == [4, 3, 2, 1, 0, 0]
+    assert [one["leftS"] for one in said[:6]] == [20, 15, 10, 5, 0, 0]
+    assert [one["reason"] for one in said[:6]] == [
+        "enrolling (15 s left)",
+        "enrolling (10 s left)",
+        "enrolling (5 s left)",
+        "filling the first window (10 s left)",
+        "filling the first window (5 s left)",
+        "filling the first window (5 s left)",
+    ]
+    words = (
+        "is cut short",
+        "was changed, or is none",
+        "is of another front end",
+        "is cut short",
+        "was changed",
+    )
+    for wanted, one in zip(words, said[6:], strict=True):
+        assert wanted in one["refused"]
+        assert one["same"]
+
+
+def test_what_is_kept_of_wearers(pieces):
+    said = pieces("kept")
+    assert said["names"] == ["Anna", "", "x" * 40]
+    assert said["none"] == ""
+    assert said["found"] == [[1, 2], [3], None]
+    assert said["last"] == ["Bert", "Anna"]
+    assert said["after"] == [None, "Anna"]
+    assert said["odd"] is None
+    assert said["soon"] is None
+    assert said["saves"] == [2, [2]]
+    assert said["dropped"] == [2, None]
+    for name, sentence in said["refused"]:
+        assert name == "Problem"
+        assert sentence.startswith("This browser keeps nothing of a wearer (")
+    assert "the disk is full" in said["refused"][1][1]
 
 
 def test_every_simulated_sensor_passes_its_quality_rules(wearer):

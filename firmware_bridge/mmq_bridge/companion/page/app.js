@@ -4,6 +4,7 @@ import { openBundle } from "./bundle.js";
 import { Device } from "./device.js";
 import { readE4 } from "./e4.js";
 import { chosen, content, dropped, folderWith } from "./files.js";
+import { Kept, Keeper, wearerName } from "./kept.js";
 import { Model } from "./model.js";
 import { Problem, sentence } from "./problem.js";
 import { recordingSource } from "./replay.js";
@@ -15,6 +16,7 @@ import { connectStrap } from "./view/strap_card.js";
 
 const $ = (selector) => document.querySelector(selector);
 const state = { bundle: null, core: null, model: null, session: null, live: null, running: null };
+Object.assign(state, { kept: null, keeper: null, turn: 0 });
 
 async function served(name, limit) {
   const response = await fetch(`/bundle/${name}`);
@@ -35,12 +37,14 @@ async function useBundle(read) {
   };
   const model = await Model.load(bundle.model, shapes, bundle.manifest.decision.tasks);
   new Device(bundle, state.core, model); // refuses what the core cannot run, before anything is shown
+  state.turn++;
   stop();
   await state.running; // it may be in the middle of a decision
   state.model?.delete();
   Object.assign(state, { bundle, model });
   showAbout(bundle);
   askAgain();
+  await recallWearer();
 }
 
 /** Another bundle may estimate something else: purpose and consent come first, each time. */
@@ -51,19 +55,90 @@ function askAgain() {
   $("#session").hidden = $("#live").hidden = $("#simulated").hidden = true;
 }
 
-function play(source) {
+async function play(source) {
+  const turn = ++state.turn;
   stop();
+  await state.running; // it may be saving what its wearer taught
   const { bundle } = state;
   const device = new Device(bundle, state.core, state.model);
+  const keeper = await keeperOf(device);
+  if (turn !== state.turn) return; // another one was asked for meanwhile
+  state.keeper = keeper;
   note(source);
   state.live = new Live(bundle, device, source, (name, isOn) => session.muted[isOn ? "delete" : "add"](name));
-  const session = new Session(device, source, Number($("#speed").value), state.live.events);
+  const { events } = state.live;
+  const token = (closed) => {
+    events.token(closed);
+    keeper?.note();
+  };
+  const session = new Session(device, source, Number($("#speed").value), { ...events, token });
   state.live.follow(session);
   state.session = session;
   $("#live").hidden = false;
   $("#save").disabled = false;
   setPaused(false);
-  state.running = session.run().catch(complain).finally(showState);
+  state.running = session
+    .run()
+    .finally(() => keeper?.finish())
+    .catch(complain)
+    .finally(() => {
+      showState();
+      return showKept();
+    });
+}
+
+/** Load what the named wearer taught into a device; what keeps it from then on, or null without a name. */
+async function keeperOf(device) {
+  const wearer = wearerName($("#wearer").value),
+    { digest } = state.bundle;
+  if (!wearer) return null;
+  state.kept ??= await Kept.open();
+  const known = await state.kept.load(digest, wearer);
+  try {
+    if (known) device.load(known);
+  } catch (error) {
+    complain(new Problem(`${wearer}: ${sentence(error)} Enrolling anew.`));
+  }
+  return new Keeper(state.kept, digest, wearer, device);
+}
+
+/** Name the wearer of this bundle's last session, so that a reload goes on. A browser that keeps nothing says so
+ * when a session begins. */
+async function recallWearer() {
+  try {
+    state.kept ??= await Kept.open();
+    $("#wearer").value = await state.kept.last(state.bundle.digest);
+  } catch {
+    $("#wearer").value = "";
+  }
+  await showKept();
+}
+
+/** Say what is kept of the named wearer. */
+async function showKept() {
+  const wearer = wearerName($("#wearer").value);
+  const found = wearer && state.kept?.load(state.bundle.digest, wearer);
+  const known = found ? await found.catch(() => null) : null;
+  $("#forget").hidden = !known;
+  $("#kept").textContent = !wearer ? "" : known ? learnt(known) : "nothing kept yet";
+}
+
+function learnt(known) {
+  const device = new Device(state.bundle, state.core, state.model);
+  try {
+    device.load(known);
+  } catch (error) {
+    return `cannot be used (${sentence(error)})`;
+  }
+  const leftS = device.enrolmentLeftS;
+  return leftS > 0 ? `kept: enrolment, ${leftS} s left` : "kept: enrolled";
+}
+
+async function forget() {
+  const wearer = wearerName($("#wearer").value);
+  await state.keeper?.drop();
+  await state.kept.forget(state.bundle.digest, wearer);
+  await showKept();
 }
 
 /** Say what is simulated, and who trained the model. */
@@ -111,7 +186,7 @@ async function take(found) {
     return;
   }
   if ($("#session").hidden) throw new Problem("Read and agree first; then drop the recording again.");
-  play(recordingSource(name, await readE4(members), state.bundle));
+  await play(recordingSource(name, await readE4(members), state.bundle));
 }
 
 function complain(error) {
@@ -156,6 +231,8 @@ function wire() {
       input.value = "";
     });
   }
+  $("#wearer").addEventListener("change", () => attempt(showKept));
+  $("#forget").addEventListener("click", () => attempt(forget));
   $("#strap").addEventListener("click", () => attempt(connectStrap));
   $("#pause").addEventListener("click", () => setPaused(!state.session.paused));
   $("#stop").addEventListener("click", stop);

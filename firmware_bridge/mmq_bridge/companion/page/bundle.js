@@ -16,11 +16,13 @@ const MAX_FILE_BYTES = 64_000_000;
 /**
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
- * @returns {{manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence, enrolmentLeast,
- *   features, modalities: {name, ...}[]}}
+ * @returns {{digest: string, manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence,
+ *   enrolmentLeast, features, modalities: {name, ...}[]}}
  */
 export async function openBundle(read) {
-  const manifest = json(await read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json");
+  const content = await read("manifest.json", MAX_MANIFEST_BYTES);
+  const digest = await sha256(content); // of the whole bundle: the manifest holds those of its files
+  const manifest = json(content, "manifest.json");
   checkManifest(manifest);
   const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
   const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
@@ -29,7 +31,7 @@ export async function openBundle(read) {
     throw new Problem(`${NAMES.model}: expected a .tflite (identifier TFL3); export the bundle again.`);
   }
   const card = text(await checked(manifest, read, NAMES.card), NAMES.card);
-  return { manifest, frontEnd, spec, model, card, ...sizes(frontEnd, spec) };
+  return { digest, manifest, frontEnd, spec, model, card, ...sizes(frontEnd, spec) };
 }
 
 /** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */
@@ -106,14 +108,18 @@ async function checked(manifest, read, name) {
         "Copy or export the bundle again.",
     );
   }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  if ([...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("") !== entry.sha256) {
+  if ((await sha256(content)) !== entry.sha256) {
     throw new Problem(
       `${name}: its SHA-256 is not the manifest's, so it was changed or damaged after export. ` +
         "Copy or export the bundle again.",
     );
   }
   return content;
+}
+
+async function sha256(content) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function text(bytes, name) {

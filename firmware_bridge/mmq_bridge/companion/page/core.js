@@ -19,9 +19,15 @@ const STATUS = [
   "the normaliser is still enrolling",
   "the front end has no quantisation",
   "the spec is of a newer version than this core: update mmq-tf",
+  "the state is cut short",
+  "the state was changed, or is none",
+  "the state is of another front end",
+  "the state is of a newer version than this core: update mmq-tf",
+  "samples came before the state: load it first",
 ];
 const PAGE_BYTES = 65536;
 const ALIGNMENT = 16;
+const MAX_STATE_BYTES = 1_000_000;
 
 /** One bridge of the core in a memory of its own; `module` is core.wasm compiled, `spec` comes from readSpec. */
 export class Bridge {
@@ -29,6 +35,7 @@ export class Bridge {
   #memory;
   #top;
   #bridge;
+  #spec;
   #scratch = { address: 0, bytes: 0 };
   #out;
 
@@ -43,6 +50,7 @@ export class Bridge {
         "mmq_bridge/mmq_spec.h: it was written for another version of the core; export again.",
       );
     }
+    this.#spec = address;
     const bytes = this.#core.mmq_bridge_size(address);
     if (!bytes) throw new Problem("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
     const room = this.#reserve(bytes);
@@ -73,12 +81,31 @@ export class Bridge {
 
   /** Hand over samples [channels][frames], channel after channel, whose first frame was taken at timeS. */
   push(modality, samples, frames, timeS) {
-    if (samples.byteLength > this.#scratch.bytes) {
-      this.#scratch = { address: this.#reserve(samples.byteLength), bytes: samples.byteLength };
-    }
-    new Float32Array(this.#memory.buffer, this.#scratch.address, samples.length).set(samples);
-    const status = this.#core.mmq_bridge_push(this.#bridge, modality, this.#scratch.address, frames, timeS);
+    const address = this.#room(samples.byteLength);
+    new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
+    const status = this.#core.mmq_bridge_push(this.#bridge, modality, address, frames, timeS);
     if (status !== LATE) check(status, "samples");
+  }
+
+  /** Tokens the enrolment still lasts. */
+  get enrolmentLeft() {
+    return Number(this.#core.mmq_bridge_enrolment_left(this.#bridge));
+  }
+
+  /** What the wearer taught, as bytes: those of every other target. */
+  save() {
+    const bytes = this.#core.mmq_state_size(this.#spec);
+    const address = this.#room(bytes);
+    check(this.#core.mmq_state_save(this.#bridge, address, bytes), "state");
+    return new Uint8Array(this.#memory.buffer, address, bytes).slice();
+  }
+
+  /** Take over what was saved, before the first sample; refused, nothing is changed. */
+  load(state) {
+    if (state.length > MAX_STATE_BYTES) throw new Problem("state: the state was changed, or is none.");
+    const address = this.#room(state.length);
+    new Uint8Array(this.#memory.buffer, address, state.length).set(state);
+    check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state");
   }
 
   /** Say that it is timeS now and nothing older will come. */
@@ -116,6 +143,12 @@ export class Bridge {
       left: new Uint32Array(buffer, left, 1)[0],
       end: first < 0 ? null : first,
     };
+  }
+
+  /** Room for what is handed over in one call. */
+  #room(bytes) {
+    if (bytes > this.#scratch.bytes) this.#scratch = { address: this.#reserve(bytes), bytes };
+    return this.#scratch.address;
   }
 
   #reserve(bytes) {

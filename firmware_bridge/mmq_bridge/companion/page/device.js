@@ -22,6 +22,21 @@ export class Device {
     return this.#bridge.bytes;
   }
 
+  /** What the wearer taught, as bytes. */
+  save() {
+    return this.#bridge.save();
+  }
+
+  /** Take over what was saved, before the first sample: enrolment goes on where it stopped. */
+  load(state) {
+    this.#bridge.load(state);
+  }
+
+  /** Seconds the enrolment still lasts. */
+  get enrolmentLeftS() {
+    return this.#bridge.enrolmentLeft * this.tokenS;
+  }
+
   /** Take samples [channels][frames] of one modality; one the front end lacks is ignored. As `#closed`. */
   push(name, samples, timeS) {
     const index = this.names.indexOf(name);
