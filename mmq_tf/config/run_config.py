@@ -42,7 +42,9 @@ class NormalisationConfig(ConfigSection):
 
     With `rest_class` a recording enrols in its first trial that has this label, in any task: what lies before
     is not used, as if the device had been put on then, and the enrolment ends with that trial at the latest.
-    Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them.
+    Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them. From front-end
+    version 3 on `enrolment_s` counts present tokens; with fewer than `enrolment_least` of them (by default a
+    quarter) a modality is normalised by the population.
     """
 
     mode: Literal["population", "enrolment", "running"] = "population"
@@ -50,6 +52,7 @@ class NormalisationConfig(ConfigSection):
     prior_tokens: float = Field(default=12.0, gt=0)
     clip: float = Field(default=5.0, gt=0)
     rest_class: str | None = Field(default=None, min_length=1)
+    enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _enrolment_has_a_length(self) -> NormalisationConfig:
@@ -126,6 +129,8 @@ class RunConfig(ConfigSection):
             raise ValueError(
                 "front_end.normalisation and front_end.quantisation are measured, never configured"
             )
+        if self.normalisation.enrolment_least is not None and self.front_end.frontend_version < 3:
+            raise ValueError("normalisation.enrolment_least needs front_end.frontend_version 3")
         known = set(self.front_end.modality_names)
         for name, hidden in self.missing.conditions.items():
             if not hidden or not set(hidden) < known:

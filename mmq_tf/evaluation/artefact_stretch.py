@@ -239,7 +239,7 @@ def best_place(
         (
             stream,
             max(
-                stream.limits.enrolment_span(enrolment_s, front_end.token_s)[1],
+                stream.enrolled_from(enrolment_s),
                 math.ceil(trial.start_s / front_end.token_s - 1e-9),
             ),
             min(len(stream.features), math.floor(trial.stop_s / front_end.token_s + 1e-9)),

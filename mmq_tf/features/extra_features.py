@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from mmq_bridge.core_binding.native import TokenStream, extract_tokens, normalise_tokens
+from mmq_bridge.front_end.enrolment import evidence
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 from mmq_tf.errors import MMQError
@@ -151,22 +152,34 @@ def normalised_features(front_end: FrontEnd, features: np.ndarray, presence: np.
     extra = np.isin(front_end.feature_names, front_end.extra_names)
     known = front_end.without_extra_features().with_normalisation(_columns_of(given, np.flatnonzero(~extra)))
     normalised[:, ~extra] = normalise_tokens(known, features[:, ~extra], presence)
+    counts = np.diff(evidence(front_end.modality_names, presence), prepend=0) > 0
     for index, part in enumerate(front_end.feature_slices.values()):
         columns = [column for column in range(part.start, part.stop) if extra[column]]
         present = presence[:, index : index + 1]
         for column in columns:
-            own = _columns_of(given, np.full(3, column))
-            normalised[:, column] = _as_if_known(front_end, own, features[:, column], present)
+            own = _columns_of(given, np.array([column]))
+            normalised[:, column] = _as_if_known(front_end, own, features[:, column], present, counts)
     return normalised
 
 
 def _as_if_known(
-    front_end: FrontEnd, own: Normalisation, values: np.ndarray, present: np.ndarray
+    front_end: FrontEnd, own: Normalisation, values: np.ndarray, present: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
-    """Normalise one feature [n] in the place of the three of a skin temperature."""
-    carrier = FrontEnd.wearable({"temp": 4}, token_s=front_end.token_s, tokens=front_end.tokens)
+    """Normalise one feature [n] in the place of the first of a skin temperature.
+
+    Beside it a skin conductance is present where the whole front end's enrolment goes on (`counts`, bool
+    [n]), so that it ends with it.
+    """
+    carrier = FrontEnd.wearable(
+        {"temp": 4, "eda": 4},
+        token_s=front_end.token_s,
+        tokens=front_end.tokens,
+        frontend_version=front_end.frontend_version,
+    )
     features = np.repeat(values[:, None], carrier.n_features, axis=1)
-    return normalise_tokens(carrier.with_normalisation(own), features, present)[:, 0]
+    everywhere = _columns_of(own, np.zeros(carrier.n_features, int))
+    seen = np.column_stack([present[:, 0], counts])
+    return normalise_tokens(carrier.with_normalisation(everywhere), features, seen)[:, 0]
 
 
 def _columns_of(given: Normalisation, columns: np.ndarray) -> Normalisation:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from mmq_bridge.front_end.enrolment import evidence
 from mmq_bridge.front_end.front_end import Normalisation
 
 from mmq_tf.config.run_config import NormalisationConfig
@@ -32,22 +33,21 @@ def fit_normalisation(
     if not streams:
         raise MMQError("normalisation needs at least one training recording, got none.")
     enrols = settings.mode == "enrolment"
-    spans = [
-        stream.limits.enrolment_span(settings.enrolment_s, token_s) if enrols else (0, 0)
-        for stream in streams
-    ]
+    length_s = settings.enrolment_s if enrols else 0.0
     values = [stream.measured_features() for stream in streams]
     centres = np.array(
-        [_mean(v[first:last] if last else v) for v, (first, last) in zip(values, spans, strict=True)]
+        [
+            _mean(stream.learnt_features(length_s) if enrols else v)
+            for stream, v in zip(streams, values, strict=True)
+        ]
     )
+    ends = [stream.enrolled_from(length_s) for stream in streams]
     mean = _mean(centres)
     if settings.mode == "population":
         squares = [_mean((value - mean) ** 2) for value in values]
     else:
         own = np.where(np.isfinite(centres), centres, mean)
-        squares = [
-            _mean((v[last:] - centre) ** 2) for v, (_, last), centre in zip(values, spans, own, strict=True)
-        ]
+        squares = [_mean((v[end:] - centre) ** 2) for v, end, centre in zip(values, ends, own, strict=True)]
     std = np.sqrt(_mean(np.array(squares)))
     std = np.where(np.isfinite(std) & (std > 1e-6), std, 1.0)
     return Normalisation(
@@ -57,6 +57,7 @@ def fit_normalisation(
         enrolment_s=settings.enrolment_s,
         prior_tokens=settings.prior_tokens,
         clip=settings.clip,
+        enrolment_least=settings.enrolment_least,
     )
 
 
@@ -92,7 +93,15 @@ def _at_rest(stream: Stream, rest_class: str, token_s: float) -> Stream:
             f"{rests[0].stop_s:g} s, is too short to enrol in; leave the recording out, or name another "
             "normalisation.rest_class."
         )
-    length_s = min(stream.limits.enrolment_s, (last - first) * token_s)
+    most = last - first
+    if stream.front_end.frontend_version >= 3:
+        most = int(evidence(stream.front_end.modality_names, stream.presence[first:last]).max(initial=0))
+        if not most:
+            raise MMQError(
+                f"subject {stream.subject}: nothing but temp and acc was measured in its first "
+                f"{rest_class!r} trial; leave the recording out, or name another normalisation.rest_class."
+            )
+    length_s = min(stream.limits.enrolment_s, most * token_s)
     limits = replace(stream.limits, enrolment_start_s=first * token_s, enrolment_s=length_s)
     worn = np.arange(len(stream.presence))[:, None] >= first
     variants = tuple(replace(one, presence=one.presence & worn) for one in stream.variants)

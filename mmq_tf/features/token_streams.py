@@ -210,7 +210,7 @@ def without_enrolment_artefacts(streams: Sequence[Stream], enrolment_s: float) -
 
 
 def _clean_start(stream: Stream, variant: Corrupted, enrolment_s: float) -> Corrupted:
-    _, stop = stream.limits.enrolment_span(enrolment_s, stream.front_end.token_s)
+    stop = stream.enrolled_from(enrolment_s)
 
     def join(clean: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
         return np.concatenate([clean[:stop], corrupted[stop:]])

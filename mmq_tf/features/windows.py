@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from mmq_bridge.front_end.enrolment import enrolment_end, learnt_tokens
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -50,6 +51,21 @@ class Stream:
         """Return the features float64 [n, F] with NaN where the token is absent."""
         layout = self.front_end.feature_layout
         return layout.visible(self.features.astype(np.float64), self.presence, absent=np.nan)
+
+    def learnt_features(self, enrolment_s: float) -> np.ndarray:
+        """Return the features float64 [n, F] an enrolment of so many seconds learns from, else NaN."""
+        first, last = self.limits.enrolment_span(enrolment_s, self.front_end.token_s)
+        if first == last:
+            return self.measured_features()
+        if self.front_end.frontend_version < 3:
+            return self.measured_features()[first:last]
+        learnt = np.zeros_like(self.presence)
+        learnt[first:] = learnt_tokens(self.presence[first:], last - first)
+        return self.front_end.feature_layout.visible(self.features.astype(np.float64), learnt, absent=np.nan)
+
+    def enrolled_from(self, enrolment_s: float) -> int:
+        """Return the first token after an enrolment of so many seconds; see `enrolled_from`."""
+        return enrolled_from(self.front_end, enrolment_s, self.presence, self.limits)
 
 
 @dataclass(frozen=True)
@@ -139,18 +155,51 @@ def build_windows(
     return _concatenate(parts)
 
 
+def enrolled_from(
+    front_end: FrontEnd, enrolment_s: float, presence: np.ndarray, limits: Limits = UNLIMITED
+) -> int:
+    """Return the first token after an enrolment, as on the device; how many there are where it does not end.
+
+    Parameters
+    ----------
+    front_end
+        Its version says whether seconds or present tokens count.
+    enrolment_s
+        How long it should take, in s.
+    presence
+        Which modalities each token has, bool [n, M].
+    limits
+        Of the recording.
+    """
+    first, last = limits.enrolment_span(enrolment_s, front_end.token_s)
+    if front_end.frontend_version < 3 or first == last:
+        return last
+    end = enrolment_end(front_end.modality_names, presence[first:], last - first)
+    return len(presence) if end is None else first + end
+
+
 def window_starts(
-    trials: Sequence[Trial], front_end: FrontEnd, stride_s: float, n_tokens: int, limits: Limits = UNLIMITED
+    trials: Sequence[Trial],
+    front_end: FrontEnd,
+    stride_s: float,
+    n_tokens: int,
+    limits: Limits = UNLIMITED,
+    presence: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return int [N, 2]: first token and trial index of each window that lies wholly inside one trial.
 
     Where `limits` let a window read fewer than its T tokens, those it reads are its last and lie inside the
-    trial; its first token may then come before the trial, even before the recording.
+    trial; its first token may then come before the trial, even before the recording. `presence` bool [n, M]
+    tells when an enrolment that counts evidence is over; without it the clock does.
     """
     stride = max(1, round(min(stride_s, limits.stride_s) / front_end.token_s))
     norm = front_end.normalisation
     enrols = norm is not None and norm.mode == "enrolment"
-    enrolled = limits.enrolment_span(norm.enrolment_s, front_end.token_s)[1] if norm and enrols else 0
+    enrolled = 0
+    if norm and enrols and presence is None:
+        _, enrolled = limits.enrolment_span(norm.enrolment_s, front_end.token_s)
+    elif norm and enrols and presence is not None:
+        enrolled = enrolled_from(front_end, norm.enrolment_s, presence, limits)
     read = tokens_read(front_end, limits)
     rows = []
     for index, trial in enumerate(trials):
@@ -193,7 +242,8 @@ def normalised_within(
 
 
 def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
-    table = window_starts(stream.trials, front_end, stride_s, len(stream.features), stream.limits)
+    tokens = len(stream.features)
+    table = window_starts(stream.trials, front_end, stride_s, tokens, stream.limits, stream.presence)
     labels = [stream.trials[trial].labels.get(task) for _, trial in table]
     keep = np.array([label is not None for label in labels], dtype=bool)
     table = table[keep]

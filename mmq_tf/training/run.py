@@ -221,7 +221,7 @@ def check_folds(jobs: Sequence[FoldJob]) -> None:
     found: dict[str, set[str]] = {}
     for stream in streams:
         stride_s, tokens = config.windows.stride_s, len(stream.features)
-        table = window_starts(stream.trials, front_end, stride_s, tokens, stream.limits)
+        table = window_starts(stream.trials, front_end, stride_s, tokens, stream.limits, stream.presence)
         labels = {stream.trials[trial].labels.get(config.data.task) for _, trial in table}
         found.setdefault(stream.subject, set()).update(label for label in labels if label is not None)
     for job in jobs:
