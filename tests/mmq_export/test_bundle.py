@@ -13,6 +13,7 @@ from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.example_run import find_compiler, run_example
 from mmq_bridge.bundle.golden import GoldenSignal, cut_golden, golden_front_end, npy_bytes, read_npy
 from mmq_bridge.bundle.sources import array_bytes
+from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.manifest import FineTuningFacts, Manifest
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -345,3 +346,16 @@ def test_a_fine_tuned_net_is_judged_against_the_runs_own(tiny, tmp_path):
     with pytest.raises(ExportError, match="int8 loses"):
         tiny.write(tmp_path / "b", deployed=changed, reference=tiny.network(end), fine_tuning=facts)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_bundle_whose_enrolment_counts_evidence_computes_the_same_in_c(tiny, tmp_path):
+    older = tiny.front_end()
+    newer = type(older).model_validate({**dict(older), "frontend_version": 3})
+    tiny.write(tmp_path / "b", front_end=newer)
+    report = verify_bundle(tmp_path / "b")
+    assert report.ok, report.problems
+    least = json.loads((tmp_path / "b/golden/golden.json").read_text())["enrolment_tokens"]
+    assert 1 <= least < newer.enrolment_tokens
+    assert np.load(tmp_path / "b/golden/window_tokens.npy").size > 0
+    assert ".enrolment_least = 3," in (tmp_path / "b/mmq_bridge/mmq_spec.h").read_text()
