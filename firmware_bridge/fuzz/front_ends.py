@@ -34,7 +34,7 @@ def _settings() -> dict[str, dict[str, Any]]:
         "chest": _parts(shared, ecg=130, resp=25, emg={"sampling_rate_hz": 500, "channels": ("L", "R")}),
         "head": _parts(shared, eeg=head, eog={"sampling_rate_hz": 128, "channels": ("H", "V")}),
         "several": _parts(
-            shared,
+            {**shared, "frontend_version": 3},
             ppg={"sampling_rate_hz": 50, "channels": ("green", "red")},
             ecg={"sampling_rate_hz": 100, "channels": ("I", "II")},
             resp={"sampling_rate_hz": 16, "channels": ("chest", "belly")},
