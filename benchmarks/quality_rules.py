@@ -26,14 +26,14 @@ from methods.sample_recordings import (
     read_eeglab_sample,
     read_physiokit_sample,
 )
+from methods.share_table import ShareTable
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.front_end.front_end import FrontEnd
 from reference_quality import clean_ecg_tokens, watch_kept_beats
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.metrics.significance import bootstrap_intervals
+from mmq_tf.metrics.results_table import ResultsFile, machine_description, write_results
 from mmq_tf.recording import Recording
 from mmq_tf.version import __version__
 
@@ -111,34 +111,7 @@ def cases(data: Path, most: int | None) -> Iterator[Case]:
             yield Case("P12", recording, modality, "physiokit_sample", 5.0, COUNTS)
 
 
-class Table:
-    """Shares by (method, condition, metric) and subject, averaged over subjects at the end."""
-
-    def __init__(self) -> None:
-        self._shares: dict[tuple[str, str, str], dict[str, list[np.ndarray]]] = defaultdict(dict)
-
-    def add(self, key: tuple[str, str, str], subject: str, values: Any) -> None:
-        """Add what was found in one recording: 0/1 (or shares), NaN where nothing could be said."""
-        values = np.asarray(values, np.float64)
-        if np.isfinite(values).any():
-            self._shares[key].setdefault(subject, []).append(values[np.isfinite(values)])
-
-    def rows(self) -> tuple[ResultRow, ...]:
-        """Mean over subjects with its bootstrap interval, where there are several."""
-        return tuple(self._row(key, by) for key, by in self._shares.items())
-
-    def _row(self, key: tuple[str, str, str], by_subject: dict[str, list[np.ndarray]]) -> ResultRow:
-        shares = np.array([[np.concatenate(parts).mean() for parts in by_subject.values()]])
-        mean, low, high = (round(float(x[0]), 4) for x in bootstrap_intervals(shares))
-        several = shares.shape[1] > 1
-        method, condition, metric = key
-        return ResultRow(
-            method=method, condition=condition, metric=metric, mean=mean,
-            low=low if several else None, high=high if several else None, n=shares.shape[1],
-        )  # fmt: skip
-
-
-def measure(case: Case, table: Table, seed: int) -> None:
+def measure(case: Case, table: ShareTable, seed: int) -> None:
     """Measure false alarms and every fault of one case."""
     front_end, signal = case.front_end(), case.recording.signals[case.modality]
     settings = front_end.modalities[case.modality]
@@ -172,7 +145,7 @@ def measure(case: Case, table: Table, seed: int) -> None:
     late_and_early(case, front_end, untouched, table, rng)
 
 
-def false_alarms(case: Case, untouched: Outcome, table: Table) -> None:
+def false_alarms(case: Case, untouched: Outcome, table: ShareTable) -> None:
     """Count what each rule says of the recording as it is."""
     expected = covered(case, len(untouched.reasons))
     groups = {case.condition: expected}
@@ -213,7 +186,7 @@ def alone(
     fault: Fault,
     stretches: list[tuple[float, float]],
     untouched: Outcome,
-    table: Table,
+    table: ShareTable,
     rng: np.random.Generator,
 ) -> None:
     """Break only the first of many channels: its features must be NaN, all others as they were."""
@@ -234,7 +207,7 @@ def alone(
 
 
 def late_and_early(
-    case: Case, front_end: FrontEnd, untouched: Outcome, table: Table, rng: np.random.Generator
+    case: Case, front_end: FrontEnd, untouched: Outcome, table: ShareTable, rng: np.random.Generator
 ) -> None:
     """Let the sensor start after about a fifth of the recording and die after four fifths of it."""
     signal, present = case.recording.signals[case.modality], ~untouched.absent
@@ -305,7 +278,7 @@ def main(data: Path, subjects: int | None, seed: int, results: Path | None) -> N
 
 def run(data: Path, subjects: int | None, seed: int, results: Path | None) -> None:
     """Measure all cases, print, and write where asked."""
-    table, names = Table(), defaultdict(set)
+    table, names = ShareTable(), defaultdict(set)
     for case in cases(data, subjects):
         click.echo(f"{case.subject} {case.condition}", err=True)
         measure(case, table, seed)
