@@ -42,8 +42,8 @@ EEG_32 = Budget(
 WRIST = Budget(
     "wrist", "wrist set (ppg 64, eda 4, temp 4, acc 32 Hz), a second of signal", 350_000, "instructions"
 )
-TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 16 * 1024, "bytes")
-STATE = Budget("wrist_state", "memory of the wrist set's bridge, 12 tokens a window", 12 * 1024, "bytes")
+TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 20 * 1024, "bytes")
+STATE = Budget("wrist_state", "memory of the wrist set's bridge, 12 tokens a window", 14 * 1024, "bytes")
 BUDGETS = (EEG_32, WRIST, TEXT, STATE)
 
 

@@ -65,6 +65,7 @@ def _vectors_header(vectors: Sequence[Vector]) -> str:
         "VECTORS": len(vectors),
         # With other lanes than this machine's library the state is somewhat larger.
         "STATE_BYTES": max(3 * Bridge(end).state_bytes // 2 for end in ends),
+        "SAVED_BYTES": max(Bridge(end).saved_bytes for end in ends),
         "SAMPLES": MAX_PUSH_SAMPLES,
         "FEATURES": max(end.n_features for end in ends),
         "WINDOW": max(end.tokens * end.n_features for end in ends),

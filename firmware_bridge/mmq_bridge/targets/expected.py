@@ -36,6 +36,9 @@ class Hashes:
         Every call's status, every token's number, presence and reasons.
     int8 : str
         Every quantised window.
+    saved : str
+        What was learnt, as it is saved at the end; features of every token of a run that has loaded it;
+        what is saved at the end of that.
     """
 
     tokens: int
@@ -44,6 +47,7 @@ class Hashes:
     features: str
     presence: str
     int8: str
+    saved: str
 
 
 def fnv(data: bytes, state: int = FNV_START) -> int:
@@ -73,6 +77,18 @@ class _Replay:
             raise_status(status, "front end")
         self.features, self.presence, self.int8 = bytearray(), bytearray(), bytearray()
         self.tokens = self.windows = 0
+
+    def save(self) -> bytes:
+        content = ctypes.create_string_buffer(self._core.mmq_state_size(ctypes.byref(self._tables.spec)))
+        status = self._core.mmq_state_save(self._pointer, content, len(content))
+        if status != OK:
+            raise_status(status, "state")
+        return content.raw
+
+    def load(self, content: bytes) -> None:
+        status = self._core.mmq_state_load(self._pointer, content, len(content))
+        if status != OK:
+            raise_status(status, "state")
 
     def call(self, operation: Operation) -> None:
         core, index = self._core, operation.modality
@@ -126,13 +142,20 @@ def replay(front_end: FrontEnd, operations: Iterable[Operation]) -> Hashes:
     Raises
     ------
     BridgeError
-        When the core refuses the front end.
+        When the core refuses the front end, or its own state.
     """
-    raw, normal = _Replay(front_end.with_normalisation(None)), _Replay(front_end)
+    raw, normal, loaded = _Replay(front_end.with_normalisation(None)), _Replay(front_end), _Replay(front_end)
+    operations = tuple(operations)
     for operation in operations:
         raw.call(operation)
         normal.call(operation)
-    parts = (raw.features, normal.features, normal.presence, normal.int8)
+    state = normal.save()
+    loaded.load(state)
+    for operation in operations:
+        loaded.call(operation)
+    parts = (
+        raw.features, normal.features, normal.presence, normal.int8, state + loaded.features + loaded.save()
+    )  # fmt: skip
     return Hashes(normal.tokens, normal.windows, *(f"{fnv(bytes(part)):016x}" for part in parts))
 
 

@@ -13,13 +13,14 @@ typedef struct {
     const mmq_spec_t *spec;
     mmq_bridge_t *bridge;
     replay_result_t *result;
-    int raw;
+    enum { RAW, NORMAL, LOADED } pass;
 } replay_t;
 
 static uint64_t memory[REPLAY_STATE_BYTES / 8 + 1];
 static float samples[REPLAY_SAMPLES], features[REPLAY_FEATURES];
 static uint8_t presence[MMQ_MAX_MODALITIES];
 static uint16_t reasons[MMQ_MAX_MODALITIES];
+static unsigned char state[REPLAY_SAVED_BYTES];
 static int8_t window[REPLAY_WINDOW], window_presence[REPLAY_WINDOW_PRESENCE];
 
 static void hash(uint64_t *state, uint64_t value, unsigned bytes) {
@@ -46,6 +47,10 @@ static void hash_window(replay_t *run) {
     run->result->windows++;
 }
 
+static uint64_t *features_of(replay_t *run) {
+    return run->pass == RAW ? &run->result->raw : run->pass == NORMAL ? &run->result->features : &run->result->saved;
+}
+
 static void drain(replay_t *run) {
     const uint32_t m = run->spec->n_modalities;
     replay_result_t *result = run->result;
@@ -53,15 +58,15 @@ static void drain(replay_t *run) {
     int any = 0;
     while (mmq_bridge_token(run->bridge, features, presence, &number) == MMQ_OK) {
         any = 1;
-        hash_floats(run->raw ? &result->raw : &result->features, features, run->spec->n_features);
-        if (run->raw) continue;
+        hash_floats(features_of(run), features, run->spec->n_features);
+        if (run->pass != NORMAL) continue;
         result->tokens++;
         hash(&result->presence, (uint64_t)number, 8);
         for (uint32_t i = 0; i < m; i++) hash(&result->presence, presence[i], 1);
         if (mmq_bridge_reasons(run->bridge, number, reasons) != MMQ_OK) continue;
         for (uint32_t i = 0; i < m; i++) hash(&result->presence, reasons[i], 2);
     }
-    if (any && !run->raw) hash_window(run);
+    if (any && run->pass == NORMAL) hash_window(run);
 }
 
 /* One operation, its head already read. */
@@ -86,8 +91,15 @@ static const char *operate(replay_t *run, const unsigned char *head, replay_read
         if (read(stream, samples, n * sizeof *samples) != n * sizeof *samples) return "the script is cut short";
         status = mmq_bridge_push(run->bridge, modality, samples, frames, time_s);
     }
-    if (!run->raw) hash(&run->result->presence, (uint64_t)status, 1);
+    if (run->pass == NORMAL) hash(&run->result->presence, (uint64_t)status, 1);
     drain(run);
+    return NULL;
+}
+
+static const char *save(replay_t *run) {
+    const size_t size = mmq_state_size(run->spec);
+    if (mmq_state_save(run->bridge, state, sizeof state) != MMQ_OK) return "the state is longer than REPLAY_SAVED_BYTES";
+    for (size_t i = 0; i < size; i++) hash(&run->result->saved, state[i], 1);
     return NULL;
 }
 
@@ -97,6 +109,9 @@ static const char *once(replay_t *run, replay_read_t read, void *stream) {
     const mmq_status_t status = mmq_bridge_init(memory, sizeof memory, run->spec, &run->bridge);
     if (status == MMQ_TOO_SMALL) return "the memory is too small";
     if (status != MMQ_OK) return "the core refuses the spec";
+    if (run->pass == LOADED && mmq_state_load(run->bridge, state, mmq_state_size(run->spec)) != MMQ_OK) {
+        return "the core refuses its own state";
+    }
     while (!problem && read(stream, head, sizeof head) == sizeof head) problem = operate(run, head, read, stream);
     return problem;
 }
@@ -104,17 +119,19 @@ static const char *once(replay_t *run, replay_read_t read, void *stream) {
 const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(void *stream), void *stream,
                    replay_result_t *result) {
     mmq_spec_t raw = *spec;
-    replay_t run = {&raw, NULL, result, 1};
+    replay_t run = {&raw, NULL, result, RAW};
     const char *problem;
     memset(result, 0, sizeof *result);
-    result->raw = result->features = result->presence = result->int8 = FNV_START;
+    result->raw = result->features = result->presence = result->int8 = result->saved = FNV_START;
     result->state_bytes = (uint32_t)mmq_bridge_size(spec);
     raw.normaliser = MMQ_RAW;
     if ((problem = once(&run, read, stream)) != NULL) return problem;
-    again(stream);
     run.spec = spec;
-    run.raw = 0;
-    return once(&run, read, stream);
+    for (run.pass = NORMAL; run.pass <= LOADED; run.pass++) {
+        again(stream);
+        if ((problem = once(&run, read, stream)) != NULL || (problem = save(&run)) != NULL) return problem;
+    }
+    return NULL;
 }
 
 static char *put(char *at, const char *text) {
@@ -146,6 +163,7 @@ void replay_line(const char *name, const replay_result_t *result, char line[REPL
     at = put_hex(at, " features=", result->features);
     at = put_hex(at, " presence=", result->presence);
     at = put_hex(at, " int8=", result->int8);
+    at = put_hex(at, " saved=", result->saved);
     at = put_count(at, " bytes=", result->state_bytes);
     *at = '\0';
 }

@@ -20,6 +20,7 @@ typedef struct {
     uint64_t features; /* the same as the model sees them */
     uint64_t presence; /* every call's status, every token's number, presence and reasons */
     uint64_t int8;     /* every window's quantised features and presence */
+    uint64_t saved;    /* the state that was saved at the end; features after it was loaded; the state after those */
 } replay_result_t;
 
 /* One vector of vectors.h, which the build writes. */
@@ -31,12 +32,13 @@ typedef struct {
 /* Give up to `bytes` bytes of the script; how many there were. */
 typedef size_t (*replay_read_t)(void *stream, void *to, size_t bytes);
 
-/* Run the script twice, raw and as the spec normalises; `again` goes back to its beginning.
+/* Run the script three times: raw, as the spec normalises, and so once more in a bridge that has loaded what the one
+ * before had saved. `again` goes back to its beginning.
  * NULL, or what went wrong. */
 const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(void *stream), void *stream,
                    replay_result_t *result);
 
-/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. bytes=.." */
+/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. saved=.. bytes=.." */
 #define REPLAY_LINE 256
 void replay_line(const char *name, const replay_result_t *result, char line[REPLAY_LINE]);
 

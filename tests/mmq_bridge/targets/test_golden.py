@@ -18,7 +18,7 @@ from mmq_bridge.targets.script import MAX_PUSH_SAMPLES, Operation, encode, unifo
 from mmq_bridge.targets.simulated import STEP, simulate
 from mmq_bridge.targets.vectors import RECORDED, Vector, make_vectors
 
-LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d bytes=640"
+LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e bytes=640"
 
 
 def presence_of(vector: Vector) -> dict[str, float]:
@@ -111,7 +111,7 @@ def test_one_bit_of_one_sample_changes_the_hashes(simulated: list[Vector], wante
 
 
 def test_replay_line_is_read() -> None:
-    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d"), 640)
+    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d", "0e"), 640)
 
 
 @pytest.mark.parametrize("line", ["", "v", "v tokens=2", LINE.replace("raw=0a", "raw:0a"), LINE + " more=1"])
@@ -122,7 +122,7 @@ def test_other_lines_are_refused(line: str) -> None:
 
 def test_committed_hashes_survive_a_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "hashes.json"
-    first, second = Hashes(1, 0, "a", "b", "c", "d"), Hashes(2, 1, "e", "f", "a", "b")
+    first, second = Hashes(1, 0, "a", "b", "c", "d", "e"), Hashes(2, 1, "e", "f", "a", "b", "e")
     save_committed({"one": first}, path)
     save_committed({"two": second}, path)
     assert load_committed(path) == {"one": first, "two": second}
