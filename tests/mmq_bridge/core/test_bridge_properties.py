@@ -40,11 +40,12 @@ def recording(made: SimpleNamespace) -> dict:
 
 
 @FEW
+@pytest.mark.parametrize("version", [2, 3])
 @given(chunk_s=st.lists(st.floats(0.02, 1.7), min_size=1, max_size=6))
 def test_chunking_does_not_change_tokens(
-    made: SimpleNamespace, recording: dict, chunk_s: list[float]
+    made: SimpleNamespace, recording: dict, version: int, chunk_s: list[float]
 ) -> None:
-    front_end = FrontEnd.wearable(made.ALL)
+    front_end = FrontEnd.wearable(made.ALL, frontend_version=version)
     whole = extract_tokens(front_end, recording)
     rows, presence = made.tokens_in_chunks(front_end, recording, chunk_s)
     assert len(rows) >= 7
@@ -77,13 +78,15 @@ def test_features_do_not_depend_on_other_modalities(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["bytes", "huge", "tiny", "steps", "mixed"]),
     mode=st.sampled_from(["population", "enrolment", "running"]),
+    version=st.sampled_from([2, 3]),
 )
 def test_random_bytes_never_give_a_non_finite_feature(
-    made: SimpleNamespace, name: str, channels: int, seed: int, kind: str, mode: str
+    made: SimpleNamespace, name: str, channels: int, seed: int, kind: str, mode: str, version: int
 ) -> None:
     rng, rate = np.random.default_rng(seed), made.ALL[name]
     count = {name: channels * 3 if name == "acc" else channels}
-    front_end = unit_statistics(FrontEnd.wearable({name: rate}, made.numbered(count)), mode)
+    plain = FrontEnd.wearable({name: rate}, made.numbered(count), frontend_version=version)
+    front_end = unit_statistics(plain, mode)
     shape = (len(front_end.modalities[name].channels), int(40 * rate))
     modality = front_end.modalities[name]
     noise = rng.bytes(4 * shape[0] * shape[1])
