@@ -45,6 +45,7 @@ def _settings() -> dict[str, dict[str, Any]]:
             shared,
             eeg={"sampling_rate_hz": 160, "channels": tuple(f"C{i}" for i in range(17)), "notch_hz": 60},
         ),
+        "paced": _parts({**shared, "frontend_version": 3}, ppg=64, eda=4, acc=32, eeg=130),
         "old": _parts({**shared, "frontend_version": 1}, eeg=128, ecg=130, ppg=64, eda=4, temp=4, acc=32),
     }
 

@@ -23,6 +23,9 @@ typedef struct {
     mmq_spec_t spec;
     subject_t whole, pieces; /* `pieces` gets the same stream in smaller pushes; unused where its bridge is NULL */
     uint32_t layout, budget, pushed[MMQ_MAX_MODALITIES];
+    uint32_t counter[MMQ_MAX_MODALITIES]; /* of the next counted frame */
+    uint8_t counting[MMQ_MAX_MODALITIES]; /* the last push of the modality was counted */
+    uint8_t off_rate; /* a rate was found to be wrong: when it is found depends on the pushes */
     double origin[MMQ_MAX_MODALITIES];
     mmq_clock_t clock;
     float *window; /* features of the last window that was read, NULL before; `window_end` tokens were closed then */
@@ -80,6 +83,7 @@ static void push_stream(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *samples,
     const int32_t jump = (int8_t)fuzz_u8(in);
     const uint32_t from = jump < 0 && (uint32_t)-jump > f->pushed[m] ? 0u : f->pushed[m] + (uint32_t)jump;
     const uint32_t step = 1u + fuzz_u8(in) % 64u;
+    f->counting[m] = 0;
     fuzz_samples(in, f->spec.modalities + m, samples, frames, from);
     (void)push_part(f, &f->whole, m, samples, frames, 0, frames, at_frame(f, m, from));
     for (uint32_t done = 0; f->pieces.bridge && done < frames;) {
@@ -95,6 +99,7 @@ static void push_anywhere(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *sample
     const double now = at_frame(f, m, f->pushed[m]);
     double time_s = fuzz_u8(in) & 1u ? fuzz_double(in) : now + (double)fuzz_float(in);
     mmq_status_t status;
+    f->counting[m] = 0;
     fuzz_samples(in, f->spec.modalities + m, samples, frames, 0);
     status = push_part(f, &f->whole, m, samples, frames, 0, frames, time_s);
     PROMISE(status == MMQ_BAD_TIME || (time_s >= -4e9 && time_s <= 4e9));
@@ -104,14 +109,53 @@ static void push_anywhere(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *sample
     f->pushed[m] = frames;
 }
 
-static void push(fuzz_t *f, fuzz_input_t *in, uint32_t m, int anywhere) {
+static void push_counted_part(const fuzz_t *f, subject_t *s, uint32_t m, const float *samples, uint32_t frames,
+                              uint32_t first, uint32_t last, uint32_t index) {
+    const uint32_t channels = f->spec.modalities[m].channels, n = last - first;
+    float *part = fuzz_exactly((size_t)channels * n * sizeof *part + 1u);
+    mmq_status_t status;
+    for (uint32_t c = 0; c < channels; c++) {
+        memcpy(part + (size_t)c * n, samples + (size_t)c * frames + first, n * sizeof *part);
+    }
+    status = mmq_bridge_push_counted(s->bridge, m, part, n, index);
+    PROMISE(status == MMQ_OK || status == MMQ_LATE);
+    free(part);
+    check_closed(s);
+}
+
+/* With a counter that goes on, or jumps, or is anything; the second bridge gets it in pieces, of which two and two may
+ * change places. */
+static void push_counted(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *samples, uint32_t frames) {
+    const uint8_t how = fuzz_u8(in), jump = fuzz_u8(in);
+    const uint32_t step = 1u + how % (MMQ_REORDER_FRAMES / 2u);
+    const uint32_t index = how & 128u ? fuzz_u32(in) : f->counter[m] + (uint32_t)(int32_t)(int8_t)jump;
+    const int swap = f->counting[m] && !(how & 128u) && how & 64u;
+    fuzz_samples(in, f->spec.modalities + m, samples, frames, index);
+    push_counted_part(f, &f->whole, m, samples, frames, 0, frames, index);
+    for (uint32_t done = 0; f->pieces.bridge && done < frames;) {
+        const uint32_t n = frames - done < step ? frames - done : step, left = frames - done - n;
+        const uint32_t second = !swap ? 0u : left < step ? left : step;
+        if (second) {
+            push_counted_part(f, &f->pieces, m, samples, frames, done + n, done + n + second, index + done + n);
+        }
+        push_counted_part(f, &f->pieces, m, samples, frames, done, done + n, index + done);
+        done += n + second;
+    }
+    f->counter[m] = index + frames;
+    f->counting[m] = f->counting[m] || frames > 0;
+}
+
+enum { IN_TIME, ANYWHERE, COUNTED };
+
+static void push(fuzz_t *f, fuzz_input_t *in, uint32_t m, int way) {
     const uint32_t size = fuzz_u8(in), channels = f->spec.modalities[m].channels;
     uint32_t frames = size < 128u ? size : (size - 127u) * 16u;
     float *samples;
     if (frames * channels > f->budget) frames = f->budget / channels;
     f->budget -= frames * channels;
     samples = fuzz_exactly((size_t)frames * channels * sizeof *samples + 1u);
-    if (anywhere) push_anywhere(f, in, m, samples, frames);
+    if (way == COUNTED) push_counted(f, in, m, samples, frames);
+    else if (way == ANYWHERE) push_anywhere(f, in, m, samples, frames);
     else push_stream(f, in, m, samples, frames);
     free(samples);
 }
@@ -133,17 +177,20 @@ static void lead_off(fuzz_t *f, fuzz_input_t *in, uint32_t m) {
     if (f->pieces.bridge) PROMISE(mmq_bridge_lead_off(f->pieces.bridge, m, off) == MMQ_OK);
 }
 
-static void check_reasons(const fuzz_t *f, const subject_t *s, int64_t number, const uint8_t *presence) {
+static void check_reasons(fuzz_t *f, const subject_t *s, int64_t number, const uint8_t *presence) {
     const size_t bytes = f->spec.n_modalities * sizeof(uint16_t);
     uint16_t *reasons = fuzz_exactly(bytes), *other = fuzz_exactly(bytes);
     PROMISE(mmq_bridge_reasons(s->bridge, number, reasons) == MMQ_OK);
     for (uint32_t m = 0; m < f->spec.n_modalities; m++) {
         PROMISE((reasons[m] == 0) == (presence[m] == 1));
-        PROMISE(reasons[m] < 2u * MMQ_WHY_UNJUDGED);
+        PROMISE(reasons[m] < 2u * MMQ_WHY_RATE);
     }
     if (f->pieces.bridge) {
         PROMISE(mmq_bridge_reasons(f->pieces.bridge, number, other) == MMQ_OK);
-        PROMISE(!memcmp(reasons, other, bytes));
+        for (uint32_t m = 0; m < f->spec.n_modalities; m++) {
+            f->off_rate |= ((reasons[m] | other[m]) & MMQ_WHY_RATE) != 0;
+        }
+        PROMISE(f->off_rate || !memcmp(reasons, other, bytes));
     }
     free(reasons);
     free(other);
@@ -172,7 +219,7 @@ static void window(fuzz_t *f) {
 }
 
 /* Pop one token: the next one, or the oldest still kept. Returns 1 when there was one. */
-static int pop(const fuzz_t *f, subject_t *s, float *features, uint8_t *presence) {
+static int pop(fuzz_t *f, subject_t *s, float *features, uint8_t *presence) {
     const int64_t oldest = s->closed - (int64_t)f->spec.tokens - 4;
     int64_t number = -1;
     const mmq_status_t status = mmq_bridge_token(s->bridge, features, presence, &number);
@@ -194,7 +241,8 @@ static int token(fuzz_t *f) {
     if (f->pieces.bridge) {
         PROMISE(pop(f, &f->pieces, other, other_presence) == more);
         PROMISE(!more || f->whole.popped == f->pieces.popped);
-        PROMISE(!more || (!memcmp(features, other, bytes) && !memcmp(presence, other_presence, modalities)));
+        PROMISE(f->off_rate || !more ||
+                (!memcmp(features, other, bytes) && !memcmp(presence, other_presence, modalities)));
     }
     free(features);
     free(other);
@@ -229,8 +277,10 @@ static void reasons(const fuzz_t *f, fuzz_input_t *in) {
 
 static void beats(const fuzz_t *f, fuzz_input_t *in, uint32_t m) {
     const uint32_t capacity = fuzz_u8(in), kind = f->spec.modalities[m].kind;
-    float *ages = fuzz_exactly(capacity * sizeof *ages + 1u);
+    float *ages = fuzz_exactly(capacity * sizeof *ages + 1u), rate_hz = 0.0f;
     uint32_t count = 0;
+    PROMISE(mmq_bridge_rate(f->whole.bridge, m, &rate_hz) == (rate_hz != 0.0f ? MMQ_OK : MMQ_NOT_READY));
+    PROMISE(rate_hz >= 0.0f && rate_hz < 1e16f); /* false for NaN */
     const mmq_status_t status = mmq_bridge_beats(f->whole.bridge, m, ages, capacity, &count);
     PROMISE(status == (kind == MMQ_ECG || kind == MMQ_PPG ? MMQ_OK : MMQ_BAD_MODALITY));
     for (uint32_t i = 0; status == MMQ_OK && i < count && i < capacity; i++) {
@@ -337,18 +387,21 @@ static void restart(fuzz_t *f, subject_t *s, const uint8_t *state, size_t length
 static void state(fuzz_t *f, fuzz_input_t *in) {
     const size_t size = mmq_state_size(&f->spec);
     const int begun = f->whole.closed > 0;
+    while (token(f)) {} /* was a rate off? */
     size_t length = size;
     uint8_t *whole = saved(f, &f->whole, size), *made;
     if (f->pieces.bridge) {
         uint8_t *pieces = saved(f, &f->pieces, size);
-        PROMISE(!memcmp(whole, pieces, size));
+        PROMISE(f->off_rate || !memcmp(whole, pieces, size));
         free(pieces);
     }
     if (begun) PROMISE(mmq_state_load(f->whole.bridge, whole, size) == MMQ_STATE_LATE);
     made = forged(in, whole, &length);
     restart(f, &f->whole, made, length, f->layout);
     if (f->pieces.bridge) restart(f, &f->pieces, made, length, ~f->layout);
+    f->off_rate = 0;
     memset(f->pushed, 0, sizeof f->pushed);
+    memset(f->counting, 0, sizeof f->counting);
     memset(f->origin, 0, sizeof f->origin);
     free(f->window);
     f->window = NULL;
@@ -362,6 +415,11 @@ static void nothing(const fuzz_t *f, uint32_t m) {
     float x[1];
     PROMISE(mmq_bridge_push(NULL, m, x, 1, 0.0) == MMQ_NULL);
     PROMISE(mmq_bridge_push(f->whole.bridge, m, NULL, 1, 0.0) == MMQ_NULL);
+    PROMISE(mmq_bridge_push_counted(NULL, m, x, 1, 0) == MMQ_NULL && mmq_bridge_rate(NULL, m, x) == MMQ_NULL);
+    PROMISE(mmq_bridge_push_counted(f->whole.bridge, m, NULL, 1, 0) == MMQ_NULL);
+    PROMISE(mmq_bridge_push_counted(f->whole.bridge, f->spec.n_modalities + m, x, 0, 0) == MMQ_BAD_MODALITY);
+    PROMISE(mmq_bridge_push_counted(f->whole.bridge, m, x, UINT32_MAX, 0) == MMQ_BAD_TIME);
+    PROMISE(mmq_bridge_rate(f->whole.bridge, f->spec.n_modalities + m, x) == MMQ_BAD_MODALITY);
     PROMISE(mmq_bridge_lead_off(NULL, m, 1) == MMQ_NULL && mmq_bridge_advance(NULL, 0.0) == MMQ_NULL);
     PROMISE(mmq_bridge_token(f->whole.bridge, NULL, NULL, NULL) == MMQ_NULL);
     PROMISE(mmq_bridge_window(f->whole.bridge, NULL, NULL) == MMQ_NULL);
@@ -381,8 +439,9 @@ static void operate(fuzz_t *f, fuzz_input_t *in) {
     const uint8_t byte = fuzz_u8(in);
     const uint32_t m = (uint32_t)(byte >> 4) % f->spec.n_modalities;
     switch (byte & 15u) {
+    case 4: push(f, in, m, COUNTED); break;
     case 5: state(f, in); break;
-    case 6: push(f, in, m, 1); break;
+    case 6: push(f, in, m, ANYWHERE); break;
     case 7: advance(f, in); break;
     case 8: lead_off(f, in, m); break;
     case 9: (void)token(f); break;
@@ -392,7 +451,7 @@ static void operate(fuzz_t *f, fuzz_input_t *in) {
     case 13: spatial(f, in, m); break;
     case 14: tick(f, in); break;
     case 15: if (byte & 16u) normalise(f, in); else nothing(f, m); break;
-    default: push(f, in, m, 0); break; /* what a device does most */
+    default: push(f, in, m, IN_TIME); break; /* what a device does most */
     }
     if (f->pieces.bridge) PROMISE(f->whole.closed == f->pieces.closed);
 }

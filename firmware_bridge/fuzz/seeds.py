@@ -24,7 +24,7 @@ _SHAPES = {
 }
 _TOKEN, _WINDOW, _REASONS, _BEATS, _SPATIAL, _CLOCK, _NORMALISE, _NOTHING = 9, 10, 11, 12, 13, 14, 31, 15
 _COUNTS = 64  # of the enrolment's byte: front-end version 3
-_ADVANCE, _LEAD_OFF, _ANYWHERE, _STATE = 7, 8, 6, 5
+_ADVANCE, _LEAD_OFF, _ANYWHERE, _STATE, _COUNTED = 7, 8, 6, 5, 4
 SECONDS = 10
 
 
@@ -66,6 +66,8 @@ def push_seeds() -> dict[str, bytes]:
                 header = bytes([128 | 64 | 2 << 4, index, 3, enrolment, 4])
                 again = restart + _stream(front_end, 4)
                 seeds[f"{name}_{what}_{how}"] = header + _stream(front_end, 4) + again
+        header = bytes([128 | 64 | 2 << 4, index, 3, 1, 4])
+        seeds[f"{name}_counted"] = header + _counted(front_end)
         seeds[f"{name}_calls"] = bytes([64 | 16 | 8, index, 3, 1, 4]) + _calls(front_end)
     return seeds
 
@@ -88,6 +90,19 @@ def _stream(front_end: FrontEnd, seconds: int = SECONDS, faults: bool = False) -
             jump = 40 if faults and second == 5 else 252 if faults and second == 7 else 0
             hit = faults and second in (3, 8)
             content += bytes([m << 4, _size(part), jump, 13]) + _shape(kind, part, hit)
+        content += bytes([_TOKEN])
+    return content + bytes([_WINDOW])
+
+
+def _counted(front_end: FrontEnd) -> bytes:
+    """Encode seconds of counted frames: some packets swapped, lost and repeated, one sensor begins anew."""
+    content = b""
+    for second in range(SECONDS):
+        for m, (kind, part) in enumerate(front_end.modalities.items()):
+            how = 128 if second == 8 and m == 0 else 64 + 7 if second % 2 else 5
+            jump = 40 if second == 3 else 250 if second == 5 else 0
+            anew = bytes(4) if how == 128 else b""
+            content += bytes([_COUNTED | m << 4, _size(part), how, jump]) + anew + _shape(kind, part)
         content += bytes([_TOKEN])
     return content + bytes([_WINDOW])
 

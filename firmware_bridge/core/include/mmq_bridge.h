@@ -30,6 +30,12 @@ extern "C" {
 #define MMQ_MAX_FFT 1024u
 #define MMQ_START_S 60.0       /* a clock that starts within so many seconds of 0 counts from 0 */
 #define MMQ_MAX_JUMP_S 864000.0 /* a push further ahead of all that was seen, 10 days, is an error, not a gap */
+#ifndef MMQ_JITTER_S
+#define MMQ_JITTER_S 0.1       /* from version 3 on: times that stray by up to so many s mean nothing */
+#endif
+#ifndef MMQ_REORDER_FRAMES
+#define MMQ_REORDER_FRAMES 32u /* a power of two up to 32: how many counted frames of a modality may be held at once */
+#endif
 
 /* What a function returns. Nothing asserts. */
 typedef enum {
@@ -70,7 +76,8 @@ enum {
     MMQ_WHY_BAND = 512,       /* share of the power in the pulse or breath band under min_band_share */
     MMQ_WHY_IRREGULAR = 1024, /* no pulse repeats: autocorrelation under min_regularity */
     MMQ_WHY_SKEWED = 2048,    /* skewness of the pulse wave under min_skewness */
-    MMQ_WHY_UNJUDGED = 4096   /* from version 3 on: a rule had too few good samples, or no number, to judge by */
+    MMQ_WHY_UNJUDGED = 4096,  /* from version 3 on: a rule had too few good samples, or no number, to judge by */
+    MMQ_WHY_RATE = 8192       /* from version 3 on: samples come at another rate, see mmq_bridge_rate() */
 };
 
 typedef enum {
@@ -158,11 +165,32 @@ mmq_status_t mmq_bridge_init(void *mem, size_t size, const mmq_spec_t *spec, mmq
  * MMQ_START_S of 0 counts from 0, so that the tokens of a recording begin at its second 0 even where its first sensor
  * starts a little later. A clock that counts milliseconds in 32 bits may begin again at 0; for counters of other
  * units see mmq_clock_s().
+ * From version 3 on the rate, not the time, places the samples: times that stray from it by up to MMQ_JITTER_S (or half
+ * a sample period, if that is longer) change nothing. Beyond, samples are missing or come again; what drifts beyond is
+ * put right by single samples. What repeats less than that bound is taken for new: count such packets instead.
  * Tokens close when every modality reached their end, or one is beyond it by grace_s.
  * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (also over MMQ_MAX_JUMP_S ahead; nothing is changed);
  * MMQ_LATE (late samples dropped). */
 mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t frames,
                              double time_s);
+
+/* The same for packets that carry a counter instead of a time: `first_sample_index` is that of the first frame, counts
+ * frames at the modality's rate and wraps around at 2^32. Packets may come in any order: a frame is waited for until
+ * one came that is MMQ_REORDER_FRAMES further on, or until another modality is grace_s further on; then it is lost. So
+ * packets of up to half of MMQ_REORDER_FRAMES may change places. What comes twice is dropped.
+ * The first packet of a modality begins at second 0, or now (at the newest time of all modalities) when the others are
+ * further than grace_s. So does a counter that falls back by over a minute or jumps ahead by over a day: it began anew.
+ * Until the first push or advance with a time, sensors are aligned by their counters alone; that time is then now.
+ * A modality may change from one way to the other: it goes on where it is.
+ * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_BAD_TIME (over a day of frames at once); MMQ_LATE (frames came twice or too
+ * late). */
+mmq_status_t mmq_bridge_push_counted(mmq_bridge_t *bridge, uint32_t modality, const float *samples, uint32_t frames,
+                                     uint32_t first_sample_index);
+
+/* The rate in Hz at which a modality's samples really come, by the times of its pushes, over the last 30 s of samples
+ * or more. From version 3 on, tokens are absent (MMQ_WHY_RATE) while it has been off by over 2 % twice in a row.
+ * Errors: MMQ_NULL, MMQ_BAD_MODALITY, MMQ_NOT_READY (not known yet, or the samples are counted). */
+mmq_status_t mmq_bridge_rate(const mmq_bridge_t *bridge, uint32_t modality, float *rate_hz);
 
 /* What the front-end chip says of its leads, for the samples pushed from now on: bit c of `off` set = channel c is
  * not connected, its samples are lost. Errors: MMQ_NULL, MMQ_BAD_MODALITY. */

@@ -52,6 +52,10 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
         state->renews = spec->version >= 2u;
         state->strict = spec->version >= 3u;
         state->bridge_frames = state->strict && fills(state->spec) ? (uint32_t)(BRIDGE_S * state->spec->rate_hz) : 0u;
+        state->paced = spec->version >= 3u;
+        state->jitter_ns = mmq_rounded(MMQ_JITTER_S * 1e9);
+        if (state->jitter_ns < state->half_ns) state->jitter_ns = state->half_ns;
+        state->held = mmq_arena_floats(arena, MMQ_REORDER_FRAMES * state->spec->channels);
         state->feature_start = start;
         start += state->spec->features;
         mmq_state_layout(state, arena);

@@ -209,6 +209,18 @@ typedef struct {
     void (*features)(mmq_state_t *state, uint32_t output, float *out);
 } mmq_methods_t;
 
+/* rate.c: the true rate, from what steps in time between pushes cover: s by their times, s at the nominal rate. */
+typedef struct {
+    float covered, due;
+} mmq_covered_t;
+typedef struct {
+    mmq_covered_t all, wide, close; /* of all steps, those without a gap, and those that fit best */
+    int64_t last_ns;
+    uint32_t last_frames, steps, gaps, strays; /* steps: all, not in `wide`, not in `close` */
+    float hz;                                  /* 0: not known yet */
+    uint8_t suspect, off;
+} mmq_rate_t;
+
 /* State of one modality. */
 struct mmq_state {
     const mmq_modality_t *spec;
@@ -228,6 +240,14 @@ struct mmq_state {
     uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
     uint32_t strict; /* from version 3 on: a token that cannot be judged is absent */
     uint32_t bridge_frames; /* losses of all channels up to this long are filled by a line; 0: none, as before version 3 */
+    uint32_t paced;    /* from version 3 on: the rate places samples, not their time */
+    uint32_t behind;   /* paced: what comes was given before, until it is due again */
+    uint32_t fraction; /* of next_ns, in 1/256 ns, while the rate places samples */
+    uint32_t counted;  /* the last push was counted; then: */
+    uint32_t next_index, held_bits; /* the counter of the next frame; which of those after it are held */
+    float *held;       /* [MMQ_REORDER_FRAMES][channels], each at its counter's last bits */
+    mmq_rate_t rate;
+    int64_t jitter_ns; /* paced: by how much a time may stray */
     int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
     int64_t half_ns; /* half a period */
     int64_t tolerance_ns; /* how near a token's end a sample counts as at it */
@@ -252,7 +272,8 @@ struct mmq_bridge {
     int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed; MMQ_UNKNOWN_END while evidence lacks */
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
     int64_t origin_ns;      /* the caller's time at 0 on the bridge's clock, from which all other times count */
-    uint32_t started, laps; /* whether that is known; whether the caller's clock has begun anew */
+    uint32_t started, timed, laps; /* whether anything came; whether the origin is known; whether the caller's clock has
+                                    * begun anew */
     mmq_running_t *running; /* [F], NULL unless the normaliser learns */
     uint32_t *measured;     /* [M] present tokens, NULL unless the enrolment counts them */
 };
@@ -309,6 +330,22 @@ void mmq_quality_lose(mmq_state_t *state, int64_t frames); /* `frames` more are 
 int mmq_quality_all_back(const mmq_state_t *state, const float *samples, uint32_t stride); /* all good, after one loss */
 void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all that each channel has `seen` */
 void mmq_quality_next_token(mmq_state_t *state);
+
+/* place.c */
+int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
+                   uint32_t frames); /* from next_ns on; whether the first one's token is closed */
+void mmq_place_lose(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames); /* so many never came */
+void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);      /* what is due before ns never came */
+void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);   /* the clock alone, and tokens */
+
+/* counted.c */
+void mmq_counted_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns); /* what is held for before */
+void mmq_counted_end(mmq_bridge_t *bridge, mmq_state_t *state); /* all that is held; samples have times from now on */
+void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns);         /* it is at least so late */
+
+/* rate.c */
+void mmq_rate_step(mmq_state_t *state, uint32_t frames, int64_t ns); /* a push with a time */
+void mmq_rate_begin(mmq_state_t *state);                             /* what comes next does not follow it */
 
 /* frames.c */
 void mmq_frames_take(mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames);

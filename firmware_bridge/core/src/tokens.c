@@ -15,7 +15,8 @@ static float *token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t t
 void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     const int64_t end_ns = state->end_ns;
     const float *out = state->scratch.out;
-    const uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
+    uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
+    if (state->paced && state->rate.off) why |= MMQ_WHY_RATE;
     if (state->token >= bridge->closed) {
         uint16_t *reasons;
         float *features = token_at(bridge, &reasons, state->token) + state->feature_start;

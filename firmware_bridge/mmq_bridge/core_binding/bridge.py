@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from mmq_bridge.core_binding.input_validation import plain_number, sample_rows, whole_number
-from mmq_bridge.core_binding.library import ENROLLING, LATE, NO_TOKEN, OK, library, raise_status
+from mmq_bridge.core_binding.library import ENROLLING, LATE, NO_TOKEN, NOT_READY, OK, library, raise_status
 from mmq_bridge.core_binding.quality_flags import reason_names
 from mmq_bridge.core_binding.spec_struct import SpecTables
 from mmq_bridge.errors import BridgeError
@@ -100,6 +100,52 @@ class Bridge:
         if status not in (OK, LATE):
             raise_status(status, modality)
         return status == OK
+
+    def push_counted(self, modality: str, samples: np.ndarray, first_index: int) -> bool:
+        """Hand over a packet of samples that carries a counter instead of a time.
+
+        Parameters
+        ----------
+        modality : str
+            One of the front end's.
+        samples : ndarray, shape (channels, frames)
+            As in `push`.
+        first_index : int
+            Counter of the first frame; only its last 32 bits count.
+
+        Returns
+        -------
+        bool
+            False when some samples came twice or too late.
+
+        Raises
+        ------
+        BridgeError
+            On an unknown modality, a wrong shape or a counter that is no whole number.
+        """
+        index = self._index(modality)
+        array = sample_rows(modality, samples, len(self.front_end.modalities[modality].channels))
+        first = whole_number("first_index", first_index, -MAX_TOKEN, MAX_TOKEN) & 0xFFFFFFFF
+        status = self._core.mmq_bridge_push_counted(
+            self._open(), index, array.ctypes.data, array.shape[1], first
+        )
+        if status not in (OK, LATE):
+            raise_status(status, modality)
+        return status == OK
+
+    def rate(self, modality: str) -> float | None:
+        """Return the rate in Hz at which samples come by the times of their pushes, None if not known yet.
+
+        Raises
+        ------
+        BridgeError
+            On an unknown modality.
+        """
+        rate_hz = ctypes.c_float()
+        status = self._core.mmq_bridge_rate(self._open(), self._index(modality), ctypes.byref(rate_hz))
+        if status not in (OK, NOT_READY):
+            raise_status(status, modality)
+        return float(rate_hz.value) if status == OK else None
 
     def lead_off(self, modality: str, channels: Iterable[str] | int) -> None:
         """Say which leads the front-end chip reports as off, for the samples pushed from now on.

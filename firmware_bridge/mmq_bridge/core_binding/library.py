@@ -85,6 +85,10 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_bridge_size.argtypes, core.mmq_bridge_size.restype = [spec], ctypes.c_size_t
     core.mmq_bridge_init.argtypes = [pointer, ctypes.c_size_t, spec, ctypes.POINTER(pointer)]
     core.mmq_bridge_push.argtypes = [pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_double]
+    core.mmq_bridge_push_counted.argtypes = [
+        pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.c_uint32
+    ]  # fmt: skip
+    core.mmq_bridge_rate.argtypes = [pointer, ctypes.c_uint32, ctypes.POINTER(ctypes.c_float)]
     core.mmq_bridge_lead_off.argtypes = [pointer, ctypes.c_uint32, ctypes.c_uint64]
     core.mmq_bridge_reasons.argtypes = [pointer, ctypes.c_int64, pointer]
     core.mmq_spatial.argtypes = [ctypes.POINTER(CModality), pointer, ctypes.c_uint32, pointer]

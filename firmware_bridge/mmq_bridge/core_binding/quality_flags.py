@@ -22,6 +22,7 @@ class Reason(IntFlag):
     IRREGULAR = 1024
     SKEWED = 2048
     UNJUDGED = 4096
+    RATE = 8192
 
 
 def reason_names(bits: int) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ MEANINGS = {
     "irregular": "no pulse that repeats (PPG)",
     "skewed": "pulse waves of the wrong shape (PPG)",
     "unjudged": "too few good samples to judge by",
+    "rate": "samples came at another rate than the front end's",
 }
 """What each reason of a missing token says, for people; `mmq_bridge.h` has the rules."""
 

@@ -21,7 +21,7 @@ from mmq_tf.reports.recording_page.view import RecordingView
 PRESENT, ABSENT, LOST, BEYOND = "#8fb8d8", "#eaeef2", "#ecdccb", "#d55e00"
 REASON_GROUPS = {
     "nothing measured": ("#1d2733", ("lost", "lead_off", "unjudged")),
-    "level": ("#e69f00", ("range", "saturated", "flat", "step", "weak", "strong")),
+    "level": ("#e69f00", ("range", "saturated", "flat", "step", "weak", "strong", "rate")),
     "shape": ("#8b4f9f", ("kurtosis", "band", "irregular", "skewed")),
 }
 CLASS_COLOURS = ("#bcd9ef", "#f7cfa3", "#cfe8d5", "#e6cfe3", "#f3eeb0", "#d4d8dc")

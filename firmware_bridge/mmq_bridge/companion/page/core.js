@@ -184,6 +184,7 @@ const REASONS = [
   "irregular",
   "skewed",
   "unjudged",
+  "rate",
 ];
 export const reasonNames = (bits) => REASONS.filter((_, bit) => bits & (1 << bit));
 

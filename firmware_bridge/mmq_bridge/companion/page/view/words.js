@@ -29,6 +29,7 @@ const REASONS = {
   irregular: "no regular pulse",
   skewed: "not the shape of a pulse",
   unjudged: "too little to judge yet",
+  rate: "another rate than expected",
 };
 
 /** A sensor's name inside a sentence. */
