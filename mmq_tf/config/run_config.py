@@ -44,7 +44,8 @@ class NormalisationConfig(ConfigSection):
     is not used, as if the device had been put on then, and the enrolment ends with that trial at the latest.
     Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them. From front-end
     version 3 on `enrolment_s` counts present tokens; with fewer than `enrolment_least` of them (by default a
-    quarter) a modality is normalised by the population.
+    quarter) a modality is normalised by the population. A share `short_share` of the training windows is then
+    as after a shorter enrolment, in which some modalities had too little.
     """
 
     mode: Literal["population", "enrolment", "running"] = "population"
@@ -53,6 +54,7 @@ class NormalisationConfig(ConfigSection):
     clip: float = Field(default=5.0, gt=0)
     rest_class: str | None = Field(default=None, min_length=1)
     enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
+    short_share: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _enrolment_has_a_length(self) -> NormalisationConfig:
@@ -60,6 +62,8 @@ class NormalisationConfig(ConfigSection):
             raise ValueError("enrolment_s must be above 0 exactly when mode is 'enrolment'")
         if self.rest_class is not None and self.mode != "enrolment":
             raise ValueError("rest_class says where to enrol, so it goes with mode 'enrolment' only")
+        if self.short_share is not None and self.mode != "enrolment":
+            raise ValueError("short_share draws short enrolments, so it goes with mode 'enrolment' only")
         return self
 
 
@@ -129,8 +133,9 @@ class RunConfig(ConfigSection):
             raise ValueError(
                 "front_end.normalisation and front_end.quantisation are measured, never configured"
             )
-        if self.normalisation.enrolment_least is not None and self.front_end.frontend_version < 3:
-            raise ValueError("normalisation.enrolment_least needs front_end.frontend_version 3")
+        for key in ("enrolment_least", "short_share"):
+            if getattr(self.normalisation, key) is not None and self.front_end.frontend_version < 3:
+                raise ValueError(f"normalisation.{key} needs front_end.frontend_version 3")
         known = set(self.front_end.modality_names)
         for name, hidden in self.missing.conditions.items():
             if not hidden or not set(hidden) < known:

@@ -15,6 +15,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.errors import MMQError
 from mmq_tf.features.extra_features import normalised_features
+from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.recording import Recording, Trial
 
 if TYPE_CHECKING:
@@ -125,7 +126,12 @@ class WindowSet:
 
 
 def build_windows(
-    streams: Sequence[Stream], front_end: FrontEnd, task: str, classes: Sequence[str], stride_s: float
+    streams: Sequence[Stream],
+    front_end: FrontEnd,
+    task: str,
+    classes: Sequence[str],
+    stride_s: float,
+    short: ShortEnrolments | None = None,
 ) -> WindowSet:
     """Normalise each stream with the C core and cut every labelled window out of it.
 
@@ -139,13 +145,15 @@ def build_windows(
         The label to learn and its class names in order.
     stride_s
         Seconds between the starts of neighbouring windows, rounded to whole tokens.
+    short
+        Which windows are as after a short enrolment; for training.
 
     Raises
     ------
     MMQError
         If no window lies inside a labelled trial.
     """
-    parts = [_cut(stream, front_end, task, list(classes), stride_s) for stream in streams]
+    parts = [_cut(stream, front_end, task, list(classes), stride_s, short) for stream in streams]
     parts = [part for part in parts if len(part)]
     if not parts:
         raise MMQError(
@@ -241,7 +249,14 @@ def normalised_within(
     return np.concatenate([np.zeros_like(worn, shape=(first, worn.shape[1])), worn]) if first else worn
 
 
-def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], stride_s: float) -> WindowSet:
+def _cut(
+    stream: Stream,
+    front_end: FrontEnd,
+    task: str,
+    classes: list[str],
+    stride_s: float,
+    short: ShortEnrolments | None,
+) -> WindowSet:
     tokens = len(stream.features)
     table = window_starts(stream.trials, front_end, stride_s, tokens, stream.limits, stream.presence)
     labels = [stream.trials[trial].labels.get(task) for _, trial in table]
@@ -261,8 +276,14 @@ def _cut(stream: Stream, front_end: FrontEnd, task: str, classes: list[str], str
         windows[:, :unread] = 0
         return windows
 
+    who, own = f"{stream.subject} {stream.session}", with_limits(front_end, stream.limits)
+    drawn = short.drawn(who, own, len(table)) if short else None
+
     def normalised(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return gather(normalised_within(stream.limits, front_end, features, presence))
+        def by(normaliser: FrontEnd) -> np.ndarray:
+            return gather(normalised_within(stream.limits, normaliser, features, presence))
+
+        return drawn.into(by(front_end), by) if drawn else by(front_end)
 
     def stack(read: Callable[[Corrupted], np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
         return (

@@ -14,6 +14,7 @@ from scipy.special import softmax
 
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.errors import MMQError
+from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.model.mmqnet import MMQNet
@@ -61,12 +62,15 @@ def tuning_windows(
     def cut(side: str) -> list[Stream]:
         return [stream for stream in streams if stream.subject in facts.get(side, ())]
 
-    def build(side: Sequence[Stream]) -> WindowSet:
-        return build_windows(side, front_end, config.data.task, config.classes, config.windows.stride_s)
+    def build(side: Sequence[Stream], short: ShortEnrolments | None = None) -> WindowSet:
+        return build_windows(
+            side, front_end, config.data.task, config.classes, config.windows.stride_s, short
+        )
 
     train = without_enrolment_artefacts(cut("train_subjects"), config.normalisation.enrolment_s)
     validation = cut("validation_subjects")
-    return TuningWindows(build(train), build(validation) if validation else None)
+    short = ShortEnrolments.of(config.normalisation, config.seeds[0])
+    return TuningWindows(build(train, short), build(validation) if validation else None)
 
 
 def steps_per_epoch(config: RunConfig, windows: TuningWindows) -> int:

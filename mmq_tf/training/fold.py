@@ -14,6 +14,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.metrics.calibration import apply_temperature, choose_min_confidence, fit_temperature
@@ -78,12 +79,12 @@ def fold_windows(job: FoldJob) -> FoldWindows:
     front_end = job.config.front_end.with_normalisation(normalisation)
     sides["train"] = without_enrolment_artefacts(sides["train"], settings.enrolment_s)
 
-    def cut(streams: Sequence[Stream]) -> WindowSet:
-        return build_windows(
-            streams, front_end, job.config.data.task, job.classes, job.config.windows.stride_s
-        )
+    def cut(side: str, short: ShortEnrolments | None = None) -> WindowSet:
+        task, stride_s = job.config.data.task, job.config.windows.stride_s
+        return build_windows(sides[side], front_end, task, job.classes, stride_s, short)
 
-    return FoldWindows(front_end, cut(sides["train"]), cut(sides["validation"]), cut(sides["test"]))
+    short = ShortEnrolments.of(settings, network_seed(job.seed, job.index))
+    return FoldWindows(front_end, cut("train", short), cut("validation"), cut("test"))
 
 
 def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[MMQTraining, History]:

@@ -18,6 +18,7 @@ from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows, window_starts
 from mmq_tf.recording import Recording
@@ -263,8 +264,11 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     normalisation = fit_normalisation(first.streams, config.normalisation, config.front_end.token_s)
     front_end = config.front_end.with_normalisation(normalisation)
     streams = without_enrolment_artefacts(first.streams, config.normalisation.enrolment_s)
-    windows = build_windows(streams, front_end, config.data.task, first.classes, config.windows.stride_s)
     seed = network_seed(first.seed, len(jobs))
+    short = ShortEnrolments.of(config.normalisation, seed)
+    windows = build_windows(
+        streams, front_end, config.data.task, first.classes, config.windows.stride_s, short
+    )
     model = new_network(config.training_spec, len(first.classes), seed)
     held = first.start.into(model.net, None, first.folder.name) if first.start else None
     state = run.folder / "final.npz"
