@@ -40,9 +40,9 @@ EEG_32 = Budget(
     "eeg_32", "32 EEG channels at 128 Hz, DE and PSD in 5 bands, a token of 2 s", 1_600_000, "instructions"
 )
 WRIST = Budget(
-    "wrist", "wrist set (ppg 64, eda 4, temp 4, acc 32 Hz), a second of signal", 350_000, "instructions"
+    "wrist", "wrist set (ppg 64, eda 4, temp 4, acc 32 Hz), a second of signal", 90_000, "instructions"
 )
-TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 20 * 1024, "bytes")
+TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 23 * 1024, "bytes")
 STATE = Budget("wrist_state", "memory of the wrist set's bridge, 12 tokens a window", 14 * 1024, "bytes")
 BUDGETS = (EEG_32, WRIST, TEXT, STATE)
 
