@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmq_tf.config.run_config import RunConfig
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.metrics.summary import results_from_predictions
@@ -33,18 +34,23 @@ def results_of(run: Run, predictions: Predictions) -> ResultsFile:
     return results_file(run, results_from_predictions(predictions), len(np.unique(predictions.subject)))
 
 
+def enrolment_words(config: RunConfig) -> str:
+    """Return what an enrolment takes of a test subject, after a comma; empty without one."""
+    norm = config.normalisation
+    if norm.mode != "enrolment":
+        return ""
+    rest = norm.rest_class
+    of = "the test subject" if rest is None else f"the test subject's first {rest!r} trial"
+    measured = " measured" if config.front_end.frontend_version >= 3 else ""
+    return f", the first{measured} {norm.enrolment_s:g} s of {of}, not scored"
+
+
 def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsFile:
     """Return rows measured on a run as a results file that says how the run was made."""
     config = run.config
     dataset = run.dataset
     folds = (
         f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
-    )
-    norm = config.normalisation
-    first = (
-        f", the first {norm.enrolment_s:g} s of the test subject, not scored"
-        if norm.mode == "enrolment"
-        else ""
     )
     return ResultsFile(
         name=config.name,
@@ -55,7 +61,7 @@ def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsF
         split=(
             f"{folds}; epoch and calibration chosen on validation subjects; all methods on the same windows"
         ),
-        normalisation=f"{norm.mode}{first}",
+        normalisation=f"{config.normalisation.mode}{enrolment_words(config)}",
         seeds=config.seeds,
         machine=machine_description(),
         rows=tuple(rows),
