@@ -13,6 +13,7 @@
 #define LAYOUT 1u
 #define HEAD 5u /* words before the features */
 #define LEAST 4u /* words any layout has */
+#define FLOATS 64u /* number of a modality's first float in the digest */
 #define MOST_COUNT 16777216.0f /* where a float stops counting */
 
 static uint32_t bits_of(float x) {
@@ -39,14 +40,15 @@ static uint32_t add_floats(uint32_t crc, const float *x, size_t n) {
     return crc;
 }
 
-/* The numbers of a modality but its tables, and what tables its kind reads. A number that is 0 says nothing: one that
- * later versions append leaves the digests of older front ends as they were. */
+/* The numbers of a modality but its tables, and what tables its kind reads. A number that is 0 says nothing, and the
+ * floats are counted by themselves: what later versions append to either leaves the digests of older front ends. */
 static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
+    const uint32_t first_float = offsetof(mmq_modality_t, rate_hz) / 4u;
     const int wave = mmq_is_wave(m), bank = mmq_is_bank(m);
     for (uint32_t i = 0; i < offsetof(mmq_modality_t, prefilter) / 4u; i++) {
         uint32_t word;
         memcpy(&word, (const unsigned char *)m + 4u * i, sizeof word);
-        if (word) crc = crc_add(crc_add(crc, i), word);
+        if (word) crc = crc_add(crc_add(crc, i < first_float ? i : i - first_float + FLOATS), word);
     }
     if (wave) crc = add_floats(crc, m->prefilter, 5u * (size_t)m->prefilter_sections);
     if (wave) crc = add_floats(crc, m->bank, 5u * (size_t)m->bands);
