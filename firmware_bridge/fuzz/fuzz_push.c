@@ -25,6 +25,7 @@ typedef struct {
     uint32_t layout, budget, pushed[MMQ_MAX_MODALITIES];
     uint32_t counter[MMQ_MAX_MODALITIES]; /* of the next counted frame */
     uint8_t counting[MMQ_MAX_MODALITIES]; /* the last push of the modality was counted */
+    uint8_t unsteady[MMQ_MAX_MODALITIES]; /* times were not those of the rate: then they must not stray as well */
     uint8_t off_rate; /* a rate was found to be wrong: when it is found depends on the pushes */
     double origin[MMQ_MAX_MODALITIES];
     mmq_clock_t clock;
@@ -78,17 +79,25 @@ static double at_frame(const fuzz_t *f, uint32_t m, uint32_t frame) {
     return f->origin[m] + (double)frame / (double)f->spec.modalities[m].rate_hz;
 }
 
+/* From version 3 on times may stray within MMQ_JITTER_S, one from the other. */
+static double stray(fuzz_t *f, uint32_t m, uint32_t frame) {
+    const double part = (double)((frame * 2654435761u) >> 16) / 65536.0 - 0.5;
+    return f->spec.version < 3u || f->unsteady[m] ? 0.0 : 0.98 * MMQ_JITTER_S * part;
+}
+
 /* Continuous in time, maybe after a gap or a step back of whole frames. */
 static void push_stream(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *samples, uint32_t frames) {
     const int32_t jump = (int8_t)fuzz_u8(in);
     const uint32_t from = jump < 0 && (uint32_t)-jump > f->pushed[m] ? 0u : f->pushed[m] + (uint32_t)jump;
     const uint32_t step = 1u + fuzz_u8(in) % 64u;
     f->counting[m] = 0;
+    f->unsteady[m] |= jump != 0;
     fuzz_samples(in, f->spec.modalities + m, samples, frames, from);
     (void)push_part(f, &f->whole, m, samples, frames, 0, frames, at_frame(f, m, from));
     for (uint32_t done = 0; f->pieces.bridge && done < frames;) {
         const uint32_t n = frames - done < step ? frames - done : step;
-        (void)push_part(f, &f->pieces, m, samples, frames, done, done + n, at_frame(f, m, from + done));
+        const double time_s = at_frame(f, m, from + done) + stray(f, m, from + done);
+        (void)push_part(f, &f->pieces, m, samples, frames, done, done + n, time_s);
         done += n;
     }
     f->pushed[m] = from + frames;
@@ -105,6 +114,7 @@ static void push_anywhere(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *sample
     PROMISE(status == MMQ_BAD_TIME || (time_s >= -4e9 && time_s <= 4e9));
     if (f->pieces.bridge) PROMISE(push_part(f, &f->pieces, m, samples, frames, 0, frames, time_s) == status);
     if (status == MMQ_BAD_TIME) return;
+    memset(f->unsteady, 1, sizeof f->unsteady); /* the origin may be another one */
     f->origin[m] = time_s;
     f->pushed[m] = frames;
 }
@@ -141,6 +151,7 @@ static void push_counted(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *samples
         push_counted_part(f, &f->pieces, m, samples, frames, done, done + n, index + done);
         done += n + second;
     }
+    f->unsteady[m] = 1;
     f->counter[m] = index + frames;
     f->counting[m] = f->counting[m] || frames > 0;
 }
@@ -165,6 +176,7 @@ static void advance(fuzz_t *f, fuzz_input_t *in) {
     const double now = (double)f->whole.closed * (double)f->spec.token_s;
     const double time_s = kind & 1u ? fuzz_double(in) : now + (double)(kind >> 1) / 16.0 + (kind & 2u ? 7e-4 : 0.0);
     const mmq_status_t status = mmq_bridge_advance(f->whole.bridge, time_s);
+    memset(f->unsteady, 1, sizeof f->unsteady);
     PROMISE(status == MMQ_OK || status == MMQ_BAD_TIME);
     if (f->pieces.bridge) PROMISE(mmq_bridge_advance(f->pieces.bridge, time_s) == status);
     check_closed(&f->whole);
@@ -402,6 +414,7 @@ static void state(fuzz_t *f, fuzz_input_t *in) {
     f->off_rate = 0;
     memset(f->pushed, 0, sizeof f->pushed);
     memset(f->counting, 0, sizeof f->counting);
+    memset(f->unsteady, 0, sizeof f->unsteady);
     memset(f->origin, 0, sizeof f->origin);
     free(f->window);
     f->window = NULL;

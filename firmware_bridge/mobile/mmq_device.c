@@ -53,6 +53,15 @@ int32_t mmq_device_push(mmq_device_t *device, int32_t modality, const float *sam
     return (int32_t)mmq_bridge_push(device->bridge, (uint32_t)modality, samples, (uint32_t)frames, time_s);
 }
 
+int32_t mmq_device_push_counted(mmq_device_t *device, int32_t modality, const float *samples, int64_t length,
+                                int32_t frames, uint32_t first_sample_index) {
+    if (!device) return MMQ_NULL;
+    if (mmq_device_channels(modality) == 0) return MMQ_BAD_MODALITY;
+    if (frames < 0 || length < (int64_t)mmq_device_channels(modality) * frames) return MMQ_TOO_SMALL;
+    return (int32_t)mmq_bridge_push_counted(device->bridge, (uint32_t)modality, samples, (uint32_t)frames,
+                                            first_sample_index);
+}
+
 int32_t mmq_device_lead_off(mmq_device_t *device, int32_t modality, uint64_t off) {
     if (!device) return MMQ_NULL;
     if (mmq_device_channels(modality) == 0) return MMQ_BAD_MODALITY;

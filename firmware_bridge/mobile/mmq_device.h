@@ -34,6 +34,8 @@ int32_t mmq_device_channels(int32_t modality);
  * presence [M] or [T][M], reasons [M]. */
 int32_t mmq_device_push(mmq_device_t *device, int32_t modality, const float *samples, int64_t length, int32_t frames,
                         double time_s);
+int32_t mmq_device_push_counted(mmq_device_t *device, int32_t modality, const float *samples, int64_t length,
+                                int32_t frames, uint32_t first_sample_index);
 int32_t mmq_device_lead_off(mmq_device_t *device, int32_t modality, uint64_t off);
 int32_t mmq_device_advance(mmq_device_t *device, double time_s);
 int64_t mmq_device_closed(const mmq_device_t *device);

@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 PAGE = HERE / "page"
 WASM = PAGE / "core.wasm"
 FUNCTIONS = (
-    "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_advance", "mmq_bridge_token",
+    "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_push_counted",
+    "mmq_bridge_advance", "mmq_bridge_token",
     "mmq_bridge_reasons", "mmq_bridge_closed", "mmq_bridge_enrolment_left",
     "mmq_bridge_enrolment",
     "mmq_state_size", "mmq_state_save", "mmq_state_load",

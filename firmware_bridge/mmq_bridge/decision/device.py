@@ -33,6 +33,8 @@ MODEL_FILES = {
     "int8_float_io": "model_int8_float_io.tflite",
     "float32": "model_float32.tflite",
 }
+RATE_TOLERANCE = 0.02
+"""Share by which a sensor's rate may differ from the model's before `Device.push` says so."""
 ModelName = Literal["int8", "int8_float_io", "float32"]
 
 
@@ -121,6 +123,7 @@ class Device:
             for name, modality in front_end.modalities.items()
         }
         self._late: set[str] = set()
+        self._off_rate: set[str] = set()
         self._newest_s = -math.inf
 
     @classmethod
@@ -200,7 +203,7 @@ class Device:
         -----
         BridgeWarning
             Once per sensor, when its samples come later than the others' by more than `grace_s`, or twice,
-            and so are not used.
+            and so are not used; and when their times make a rate that is off by over 2 %.
 
         Raises
         ------
@@ -218,6 +221,38 @@ class Device:
         decisions = self.take(modality, rows, first_s)
         if not known and modality in self._late:
             self._warn_late(modality, first_s)
+        self._warn_rate(modality, settings.sampling_rate_hz)
+        return decisions
+
+    def push_counted(self, modality: str, samples: np.ndarray, first_index: int) -> list[Decision]:
+        """Take a radio packet that carries a sample counter instead of a time; return decisions as `push`.
+
+        Packets may change places, come twice or not at all; see `mmq_bridge_push_counted` of the core.
+
+        Parameters
+        ----------
+        modality : str
+            One of the front end's; another one is ignored.
+        samples : np.ndarray
+            float32 [channels, frames].
+        first_index : int
+            Counter of the first sample; its last 32 bits count.
+
+        Raises
+        ------
+        BridgeError
+            When the samples do not have the front end's channels, or the counter is no whole number.
+        """
+        if modality not in self.front_end.modalities:
+            return []
+        settings = self.front_end.modalities[modality]
+        rows = sample_rows(modality, samples, len(settings.channels))
+        step = max(1, int(self.front_end.token_s * settings.sampling_rate_hz))
+        decisions: list[Decision] = []
+        for first in range(0, max(rows.shape[1], 1), step):
+            part = rows[:, first : first + step]
+            self._bridge.push_counted(modality, part, first_index + first)
+            decisions += self._decisions()
         return decisions
 
     def take(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
@@ -247,6 +282,19 @@ class Device:
             self._newest_s = max(self._newest_s, part_s + part.shape[1] / settings.sampling_rate_hz)
             decisions += self._decisions()
         return decisions
+
+    def _warn_rate(self, modality: str, rate_hz: float) -> None:
+        """Say once when the times of a sensor's samples make another rate than the model's."""
+        found_hz = self._bridge.rate(modality)
+        if modality in self._off_rate or found_hz is None or abs(found_hz / rate_hz - 1) <= RATE_TOLERANCE:
+            return
+        self._off_rate.add(modality)
+        warnings.warn(
+            f"{modality}: its samples come at {found_hz:.4g} Hz by their times, the model expects "
+            f"{rate_hz:g} Hz; resample them, or correct the times.",
+            BridgeWarning,
+            stacklevel=3,
+        )
 
     def _warn_late(self, modality: str, time_s: float) -> None:
         grace_s, behind_s = self.front_end.grace_s, self._newest_s - time_s

@@ -65,6 +65,19 @@ CALL(jint, push)(JNIEnv *env, jclass type, jlong handle, jint modality, jfloatAr
     return status;
 }
 
+CALL(jint, pushCounted)(JNIEnv *env, jclass type, jlong handle, jint modality, jfloatArray samples, jint frames,
+                        jlong first_index) {
+    const jsize length = samples ? (*env)->GetArrayLength(env, samples) : 0;
+    float *x = samples ? (*env)->GetPrimitiveArrayCritical(env, samples, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x) {
+        status = mmq_device_push_counted(device_of(handle), modality, x, length, frames, (uint32_t)first_index);
+        (*env)->ReleasePrimitiveArrayCritical(env, samples, x, JNI_ABORT);
+    }
+    return status;
+}
+
 CALL(jint, leadOff)(JNIEnv *env, jclass type, jlong handle, jint modality, jlong off) {
     (void)env, (void)type;
     return mmq_device_lead_off(device_of(handle), modality, (uint64_t)off);

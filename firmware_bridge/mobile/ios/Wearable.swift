@@ -84,6 +84,17 @@ final class Wearable {
     return try decide()
   }
 
+  /// A radio packet of samples [channels][frames] with a counter instead of a time: that of its first frame.
+  func pushCounted(_ modality: String, _ samples: [Float], frames: Int, firstIndex: UInt32) throws -> Decision? {
+    let number = mmq_device_modality(modality)
+    if number < 0 { return nil }
+    let status = mmq_device_push_counted(bridge, number, samples, Int64(samples.count), Int32(frames), firstIndex)
+    guard status == Wearable.ok || status == Wearable.late else {
+      throw WearableError.status(modality, status)
+    }
+    return try decide()
+  }
+
   /// It is `timeS` now and nothing older will come: call it a few times a second, in case all sensors are silent.
   func advance(to timeS: Double) throws -> Decision? {
     let status = mmq_device_advance(bridge, timeS)

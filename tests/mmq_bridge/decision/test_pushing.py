@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pushing by hand: samples of another rate, of any length, sensor by sensor."""
 
+import warnings
+
 import numpy as np
 import pytest
 from mmq_bridge.decision.arrivals import Arrivals
 from mmq_bridge.decision.device import Device
 from mmq_bridge.errors import BridgeError, BridgeWarning
 
-OVERLAP = pytest.mark.filterwarnings("ignore:eda lags")
+OVERLAP = pytest.mark.filterwarnings("ignore:eda")
 
 
 def eda(device, rate_hz, seconds, chunk_s=1.0):
@@ -126,3 +128,35 @@ def test_wrong_shapes_are_sentences(tiny_bundle):
     with pytest.raises(BridgeError, match="time_s: expected a number"):
         device.push("eda", np.zeros((1, 4)), "now")  # type: ignore[arg-type]
     assert device.push("eda", np.zeros((1, 0)), 0.0) == []
+
+
+def test_counted_packets_in_any_order_give_the_decisions_of_times(tiny_bundle, tiny):
+    timed, counted = Device.from_bundle(tiny_bundle), Device.from_bundle(tiny_bundle)
+    signals, said, wanted = tiny.signals(150.0), [], []
+    for k in range(150):
+        for name, signal in signals.items():
+            rate = int(signal.sampling_rate_hz)
+            part = signal.samples[:, k * rate : (k + 1) * rate]
+            wanted += timed.push(name, part, float(k))
+            half, start = min(16, rate // 2), 2**32 - 1000
+            for first, last in ((half, 2 * half), (0, half), (2 * half, rate)) if k else ((0, rate),):
+                said += counted.push_counted(name, part[:, first:last], start + k * rate + first)
+    assert said == wanted
+    assert len(said) == 30
+    assert said[-1].probabilities
+    assert counted.push_counted("ecg", np.zeros((1, 4)), 0) == []
+    with pytest.raises(BridgeError, match="first_index"):
+        counted.push_counted("eda", np.zeros((1, 4)), 1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate_hz", [50.0, 60.0, 63.5])
+def test_a_rate_that_is_off_is_said_once(tiny_bundle, rate_hz):
+    device = Device.from_bundle(tiny_bundle)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for k in range(100):
+            device.push("ppg", np.full((1, 32), float(k)), k * 32 / rate_hz)
+    wanted = (
+        f"ppg: its samples come at {rate_hz:g} Hz by their times, the model expects 64 Hz; resample them, "
+    )
+    assert [str(one.message) for one in caught] == ([f"{wanted}or correct the times."] * (rate_hz < 62))

@@ -87,6 +87,15 @@ export class Bridge {
     if (status !== LATE) check(status, "samples");
   }
 
+  /** The same for a packet with a counter instead of a time; of firstIndex the last 32 bits count. */
+  pushCounted(modality, samples, frames, firstIndex) {
+    const address = this.#room(samples.byteLength);
+    new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
+    const index = firstIndex | 0;
+    const status = this.#core.mmq_bridge_push_counted(this.#bridge, modality, address, frames, index);
+    if (status !== LATE) check(status, "samples");
+  }
+
   /** Tokens the enrolment still lasts. */
   get enrolmentLeft() {
     return Number(this.#core.mmq_bridge_enrolment_left(this.#bridge));

@@ -49,6 +49,11 @@ public final class MmqBridge implements AutoCloseable {
         return push(open(), modality, samples, frames, timeS);
     }
 
+    /** Hands over a packet that carries a counter instead of a time; of firstIndex the last 32 bits count. */
+    public int pushCounted(int modality, float[] samples, int frames, long firstIndex) {
+        return pushCounted(open(), modality, samples, frames, firstIndex);
+    }
+
     /** Bit c of off: channel c is not connected, from the next push on. */
     public int leadOff(int modality, long off) {
         return leadOff(open(), modality, off);
@@ -108,6 +113,8 @@ public final class MmqBridge implements AutoCloseable {
     private static native void free(long handle);
 
     private static native int push(long handle, int modality, float[] samples, int frames, double timeS);
+
+    private static native int pushCounted(long handle, int modality, float[] samples, int frames, long firstIndex);
 
     private static native int leadOff(long handle, int modality, long off);
 

@@ -52,6 +52,15 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
         return decide()
     }
 
+    /** A radio packet of samples [channels][frames] with a counter instead of a time: that of its first frame. */
+    fun pushCounted(modality: String, samples: FloatArray, frames: Int, firstIndex: Long): Decision? {
+        val number = MmqBridge.modality(modality)
+        if (number < 0) return null
+        val status = bridge.pushCounted(number, samples, frames, firstIndex)
+        require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
+        return decide()
+    }
+
     /** It is [timeS] now and nothing older will come: call it a few times a second, in case all sensors are silent. */
     fun advance(timeS: Double): Decision? {
         check(bridge.advance(timeS) == MmqBridge.OK) { "advance: $timeS is no time" }
