@@ -116,3 +116,22 @@ def test_quality_of_a_real_wrist(made: SimpleNamespace, mmq_data: Path, subject:
     present = (reasons == 0).mean(axis=0)
     assert present[0] > 0.7  # a moving wrist hides its pulse
     assert present[1:].min() > 0.9
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.2])
+@pytest.mark.parametrize("subject", ["S03", "S12"])
+def test_version_3_on_a_real_pulse_with_lost_packets(
+    made: SimpleNamespace, mmq_data: Path, subject: str, share: float
+) -> None:
+    """As the twin says; without a loss as version 2."""
+    path = mmq_data / "stress_predict" / "Raw_data" / subject / "BVP.csv"
+    x = np.loadtxt(path, delimiter=",", skiprows=2, max_rows=900 * 64, ndmin=2).T.astype(np.float32)
+    lost = np.repeat(np.random.default_rng(1).random(x.shape[1] // 10) < share, 10)
+    x[:, : len(lost)][:, lost] = np.nan
+    signals = {"ppg": made.Plain(x, 64.0)}
+    reasons = agree(FrontEnd.wearable({"ppg": 64}, frontend_version=3), signals)
+    older = extract_tokens(FrontEnd.wearable({"ppg": 64}), signals).reasons
+    if share == 0:
+        np.testing.assert_array_equal(reasons, older)
+    else:
+        assert (reasons == 0).mean() < (older == 0).mean()
