@@ -105,7 +105,7 @@ def test_core_and_definition_agree(
 
 @SOME
 @given(
-    name=st.sampled_from(["ppg", "ecg", "resp"]),
+    name=st.sampled_from(["ppg", "resp"]),  # of ecg a packet takes less than the jitter may be
     share=st.floats(0, 0.4),
     wave=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
@@ -116,6 +116,7 @@ def test_a_loss_may_come_as_nan_or_not_at_all(
     rate, rng = made.ALL[name], np.random.default_rng(seed)
     x = made.made_up(40, {name: rate}, seed=seed)[name].samples if wave else noise(8, rate, seed)
     lost = rng.random(packets(x)) < share
+    lost[0] = False  # what comes first sets the origin
     as_nan, as_nothing = (
         reasons_of_packets(front_end_of(name, rate), x, lost, form) for form in (True, False)
     )
