@@ -394,7 +394,12 @@ def test_any_restart_is_a_pause_to_the_normaliser(
 
 def test_samples_must_not_come_first(small: tuple[FrontEnd, bytes]) -> None:
     front_end, state = small
-    for use in (lambda b: b.push("eda", np.ones((1, 1), np.float32), 0.0), lambda b: b.advance(5.0)):
+    one = np.ones((1, 1), np.float32)
+    for use in (
+        lambda b: b.push("eda", one, 0.0),
+        lambda b: b.push_counted("eda", one, 7),
+        lambda b: b.advance(5.0),
+    ):
         bridge = Bridge(front_end)
         use(bridge)
         with pytest.raises(BridgeError, match="load it first"):
