@@ -80,7 +80,8 @@ def test_all_nine_kinds_give_the_same_bits_on_the_board(name, alone):
     files = golden.golden_files(front_end, cut, tokens, {}, golden.GoldenOrigin("made up", True))
     inside = {path.removeprefix("golden/"): content for path, content in files.items()}
     printed = cortex_m4f.run_example(code, inside)
-    assert printed.presence.all()
+    judged = printed.presence if front_end.frontend_version < 3 else printed.presence[1:].any(axis=1)
+    assert judged.all()  # from version 3 on what a rule cannot judge yet is absent
     for part, got in vars(printed).items():
         assert got.tobytes() == getattr(tokens, part).astype(got.dtype).tobytes(), part
 
