@@ -333,6 +333,7 @@ def test_infinite_samples(refused):
     refused(load_xdf, XDF.xdf(*large), "sample 1 is infinite or too large")
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_changed_bytes_of_xdf_give_a_recording_or_a_refusal(tmp_path, data):

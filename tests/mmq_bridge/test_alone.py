@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from mmq_tf import pretrained
 from mmq_tf.cli.stream import command as stream_command
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 720  # 540 of enrolment, 60 of a window, and two minutes of decisions
 
 OURS = ("mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "scipy", "sklearn", "rich", "pandas")

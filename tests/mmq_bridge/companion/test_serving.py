@@ -191,6 +191,7 @@ def test_the_committed_core_is_built_from_these_sources():
     assert build.recorded(build.WASM.read_bytes())[0] == build.source_digest()
 
 
+@pytest.mark.slow
 def test_the_committed_core_is_what_clang_makes(tmp_path):
     target = next(target for target in TARGETS if target.runner == "node")
     if missing([target]):

@@ -11,6 +11,8 @@ from mmq_bridge.core_binding.native import Bridge, extract_tokens
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 
+pytestmark = pytest.mark.slow
+
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JITTER_S = 0.0495
 """On either side: two times differ by at most the bound of 0.1 s."""

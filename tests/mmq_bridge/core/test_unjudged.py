@@ -13,6 +13,8 @@ from mmq_bridge.core_binding.quality_flags import Reason, reason_names
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.reference.quality import quality
 
+pytestmark = pytest.mark.slow
+
 SOME = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PACKET = 10
 

@@ -18,6 +18,8 @@ from mmq_bridge.targets.script import MAX_PUSH_SAMPLES, Operation, encode, unifo
 from mmq_bridge.targets.simulated import STEP, simulate
 from mmq_bridge.targets.vectors import RECORDED, Vector, make_vectors
 
+pytestmark = pytest.mark.slow
+
 LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e bytes=640"
 
 

@@ -8,6 +8,8 @@ from sklearn.metrics import roc_auc_score
 from mmq_tf.baselines import BASELINES
 from mmq_tf.errors import MMQError
 
+pytestmark = pytest.mark.slow
+
 SLICES = {"ppg": slice(0, 2), "eda": slice(2, 4)}
 
 

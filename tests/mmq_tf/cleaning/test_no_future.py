@@ -105,6 +105,7 @@ def test_the_scan_finds_what_it_looks_for():
     assert list(future_calls("lfilter(b, a, x)")) == []
 
 
+@pytest.mark.slow
 def test_what_is_exported_cannot_reach_cleaning():
     assert "mmq_tf.cleaning" in reachable([ROOT / "mmq_tf" / "cli" / "clean.py"])
     found = reachable(sources("mmq_bridge", "mmq_export"))

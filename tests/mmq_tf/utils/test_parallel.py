@@ -44,6 +44,7 @@ def test_only_this_process_hears_an_interrupt():
     assert signal.getsignal(signal.SIGINT) is kept
 
 
+@pytest.mark.slow
 def test_a_consumer_that_stops_waits_for_what_was_begun_and_no_more():
     calls = []
     start = time.monotonic()
