@@ -7,7 +7,6 @@ python benchmarks/quality_rules.py --data ../shared/data --results results/quali
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,16 +25,14 @@ from methods.sample_recordings import (
     read_eeglab_sample,
     read_physiokit_sample,
 )
-from methods.share_table import ShareTable
+from methods.share_table import ShareTable, conclude
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.front_end.front_end import FrontEnd
 from reference_quality import clean_ecg_tokens, watch_kept_beats
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.metrics.results_table import ResultsFile, machine_description, write_results
 from mmq_tf.recording import Recording
-from mmq_tf.version import __version__
 
 CHOSEN_ON = {"stress_predict": 13, "eegmat": 10}
 """Thresholds were chosen on so many subjects (the first by name); the rest is measured here."""
@@ -283,24 +280,7 @@ def run(data: Path, subjects: int | None, seed: int, results: Path | None) -> No
         click.echo(f"{case.subject} {case.condition}", err=True)
         measure(case, table, seed)
         names[case.source].add(case.subject)
-    people = ", ".join(f"{source} {len(found)}" for source, found in names.items())
-    output = ResultsFile(
-        name=results.stem if results else "quality_rules",
-        command=shlex.join(["python", *sys.argv]),
-        version=__version__,
-        data=f"subjects: {people}",
-        simulated=False,
-        split="subjects the thresholds were not chosen on",
-        normalisation="none",
-        seeds=(seed,),
-        machine=machine_description(),
-        rows=table.rows(),
-        notes=NOTES,
-    )
-    for row in output.rows:
-        click.echo(f"{row.metric:12s} {row.method:28s} {row.condition:40s} {row.mean:7.3f} ({row.n})")
-    if results:
-        write_results(results, output)
+    conclude(table, "quality_rules", names, seed, NOTES, results)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,16 +20,14 @@ import numpy as np
 from methods.fault_trials import Outcome, draw_stretches, judge, run_blocks
 from methods.faults import FAULTS, Fault
 from methods.lossy_link import LINKS, deliver, packets
-from methods.share_table import ShareTable
+from methods.share_table import ShareTable, conclude
 from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.metrics.results_table import ResultsFile, machine_description, write_results
 from mmq_tf.recording import Signal
-from mmq_tf.version import __version__
 
 VERSIONS = (2, 3)
 FAULT_NAMES = {
@@ -249,24 +246,7 @@ def run(data: Path, subjects: int, seed: int, results: Path | None) -> None:
         measure(case, table, seed)
         names[case.source].add(case.subject)
     whole_recordings(data, table)
-    people = ", ".join(f"{source} {len(found)}" for source, found in names.items())
-    output = ResultsFile(
-        name=results.stem if results else "quality_under_loss",
-        command=shlex.join(["python", *sys.argv]),
-        version=__version__,
-        data=f"subjects: {people}",
-        simulated=False,
-        split="subjects the thresholds were not chosen on",
-        normalisation="none",
-        seeds=(seed,),
-        machine=machine_description(),
-        rows=table.rows(),
-        notes=NOTES,
-    )
-    for row in output.rows:
-        click.echo(f"{row.metric:12s} {row.method:10s} {row.condition:50s} {row.mean:7.3f} ({row.n})")
-    if results:
-        write_results(results, output)
+    conclude(table, "quality_under_loss", names, seed, NOTES, results)
 
 
 if __name__ == "__main__":

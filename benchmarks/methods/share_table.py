@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares collected recording by recording, as rows of the results contract."""
+"""Shares collected recording by recording, as rows and a file of the results contract."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections import defaultdict
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
-from mmq_tf.metrics.results_table import ResultRow
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.metrics.significance import bootstrap_intervals
+from mmq_tf.version import __version__
 
 
 class ShareTable:
@@ -37,3 +43,45 @@ class ShareTable:
             method=method, condition=condition, metric=metric, mean=mean,
             low=low if several else None, high=high if several else None, n=shares.shape[1],
         )  # fmt: skip
+
+
+def conclude(
+    table: ShareTable,
+    name: str,
+    subjects: Mapping[str, Collection[str]],
+    seed: int,
+    notes: tuple[str, ...],
+    results: Path | None,
+) -> None:
+    """Print every row and write them all where asked.
+
+    Parameters
+    ----------
+    table : ShareTable
+    name : str
+        Of the results where no file is asked for; otherwise the file's.
+    subjects : mapping
+        Who was measured, by data set.
+    seed : int
+    notes : tuple of str
+    results : Path, optional
+        JSON file, with the table beside it.
+    """
+    people = ", ".join(f"{source} {len(found)}" for source, found in subjects.items())
+    output = ResultsFile(
+        name=results.stem if results else name,
+        command=shlex.join(["python", *sys.argv]),
+        version=__version__,
+        data=f"subjects: {people}",
+        simulated=False,
+        split="subjects the thresholds were not chosen on",
+        normalisation="none",
+        seeds=(seed,),
+        machine=machine_description(),
+        rows=table.rows(),
+        notes=notes,
+    )
+    for row in output.rows:
+        click.echo(f"{row.metric:12s} {row.method:28s} {row.condition:50s} {row.mean:7.3f} ({row.n})")
+    if results:
+        write_results(results, output)

@@ -102,7 +102,7 @@ def session(front_end, tiny, state, stop_s):
 
 @needs_java
 def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
-    """The app is started again in the middle of the enrolment, and goes on with what it saved."""
+    """The app is started again in the middle of the enrolment, and resumes what it saved."""
     given, wanted, windows, state = session(front_end, tiny, None, 13.0)
     assert windows == 0
     more, then, windows, state = session(front_end, tiny, state, 60.0)

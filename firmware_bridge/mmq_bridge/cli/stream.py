@@ -97,7 +97,7 @@ def stream_command(host: Host) -> click.Command:
 
         A line says when, which class with which probability, and what share of each sensor was used; an
         abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as
-        markers. With --state a second session of the same wearer goes on with the enrolment of the first.
+        markers. With --state a second session of the same wearer resumes the enrolment of the first.
         """
         from mmq_bridge.decision.device import Device
         from mmq_bridge.decision.state_file import kept_state

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device's state on disk: a second session goes on with what the first one learnt of its wearer."""
+"""A device's state on disk: a second session resumes what the first one learnt of its wearer."""
 
 import os
 import stat
