@@ -9,6 +9,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from mmq_bridge.front_end.modalities import QUALITY_FEATURES
+
 
 @dataclass(frozen=True)
 class FeatureLayout:
@@ -58,6 +60,12 @@ class FeatureLayout:
         stops = accumulate(self.feature_sizes.values())
         sizes = self.feature_sizes.items()
         return {name: slice(stop - size, stop) for (name, size), stop in zip(sizes, stops, strict=True)}
+
+    @property
+    def quality(self) -> np.ndarray:
+        """Which of the F features say how good a signal is (`QUALITY_FEATURES`), bool ``[F]``."""
+        names = [name.split(".") for name in self.feature_names]
+        return np.array([parts[-1] in QUALITY_FEATURES.get(parts[0], ()) for parts in names], bool)
 
     def columns_of(self, modalities: Collection[str]) -> np.ndarray:
         """Return int ``[f]``: the places of some modalities' features among the F, in order."""

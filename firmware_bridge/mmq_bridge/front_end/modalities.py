@@ -44,3 +44,17 @@ OUTPUT_FEATURES: dict[str, tuple[str, ...]] = {
     "resp": ("rate", "depth", "rate_variability", "depth_variability"),
 }
 """Features of one output and token, in order, after those of the bands; `reference*.py` defines each."""
+
+QUALITY_FEATURES: dict[str, tuple[str, ...]] = {
+    "ppg": (
+        "sdnn",
+        "rmssd",
+        "pnn50",
+        "amplitude_variation",
+        "accepted_share",
+        "skewness",
+        "spectral_purity",
+    ),
+    "ecg": ("accepted_share",),
+}
+"""Features that say how good a signal is, or that a bad pulse spoils: they are no evidence of a state."""
