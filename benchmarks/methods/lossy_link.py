@@ -73,21 +73,26 @@ def lost_packets(link: Link, n: int, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
+def arriving(n: int, link: Link, rng: np.random.Generator) -> list[tuple[int, float]]:
+    """Return which of `n` packets arrive, in the order they do, each with how far its stamp strays in s."""
+    lost = lost_packets(link, n, rng)
+    shift = rng.uniform(-link.jitter_s, link.jitter_s, n)
+    swaps = np.flatnonzero(rng.random(max(0, n - 1)) < link.swapped)
+    order = np.arange(n)
+    for k in swaps:
+        order[[k, k + 1]] = order[[k + 1, k]]
+    return [(int(k), float(shift[k])) for k in order if not lost[k]]
+
+
 def deliver(blocks: list[Block], link: Link, rng: np.random.Generator) -> list[Block]:
     """Return the packets that arrive, in the order and with the stamps they arrive with.
 
     Packets of NaN alone never arrive: the sensor had nothing to send.
     """
-    lost = lost_packets(link, len(blocks), rng)
-    shift = rng.uniform(-link.jitter_s, link.jitter_s, len(blocks))
-    swaps = np.flatnonzero(rng.random(max(0, len(blocks) - 1)) < link.swapped)
-    order = np.arange(len(blocks))
-    for k in swaps:
-        order[[k, k + 1]] = order[[k + 1, k]]
     return [
-        replace(blocks[k], time_s=blocks[k].time_s + float(shift[k]))
-        for k in order
-        if not lost[k] and np.isfinite(blocks[k].samples).any()
+        replace(blocks[k], time_s=blocks[k].time_s + stray_s)
+        for k, stray_s in arriving(len(blocks), link, rng)
+        if np.isfinite(blocks[k].samples).any()
     ]
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from mmq_bridge.errors import BridgeError
 
 PUSHES = 5
-"""So many steps from push to push, one after the other, must agree that the rate is wrong."""
+"""So many steps from push to push, one after the other, must agree that the rate is too high."""
+SLOW_PUSHES = 16
+"""And so many that it is too low: fewer happen to lose every second packet on a bad link."""
 LEAST_S = 1.0
 """And they must be wrong by so much in all, in s."""
 TIMES = 1.5
@@ -53,7 +55,8 @@ class Arrivals:
             self._step(time_s - self._last[0], self._last[1])
         self._last = (time_s, frames)
         wrong_s = abs(self._frames / self.rate_hz - self._seconds)
-        if self._steps >= PUSHES and wrong_s >= LEAST_S:
+        pushes = PUSHES if self._frames > self.rate_hz * self._seconds else SLOW_PUSHES
+        if self._steps >= pushes and wrong_s >= LEAST_S:
             raise BridgeError(self._sentence())
 
     def _step(self, seconds: float, frames: int) -> None:

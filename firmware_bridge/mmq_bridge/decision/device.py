@@ -84,6 +84,11 @@ class Device:
         What `decide` calls first: it may turn an object it knows (an MNE raw) into a recording, and returns
         every other one as it is.
 
+    Attributes
+    ----------
+    late_pushes : dict of str to int
+        By modality the pushes of which samples came too late, or twice, and were not used.
+
     Raises
     ------
     BridgeError
@@ -122,7 +127,7 @@ class Device:
             name: Arrivals(name, modality.sampling_rate_hz, front_end.token_s)
             for name, modality in front_end.modalities.items()
         }
-        self._late: set[str] = set()
+        self.late_pushes = dict.fromkeys(front_end.modality_names, 0)
         self._off_rate: set[str] = set()
         self._newest_s = -math.inf
 
@@ -217,9 +222,9 @@ class Device:
         rows, first_s = sample_rows(modality, samples, len(settings.channels)), plain_number("time_s", time_s)
         if math.isfinite(first_s):
             self._arrivals[modality].add(first_s, rows.shape[1])
-        known = modality in self._late
+        known = self.late_pushes[modality] > 0
         decisions = self.take(modality, rows, first_s)
-        if not known and modality in self._late:
+        if not known and self.late_pushes[modality]:
             self._warn_late(modality, first_s)
         self._warn_rate(modality, settings.sampling_rate_hz)
         return decisions
@@ -249,10 +254,12 @@ class Device:
         rows = sample_rows(modality, samples, len(settings.channels))
         step = max(1, int(self.front_end.token_s * settings.sampling_rate_hz))
         decisions: list[Decision] = []
+        in_time = True
         for first in range(0, max(rows.shape[1], 1), step):
             part = rows[:, first : first + step]
-            self._bridge.push_counted(modality, part, first_index + first)
+            in_time &= self._bridge.push_counted(modality, part, first_index + first)
             decisions += self._decisions()
+        self.late_pushes[modality] += not in_time
         return decisions
 
     def take(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
@@ -275,12 +282,13 @@ class Device:
         settings = self.front_end.modalities[modality]
         step, frames = max(1, int(self.front_end.token_s * settings.sampling_rate_hz)), samples.shape[1]
         decisions: list[Decision] = []
+        in_time = True
         for first in range(0, max(frames, 1), step):
             part, part_s = samples[:, first : first + step], time_s + first / settings.sampling_rate_hz
-            if not self._bridge.push(modality, part, part_s):
-                self._late.add(modality)
+            in_time &= self._bridge.push(modality, part, part_s)
             self._newest_s = max(self._newest_s, part_s + part.shape[1] / settings.sampling_rate_hz)
             decisions += self._decisions()
+        self.late_pushes[modality] += not in_time
         return decisions
 
     def _warn_rate(self, modality: str, rate_hz: float) -> None:

@@ -33,7 +33,7 @@ def test_eda_of_64_hz_is_refused_where_4_is_meant(tiny_bundle):
 @pytest.mark.parametrize(("rate_hz", "chunk_s"), [(8, 1.0), (2, 1.0), (1, 1.0), (64, 1 / 64), (2, 0.5)])
 def test_other_rates_are_refused_in_chunks_of_any_length(tiny_bundle, rate_hz, chunk_s):
     with pytest.raises(BridgeError, match="the model's rate is 4 Hz"):
-        eda(Device.from_bundle(tiny_bundle), rate_hz, 12, chunk_s)
+        eda(Device.from_bundle(tiny_bundle), rate_hz, 18, chunk_s)
 
 
 @OVERLAP
@@ -49,6 +49,13 @@ def test_lost_packets_and_a_duty_cycle_are_no_other_rate():
         arrivals.add(k * 10 / 64, 10)
     for k in range(20):  # a second of every minute
         arrivals.add(1000.0 + 60.0 * k, 64)
+
+
+@pytest.mark.parametrize("lost", [0.2, 0.5])
+def test_hours_of_lost_packets_are_no_other_rate(lost):
+    arrivals = Arrivals("acc", 32.0, 5.0)
+    for k in np.flatnonzero(np.random.default_rng(1).random(200_000) >= lost):
+        arrivals.add(k * 10 / 32, 10)
 
 
 def test_repeated_packets_are_no_other_rate():
