@@ -12,6 +12,7 @@ from mmq_bridge.recordings.files import existing_folder
 
 from mmq_tf.datasets.base import Dataset
 from mmq_tf.datasets.case import CASE, CASE_RAW
+from mmq_tf.datasets.cogwear import COGWEAR
 from mmq_tf.datasets.deap import DEAP
 from mmq_tf.datasets.deap_raw import DEAP_RAW
 from mmq_tf.datasets.eegmat import EEGMAT
@@ -32,6 +33,7 @@ DATASETS: dict[str, Dataset] = {
         SIMULATED,
         STRESS_PREDICT,
         EEGMAT,
+        COGWEAR,
         CASE,
         CASE_RAW,
         DEAP,
