@@ -103,7 +103,8 @@ def load_windows(
         If the configuration or the recordings cannot be used, or `fit_on` names someone who is not there.
     """
     from mmq_tf.datasets import open_dataset
-    from mmq_tf.features.normalisation import enrolled_at_rest, fit_normalisation
+    from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
+    from mmq_tf.features.normalisation import fit_normalisation
     from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
     from mmq_tf.features.token_cache import TokenSettings
     from mmq_tf.features.windows import build_windows

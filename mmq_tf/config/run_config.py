@@ -28,6 +28,7 @@ from mmq_tf.config.training_spec import (
     TrainingSpec,
 )
 from mmq_tf.datasets import MANIFEST_NAME, get_dataset
+from mmq_tf.datasets.protocol_limits import EnrolmentFrom
 from mmq_tf.errors import MMQError
 
 
@@ -42,10 +43,14 @@ class NormalisationConfig(ConfigSection):
 
     With `rest_class` a recording enrols in its first trial that has this label, in any task: what lies before
     is not used, as if the device had been put on then, and the enrolment ends with that trial at the latest.
-    Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them. From front-end
-    version 3 on `enrolment_s` counts present tokens; with fewer than `enrolment_least` of them (by default a
-    quarter) a modality is normalised by the population. A share `short_share` of the training windows is then
-    as after a shorter enrolment, in which some modalities had too little.
+    Without it the enrolment is the first `enrolment_s` seconds, whatever is done in them. With
+    `enrolment_from` the enrolment is apart from what is judged, as with a device that was enrolled on another
+    day: in the first half of that trial (``rest_half``: all else is judged, what comes before it too), or in
+    that trial of another session of the same person (``other_visit``: people without one are left out).
+
+    From front-end version 3 on `enrolment_s` counts present tokens; with fewer than `enrolment_least` of them
+    (by default a quarter) a modality is normalised by the population. A share `short_share` of the training
+    windows is then as after a shorter enrolment, in which some modalities had too little.
     """
 
     mode: Literal["population", "enrolment", "running"] = "population"
@@ -53,6 +58,7 @@ class NormalisationConfig(ConfigSection):
     prior_tokens: float = Field(default=12.0, gt=0)
     clip: float = Field(default=5.0, gt=0)
     rest_class: str | None = Field(default=None, min_length=1)
+    enrolment_from: EnrolmentFrom | None = None
     enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
     short_share: float | None = Field(default=None, gt=0, le=1)
 
@@ -62,6 +68,8 @@ class NormalisationConfig(ConfigSection):
             raise ValueError("enrolment_s must be above 0 exactly when mode is 'enrolment'")
         if self.rest_class is not None and self.mode != "enrolment":
             raise ValueError("rest_class says where to enrol, so it goes with mode 'enrolment' only")
+        if self.enrolment_from is not None and self.rest_class is None:
+            raise ValueError("enrolment_from needs rest_class, the name of the trials to enrol in")
         if self.short_share is not None and self.mode != "enrolment":
             raise ValueError("short_share draws short enrolments, so it goes with mode 'enrolment' only")
         return self

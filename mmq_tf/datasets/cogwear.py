@@ -173,7 +173,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Condition:
     """One condition: its parts by modality, and when it began and ended (Unix time in s)."""
 
     name: str
@@ -182,7 +182,7 @@ class _Piece:
     stop_s: float
 
 
-def _read_condition(folder: Path) -> _Piece:
+def _read_condition(folder: Path) -> _Condition:
     rows = {sensor: _read_rows(folder / sensor.file) for sensor in SENSORS}
     if all(values[0] == sensor.rate_hz and len(values) > 1 for sensor, (_, values) in rows.items()):
         # the second header row of an E4 export, which is no sample
@@ -193,7 +193,7 @@ def _read_condition(folder: Path) -> _Piece:
         nearest = nearest_samples(where, times - times[0], sensor.rate_hz, 0.0)
         parts[sensor.modality] = _Part(take_samples(where, values, nearest), float(times[0]))
         stops.append(float(times[0]) + len(nearest) / sensor.rate_hz)
-    return _Piece(folder.name, parts, min(part.start_s for part in parts.values()), max(stops))
+    return _Condition(folder.name, parts, min(part.start_s for part in parts.values()), max(stops))
 
 
 def _read_rows(path: Path) -> tuple[np.ndarray, np.ndarray]:

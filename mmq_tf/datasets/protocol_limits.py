@@ -5,8 +5,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from mmq_bridge.front_end.settings import enrolment_tokens
+
+EnrolmentFrom = Literal["rest_half", "other_visit"]
+"""Where the wearer's baseline comes from when it is measured apart from what is judged.
+
+``rest_half``: the first half of the recording's first trial named as rest; all the rest of the recording is
+judged, whether it comes before or after. ``other_visit``: the first such trial of another session of the same
+person; all of this session is judged.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,15 @@ class Limits:
         Seconds a window may read. The tokens before them are absent, as when a device was just switched on.
     stride_s : float
         Seconds between the starts of neighbouring windows.
+    enrolment_from : str, optional
+        One of `EnrolmentFrom`, in place of the run's.
     """
 
     enrolment_s: float = math.inf
     enrolment_start_s: float = 0.0
     window_s: float = math.inf
     stride_s: float = math.inf
+    enrolment_from: EnrolmentFrom | None = None
 
     def enrolment_span(self, enrolment_s: float, token_s: float) -> tuple[int, int]:
         """Return the first token of an enrolment that should take `enrolment_s`, and the one after its last.

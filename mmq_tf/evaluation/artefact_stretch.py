@@ -139,7 +139,7 @@ def artefact_stretch(run: Run, job: FoldJob) -> ArtefactStretch | None:
         fold=job.index,
         modalities=tuple(front_end.modality_names),
         token_s=front_end.token_s,
-        start_s=scene.first * front_end.token_s,
+        start_s=(scene.first - scene.stream.earlier) * front_end.token_s,
         modality=modality,
         kind=kind,
         artefact_s=(start_s, stop_s),
@@ -163,7 +163,7 @@ class _Scene:
     def middle(self) -> tuple[float, float]:
         """Return when the artefact starts and stops, s: whole tokens, half a window, in the middle."""
         length = max(1, self.front_end.tokens // 2)
-        start = self.first + (self.count - length) // 2
+        start = self.first - self.stream.earlier + (self.count - length) // 2
         return start * self.front_end.token_s, (start + length) * self.front_end.token_s
 
     def windows(self, variants: tuple[Corrupted, ...]) -> WindowSet:
@@ -171,7 +171,7 @@ class _Scene:
         job, token_s = self.job, self.front_end.token_s
         stream = replace(self.stream, variants=variants)
         windows = build_windows([stream], self.front_end, job.config.data.task, job.classes, token_s)
-        start = np.round(windows.start_s / token_s).astype(int)
+        start = np.round(windows.start_s / token_s).astype(int) + self.stream.earlier
         inside = (start >= self.first) & (start + self.front_end.tokens <= self.first + self.count)
         trial = windows.trial[inside][0]  # trials may overlap; the label of one is shown
         return windows.take(np.flatnonzero(inside & (windows.trial == trial)))
@@ -201,7 +201,8 @@ class _Scene:
             (windows.variant_features[0], windows.variant_presence[0]),
         ]
         views = [self.look(*view) for view in shown]
-        starts = np.round(windows.start_s / self.front_end.token_s).astype(int) - self.first
+        first = self.first - self.stream.earlier
+        starts = np.round(windows.start_s / self.front_end.token_s).astype(int) - first
         presence = np.stack([self.stream.presence[part], variant.presence[part]])
         scores, attention = (
             np.stack([per_token(view[name], starts, self.count) for view in views])
@@ -301,8 +302,10 @@ def _variant(stream: Stream, recording: Recording, corrupted: Signal) -> Corrupt
     tokens = modality_tokens(alone, name, corrupted, recording.duration_s)
     features, presence = stream.features.copy(), stream.presence.copy()
     column = front_end.modality_names.index(name)
-    features[:, front_end.feature_slices[name]] = tokens.features[: len(features)]
-    presence[:, column] = tokens.presence[: len(features), 0]
+    own = slice(stream.earlier, None)
+    count = len(features[own])
+    features[own, front_end.feature_slices[name]] = tokens.features[:count]
+    presence[own, column] = tokens.presence[:count, 0]
     return Corrupted(features, presence, np.zeros_like(presence))
 
 

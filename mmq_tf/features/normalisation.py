@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-from mmq_bridge.front_end.enrolment import evidence
 from mmq_bridge.front_end.front_end import Normalisation
 
 from mmq_tf.config.run_config import NormalisationConfig
@@ -59,53 +56,6 @@ def fit_normalisation(
         clip=settings.clip,
         enrolment_least=settings.enrolment_least,
     )
-
-
-def enrolled_at_rest(
-    streams: Sequence[Stream], settings: NormalisationConfig, token_s: float
-) -> list[Stream]:
-    """Return the streams with the limits that `rest_class` sets; without one they are as they were.
-
-    Raises
-    ------
-    MMQError
-        If a recording has no trial of that name, or none that holds a whole token.
-    """
-    if settings.rest_class is None:
-        return list(streams)
-    return [_at_rest(stream, settings.rest_class, token_s) for stream in streams]
-
-
-def _at_rest(stream: Stream, rest_class: str, token_s: float) -> Stream:
-    rests = [trial for trial in stream.trials if rest_class in trial.labels.values()]
-    if not rests:
-        names = sorted({label for trial in stream.trials for label in trial.labels.values()})
-        raise MMQError(
-            f"subject {stream.subject}: no trial is named {rest_class!r} (normalisation.rest_class), only "
-            f"{', '.join(names) or 'none'}; name another class, or choose normalisation.mode running or "
-            "population."
-        )
-    first = math.ceil(rests[0].start_s / token_s - 1e-9)
-    last = math.floor(rests[0].stop_s / token_s + 1e-9)
-    if last <= first:
-        raise MMQError(
-            f"subject {stream.subject}: its first {rest_class!r} trial, from {rests[0].start_s:g} to "
-            f"{rests[0].stop_s:g} s, is too short to enrol in; leave the recording out, or name another "
-            "normalisation.rest_class."
-        )
-    most = last - first
-    if stream.front_end.frontend_version >= 3:
-        most = int(evidence(stream.front_end.modality_names, stream.presence[first:last]).max(initial=0))
-        if not most:
-            raise MMQError(
-                f"subject {stream.subject}: nothing but temp and acc was measured in its first "
-                f"{rest_class!r} trial; leave the recording out, or name another normalisation.rest_class."
-            )
-    length_s = min(stream.limits.enrolment_s, most * token_s)
-    limits = replace(stream.limits, enrolment_start_s=first * token_s, enrolment_s=length_s)
-    worn = np.arange(len(stream.presence))[:, None] >= first
-    variants = tuple(replace(one, presence=one.presence & worn) for one in stream.variants)
-    return replace(stream, limits=limits, presence=stream.presence & worn, variants=variants)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -37,7 +37,11 @@ class Corrupted:
 
 @dataclass(frozen=True)
 class Stream:
-    """One recording after the front end, before normalising: raw features [n, F] and presence [n, M]."""
+    """One recording after the front end, before normalising: raw features [n, F] and presence [n, M].
+
+    The first `earlier` tokens are an enrolment measured apart, put before the recording; the times of trials
+    count from the first of them.
+    """
 
     subject: str
     session: str
@@ -47,6 +51,7 @@ class Stream:
     front_end: FrontEnd
     variants: tuple[Corrupted, ...] = ()
     limits: Limits = UNLIMITED
+    earlier: int = 0
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
@@ -298,7 +303,7 @@ def _cut(
         subject=np.full(len(table), stream.subject),
         session=np.full(len(table), stream.session),
         trial=table[:, 1],
-        start_s=table[:, 0] * front_end.token_s,
+        start_s=(table[:, 0] - stream.earlier) * front_end.token_s,
         variant_features=stack(
             lambda v: normalised(v.features, v.presence), (*index.shape, front_end.n_features), np.float32
         ),

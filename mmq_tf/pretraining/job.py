@@ -15,7 +15,8 @@ from mmq_tf.config.run_config import RunConfig
 from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.datasets import open_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.features.normalisation import enrolled_at_rest, fit_normalisation
+from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
+from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream
 from mmq_tf.features.windows import Stream, WindowSet, build_windows

@@ -42,7 +42,12 @@ def enrolment_words(config: RunConfig) -> str:
     rest = norm.rest_class
     of = "the test subject" if rest is None else f"the test subject's first {rest!r} trial"
     measured = " measured" if config.front_end.frontend_version >= 3 else ""
-    return f", the first{measured} {norm.enrolment_s:g} s of {of}, not scored"
+    apart = {
+        "rest_half": "in the first half of it; all else is judged, also what came before",
+        "other_visit": "of another session; all of this one is judged",
+    }
+    where = "" if norm.enrolment_from is None else f" ({apart[norm.enrolment_from]})"
+    return f", the first{measured} {norm.enrolment_s:g} s of {of}{where}, not scored"
 
 
 def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsFile:

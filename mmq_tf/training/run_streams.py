@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mmq_tf.datasets.manifest.dataset import check_classes
-from mmq_tf.features.normalisation import enrolled_at_rest
+from mmq_tf.features.enrolment_at_rest import enrolled_at_rest, left_out
 from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.windows import Stream
@@ -18,7 +18,7 @@ SIMULATED_NOTE = "SIMULATED data: every number below is about a simulator, not a
 def load_streams(
     run: Run, workers: int, progress: WorkProgress = SILENT, settings: TokenSettings | None = None
 ) -> tuple[list[Stream], list[str]]:
-    """Return the token streams, and a line for every bad recording that was left out.
+    """Return the token streams, and a line for every recording that was left out: bad, or never enrolled.
 
     Parameters
     ----------
@@ -39,9 +39,10 @@ def load_streams(
     done = prepare_dataset(
         name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad, progress=progress
     )
-    left_out = [f"{one.name}: {one.fault}" for one in done if one.fault]
+    bad = [f"{one.name}: {one.fault}" for one in done if one.fault]
     streams = load_prepared(name, run.data_folder, settings, done)
-    return enrolled_at_rest(streams, config.normalisation, config.front_end.token_s), left_out
+    enrolled = enrolled_at_rest(streams, config.normalisation, config.front_end.token_s)
+    return enrolled, [*bad, *left_out(streams, enrolled)]
 
 
 def begin_run(

@@ -14,8 +14,9 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_tf.config.run_config import NormalisationConfig, load_config
 from mmq_tf.datasets.protocol_limits import Limits
 from mmq_tf.errors import MMQError
+from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
 from mmq_tf.features.extra_features import normalised_features
-from mmq_tf.features.normalisation import enrolled_at_rest, fit_normalisation
+from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Corrupted, Stream, build_windows
 from mmq_tf.recording import Trial
