@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +17,11 @@ import numpy as np
 from mmq_bridge.core_binding.bridge import Enrolment
 from mmq_bridge.core_binding.input_validation import plain_number, sample_rows
 from mmq_bridge.core_binding.native import Bridge, SignalLike
-from mmq_bridge.decision.arrivals import Arrivals
+from mmq_bridge.decision.arrivals import Arrivals, Turns
 from mmq_bridge.decision.decisions import Decision, Decisions
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
-from mmq_bridge.decision.replay import steps
+from mmq_bridge.decision.replay import Chunk, steps
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.decision.state_file import read_state, write_state
 from mmq_bridge.decision.whole_recordings import whole_signals
@@ -127,6 +127,10 @@ class Device:
             name: Arrivals(name, modality.sampling_rate_hz, front_end.token_s)
             for name, modality in front_end.modalities.items()
         }
+        self._turns = Turns(
+            {name: modality.sampling_rate_hz for name, modality in front_end.modalities.items()},
+            front_end.grace_s,
+        )
         self.late_pushes = dict.fromkeys(front_end.modality_names, 0)
         self._off_rate: set[str] = set()
         self._newest_s = -math.inf
@@ -195,6 +199,9 @@ class Device:
     def push(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
         """Take samples of one modality and return the decisions they complete, mostly none.
 
+        Pieces of up to two minutes may come one sensor after the other: they are held until all sensors have
+        come as far, or `advance` is called.
+
         Parameters
         ----------
         modality : str
@@ -222,11 +229,22 @@ class Device:
         rows, first_s = sample_rows(modality, samples, len(settings.channels)), plain_number("time_s", time_s)
         if math.isfinite(first_s):
             self._arrivals[modality].add(first_s, rows.shape[1])
-        known = self.late_pushes[modality] > 0
-        decisions = self.take(modality, rows, first_s)
-        if not known and self.late_pushes[modality]:
-            self._warn_late(modality, first_s)
+        decisions = self._take_all(self._turns.put(Chunk(modality, rows, first_s)))
         self._warn_rate(modality, settings.sampling_rate_hz)
+        return decisions
+
+    def _take_all(self, pieces: Sequence[Chunk]) -> list[Decision]:
+        """Take pieces in their order; say once of a sensor that it lags."""
+        decisions: list[Decision] = []
+        for modality, samples, time_s in pieces:
+            known = self.late_pushes[modality] > 0
+            try:
+                decisions += self.take(modality, samples, time_s)
+            except BridgeError:
+                self._turns.clear()
+                raise
+            if not known and self.late_pushes[modality]:
+                self._warn_late(modality, time_s)
         return decisions
 
     def push_counted(self, modality: str, samples: np.ndarray, first_index: int) -> list[Decision]:
@@ -253,7 +271,7 @@ class Device:
         settings = self.front_end.modalities[modality]
         rows = sample_rows(modality, samples, len(settings.channels))
         step = max(1, int(self.front_end.token_s * settings.sampling_rate_hz))
-        decisions: list[Decision] = []
+        decisions = self._take_all(self._turns.release())
         in_time = True
         for first in range(0, max(rows.shape[1], 1), step):
             part = rows[:, first : first + step]
@@ -311,7 +329,7 @@ class Device:
             f"({behind_s:g} s late, or twice), so they are not used. Push all sensors in turn, none more "
             f"than {grace_s:g} s ahead of another; a whole recording goes to Device.decide.",
             BridgeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
     def advance(self, time_s: float) -> list[Decision]:
@@ -324,9 +342,10 @@ class Device:
         BridgeError
             When the time is not finite.
         """
+        decisions = self._take_all(self._turns.release())
         self._bridge.advance(time_s)
         self._newest_s = max(self._newest_s, float(time_s))
-        return self._decisions()
+        return decisions + self._decisions()
 
     def decide(self, recording: Any) -> Decisions:
         """Return the decisions of a whole recording, as if it were worn from its first second.

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from mmq_bridge.bundle.golden import GoldenSignal
 from mmq_bridge.decision.arrivals import Arrivals
 from mmq_bridge.decision.device import Device
 from mmq_bridge.errors import BridgeError, BridgeWarning
@@ -110,21 +111,95 @@ def test_after_a_long_silence_the_window_holds_nothing_old(tiny_bundle, tiny):
     assert len({decision.time_s for decision in said}) == len(said)
 
 
-def in_minutes(device, signals, names):
-    for minute in range(3):
+def in_pieces(device, signals, names, seconds=60.0):
+    """Push sensor by sensor in long pieces."""
+    said, stop_s = [], max(signal.samples.shape[1] / signal.sampling_rate_hz for signal in signals.values())
+    for first_s in np.arange(0.0, stop_s, seconds):
         for name in names:
-            device.push(name, signals[name].samples[:, 240 * minute : 240 * (minute + 1)], 60.0 * minute)
+            signal = signals[name]
+            first, last = (int(t * signal.sampling_rate_hz) for t in (first_s, first_s + seconds))
+            said += device.push(name, signal.samples[:, first:last], signal.start_s + first_s)
+    return said
 
 
 def test_a_sensor_that_lags_is_named_once(tiny_bundle, tiny):
-    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(180.0)
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(540.0)
     with pytest.warns(BridgeWarning) as caught:
-        in_minutes(device, signals, ("eda", "temp"))
+        in_pieces(device, signals, ("eda", "temp"), 180.0)
     assert [str(one.message) for one in caught] == [
-        "temp lags: samples of 0 s came when 60 s had been reached (60 s late, or twice), so they are not "
+        "temp lags: samples of 0 s came when 180 s had been reached (180 s late, or twice), so they are not "
         "used. Push all sensors in turn, none more than 2 s ahead of another; a whole recording goes to "
         "Device.decide."
     ]
+    assert caught[0].filename == __file__
+
+
+def cut(signal, seconds):
+    return GoldenSignal(
+        signal.samples[:, : int(seconds * signal.sampling_rate_hz)], signal.sampling_rate_hz, signal.start_s
+    )
+
+
+@pytest.mark.parametrize("seconds", [3.0, 10.0, 60.0, 110.0])
+@pytest.mark.parametrize("names", [("ppg", "eda", "temp", "acc"), ("acc", "temp", "eda", "ppg")])
+def test_sensor_by_sensor_in_long_pieces_gives_the_decisions_of_all_in_turn(
+    tiny_bundle, tiny, seconds, names
+):
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(300.0)
+    said = in_pieces(device, signals, names, seconds) + device.advance(299.0)
+    assert said == device.decide(signals)
+    assert said[-1].probabilities
+    assert device.late_pushes == dict.fromkeys(signals, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_long_pieces_of_any_length_in_any_turns_give_the_same(tiny_bundle, tiny, seed):
+    device, signals, rng = Device.from_bundle(tiny_bundle), tiny.signals(400.0), np.random.default_rng(seed)
+    ends, said = dict.fromkeys(signals, 0), []
+    while open_ := [name for name, end in ends.items() if end < 400]:
+        slowest = min(ends.values())
+        name = rng.choice([name for name in open_ if ends[name] < slowest + 50])
+        first, ends[name] = ends[name], min(400, ends[name] + int(rng.integers(3, 60)))
+        rate = int(signals[name].sampling_rate_hz)
+        said += device.push(
+            name, signals[name].samples[:, first * rate : ends[name] * rate], signals[name].start_s + first
+        )
+    assert said + device.advance(399.0) == device.decide(signals)
+
+
+def test_a_sensor_that_never_comes_is_waited_for_two_minutes(tiny_bundle, tiny):
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(300.0)
+    del signals["temp"]
+    said = in_pieces(device, {name: cut(signal, 120.0) for name, signal in signals.items()}, signals)
+    assert said == []
+    said = device.push("ppg", signals["ppg"].samples[:, 120 * 64 : 180 * 64], 120.25)
+    assert [said[0].time_s, said[-1].time_s] == [5.0, 115.0]
+    for name in ("eda", "acc"):
+        rate = int(signals[name].sampling_rate_hz)
+        said += device.push(name, signals[name].samples[:, 120 * rate : 180 * rate], 120.0)
+    said += device.advance(179.0)
+    assert said == device.decide({name: cut(signal, 180.0) for name, signal in signals.items()})
+    assert not any(device.late_pushes.values())
+
+
+def test_after_a_day_off_long_pieces_go_on(tiny_bundle, tiny):
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(180.0)
+    in_pieces(device, signals, signals)
+    for name, signal in signals.items():
+        said = device.push(name, signal.samples[:, : int(60 * signal.sampling_rate_hz)], 86_400.0)
+    assert device.late_pushes == dict.fromkeys(signals, 0)
+    assert said[-1].sensors == dict.fromkeys(signals, 1.0)
+
+
+def test_a_piece_with_an_impossible_time_leaves_the_turns_as_they_were(tiny_bundle, tiny):
+    device, signals = Device.from_bundle(tiny_bundle), tiny.signals(120.0)
+    said = in_pieces(device, signals, signals)
+    with pytest.raises(BridgeError, match="time"):
+        device.push("ppg", signals["ppg"].samples, 1e9)
+    for name, signal in signals.items():
+        said += device.push(name, signal.samples[:, : int(60 * signal.sampling_rate_hz)], 120.25)
+    assert len(said + device.advance(180.0)) == 36
+    assert device.late_pushes == dict.fromkeys(signals, 0)
 
 
 def test_wrong_shapes_are_sentences(tiny_bundle):
