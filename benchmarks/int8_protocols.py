@@ -37,6 +37,7 @@ from mmq_tf.evaluation.protocols import MASK_SEED, PROTOCOLS, read_level
 from mmq_tf.evaluation.robustness import Quantity, quantity_rows
 from mmq_tf.evaluation.sweep import SweepJob
 from mmq_tf.evaluation.sweep_scores import FULL, Sweep, read_sweep
+from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.metrics.predictions import Predictions, read_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile
@@ -80,7 +81,11 @@ def _calibrated(job: FoldJob, logits: Logits) -> Predict:
     """Return the probabilities at the fold's temperature."""
     task = job.config.data.task
     temperature = read_fold(job.folder)["decision"]["temperature"][task]
-    return lambda features, presence: apply_temperature(logits(features, presence)[task], temperature)
+
+    def predict(windows: WindowSet) -> np.ndarray:
+        return apply_temperature(logits(windows.features, windows.presence)[task], temperature)
+
+    return predict
 
 
 def float_logits(folder: Path) -> Logits:

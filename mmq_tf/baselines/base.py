@@ -166,6 +166,28 @@ class Baseline(ABC):
             return np.zeros((0, self.classes))
         return self._predict(features, presence)
 
+    def predict_windows(self, windows: "WindowSet") -> np.ndarray:
+        """Give the class probabilities of windows, which know more than their features: when they begin.
+
+        A method that looks at anything else than features and presence overrides this.
+
+        Parameters
+        ----------
+        windows : WindowSet
+            Normalised; absent tokens are never read.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 ``[N, classes]``, each row summing to 1.
+
+        Raises
+        ------
+        MMQError
+            As `predict_proba`.
+        """
+        return self.predict_proba(windows.features, windows.presence)
+
     @abstractmethod
     def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
         """Learn from checked windows that all have a label."""

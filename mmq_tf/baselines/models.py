@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logistic regression, random forest and boosted trees on window statistics."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -10,7 +11,16 @@ from sklearn.linear_model import LogisticRegression
 from mmq_tf.augmentation.missingness import training_keep
 from mmq_tf.baselines.base import Baseline
 from mmq_tf.baselines.window_statistics import window_statistics
+from mmq_tf.metrics.grouped_scores import score_by_subject
 
+if TYPE_CHECKING:
+    from mmq_tf.config.training_spec import TrainingSpec
+    from mmq_tf.features.windows import WindowSet
+
+STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+"""Of logistic regression: scikit-learn's ``C``, from strong to weak regularisation."""
+UNTUNED = 3e-3
+"""The strength where nobody can choose it."""
 _NEVER: Any = False  # scikit-learn takes a bool here, its inferred type says str
 
 
@@ -18,19 +28,29 @@ class _StatisticsBaseline(Baseline):
     """A scikit-learn classifier on `window_statistics`; a class unseen in training gets probability 0."""
 
     def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        self._fit_rows(window_statistics(features, presence, self.slices), labels, seed)
+        self._fit_rows(self._rows(features, presence), labels, seed)
+
+    def _rows(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        return window_statistics(features, presence, self.slices)
 
     def _fit_rows(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        self._fit_filled(self._learn_filling(rows), labels, seed)
+
+    def _fit_filled(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> None:
         self.seen = np.unique(labels)
-        rows = self._learn_filling(rows)
         # A classifier refuses a single class: such a training set only allows a constant answer.
-        self.estimator = self._make(seed).fit(rows, labels) if self.seen.size > 1 else None
+        self.estimator = self._estimate(rows, labels, seed) if self.seen.size > 1 else None
 
     def _predict(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        rows = self._fill(window_statistics(features, presence, self.slices))
+        return self._probabilities(self.estimator, self._fill(self._rows(features, presence)))
+
+    def _probabilities(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         out = np.zeros((len(rows), self.classes))
-        out[:, self.seen] = 1.0 if self.estimator is None else self.estimator.predict_proba(rows)
+        out[:, self.seen] = 1.0 if estimator is None else estimator.predict_proba(rows)
         return out
+
+    def _estimate(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Any:
+        return self._make(seed).fit(rows, labels)
 
     def _make(self, seed: int) -> Any:
         raise NotImplementedError
@@ -55,13 +75,72 @@ class _FilledBaseline(_StatisticsBaseline):
         return np.where(np.isfinite(rows), rows, self.column_means)
 
 
+class _TaughtWithGaps(_StatisticsBaseline):
+    """Mixin: each training window is seen once as it is and `copies` times with other tokens hidden."""
+
+    copies: int
+
+    def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        rows = [self._rows(features, presence)]
+        for _ in range(self.copies):
+            seen = presence & training_keep(rng, presence.shape, max_rate=0.9, complete_share=0.0)
+            rows.append(self._rows(features, seen))
+        self._fit_rows(np.concatenate(rows), np.tile(labels, self.copies + 1), seed)
+
+
 class Logistic(_FilledBaseline):
-    """L2 logistic regression (C = 1) on standardised statistics, missing ones filled with training means."""
+    """L2 logistic regression on standardised statistics, missing ones filled with training means.
+
+    Its strength, scikit-learn's ``C``, is the one of `STRENGTHS` that ranks the windows of the validation
+    people best: AUROC, the mean over people; of equals the smaller. Without any validation person of two
+    classes it is `UNTUNED`.
+
+    Attributes
+    ----------
+    strength : float
+        What was chosen.
+    """
 
     name = "logistic"
+    strength: float = UNTUNED
+    _judges: "WindowSet | None" = None
 
-    def _make(self, seed: int) -> LogisticRegression:
-        return LogisticRegression(C=1.0, max_iter=5000, random_state=seed)
+    def fit_windows(
+        self,
+        train: "WindowSet",
+        validation: "WindowSet | None",
+        spec: "TrainingSpec",
+        seed: int = 0,
+        classes: int | None = None,
+    ) -> Self:
+        """Learn from one fold, as `Baseline.fit_windows`; validation people choose the strength."""
+        labelled = None if validation is None else validation.take(np.flatnonzero(validation.label >= 0))
+        self._judges = labelled or None
+        try:
+            return super().fit_windows(train, validation, spec, seed, classes)
+        finally:
+            self._judges = None
+
+    def _estimate(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
+        strengths = STRENGTHS if self._judges is not None else (UNTUNED,)
+        found = {c: self._regression(c, rows, labels, seed) for c in strengths}
+        self.strength = UNTUNED if self._judges is None else self._best(found, self._judges)
+        return found[self.strength]
+
+    def _regression(self, c: float, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
+        return LogisticRegression(C=c, max_iter=5000, random_state=seed).fit(rows, labels)
+
+    def _best(self, found: Mapping[float, LogisticRegression], judges: "WindowSet") -> float:
+        """Return the strength with the best AUROC over people; the first of equals."""
+        rows, labels = self._fill(self._rows(judges.features, judges.presence)), judges.label.astype(np.int64)
+        scores = {
+            c: score_by_subject(judges.subject, labels, self._probabilities(estimator, rows)).scores["auroc"]
+            for c, estimator in found.items()
+        }
+        if np.isnan(scores[UNTUNED]).all():
+            return UNTUNED
+        return max(scores, key=lambda c: np.nanmean(scores[c]))
 
     def _learn_filling(self, rows: np.ndarray) -> np.ndarray:
         self.centre, self.spread = 0.0, 1.0
@@ -72,6 +151,27 @@ class Logistic(_FilledBaseline):
 
     def _fill(self, rows: np.ndarray) -> np.ndarray:
         return (super()._fill(rows) - self.centre) / self.spread
+
+
+class LogisticDropout(_TaughtWithGaps, Logistic):
+    """The same logistic regression, taught with sensors hidden: each window once as it is, twice with gaps.
+
+    Each of the three has a third of a window's weight. The strength is chosen on the validation people's
+    windows as they are.
+
+    Attributes
+    ----------
+    copies : int
+        How often each training window is repeated with other tokens hidden, as for `BoostedDropout`.
+    """
+
+    name = "logistic_dropout"
+
+    def __init__(self, copies: int = 2):
+        self.copies = copies
+
+    def _regression(self, c: float, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
+        return super()._regression(c / (self.copies + 1), rows, labels, seed)
 
 
 class Forest(_FilledBaseline):
@@ -112,7 +212,7 @@ class Boosted(_StatisticsBaseline):
         return HistGradientBoostingClassifier(early_stopping=_NEVER, max_leaf_nodes=15, random_state=seed)
 
 
-class BoostedDropout(Boosted):
+class BoostedDropout(_TaughtWithGaps, Boosted):
     """The same boosted trees, taught with sensors hidden: each window once as it is and thrice with gaps.
 
     Attributes
@@ -126,11 +226,3 @@ class BoostedDropout(Boosted):
 
     def __init__(self, copies: int = 3):
         self.copies = copies
-
-    def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        rows = [window_statistics(features, presence, self.slices)]
-        for _ in range(self.copies):
-            seen = presence & training_keep(rng, presence.shape, max_rate=0.9, complete_share=0.0)
-            rows.append(window_statistics(features, seen, self.slices))
-        self._fit_rows(np.concatenate(rows), np.tile(labels, self.copies + 1), seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,8 @@ from mmq_tf.training.fold import (
 )
 from mmq_tf.utils.atomic_files import write_text
 
-Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Class probabilities [N, C] of features [N, T, F] and presence [N, T, M]."""
+Predict = Callable[[WindowSet], np.ndarray]
+"""Class probabilities [N, C] of windows."""
 
 View = tuple[str, np.ndarray, np.ndarray]
 """A condition's name, and the features and presence of all test windows under it."""
@@ -93,15 +93,15 @@ def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
     task = job.config.data.task
     temperature = decision["temperature"][task]
 
-    def predict(features: np.ndarray, presence: np.ndarray) -> np.ndarray:
-        return apply_temperature(predict_logits(net, features, presence)[task], temperature)
+    def predict(windows: WindowSet) -> np.ndarray:
+        return apply_temperature(predict_logits(net, windows.features, windows.presence)[task], temperature)
 
     return predict
 
 
 def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
     """Fit one baseline on the fold's training windows and predict under every named condition."""
-    return _judge(name, fit_baseline(name, windows, job).predict_proba, windows.test, job)
+    return _judge(name, fit_baseline(name, windows, job).predict_windows, windows.test, job)
 
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
@@ -129,6 +129,7 @@ def judge_views(
     """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
     parts, layout = [], job.config.front_end.feature_layout
     for condition, features, presence in views:
+        seen = replace(test, features=layout.visible(features, presence), presence=presence)
         parts.append(
             Predictions.of_windows(
                 classes=job.classes,
@@ -141,7 +142,7 @@ def judge_views(
                 trial=test.trial,
                 start_s=test.start_s,
                 label=test.label,
-                probabilities=predict(layout.visible(features, presence), presence),
+                probabilities=predict(seen),
             )
         )
     return parts

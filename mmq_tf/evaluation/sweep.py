@@ -184,14 +184,14 @@ class SweepJob:
                 load_network(job.folder / "model.keras"), read_fold(job.folder)["decision"], job
             )
         else:
-            predict = fit_baseline(method, windows, job).predict_proba
+            predict = fit_baseline(method, windows, job).predict_windows
         return judge_views(method, predict, test, job, self.views(test, masks))
 
     def _shifted_predictor(self, method: str, windows: FoldWindows) -> Predict:
         """Fit a method, or train the network as in the run, on windows of moved labels."""
         base = unshifted_name(method)
         if base != self.network:
-            return fit_baseline(base, windows, self.fold).predict_proba
+            return fit_baseline(base, windows, self.fold).predict_windows
         job = replace(self.fold, folder=self.folder / method / self.fold.folder.name)
         model, _ = train_fold(job, windows, lambda epoch, metrics: None)
         predict = calibrated(model.net, calibrate(model, windows.validation, job), job)
