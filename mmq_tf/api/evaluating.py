@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmq_tf.api.training import checked_config, new_run, python_call, train_run
+from mmq_tf.api.training import DEFAULT_COHORT, checked_config, new_run, python_call, train_run
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import PROTOCOLS
 from mmq_tf.training.run_folder import DONE_NAME, FACTS_NAME, RUNS
@@ -47,14 +47,16 @@ class Evaluation:
 
     @property
     def report(self) -> Path:
-        """The page to look at."""
-        return self.folder / "report.html"
+        """The page to look at; of another data set, which has none, the table."""
+        page = self.folder / "report.html"
+        return page if page.is_file() else self.folder / "results.md"
 
 
 def evaluate(
     run_or_config: Run | str | Path | RunConfig,
     data: str | Path | None = None,
     *,
+    on: str | Path | RunConfig | None = None,
     out: str | Path | None = None,
     protocols: Sequence[str] = PROTOCOLS,
     methods: Sequence[str] = (),
@@ -77,10 +79,14 @@ def evaluate(
         A finished run or its folder; or a preset's name, a TOML file or a configuration, which is trained
         first.
     data : str or Path, optional
-        Folder of the recordings, of a configuration.
+        Folder of the recordings, of a configuration or of `on`.
+    on : str, Path or RunConfig, optional
+        Judge a finished run on all people of another data set instead: a preset's name, a TOML file or a
+        configuration, which says how that set is read, enrolled and cut. Nothing is fitted on it; `protocols`
+        do not apply.
     out : str or Path, optional
-        Folder to write: of the evaluation (by default ``evaluation/`` in the run), of a configuration's run
-        (by default ``runs/NAME``).
+        Folder to write: of the evaluation (by default ``evaluation/`` or ``on-NAME/`` in the run), of a
+        configuration's run (by default ``runs/NAME``).
     protocols : sequence of str
         Some of A (whole sensors), B (blocks), C (single tokens), D (each sensor, every subset) and E
         (artefacts).
@@ -91,7 +97,7 @@ def evaluate(
     null_network : bool
         Also train the network on time-shifted labels.
     overrides : sequence of str
-        ``KEY=VALUE``, each changes one value of a configuration.
+        ``KEY=VALUE``, each changes one value of a configuration, or of `on`.
     plots : str or Path, optional
         Folder to which the figures go too, as SVG.
     progress : WorkProgress
@@ -114,6 +120,11 @@ def evaluate(
 
     given = None if out is None else Path(out)
     command = command or python_call("evaluate", run_or_config, data)
+    if on is not None:
+        run = finished_run(run_or_config if isinstance(run_or_config, Run) else _run_folder(run_or_config))
+        names = chosen_methods(methods, run.config.front_end.modality_names, neural=neural)
+        there = checked_config(on, None if data is None else Path(data), overrides)
+        return _transferred(run, there, Path(data or DEFAULT_COHORT), given, names, command, progress, jobs)
     if isinstance(run_or_config, Run) or (
         isinstance(run_or_config, str | Path) and Path(run_or_config).is_dir()
     ):
@@ -137,6 +148,72 @@ def evaluate(
     return Evaluation(
         folder, table, conclude_ablations(run, found, folder, command, figures) if parts else None
     )
+
+
+def _run_folder(given: str | Path | RunConfig) -> Path:
+    """Return the folder of a run; only a finished run is judged on another data set."""
+    if not isinstance(given, str | Path) or not Path(given).is_dir():
+        raise MMQError(f"{given}: expected the folder of a finished run, to judge it on another data set.")
+    return Path(given)
+
+
+def _transferred(
+    run: Run,
+    there: RunConfig,
+    data: Path,
+    out: Path | None,
+    baselines: Sequence[str],
+    command: str,
+    progress: WorkProgress,
+    workers: int,
+) -> Evaluation:
+    """Judge a run's folds on another data set."""
+    from mmq_tf.datasets import open_dataset
+    from mmq_tf.datasets.manifest.dataset import check_classes
+    from mmq_tf.evaluation.transfer import TransferJob, check_transfer, streams_as_read
+    from mmq_tf.features.enrolment_at_rest import left_out
+    from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
+    from mmq_tf.features.token_cache import TokenSettings
+    from mmq_tf.reports.transfer_report import conclude_transfer
+    from mmq_tf.training.run_streams import SIMULATED_NOTE
+    from mmq_tf.training.workers import run_jobs
+
+    check_transfer(run, there, data)
+    dataset = open_dataset(there.data.dataset, data)
+    check_classes(dataset, there.data.task, there.classes)
+    if dataset.simulated or run.dataset.simulated:
+        progress.note(SIMULATED_NOTE)
+    folds = finished_folds(run, progress, workers)
+    clean = run.config.artefacts.model_copy(update={"variants": 0})
+    settings = TokenSettings(run.config.front_end, clean, run.config.seeds[0])
+    done = prepare_dataset(there.data.dataset, data, settings, jobs=workers, progress=progress)
+    streams = load_prepared(there.data.dataset, data, settings, done)
+    judged = streams_as_read(streams, run.config, there)
+    folder = out or run.folder / f"on-{there.name}"
+    jobs = [TransferJob(fold, there, tuple(judged), folder, tuple(baselines)) for fold in folds]
+    with progress.folding(len(jobs), sum(job.done for job in jobs), len(jobs[0].methods), "methods"):
+        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold)
+    table = conclude_transfer(run, dataset, jobs, command, left_out(streams, judged))
+    progress.on_results(table)
+    return Evaluation(folder, table)
+
+
+def finished_folds(run: Run, progress: WorkProgress = SILENT, workers: int = 1) -> list[FoldJob]:
+    """Return the folds of a finished run, with the streams it was trained on.
+
+    Raises
+    ------
+    MMQError
+        If a fold is not finished, or the recordings have changed.
+    """
+    from mmq_tf.training.run_streams import load_streams
+
+    streams, _ = load_streams(run, workers, progress)
+    folds: list[FoldJob] = run.begin(streams).jobs(streams)
+    for fold in folds:
+        if not fold.done:
+            raise MMQError(f"{fold.folder} is not a finished fold; train the run again with another --out.")
+    return folds
 
 
 def finished_run(given: Run | Path) -> Run:
@@ -232,11 +309,7 @@ def sweep_jobs(
 
     if unknown := sorted(set(protocols) - set(PROTOCOLS)):
         raise MMQError(f"protocols: expected some of {', '.join(PROTOCOLS)}; got {unknown[0]!r}.")
-    streams, _ = load_streams(run, workers, progress)
-    folds: list[FoldJob] = run.begin(streams).jobs(streams)
-    for fold in folds:
-        if not fold.done:
-            raise MMQError(f"{fold.folder} is not a finished fold; train the run again with another --out.")
+    folds = finished_folds(run, progress, workers)
     corrupted: list[list[Stream]] = []
     if "E" in protocols:
         for snr, settings in artefact_settings(run.config).items():

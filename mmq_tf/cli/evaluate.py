@@ -31,6 +31,7 @@ Examples
   mmq-tf evaluate stress-predict --data DIR --loso --seed 0 --seed 1 --seed 2 --neural    trains first
   mmq-tf evaluate runs/loso --protocols A,B,C,D     without artefacts: quicker
   mmq-tf evaluate runs/loso --results results/missing.json --plots docs/missing
+  mmq-tf evaluate runs/sp --on cogwear --data DIR   judged on people of another data set
 \b
 Protocols, by what is hidden at test
   A  whole modalities of windows             B  blocks of 2 to 20 s of a modality
@@ -50,9 +51,20 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
 
 @click.command(name="evaluate", epilog=_EPILOG)
 @click.argument("run", required=False, metavar="[RUN|CONFIG]")
-@click.option("--data", type=click.Path(path_type=Path), help="Of a CONFIG: folder of the recordings.")
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a CONFIG: change one of its values."
+    "--on",
+    metavar="DATASET",
+    help="Judge RUN on all people of another data set: a preset's name or a TOML file says how it is read.",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Of a CONFIG, or of --on: folder of the recordings."
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of a CONFIG, or of --on: change one of its values.",
 )
 @click.option(
     "--seed",
@@ -66,7 +78,8 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder to write: of the evaluation, or of a CONFIG's run.  [default: RUN/evaluation, runs/NAME]",
+    help="Folder to write: of the evaluation, or of a CONFIG's run.  [default: RUN/evaluation, runs/NAME;"
+    " with --on RUN/on-DATASET]",
 )
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds judged side by side.  [default: all cores]"
@@ -88,8 +101,11 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
     "--methods", default="", metavar="NAME,NAME", help="Also train these of --neural and --ablations."
 )
 @click.option("--null-network", is_flag=True, help="Also train the network on moved labels (slow).")
+@click.pass_context
 def command(
+    context: click.Context,
     run: str | None,
+    on: str | None,
     data: Path | None,
     overrides: tuple[str, ...],
     seeds: tuple[int, ...],
@@ -115,14 +131,21 @@ def command(
     --ablations adds the network itself without one of its parts, with a table and page of their own; then
     --results is that table. The row forest_shifted is a null: a forest
     fitted and judged on time-shifted labels.
+
+    With --on nothing is fitted on the people judged: they are read by RUN's front end and enrolled as DATASET
+    says, sensors that are not there are missing, and every fold's model judges all of them, with all sensors
+    and with each one gone.
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     changes = config_changes(overrides, seeds, folds, loso=loso)
     judged: str | Path = run or newest_run()
-    if Path(judged).is_dir() and (data or changes):
+    if on is not None:
+        _check_alone_with_on(context, judged)
+        checked_config(on, data, overrides)
+    elif Path(judged).is_dir() and (data or changes):
         raise click.UsageError("--data, --set, --seed, --folds and --loso belong to a CONFIG, not to a RUN.")
-    if not Path(judged).is_dir():
+    elif not Path(judged).is_dir():
         checked_config(judged, data, changes)  # what is wrong is said before anything slow is loaded
     one_thread_per_process()
     with quiet_native():
@@ -134,6 +157,7 @@ def command(
         found = evaluate(
             judged,
             data,
+            on=on,
             out=out,
             protocols=protocols,
             methods=[name.strip() for name in methods.split(",") if name.strip()],
@@ -154,10 +178,24 @@ def command(
     if results:
         publish(results, table)
         console.print(f"table: {results} and {results.with_suffix('.md')}", highlight=False)
-    _show(table, console)
+    if on is None:
+        _show(table, console)
     if plots:
         console.print(f"figures: {plots}", highlight=False)
     console.print(f"report: {found.report}", highlight=False)
+
+
+def _check_alone_with_on(context: click.Context, judged: str | Path) -> None:
+    """Refuse what has no meaning where a finished run is judged on another data set."""
+    if not Path(judged).is_dir():
+        raise click.UsageError(f"--on judges a finished run; {judged} is not the folder of one.")
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("protocols", "seeds", "folds", "loso", "plots", "ablations", "null_network")
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{given[0].replace('--seeds', '--seed')} does not go with --on.")
 
 
 def _show(results: ResultsFile, console: Console) -> None:

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A finished run judged on the people of another data set: nothing is fitted on them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
+from mmq_tf.config.run_config import RunConfig
+from mmq_tf.datasets import MANIFEST_NAME, get_dataset
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.judge_fold import calibrated, fit_baseline, judge_views
+from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
+from mmq_tf.features.token_streams import streams_digest
+from mmq_tf.features.windows import Stream, WindowSet, build_windows
+from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
+from mmq_tf.model.saved_network import load_network
+from mmq_tf.training.fit import Progress
+from mmq_tf.training.fold import FoldJob, FoldWindows, fold_windows
+from mmq_tf.training.run import Run, read_fold
+from mmq_tf.utils.atomic_files import write_text
+from mmq_tf.version import __version__
+
+
+def check_transfer(run: Run, there: RunConfig, folder: Path) -> None:
+    """Check that a run can be judged on another data set.
+
+    Parameters
+    ----------
+    run : Run
+        Finished.
+    there : RunConfig
+        How the other set is read and enrolled.
+    folder : Path
+        Where it lies.
+
+    Raises
+    ------
+    MMQError
+        If the run was trained on it, or they differ in classes, or share no sensor, or the run enrols its
+        wearers and the other configuration does not say where.
+    """
+    here = run.config
+    known = _names(here.data.dataset) & _names(there.data.dataset)
+    if known and (known != {MANIFEST_NAME} or folder.resolve() == run.data_folder):
+        raise MMQError(
+            f"{run.folder} was trained on {', '.join(sorted(known))} itself; name a data set it has not seen."
+        )
+    if set(here.classes) != set(there.classes):
+        raise MMQError(
+            f"{there.name} has the classes {', '.join(there.classes)} of {there.data.task}, but {run.folder} "
+            f"tells {', '.join(here.classes)} apart; the classes must have the same names."
+        )
+    if not shared_modalities(here, there):
+        raise MMQError(
+            f"{there.name} has none of the sensors {run.folder} was trained with: "
+            f"{', '.join(here.front_end.modality_names)}."
+        )
+    if here.normalisation.mode == "enrolment" and there.normalisation.mode != "enrolment":
+        raise MMQError(
+            f"{run.folder} enrols its wearers, but {there.name} does not say where: set its "
+            "normalisation.mode to enrolment, with enrolment_s and rest_class."
+        )
+
+
+def _names(dataset: str) -> set[str]:
+    """Return a data set's name and those of the sets it joins."""
+    if dataset == MANIFEST_NAME:
+        return {dataset}
+    return {dataset, *(member.dataset.name for member in get_dataset(dataset).members)}
+
+
+def shared_modalities(here: RunConfig, there: RunConfig) -> tuple[str, ...]:
+    """Return the sensors that a run reads and another data set has."""
+    return tuple(name for name in here.front_end.modality_names if name in there.front_end.modalities)
+
+
+def streams_as_read(streams: Sequence[Stream], here: RunConfig, there: RunConfig) -> list[Stream]:
+    """Return another data set's streams, of a run's front end, as its own configuration has them enrol.
+
+    Raises
+    ------
+    MMQError
+        As `enrolled_at_rest`.
+    """
+    settings = there.normalisation
+    found = enrolled_at_rest(streams, settings, here.front_end.token_s)
+    if settings.mode != "enrolment":
+        return found
+    return [
+        replace(
+            stream,
+            limits=replace(stream.limits, enrolment_s=min(stream.limits.enrolment_s, settings.enrolment_s)),
+        )
+        for stream in found
+    ]
+
+
+@dataclass(frozen=True)
+class TransferJob:
+    """Everything one worker needs to judge one fold's methods on all people of another data set.
+
+    Attributes
+    ----------
+    fold : FoldJob
+        Of the run, with the streams it was trained on.
+    there : RunConfig
+        How the other set is read: its task, stride and the least of an enrolment are used.
+    streams : tuple of Stream
+        Of the other set, from `streams_as_read`.
+    folder : Path
+        Of the results.
+    baselines : tuple of str
+        Which are fitted again, on the fold's own training people.
+    """
+
+    fold: FoldJob
+    there: RunConfig
+    streams: tuple[Stream, ...]
+    folder: Path
+    baselines: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What progress calls it."""
+        return self.fold.name
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The network first, then the baselines."""
+        return (self.fold.config.model.name, *self.baselines)
+
+    @property
+    def done(self) -> bool:
+        """Whether the predictions are there, of this network, these recordings and these methods."""
+        try:
+            return self._key_path.read_text("utf-8") == self._key and self._path.is_file()
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def predictions(self) -> Predictions:
+        """Return what was predicted."""
+        return read_predictions(self._path)
+
+    def run(self, on_epoch: Progress) -> None:
+        """Predict with every method under every condition; `on_epoch` counts the methods."""
+        windows = fold_windows(self.fold)
+        test, parts = self._windows(windows), []
+        for count, method in enumerate(self.methods, start=1):
+            parts += self._judge(method, windows, test)
+            on_epoch(count, {})
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_predictions(self._path, Predictions.concatenate(parts))
+        write_text(self._key_path, self._key)
+
+    def _judge(self, method: str, windows: FoldWindows, test: WindowSet) -> list[Predictions]:
+        job = self.fold
+        if method == job.config.model.name:
+            net, decision = load_network(job.folder / "model.keras"), read_fold(job.folder)["decision"]
+            predict = calibrated(net, decision, job)
+        else:
+            predict = fit_baseline(method, windows, job).predict_proba
+        names = job.config.front_end.modality_names
+        views = (
+            (condition, test.features, hide_modalities(test.presence, names, gone))
+            for condition, gone in self.conditions().items()
+        )
+        return judge_views(method, predict, test, job, views)
+
+    def conditions(self) -> dict[str, tuple[str, ...]]:
+        """Return the named conditions that hide some, not all, of the sensors that are there."""
+        there = set(shared_modalities(self.fold.config, self.there))
+        named = named_conditions(
+            self.fold.config.front_end.modality_names, self.fold.config.missing.conditions
+        )
+        return {
+            name: gone
+            for name, gone in named.items()
+            if not gone or (there & set(gone) and there - set(gone))
+        }
+
+    def _windows(self, windows: FoldWindows) -> WindowSet:
+        """Cut the other people's windows, normalised by training people and their own enrolment."""
+        front_end, least = windows.front_end, self.there.normalisation.enrolment_least
+        norm = front_end.normalisation
+        if norm is not None and least is not None and front_end.counts_evidence:
+            front_end = front_end.with_normalisation(norm.model_copy(update={"enrolment_least": least}))
+        task, stride_s = self.there.data.task, self.there.windows.stride_s
+        return build_windows(self.streams, front_end, task, self.fold.classes, stride_s)
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "folds" / self.fold.folder.name / "predictions.csv"
+
+    @property
+    def _key_path(self) -> Path:
+        return self._path.with_name("key.txt")
+
+    @cached_property
+    def _key(self) -> str:
+        """Digest of what decides the predictions: another one, and they are made again."""
+        digest = hashlib.sha256()
+        for part in (__version__, streams_digest(self.streams), self.there.to_toml(), *self.methods):
+            digest.update(part.encode() + b"\n")
+        digest.update(repr([stream.limits for stream in self.streams]).encode())
+        digest.update((self.fold.folder / "model.keras").read_bytes())
+        return digest.hexdigest()
+
+
+def per_model(predictions: Predictions) -> Predictions:
+    """Return predictions in which every fold of every seed counts as a seed of its own.
+
+    Each fold's model has judged everyone: scores are of one model's windows, and means are over models.
+    """
+    folds = int(predictions.fold.max(initial=0)) + 1
+    return replace(predictions, seed=predictions.seed * folds + predictions.fold)
+
+
+def people(predictions: Predictions) -> int:
+    """Count the people who were judged."""
+    return len(np.unique(predictions.subject))

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mmq-tf evaluate RUN --on DATASET`: a run judged on people of another data set, nothing fitted on them."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import tomli_w
+from command_line import run_main
+from tiny_study import write_tiny_study
+
+import mmq_tf
+import mmq_tf.datasets
+from mmq_tf.baselines import BASELINES
+from mmq_tf.config.run_config import load_config
+from mmq_tf.datasets.simulated import SIMULATED
+from mmq_tf.errors import MMQError
+from mmq_tf.evaluation.transfer import per_model
+from mmq_tf.metrics.predictions import read_predictions
+from mmq_tf.metrics.results_table import read_results
+from mmq_tf.metrics.scores import auroc
+from mmq_tf.simulation.cohort import write_cohort
+from mmq_tf.simulation.simulator import Settings
+from mmq_tf.training import fold as folds
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+KEPT_BASELINES = {"majority", "logistic"}
+AT_REST = {"rest_class": "rest", "enrolment_from": "rest_half"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A run of four people with eda and temp; three others, of another data set, have eda and acc."""
+    folder = write_tiny_study(tmp_path_factory.mktemp("on"), training={"batch_size": 32}, seeds=[3, 4])
+    write_cohort(folder / "others", 3, Settings(seed=9, minutes=7, modalities=("eda", "acc")))
+    sensors = {"eda": {"sampling_rate_hz": 4}, "acc": {"sampling_rate_hz": 32}}
+    other = load_config("simulated").model_dump(mode="json", exclude_none=True)
+    other |= {
+        "name": "others",
+        "front_end": {"token_s": 5, "tokens": 4, "modalities": sensors},
+        "normalisation": {"mode": "enrolment", "enrolment_s": 50, **AT_REST},
+        "windows": {"stride_s": 10},
+    }
+    other["data"] |= {"dataset": "elsewhere"}
+    (folder / "others.toml").write_text(tomli_w.dumps(other))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def call(home):
+    """`call(arguments...)`: run the command line in this process, inside `home`; exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setenv("MMQ_CACHE", str(home / "cache"))
+        patch.setenv("COLUMNS", "140")
+        patch.setattr(folds, "fit_network", partial(folds.fit_network, run_eagerly=True))
+        patch.setitem(
+            mmq_tf.datasets.DATASETS, "elsewhere", replace(SIMULATED, name="elsewhere", title="Elsewhere")
+        )
+        for name in set(BASELINES) - KEPT_BASELINES:
+            patch.delitem(BASELINES, name)
+        run = partial(run_main, patch)
+        assert run("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--out", "run") == 0
+        yield run
+
+
+@pytest.fixture(scope="module")
+def judged(home, call):
+    """The folder of the run's results on the others."""
+    arguments = ("evaluate", "run", "--on", "others.toml", "--data", "others", "--jobs", 1)
+    assert call(*arguments, "--results", "published.json") == 0
+    return home / "run" / "on-others"
+
+
+def test_every_model_judges_everyone_with_the_sensors_there_are(judged):
+    predictions = read_predictions(judged / "predictions.csv")
+    assert set(predictions.method) == {"mmqnet", *KEPT_BASELINES}
+    # temp is not there and acc was not trained with: only eda is seen, so hiding it would leave nothing
+    assert set(predictions.condition) == {"full"}
+    models = set(zip(predictions.seed.tolist(), predictions.fold.tolist(), strict=True))
+    assert models == {(seed, fold) for seed in (3, 4) for fold in (0, 1)}
+    counts = {
+        (seed, fold): sorted(predictions.subject[(predictions.seed == seed) & (predictions.fold == fold)])
+        for seed, fold in models
+    }
+    assert len({tuple(names) for names in counts.values()}) == 1
+    assert set(predictions.subject) == {"sim-01", "sim-02", "sim-03"}
+
+
+def test_the_table_is_the_mean_over_models_and_people(judged):
+    table, predictions = read_results(judged / "results.json"), read_predictions(judged / "predictions.csv")
+    scores = []
+    for name in np.unique(predictions.subject):
+        for seed in (3, 4):
+            for fold in (0, 1):
+                rows = predictions.select(
+                    (predictions.method == "logistic")
+                    & (predictions.subject == name)
+                    & (predictions.seed == seed)
+                    & (predictions.fold == fold)
+                )
+                scores.append(auroc(rows.label, rows.probabilities))
+    row = table.row("logistic", "full", "auroc")
+    assert row is not None
+    assert row.mean == pytest.approx(np.mean(scores))
+    assert row.n == 3
+    assert row.low is not None
+    assert row.low <= np.mean(scores)
+    assert table.split.lower().startswith("trained on simulated")
+    assert "judged on Elsewhere" in table.split
+    assert table.simulated
+    assert any("lacks temp" in note for note in table.notes)
+    assert "first half of it" in table.normalisation
+    assert table.normalisation.startswith("enrolment, the first 50 s")
+    assert (table.name, table.seeds) == ("tiny-on-others", (3, 4))
+
+
+def test_the_table_is_published_with_the_command(home, judged):
+    published, own = read_results(home / "published.json"), read_results(judged / "results.json")
+    assert published.name == "published"
+    assert published.rows == own.rows
+    assert "--on others.toml" in published.command
+    assert (home / "published.md").is_file()
+
+
+def test_nothing_is_fitted_on_the_people_judged(home, call, judged):
+    """Judged alone, a person gets what they got among others."""
+    alone = home / "alone"
+    alone.mkdir()
+    (alone / "sim-02").symlink_to(home / "others" / "sim-02")
+    arguments = ("evaluate", "run", "--on", "others.toml", "--data", "alone", "--out", "one", "--jobs", 1)
+    assert call(*arguments) == 0
+    one = read_predictions(home / "one" / "predictions.csv")
+    among = read_predictions(judged / "predictions.csv")
+    among = among.select(among.subject == "sim-02")
+    np.testing.assert_array_equal(one.start_s, among.start_s)
+    drawn = one.method != "stratified"
+    np.testing.assert_allclose(one.probabilities[drawn], among.probabilities[drawn], atol=2e-6)
+
+
+def test_what_is_done_stays_done_until_something_changes(home, call, judged, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in judged.glob("folds/*/predictions.csv")}
+    assert len(before) == 4
+    again = ("evaluate", "run", "--on", "others.toml", "--data", "others", "--jobs", 1)
+    assert call(*again) == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert call(*again, "--set", "windows.stride_s=20", "--out", judged) == 0
+    assert all(path.stat().st_mtime_ns != time for path, time in before.items())
+    assert call(*again) == 0
+
+
+def test_the_python_call_gives_the_same_table(home, call, judged):
+    found = mmq_tf.evaluate(home / "run", home / "others", on=home / "others.toml")
+    assert found.folder == home / "run" / "on-others"
+    assert found.results.rows == read_results(judged / "results.json").rows
+    assert found.report == found.folder / "results.md"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--on", "tiny.toml", "--data", "cohort"), "was trained on simulated itself"),
+        (("--on", "deap", "--data", "cohort"), "has the classes"),
+        (("--on", "others.toml"), "needs its recordings"),
+        (("--on", "nobody", "--data", "others"), "neither a preset"),
+        (
+            ("--on", "others.toml", "--data", "others", "--protocols", "A"),
+            "--protocols does not go with --on",
+        ),
+        (("--on", "others.toml", "--data", "others", "--seed", 1), "--seed does not go with --on"),
+        (
+            ("--on", "others.toml", "--data", "others", "--set", 'normalisation={mode="population"}'),
+            "others does not say where",
+        ),
+        (
+            (
+                "--on",
+                "others.toml",
+                "--data",
+                "others",
+                "--set",
+                "front_end.modalities={acc={sampling_rate_hz=32}}",
+            ),
+            "none of the sensors",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_one_sentence(call, judged, capsys, arguments, words):
+    assert call("evaluate", "run", *arguments) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_only_a_finished_run_is_judged_elsewhere(home, call, capsys):
+    assert call("evaluate", "tiny.toml", "--on", "others.toml", "--data", "others") == 2
+    assert "--on judges a finished run" in capsys.readouterr().err
+    with pytest.raises(MMQError, match="expected the folder of a finished run"):
+        mmq_tf.evaluate("simulated", on=home / "others.toml", data=home / "others")
+
+
+def test_a_model_is_a_fold_of_a_seed(judged):
+    predictions = read_predictions(judged / "predictions.csv")
+    assert len(np.unique(per_model(predictions).seed)) == 4
