@@ -165,7 +165,7 @@ class TransferJob:
             net, decision = load_network(job.folder / "model.keras"), read_fold(job.folder)["decision"]
             predict = calibrated(net, decision, job)
         else:
-            predict = fit_baseline(method, windows, job).predict_proba
+            predict = fit_baseline(method, windows, job).predict_windows
         names = job.config.front_end.modality_names
         views = (
             (condition, test.features, hide_modalities(test.presence, names, gone))
