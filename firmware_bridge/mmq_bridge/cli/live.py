@@ -36,8 +36,10 @@ class Live:
     board: str | None
     pick: dict[str, str]
 
-    def run(self, device: Any, show_as: Callable[..., Any], every: int) -> None:
-        """Show and publish the decisions of a session.
+    def run(
+        self, device: Any, show_as: Callable[..., Any], every: int, reached: Callable[[float], None]
+    ) -> None:
+        """Show and publish the decisions of a session; `reached` is told how far it has come, in s.
 
         Raises
         ------
@@ -61,6 +63,7 @@ class Live:
                     show.decision(decision, shown=index % every == 0)
                     publish(decision)
                     index += 1
+                reached(session.mark_s)
             show.end()
             tell("came in: " + ", ".join(_count(name, *counts) for name, counts in session.counts().items()))
 
@@ -128,13 +131,34 @@ def takes_live(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 @contextmanager
 def until_interrupted() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C sets, so that it never cuts a step in two."""
+    """Yield an event that Ctrl-C or a request to terminate sets, so that neither cuts a step in two."""
     stop = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
+    with _handled(signal.SIGINT, lambda *_: stop.set()), _handled(signal.SIGTERM, lambda *_: stop.set()):
         yield stop
+
+
+@contextmanager
+def terminated_in_order() -> Iterator[None]:
+    """Leave the block as by an exception when the process is asked to terminate, and the program with 143."""
+
+    def leave(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    with _handled(signal.SIGTERM, leave):
+        yield
+
+
+@contextmanager
+def _handled(number: signal.Signals, handler: Callable[..., Any]) -> Iterator[None]:
+    """Have a signal handled for a while; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, handler)
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def tell(text: str) -> None:

@@ -7,14 +7,14 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mmq_bridge.cli.host import Host, takes_bundle
-from mmq_bridge.cli.live import Live, takes_live
+from mmq_bridge.cli.live import Live, takes_live, terminated_in_order
 from mmq_bridge.cli.show import JsonLines, TextLines
 from mmq_bridge.errors import BridgeError, BridgeWarning
 
@@ -71,7 +71,7 @@ def stream_command(host: Host) -> click.Command:
         "state_file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Keeps what this wearer taught: loaded where it is there, saved at the end.",
+        help="Keeps what this wearer taught: loaded where it is there, saved every minute and at the end.",
     )
     @click.option("--every", type=click.IntRange(min=1), default=1, help="Show one decision of so many.")
     @click.option(
@@ -112,11 +112,11 @@ def stream_command(host: Host) -> click.Command:
                 click.echo(f"{host.program}: {warning.message}", err=True)
         show_as = JsonLines if as_json else TextLines
         try:
-            with kept_state(device, state_file):
+            with terminated_in_order(), kept_state(device, state_file) as kept:
                 if live:
-                    live.run(device, show_as, every)
+                    live.run(device, show_as, every, kept.reached)
                 elif recording:
-                    _replay(device, host, recording, drops, speed, show_as, every)
+                    _replay(device, host, recording, drops, speed, show_as, every, kept.reached)
         except KeyboardInterrupt:
             click.echo("stopped.", err=True)
             sys.exit(130)
@@ -128,9 +128,16 @@ def stream_command(host: Host) -> click.Command:
 
 
 def _replay(
-    device: Any, host: Host, recording: Path, drops: Any, speed: float, show_as: Any, every: int
+    device: Any,
+    host: Host,
+    recording: Path,
+    drops: Any,
+    speed: float,
+    show_as: Any,
+    every: int,
+    reached: Callable[[float], None],
 ) -> None:
-    """Push a recording through the device."""
+    """Push a recording through the device; `reached` is told how far it has come."""
     from mmq_bridge.decision.replay import Drop, check_replay, select
 
     if not math.isfinite(speed):
@@ -146,6 +153,7 @@ def _replay(
     for index, decision in enumerate(decisions(device, signals, wanted, speed)):
         show.decision(decision, shown=index % every == 0)
         reached_s = decision.time_s
+        reached(reached_s)
     device.check_long_enough(signals, reached_s)
     show.end()
 

@@ -9,8 +9,8 @@ import pytest
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import replay
-from mmq_bridge.decision.state_file import kept_state, read_state
-from mmq_bridge.errors import BridgeError
+from mmq_bridge.decision.state_file import KeptState, kept_state, read_state
+from mmq_bridge.errors import BridgeError, BridgeWarning
 
 
 def run(device, signals):
@@ -130,6 +130,34 @@ def test_what_was_learnt_is_kept_however_a_session_ends(tiny, tiny_bundle, devic
         assert again.shortest_s == 50
     with kept_state(again, None):
         pass
+
+
+def test_what_was_learnt_is_saved_every_minute(tiny, device, tmp_path):
+    path = tmp_path / "state"
+    with kept_state(device, path) as kept:
+        begun = read_state(path)
+        run(device, tiny.signals(30.0))
+        for time_s, saved in ((59.9, False), (60.0, True)):
+            kept.reached(time_s)
+            assert (read_state(path) != begun) == saved
+        now = read_state(path)
+        path.write_bytes(b"")
+        kept.reached(119.0)
+        assert read_state(path) == b""
+        kept.reached(300.0)
+        assert read_state(path) == now
+        kept.reached(310.0)
+
+
+def test_a_disk_that_fills_up_ends_no_session_but_is_said_once(device, tmp_path):
+    kept = KeptState(device, tmp_path / "no" / "state")
+    with pytest.warns(BridgeWarning) as said:
+        for minute in range(1, 4):
+            kept.reached(60.0 * minute)
+    assert len(said) == 1
+    assert str(said[0].message).endswith(
+        "cannot be written (No such file or directory). The session goes on."
+    )
 
 
 def test_a_session_does_not_begin_with_a_file_that_is_no_state(device, tmp_path):

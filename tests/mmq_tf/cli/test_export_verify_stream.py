@@ -4,6 +4,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import numpy as np
@@ -175,6 +178,46 @@ def test_stream_goes_on_with_what_a_wearer_taught_before(tiny_bundle, simulated,
     state.write_bytes(kept[:-1])
     assert run_main(monkeypatch, "stream", tiny_bundle, *options) == 2
     assert state.read_bytes() == kept[:-1]
+
+
+def ended_by(number, at_s, bundle, recording, state):
+    """Stream in a process of its own, send it a signal at a decision; return its exit status."""
+    command = ["stream", bundle, "--replay", recording, "--speed", "40", "--json", "--state", state]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mmq_tf", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if json.loads(line)["time_s"] >= at_s:
+                    process.send_signal(number)
+                    break
+            return process.wait(30)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "at_s", "reason"),
+    [
+        (SIGKILL, -SIGKILL, 65.0, "filling the first window (15 s left)"),
+        (SIGTERM, 143, 35.0, "enrolling"),
+    ],
+)
+def test_a_session_that_is_ended_from_outside_loses_a_minute_at_most(
+    tiny_bundle, simulated, tmp_path, number, status, at_s, reason
+):
+    state = tmp_path / "anna.state"
+    assert ended_by(number, at_s, tiny_bundle, simulated, state) == status
+    options = ("--replay", simulated, "--json", "--state", state)
+    again = rows_of(invoke(stream_command, tiny_bundle, *options))[0]["reason"]
+    assert again.startswith(reason)
+    if reason == "enrolling":
+        assert float(again.split("(")[1].split()[0]) <= 60 - at_s
 
 
 def test_stream_refuses_a_file_that_is_no_state_in_a_sentence(
