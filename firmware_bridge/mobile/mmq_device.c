@@ -40,6 +40,11 @@ int32_t mmq_device_modality(const char *name) {
     return -1;
 }
 
+const char *mmq_device_name(int32_t modality) {
+    if (modality < 0 || modality >= MMQ_SPEC_MODALITIES) return NULL;
+    return kind_names[mmq_spec.modalities[modality].kind];
+}
+
 int32_t mmq_device_channels(int32_t modality) {
     if (modality < 0 || modality >= MMQ_SPEC_MODALITIES) return 0;
     return (int32_t)mmq_spec.modalities[modality].channels;
@@ -93,6 +98,24 @@ int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *
     if (!device) return MMQ_NULL;
     if (length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
     return (int32_t)mmq_bridge_reasons(device->bridge, token, reasons);
+}
+
+/* A modality's token was normalised by the population when fewer than enrolment_least had been present by its end; of
+ * those present in the window the first had the fewest. */
+int32_t mmq_device_not_enrolled(const mmq_device_t *device, const float *presence, int64_t presence_length,
+                                uint8_t *named, int64_t length) {
+    uint32_t measured[MMQ_SPEC_MODALITIES];
+    int32_t status;
+    if (!device || !presence || !named) return MMQ_NULL;
+    if (presence_length < MMQ_SPEC_TOKENS * MMQ_SPEC_MODALITIES || length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
+    status = (int32_t)mmq_bridge_enrolment(device->bridge, mmq_bridge_closed(device->bridge) - 1, measured, NULL, NULL);
+    if (status != MMQ_OK) return status;
+    for (uint32_t m = 0; m < MMQ_SPEC_MODALITIES; m++) {
+        uint32_t seen = 0;
+        for (uint32_t t = 0; t < MMQ_SPEC_TOKENS; t++) seen += presence[t * MMQ_SPEC_MODALITIES + m] > 0.0f;
+        named[m] = mmq_spec.enrolment_least && seen && measured[m] + 1u < mmq_spec.enrolment_least + seen;
+    }
+    return MMQ_OK;
 }
 
 int32_t mmq_device_state_bytes(void) { return MMQ_SPEC_SAVED_BYTES; }

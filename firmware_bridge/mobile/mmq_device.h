@@ -26,8 +26,10 @@ int32_t mmq_device_features(void);
 int32_t mmq_device_modalities(void);
 float mmq_device_token_s(void);
 
-/* The number of a modality by its name ("ppg", "eda", ...), or -1; and how many channels it has, or 0. */
+/* The number of a modality by its name ("ppg", "eda", ...), or -1; the name of a number, or NULL; and how many channels
+ * it has, or 0. */
 int32_t mmq_device_modality(const char *name);
+const char *mmq_device_name(int32_t modality);
 int32_t mmq_device_channels(int32_t modality);
 
 /* As the functions of mmq_bridge.h; `length` counts elements. samples [channels][frames], features [F] or [T][F],
@@ -44,6 +46,12 @@ int32_t mmq_device_token(mmq_device_t *device, float *features, int64_t length, 
 int32_t mmq_device_window(const mmq_device_t *device, float *features, int64_t length, float *presence,
                           int64_t presence_length);
 int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *reasons, int64_t length);
+
+/* Which sensors the newest window knows too little of the wearer for: named [M] is 1 where a token of it was normalised
+ * by the population, as front ends from version 3 on can tell; presence [T][M] is that of mmq_device_window(). A
+ * decision on the window should say so: "not enrolled: ppg". */
+int32_t mmq_device_not_enrolled(const mmq_device_t *device, const float *presence, int64_t presence_length,
+                                uint8_t *named, int64_t length);
 
 /* What the wearer taught, to outlive the app: mmq_device_state_bytes() bytes. It is loaded before the first push, all
  * `length` bytes of it; see mmq_state_load() for what is refused. */

@@ -32,10 +32,12 @@ needs_java = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def front_end(tiny):
-    """Four sensors that enrol for 20 s."""
-    return tiny.front_end("enrolment", 20.0)
+@pytest.fixture(scope="module", params=[2, 3])
+def front_end(tiny, request):
+    """Four sensors that enrol for 20 s, in version 3 for four measured tokens, of which three suffice."""
+    content = tiny.front_end("enrolment", 20.0).model_dump(mode="json") | {"frontend_version": request.param}
+    content["normalisation"]["enrolment_least"] = 3 if request.param == 3 else None
+    return FrontEnd.model_validate(content)
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +69,19 @@ def java(tiny_bundle, front_end, tmp_path_factory):
 
 
 def chunks(tiny):
-    """Yield a minute of signals in seconds; EDA falls off for a while, and PPG has lost samples."""
+    """Yield a minute of signals in seconds; EDA and TEMP fall off for a while, and PPG has lost samples."""
     signals = tiny.signals(60.0)
     signals["ppg"].samples[:, 2000:2100] = np.nan
-    for _, parts in steps(signals, 1.0, [Drop.parse("eda@22-41")]):
+    for _, parts in steps(signals, 1.0, [Drop.parse("eda@22-41"), Drop.parse("temp@4-38")]):
         yield from parts
 
 
 def session(front_end, tiny, state, stop_s):
-    """Return what Replay is given for one run of the app, its answer, its windows and what it learns."""
+    """Return what Replay is given for one run of the app, its answer, whom it names and what it learns."""
     bridge, names = Bridge(front_end), front_end.modality_names
     if state:
         bridge.load(state)
-    pushes, wanted, taken, windows = b"", b"", 0, 0
+    pushes, wanted, taken, named = b"", b"", 0, []
     for modality, samples, time_s in chunks(tiny):
         if time_s >= stop_s:
             break
@@ -94,19 +96,34 @@ def session(front_end, tiny, state, stop_s):
             status = 0 if ready else 9 if bridge.enrolling else 8
             shape = front_end.tokens * (front_end.n_features + len(names))
             window = b"".join(part.tobytes() for part in bridge.window()) if ready else bytes(4 * shape)
+            if ready:
+                named.append(not_enrolled(bridge, number))
+            wanted += bytes(name in named[-1] for name in names) if ready else bytes(len(names))
             wanted += struct.pack("<i", status) + window
-            windows += ready
         taken = bridge.closed
-    return pushes, wanted, windows, bridge.save()
+    return pushes, wanted, named, bridge.save()
+
+
+def not_enrolled(bridge, number):
+    """Name the modalities of which a token of the newest window was normalised by the population."""
+    front_end, window = bridge.front_end, bridge.window()[1] > 0
+    found = set()
+    for m, name in enumerate(front_end.modality_names if front_end.counts_evidence else ()):
+        for row, seen in enumerate(window[:, m]):
+            measured = bridge.enrolment(number - len(window) + 1 + row).measured[m]
+            found |= {name} if seen and measured < front_end.enrolment_least else set()
+    return found
 
 
 @needs_java
 def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
     """The app is started again in the middle of the enrolment, and resumes what it saved."""
-    given, wanted, windows, state = session(front_end, tiny, None, 13.0)
-    assert windows == 0
-    more, then, windows, state = session(front_end, tiny, state, 60.0)
-    assert windows >= 6  # of 12 tokens, 2 of the enrolment and 4 of a window
+    given, wanted, named, state = session(front_end, tiny, None, 13.0)
+    assert named == []
+    more, then, named, state = session(front_end, tiny, state, 60.0)
+    assert len(named) >= 5  # of 12 tokens, 3 of the enrolment and 4 of a window
+    assert {"temp"} in named if front_end.counts_evidence else not any(named)
+    assert set() in named
     again = struct.pack("<iIId", -1, 0, 0, 0.0)
     assert java(pushes=given + again + more) == wanted + then + state
 
@@ -122,6 +139,8 @@ def test_java_cannot_reach_beyond_its_arrays(java):
         "3 1",
         "3 3",
         "7 9",  # MMQ_NO_TOKEN, MMQ_ENROLLING
+        "ppg acc null null",
+        "1 3 7",  # MMQ_NULL, MMQ_TOO_SMALL, MMQ_NO_TOKEN
         "1 3 0",  # a state: MMQ_NULL, MMQ_TOO_SMALL, MMQ_OK
         "1 12 13 0",  # MMQ_NULL, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_OK
         "0 1 5.0",

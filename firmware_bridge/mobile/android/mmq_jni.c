@@ -47,6 +47,12 @@ CALL(jint, modality)(JNIEnv *env, jclass type, jstring name) {
     return found;
 }
 
+CALL(jstring, name)(JNIEnv *env, jclass type, jint modality) {
+    const char *text = mmq_device_name(modality);
+    (void)type;
+    return text ? (*env)->NewStringUTF(env, text) : NULL;
+}
+
 CALL(jint, channels)(JNIEnv *env, jclass type, jint modality) {
     (void)env, (void)type;
     return mmq_device_channels(modality);
@@ -128,6 +134,19 @@ CALL(jint, reasons)(JNIEnv *env, jclass type, jlong handle, jlong token, jcharAr
         status = mmq_device_reasons(device_of(handle), token, bits, length);
         (*env)->ReleasePrimitiveArrayCritical(env, reasons, bits, 0);
     }
+    return status;
+}
+
+CALL(jint, notEnrolled)(JNIEnv *env, jclass type, jlong handle, jfloatArray presence, jbyteArray named) {
+    const jsize presence_length = presence ? (*env)->GetArrayLength(env, presence) : 0;
+    const jsize length = named ? (*env)->GetArrayLength(env, named) : 0;
+    float *p = presence ? (*env)->GetPrimitiveArrayCritical(env, presence, NULL) : NULL;
+    uint8_t *bytes = named ? (*env)->GetPrimitiveArrayCritical(env, named, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (p && bytes) status = mmq_device_not_enrolled(device_of(handle), p, presence_length, bytes, length);
+    if (bytes) (*env)->ReleasePrimitiveArrayCritical(env, named, bytes, 0);
+    if (p) (*env)->ReleasePrimitiveArrayCritical(env, presence, p, JNI_ABORT);
     return status;
 }
 

@@ -8,10 +8,15 @@ import Foundation
 import LiteRT
 
 /// What the model says at the end of a token. With a reason it abstains: the probabilities are not to be acted on.
+/// Of the sensors in `notEnrolled` it knows the wearer too little: show `notice` beside the decision.
 struct Decision {
   let timeS: Double
   let probabilities: [String: [String: Float]]
   let reason: String?
+  var notEnrolled: [String] = []
+
+  /// "not enrolled: ppg", or nil.
+  var notice: String? { notEnrolled.isEmpty ? nil : "not enrolled: " + notEnrolled.joined(separator: ", ") }
 }
 
 enum WearableError: Error {
@@ -48,6 +53,7 @@ final class Wearable {
   private let outputNames: [String]
   private var features = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_features()))
   private var presence = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_modalities()))
+  private var named = [UInt8](repeating: 0, count: Int(mmq_device_modalities()))
   private var decided: Int64 = 0
 
   init(bundle: Bundle = .main) throws {
@@ -130,7 +136,8 @@ final class Wearable {
     }
     let share = Double(presence.reduce(0, +)) / Double(presence.count)
     if share == 0 || share < rules.min_present_share {
-      return Decision(timeS: timeS, probabilities: [:], reason: "too little present")
+      return Decision(
+        timeS: timeS, probabilities: [:], reason: "too little present", notEnrolled: try notEnrolled())
     }
     for (buffer, name) in zip(inputs, inputNames) { try buffer.write(name == "features" ? features : presence) }
     try model.run(inputs: inputs, outputs: outputs)
@@ -142,7 +149,16 @@ final class Wearable {
       Double(values.values.max() ?? 0) < rules.min_confidence[task] ?? 0
     }
     let reason = doubt.map { "confidence under threshold (\($0.key))" }
-    return Decision(timeS: timeS, probabilities: probabilities, reason: reason)
+    return Decision(
+      timeS: timeS, probabilities: probabilities, reason: reason, notEnrolled: try notEnrolled())
+  }
+
+  /// The sensors of the window that were normalised by the population.
+  private func notEnrolled() throws -> [String] {
+    let status = mmq_device_not_enrolled(
+      bridge, presence, Int64(presence.count), &named, Int64(named.count))
+    guard status == Wearable.ok else { throw WearableError.status("enrolment", status) }
+    return named.indices.filter { named[$0] > 0 }.map { String(cString: mmq_device_name(Int32($0))) }
   }
 
   private func softmax(_ task: String, _ logits: [Float]) -> [String: Float] {

@@ -45,14 +45,16 @@ public class Replay {
 
     static void token(MmqBridge bridge, long number, OutputStream out) throws IOException {
         float[] features = new float[F], window = new float[T * F], present = new float[T * M];
-        byte[] presence = new byte[M];
+        byte[] presence = new byte[M], named = new byte[M];
         char[] reasons = new char[M];
         if (bridge.token(features, presence) != 0 || bridge.reasons(number, reasons) != 0) throw new IOException("token");
         int status = bridge.window(window, present);
-        ByteBuffer text = ByteBuffer.allocate(4 * F + M + 2 * M + 4 + 4 * T * (F + M)).order(ByteOrder.LITTLE_ENDIAN);
+        if (status == MmqBridge.OK && bridge.notEnrolled(present, named) != MmqBridge.OK) throw new IOException("named");
+        ByteBuffer text = ByteBuffer.allocate(4 * F + M + 2 * M + M + 4 + 4 * T * (F + M)).order(ByteOrder.LITTLE_ENDIAN);
         for (float x : features) text.putFloat(x);
         text.put(presence);
         for (char bits : reasons) text.putChar(bits);
+        text.put(named);
         text.putInt(status);
         for (float x : window) text.putFloat(x);
         for (float x : present) text.putFloat(x);
@@ -70,6 +72,9 @@ public class Replay {
         System.out.println(bridge.window(new float[T * F], new float[T * M - 1]) + " " + bridge.window(null, new float[T * M]));
         System.out.println(bridge.token(new float[F - 1], new byte[M]) + " " + bridge.reasons(0, new char[M - 1]));
         System.out.println(bridge.token(new float[F], new byte[M]) + " " + bridge.window(new float[T * F], new float[T * M]));
+        System.out.println(MmqBridge.name(0) + " " + MmqBridge.name(3) + " " + MmqBridge.name(-1) + " " + MmqBridge.name(99));
+        System.out.println(bridge.notEnrolled(null, new byte[M]) + " " + bridge.notEnrolled(new float[T * M], new byte[M - 1])
+                + " " + bridge.notEnrolled(new float[T * M], new byte[M]));
         byte[] state = new byte[MmqBridge.stateBytes()], damaged;
         System.out.println(bridge.save(null) + " " + bridge.save(new byte[state.length - 1]) + " " + bridge.save(state));
         damaged = state.clone();

@@ -33,6 +33,9 @@ public final class MmqBridge implements AutoCloseable {
     /** Number of a modality by its name ("ppg", "eda", ...), or -1. */
     public static native int modality(String name);
 
+    /** The name of a modality's number, or null. */
+    public static native String name(int modality);
+
     public static native int channels(int modality);
 
     public static native int tokens();
@@ -84,6 +87,16 @@ public final class MmqBridge implements AutoCloseable {
         return reasons(open(), token, reasons);
     }
 
+    /**
+     * Which sensors the newest window knows too little of the wearer for: named [M] becomes 1 where a token was
+     * normalised by the population. A decision on the window should say so: "not enrolled: ppg".
+     *
+     * @param presence that of {@link #window}
+     */
+    public int notEnrolled(float[] presence, byte[] named) {
+        return notEnrolled(open(), presence, named);
+    }
+
     /** Bytes of a state. */
     public static native int stateBytes();
 
@@ -127,6 +140,8 @@ public final class MmqBridge implements AutoCloseable {
     private static native int window(long handle, float[] features, float[] presence);
 
     private static native int reasons(long handle, long token, char[] reasons);
+
+    private static native int notEnrolled(long handle, float[] presence, byte[] named);
 
     private static native int save(long handle, byte[] state);
 

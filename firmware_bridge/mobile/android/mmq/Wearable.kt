@@ -9,12 +9,20 @@ import java.security.MessageDigest
 import kotlin.math.exp
 import org.json.JSONObject
 
-/** What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on. */
+/**
+ * What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on.
+ * Of the sensors in [notEnrolled] it knows the wearer too little: show [notice] beside the decision.
+ */
 data class Decision(
     val timeS: Double,
     val probabilities: Map<String, Map<String, Float>>,
     val reason: String?,
-)
+    val notEnrolled: List<String> = emptyList(),
+) {
+    /** "not enrolled: ppg", or null. */
+    val notice: String?
+        get() = if (notEnrolled.isEmpty()) null else "not enrolled: ${notEnrolled.joinToString(", ")}"
+}
 
 /**
  * Raw samples in, decisions out: this bundle in an app. Use it from one thread.
@@ -28,6 +36,7 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
     private val model: CompiledModel
     private val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
     private val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
+    private val named = ByteArray(MmqBridge.modalities())
     private var decided = 0L
 
     init {
@@ -93,7 +102,7 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
             else -> return Decision(timeS, emptyMap(), "filling the first window")
         }
         if (presence.average() < rules.getDouble("min_present_share") || presence.none { it > 0 }) {
-            return Decision(timeS, emptyMap(), "too little present")
+            return Decision(timeS, emptyMap(), "too little present", notEnrolled())
         }
         inputs.getValue("features").writeFloat(features)
         inputs.getValue("presence").writeFloat(presence)
@@ -101,7 +110,13 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
         val probabilities = tasks.associateWith { probabilities(it, outputs.getValue(it).readFloat()) }
         val least = rules.getJSONObject("min_confidence")
         val doubt = tasks.firstOrNull { probabilities.getValue(it).values.max() < least.optDouble(it, 0.0) }
-        return Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" })
+        return Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" }, notEnrolled())
+    }
+
+    /** The sensors of the window that were normalised by the population. */
+    private fun notEnrolled(): List<String> {
+        check(bridge.notEnrolled(presence, named) == MmqBridge.OK) { "the enrolment cannot be read" }
+        return named.indices.filter { named[it] > 0 }.map { MmqBridge.name(it) }
     }
 
     private fun probabilities(task: String, logits: FloatArray): Map<String, Float> {
