@@ -134,13 +134,14 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
 
 def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
     from mmq_tf.training.pretrained_encoder import FACTS_NAME
+    from mmq_tf.training.run_streams import SIMULATED_NOTE
     from mmq_tf.training.workers import run_jobs
     from mmq_tf.utils.atomic_files import write_text
 
-    stamp = "[b]SIMULATED[/b] data: every number below is about a simulator, not about people.\n"
-    console.print(f"{stamp if run.dataset.simulated else ''}{STAGE_1}", highlight=False)
-
     bars = WorkBars(console)
+    if run.dataset.simulated:
+        bars.note(SIMULATED_NOTE)
+    console.print(STAGE_1, highlight=False)
     with bars.folding(len(jobs), sum(job.done for job in jobs), run.config.pretraining.epochs):
         run_jobs(jobs, workers, bars.on_epoch, bars.on_fold)
     folds = {job.folder.name: json.loads((job.folder / FACTS_NAME).read_text("utf-8")) for job in jobs}

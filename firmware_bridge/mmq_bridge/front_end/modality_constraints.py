@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from mmq_bridge.front_end.feature_names import output_names
-from mmq_bridge.front_end.filter_design import designed_for, prefilter_sections
+from mmq_bridge.front_end.filter_design import designed_for, frames, prefilter_sections
 from mmq_bridge.front_end.modalities import BANK_MODALITIES, WAVE_MODALITIES
 from mmq_bridge.front_end.settings import NEW_IN_VERSION_2, ModalityFrontEnd
 
 MAX_CONTEXT = 40_000
 REGULARITY_S = 4.5
 """Three beats of the slowest pulse, 42 per minute, what the autocorrelation needs."""
+SETTLED_S = 10.0
+"""A period of the slowest breath: the band filter has not seen one before."""
 
 BEATS, CONTEXTS = ("ecg", "ppg"), ("ecg", "ppg", "eda", "temp", "resp")
 
@@ -56,6 +58,8 @@ def check_modality(name: str, modality: ModalityFrontEnd, token_s: float, versio
     _check_channels(name, modality)
     _check_bands(name, modality)
     _check_rates(name, modality, token_s)
+    if version >= 3:
+        _check_judged(name, modality)
     _check_filters(name, modality)
 
 
@@ -103,6 +107,17 @@ def _check_rates(name: str, modality: ModalityFrontEnd, token_s: float) -> None:
         )
     if name in CONTEXTS and modality.context_s * rate > MAX_CONTEXT:
         raise ValueError(f"{name} keeps over {MAX_CONTEXT} samples of context: shorten context_s or decimate")
+
+
+def _check_judged(name: str, modality: ModalityFrontEnd) -> None:
+    """Refuse what the rules of version 3 would never find enough of to judge by."""
+    kept = max(2, frames(modality.context_s, modality.rate_hz))
+    if name == "resp" and modality.min_band_share and kept < SETTLED_S * modality.rate_hz:
+        raise ValueError(
+            f"resp.min_band_share is judged over {SETTLED_S:g} s of context from frontend_version 3 on, but "
+            f"{modality.context_s:g} s keep {kept} of {SETTLED_S * modality.rate_hz:.4g} samples, so no "
+            "token would be present: lengthen context_s, or set it to 0"
+        )
 
 
 def _check_filters(name: str, modality: ModalityFrontEnd) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import stat
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import replay
 from mmq_bridge.decision.state_file import KeptState, kept_state, read_state
-from mmq_bridge.errors import BridgeError, BridgeWarning
+from mmq_bridge.errors import BridgeError
 
 
 def run(device, signals):
@@ -151,7 +152,8 @@ def test_what_was_learnt_is_saved_every_minute(tiny, device, tmp_path):
 
 def test_a_disk_that_fills_up_ends_no_session_but_is_said_once(device, tmp_path):
     kept = KeptState(device, tmp_path / "no" / "state")
-    with pytest.warns(BridgeWarning) as said:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         for minute in range(1, 4):
             kept.reached(60.0 * minute)
     assert len(said) == 1

@@ -121,6 +121,20 @@ def test_impossible_settings_are_one_sentence(change: dict[str, Any], place: str
     assert "\n" not in str(caught.value)
 
 
+def breath(context_s: float, rate_hz: float, version: int = 3, **rules: float) -> str:
+    part = {"sampling_rate_hz": rate_hz, "context_s": context_s, **rules}
+    return json.dumps({"frontend_version": version, "modalities": {"resp": part}})
+
+
+def test_breath_that_version_3_could_never_judge_is_refused() -> None:
+    FrontEnd.from_json(breath(10.0, 32.0))
+    FrontEnd.from_json(breath(6.0, 32.0, 2))
+    FrontEnd.from_json(breath(6.0, 32.0, min_band_share=0.0))
+    for context_s, rate_hz, kept in ((6.0, 32.0, "6 s keep 48 of 80"), (10.0, 25.0, "10 s keep 83 of 83.33")):
+        with pytest.raises(BridgeError, match=f"resp.*judged over 10 s .* but {kept} samples, so no token"):
+            FrontEnd.from_json(breath(context_s, rate_hz))
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"[" * 100_000])
 def test_a_file_that_is_no_front_end_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "frontend.json"
