@@ -6,6 +6,7 @@
 
 #define TOLERANCE 0.25f /* of the median interval */
 #define SLOWEST_S 2.0f
+#define BRIEF_S 0.5f         /* a filled loss up to this long leaves the wave regular, and noise irregular */
 #define FLOOR_S 1e-3f        /* keeps the logarithms of sdnn and rmssd finite */
 #define FLOOR_SHARE 1e-3f    /* of the median amplitude, the same for its deviation */
 
@@ -37,6 +38,7 @@ void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32
     const mmq_modality_t *spec = state->spec;
     mmq_pulse_t *pulse = state->pulses + output;
     const int measured = mmq_is_measured(state, output);
+    const int brief = (float)state->channels[output].lost_run <= BRIEF_S * spec->rate_hz;
     (void)stride; /* one row */
     for (uint32_t i = 0; i < n; i++) {
         const float y = mmq_filter(&pulse->filter, spec->bank, x[i], measured);
@@ -44,7 +46,7 @@ void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32
         mmq_beats_sample(&pulse->beats, spec, y);
         if (spec->kind != MMQ_PPG) continue;
         if (pulse->spectrum_phase == 0) {
-            mmq_ring_put(&pulse->spectrum, measured ? y : MMQ_NAN);
+            mmq_ring_put(&pulse->spectrum, measured || brief ? y : MMQ_NAN);
             pulse->slow++;
         }
         pulse->spectrum_phase = pulse->spectrum_phase + 1u == spec->spectrum_decimate ? 0u : pulse->spectrum_phase + 1u;

@@ -42,6 +42,7 @@ def lost_samples(
 
 
 FILLED = ("ecg", "ppg", "resp")
+BRIEF_S = 0.5  # the pulse wave's rules take a filled loss up to this long for measured
 BRIDGE_S = 2.0  # losses of all channels up to this long are filled by a line, from version 3 on
 
 
@@ -109,11 +110,14 @@ class Stretch:
         Without baseline, in the modality's unit.
     measured : ndarray of bool
         Whether each came from the sensor; always True before version 3.
+    known : ndarray of bool
+        Whether each came from the sensor or from filling a loss of up to `BRIEF_S`.
     """
 
     places: np.ndarray
     samples: np.ndarray
     measured: np.ndarray
+    known: np.ndarray
 
     def good(self, first: int, stop: int) -> np.ndarray:
         """Return the measured ones of `between`."""
@@ -197,6 +201,7 @@ def stretches(
         alive[:, a:b], came[a:b] = True, b
     parts = [_split(runs(a), cut) for a, cut in zip(alive, cuts, strict=True)]
     measured = ~lost if strict else np.ones_like(lost)
+    known = np.stack([row | _brief(row, BRIEF_S * modality.sampling_rate_hz) for row in measured])
     clean = np.stack(
         [_conditioned(name, modality, row, part, zero) for row, part in zip(x, parts, strict=True)]
     )
@@ -204,15 +209,24 @@ def stretches(
     clean, fed = mixed(matrix, clean), runs(np.asarray(alive.any(axis=0)))
     if name == "resp":
         return [
-            [_mean_stretch(clean[o], measured[o], came, (a, b), modality.decimate) for a, b in parts[o]]
+            [_mean_stretch(clean[o], measured[o], came, part, modality.decimate) for part in parts[o]]
             for o in range(len(clean))
         ]
     kept = np.concatenate([np.arange(a, b, modality.decimate) for a, b in fed] or [np.zeros(0, int)])
     out = []
     for o in range(len(output_names(name, modality))):
         places = [kept[(kept >= a) & (kept < b)] for a, b in (fed if matrix is not None else parts[o])]
-        real = measured[o] if matrix is None else np.ones(clean.shape[1], bool)
-        out.append([Stretch(came[where], clean[o, where], real[where]) for where in places])
+        whole = np.ones(clean.shape[1], bool)
+        real, near = (measured[o], known[o]) if matrix is None else (whole, whole)
+        out.append([Stretch(came[where], clean[o, where], real[where], near[where]) for where in places])
+    return out
+
+
+def _brief(measured: np.ndarray, most: float) -> np.ndarray:
+    """Mark the runs of samples that were not measured and are not longer than `most`."""
+    out = np.zeros(len(measured), bool)
+    for a, b in runs(~measured):
+        out[a:b] = b - a <= most
     return out
 
 
@@ -221,4 +235,4 @@ def _mean_stretch(
 ) -> Stretch:
     a, b = part
     means, real = averaged(x[a:b], factor), averaged(measured[a:b].astype(float), factor) == 1
-    return Stretch(came[a + factor * (1 + np.arange(len(means))) - 1], means, real)
+    return Stretch(came[a + factor * (1 + np.arange(len(means))) - 1], means, real, real)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from mmq_bridge.front_end import filter_design as filters
 from mmq_bridge.front_end.feature_names import output_names
 from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd
 from mmq_bridge.front_end.modalities import WAVE_MODALITIES
+from mmq_bridge.front_end.modality_constraints import SETTLED_S
 from mmq_bridge.reference import shape as reference_shape
 from mmq_bridge.reference.filters import band_passed
 from mmq_bridge.reference.path import Stretch, bridge_frames, edges, held_rows, lost_samples, runs, stretches
@@ -27,7 +28,6 @@ NEAR = 1e-3
 SPOILING = Reason.SATURATED | Reason.STEP | Reason.STRONG
 DOUBTFUL = 3
 FILL_WEIGHT = 2.0  # resp: what a filled loss may have put into the band, in its shares of the token
-SETTLED_S = 10.0  # resp: a period of the slowest breath, before which the band filter has not seen one
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ def _below(
     if name in ("ecg", "ppg", "resp"):
         pulse = modality.bands[0]
         row = filters.band_pass(pulse.low_hz, pulse.high_hz, modality.rate_hz)
-        wave = Stretch(part.places, band_passed(row, part.samples), part.measured)
+        wave = replace(part, samples=band_passed(row, part.samples))
         peaks = reference_shape.kurtosis(wave.good(*token))
         rules.append((modality.min_kurtosis or None, peaks, Reason.KURTOSIS))
         share = reference_shape.band_share(wave.good(*token), whole)
@@ -322,8 +322,8 @@ def _pulse_rules(
 ) -> list[tuple[float | None, float, Reason]]:
     plan = filters.beat_plan("ppg", modality)
     step = plan.spectrum_decimate
-    real = wave.measured[::step]
-    slow = Stretch(wave.places[::step], np.where(real, wave.samples[::step], np.nan), real)
+    known = wave.known[::step]
+    slow = Stretch(wave.places[::step], np.where(known, wave.samples[::step], np.nan), known, known)
     now, past = slow.good(*token), slow.between(-1, token[1])
     n = max(len(slow.between(*token)), 3 * plan.high_lag)
     n = min(n, len(past)) if strict else n

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,9 +68,7 @@ def _bank(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: f
     passes = [filters.band_pass(b.low_hz, b.high_hz, modality.rate_hz) for b in modality.bands]
     rows = [[] for _ in edges(samples.shape[1], modality.sampling_rate_hz, token_s)]
     for stretch in _whole(name, modality, samples):
-        banks = [
-            Stretch(stretch.places, band_passed(row, stretch.samples), stretch.measured) for row in passes
-        ]
+        banks = [replace(stretch, samples=band_passed(row, stretch.samples)) for row in passes]
         for row, (a, b) in zip(
             rows, edges(samples.shape[1], modality.sampling_rate_hz, token_s), strict=True
         ):
@@ -94,7 +93,7 @@ def pulse_beats(
     found = reference_pulse.find_beats(
         wave, plan.peak_window, plan.beat_window, plan.refractory, plan.offset, rectify=name == "ppg"
     )
-    return Stretch(stretch.places, wave, stretch.measured), found
+    return replace(stretch, samples=wave), found
 
 
 def _pulse(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:

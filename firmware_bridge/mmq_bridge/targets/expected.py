@@ -15,7 +15,7 @@ from mmq_bridge.core_binding.library import OK, library, raise_status
 from mmq_bridge.core_binding.spec_struct import SpecTables
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
-from mmq_bridge.targets.script import ADVANCE, LEAD_OFF, Operation
+from mmq_bridge.targets.script import ADVANCE, COUNTED, LEAD_OFF, Operation
 
 COMMITTED = Path(__file__).parent / "hashes.json"
 FNV_START, FNV_PRIME, MASK = 14695981039346656037, 1099511628211, 2**64 - 1
@@ -99,9 +99,10 @@ class _Replay:
             status = core.mmq_bridge_advance(self._pointer, operation.time_s)
         else:
             samples = np.ascontiguousarray(operation.samples, np.float32)
-            status = core.mmq_bridge_push(
-                self._pointer, index, samples.ctypes.data, samples.shape[1], operation.time_s
-            )
+            counted = operation.kind == COUNTED
+            push = core.mmq_bridge_push_counted if counted else core.mmq_bridge_push
+            place = operation.first_index if counted else operation.time_s
+            status = push(self._pointer, index, samples.ctypes.data, samples.shape[1], place)
         self.presence.append(status)
         self._drain()
 

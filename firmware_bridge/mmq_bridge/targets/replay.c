@@ -89,7 +89,9 @@ static const char *operate(replay_t *run, const unsigned char *head, replay_read
         const size_t n = (size_t)run->spec->modalities[modality].channels * frames;
         if (n > REPLAY_SAMPLES) return "a push is longer than REPLAY_SAMPLES";
         if (read(stream, samples, n * sizeof *samples) != n * sizeof *samples) return "the script is cut short";
-        status = mmq_bridge_push(run->bridge, modality, samples, frames, time_s);
+        status = what >> 24 == REPLAY_COUNTED
+                     ? mmq_bridge_push_counted(run->bridge, modality, samples, frames, (uint32_t)mask)
+                     : mmq_bridge_push(run->bridge, modality, samples, frames, time_s);
     }
     if (run->pass == NORMAL) hash(&run->result->presence, (uint64_t)status, 1);
     drain(run);

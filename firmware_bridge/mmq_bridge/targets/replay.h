@@ -3,15 +3,15 @@
  *
  * A script is little-endian: for each operation a head of 16 bytes
  *     uint32 operation (REPLAY_*) * 2^24 + modality, uint32 frames, then
- *     push, advance: double time_s        lead off: uint64 mask
- * and, for a push, float32 samples [channels][frames].
+ *     push, advance: double time_s        lead off: uint64 mask        counted push: uint64 first sample's index
+ * and, for a push of either kind, float32 samples [channels][frames].
  */
 #ifndef MMQ_REPLAY_H
 #define MMQ_REPLAY_H
 
 #include "mmq_bridge.h"
 
-enum { REPLAY_PUSH = 0, REPLAY_LEAD_OFF = 1, REPLAY_ADVANCE = 2 };
+enum { REPLAY_PUSH = 0, REPLAY_LEAD_OFF = 1, REPLAY_ADVANCE = 2, REPLAY_COUNTED = 3 };
 
 /* FNV-1a (64 bit) over the little-endian bit patterns, in order of appearance. */
 typedef struct {

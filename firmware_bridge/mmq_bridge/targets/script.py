@@ -14,24 +14,25 @@ from mmq_bridge.front_end.front_end import FrontEnd
 
 MAX_PUSH_SAMPLES = 8192
 """Longest push, channels times frames: the harness has room for so many."""
-PUSH, LEAD_OFF, ADVANCE = 0, 1, 2
+PUSH, LEAD_OFF, ADVANCE, COUNTED = 0, 1, 2, 3
 LONGEST_CHUNK_S, SHORTEST_CHUNK_S = 0.7, 0.04
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: samples [channels, frames] pushed, leads said to be off, or time advanced."""
+    """One call: samples [channels, frames] pushed with a time or a counter, leads off, or time advanced."""
 
     modality: int
     time_s: float = 0.0
     samples: np.ndarray | None = None
     lead_off: int | None = None
+    first_index: int | None = None
 
     @property
     def kind(self) -> int:
-        """PUSH, LEAD_OFF or ADVANCE."""
+        """PUSH, LEAD_OFF, ADVANCE or COUNTED."""
         if self.samples is not None:
-            return PUSH
+            return PUSH if self.first_index is None else COUNTED
         return ADVANCE if self.lead_off is None else LEAD_OFF
 
     def encode(self) -> bytes:
@@ -40,8 +41,10 @@ class Operation:
         if self.lead_off is not None:
             return struct.pack("<IIQ", what, 0, self.lead_off)
         samples = np.zeros((0, 0), "<f4") if self.samples is None else self.samples.astype("<f4", copy=False)
-        frames = samples.shape[1]
-        return struct.pack("<IId", what, frames, self.time_s) + np.ascontiguousarray(samples).tobytes()
+        frames, content = samples.shape[1], np.ascontiguousarray(samples).tobytes()
+        if self.first_index is not None:
+            return struct.pack("<IIQ", what, frames, self.first_index) + content
+        return struct.pack("<IId", what, frames, self.time_s) + content
 
 
 def encode(operations: Iterable[Operation]) -> bytes:
@@ -94,3 +97,53 @@ def _cut(index: int, signal: SignalLike, seed: int, jitter: float) -> list[tuple
         at += frames
         done.append((signal.start_s + at / rate, Operation(index, time_s, part)))
     return done
+
+
+def counted_packets(
+    front_end: FrontEnd, signals: Mapping[str, SignalLike], seed: int, most: int
+) -> list[Operation]:
+    """Cut signals into packets with a counter that wraps: some are lost, swapped or come twice.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Whose modalities are taken.
+    signals : mapping
+        By modality: samples float32 [channels, n] and rate; all begin together.
+    seed : int
+    most : int
+        Longest packet, in frames.
+
+    Returns
+    -------
+    list of Operation
+    """
+    arrivals: list[tuple[float, Operation]] = []
+    for index, name in enumerate(front_end.modality_names):
+        arrivals += _radio(index, signals[name], seed + index, most)
+    return [operation for _, operation in sorted(arrivals, key=lambda arrival: arrival[0])]
+
+
+def _radio(index: int, signal: SignalLike, seed: int, most: int) -> list[tuple[float, Operation]]:
+    """One sensor's packets; the first two arrive as they are, or nobody could know where it begins."""
+    rate, samples = float(signal.sampling_rate_hz), np.asarray(signal.samples, np.float32)
+    draws, start = uniform(2 * samples.shape[1] + 2, seed), 2**32 - 8 * most
+    at, sent = 0, []
+    while at < samples.shape[1]:
+        part = np.ascontiguousarray(samples[:, at : at + 1 + int(most * draws[2 * len(sent)])])
+        at += part.shape[1]
+        sent.append(
+            (at / rate, Operation(index, samples=part, first_index=(start + at - part.shape[1]) % 2**32))
+        )
+    came, k = sent[:2], 2
+    while k < len(sent):
+        fate, swapped = draws[2 * k + 1], k + 1 < len(sent)
+        if fate < 0.08:
+            pass
+        elif fate < 0.16 and swapped:
+            came += [sent[k + 1], (sent[k + 1][0], sent[k][1])]
+            k += 1
+        else:
+            came += [sent[k]] * (2 if fate < 0.2 else 1)
+        k += 1
+    return came

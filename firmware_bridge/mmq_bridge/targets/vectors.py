@@ -17,13 +17,15 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation, Quantisation
 from mmq_bridge.targets.faults import faulty
 from mmq_bridge.targets.recorded import RECORDED
-from mmq_bridge.targets.script import Operation, pushes
+from mmq_bridge.targets.script import Operation, counted_packets, pushes
 from mmq_bridge.targets.simulated import PlainSignal, simulate
 
 QUANTISATION = Quantisation(scale=5.0 / 127.0, zero_point=-3)
 """A model that takes z in -5 to 5; the zero point is off 0, so that it is exercised."""
 DIGITS = 4
 """Statistics are rounded to so many digits: the last bits of a mean depend on NumPy's order of adding."""
+PACKET_FRAMES = 8
+"""Longest radio packet: two of them fit where packets may change places."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ def with_statistics(
     for operation in operations:
         if operation.samples is None or not math.isfinite(operation.time_s):
             continue
-        if abs(operation.time_s) < 3600:  # what is meant to be refused is left out
+        if operation.first_index is not None:
+            bridge.push_counted(
+                plain.modality_names[operation.modality], operation.samples, operation.first_index
+            )
+        elif abs(operation.time_s) < 3600:  # what is meant to be refused is left out
             bridge.push(plain.modality_names[operation.modality], operation.samples, operation.time_s)
         while (token := bridge.pop_token()) is not None:
             present = np.repeat(token[1], [s.stop - s.start for s in plain.feature_slices.values()])
@@ -134,7 +140,21 @@ def _lost_packets() -> Vector:
     return Vector("simulated_lost", with_statistics(plain, operations, "running"), tuple(operations), True)
 
 
-SIMULATED: tuple[Callable[[], Vector], ...] = (_all_modalities, _faults, _lost_packets)
+def _counted_packets() -> Vector:
+    """Version 3: packets with a counter, lost, swapped and doubled, and an enrolment that counts evidence."""
+    parts = {name: part for name, part in FAULT_PARTS.items() if name != "eeg"}
+    plain = front_end(parts, token_s=4.0, tokens=4, frontend_version=3)
+    operations = counted_packets(plain, _simulated(plain, 60.0, 8), 9, PACKET_FRAMES)
+    normalised = with_statistics(plain, operations, "enrolment", enrolment_s=24.0)
+    return Vector("simulated_counted", normalised, tuple(operations), True)
+
+
+SIMULATED: tuple[Callable[[], Vector], ...] = (
+    _all_modalities,
+    _faults,
+    _lost_packets,
+    _counted_packets,
+)
 
 
 def data_folder() -> Path:
