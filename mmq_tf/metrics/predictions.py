@@ -3,7 +3,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice, takewhile
 from pathlib import Path
@@ -15,6 +15,8 @@ from mmq_tf.errors import MMQError
 from mmq_tf.utils.atomic_files import written_whole
 
 COLUMNS = ("method", "condition", "seed", "fold", "subject", "session", "trial", "start_s", "label")
+FULL = "full"
+"""The condition in which nothing is hidden."""
 _PREFIX = "prob_"
 _ROWS_AT_ONCE = 50_000
 
@@ -99,6 +101,17 @@ class Predictions:
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         return cls(classes=parts[0].classes, **columns)
 
+    def limits(self, limits: Mapping[tuple[str, int, int], float]) -> np.ndarray:
+        """Give each row the confidence below which its decision is withheld, float64 ``[N]``.
+
+        Parameters
+        ----------
+        limits : mapping
+            (method, seed, fold) -> confidence; 0, so never, for those that are not named.
+        """
+        keys = zip(self.method.tolist(), self.seed.tolist(), self.fold.tolist(), strict=True)
+        return np.array([limits.get(key, 0.0) for key in keys], np.float64)
+
     @classmethod
     def of_windows(
         cls,
@@ -172,14 +185,15 @@ def _text_rows(predictions: Predictions, rows: slice) -> Iterator[tuple]:
     return zip(*columns, strict=True)
 
 
-def read_predictions(path: str | Path, *, first: str | None = None) -> Predictions:
+def read_predictions(path: str | Path, *, first: str | tuple[str, ...] | None = None) -> Predictions:
     """Read and check a file of `write_predictions`.
 
     Parameters
     ----------
     path : path
-    first : str, optional
-        Read only the rows of this condition that the file begins with; the rest is not looked at.
+    first : str or tuple of str, optional
+        Read only the rows that the file begins with whose condition begins with this, or one of these; the
+        rest is not looked at.
 
     Raises
     ------
@@ -191,7 +205,11 @@ def read_predictions(path: str | Path, *, first: str | None = None) -> Predictio
         with open(path, encoding="utf-8", newline="") as file:
             table = csv.reader(file)
             classes = _classes(path, next(table, []))
-            wanted = table if first is None else takewhile(lambda row: row[1:2] == [first], table)
+            wanted = (
+                table
+                if first is None
+                else takewhile(lambda row: row[1:2] and row[1].startswith(first), table)
+            )
             parts, line = [], 2
             while rows := list(islice(wanted, _ROWS_AT_ONCE)):
                 parts.append(_parse(path, classes, rows, line))

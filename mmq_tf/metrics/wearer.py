@@ -28,17 +28,17 @@ _ROUNDING_S = 1e-6
 
 
 def display_average(
-    sequence: np.ndarray, start_s: np.ndarray, probabilities: np.ndarray, display_s: float
+    recording: np.ndarray, start_s: np.ndarray, probabilities: np.ndarray, display_s: float
 ) -> np.ndarray:
     """Average each window's probabilities with those of the windows before it, as a display would.
 
-    The mean over the windows of the same sequence that start at most at the same time and less than
+    The mean over the windows of the same recording that start at most at the same time and less than
     `display_s` before: causal, and of six decisions where one is made every 5 s and `display_s` is 30.
 
     Parameters
     ----------
-    sequence : int ``[N]``
-        Each window's recording. Rows are sorted by recording, then by start.
+    recording : int ``[N]``
+        Each window's recording, in any order.
     start_s : float ``[N]``
     probabilities : float ``[N, K]``
     display_s : float
@@ -55,19 +55,23 @@ def display_average(
     >>> display_average(np.zeros(3, int), np.array([0.0, 15.0, 30.0]), p, 30.0)[:, 1].tolist()
     [0.0, 0.5, 1.0]
     """
-    probabilities = np.asarray(probabilities, np.float64)
-    first = np.arange(len(start_s))
-    for lag in range(1, len(start_s)):
-        near = (sequence[lag:] == sequence[:-lag]) & (
-            start_s[lag:] - start_s[:-lag] < display_s - _ROUNDING_S
-        )
+    order = np.lexsort((start_s, recording))
+    recording, start_s = np.asarray(recording)[order], np.asarray(start_s)[order]
+    first = np.arange(order.size)
+    for lag in range(1, order.size):
+        near = start_s[lag:] - start_s[:-lag] < display_s - _ROUNDING_S
+        near &= recording[lag:] == recording[:-lag]
         if not near.any():
             break
         first[lag:][near] -= 1
-    stop = np.arange(1, len(start_s) + 1)
-    padded = np.concatenate([probabilities, np.zeros((1, probabilities.shape[1]))])
+    stop = np.arange(1, order.size + 1)
+    padded = np.concatenate([np.asarray(probabilities, np.float64)[order], np.zeros_like(probabilities[:1])])
+    if not order.size:
+        return padded
     sums = np.add.reduceat(padded, np.stack([first, stop], axis=1).ravel(), axis=0)[::2]
-    return sums / (stop - first)[:, np.newaxis]
+    out = np.empty_like(sums)
+    out[order] = sums / (stop - first)[:, np.newaxis]
+    return out
 
 
 def wearer_scores(
@@ -125,12 +129,12 @@ def wearer_scores(
     labels, probabilities = check_predictions(labels, probabilities)
     limit = np.broadcast_to(np.asarray(min_confidence, np.float64), labels.shape)
     sequence = np.unique(np.stack([group, session], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    shown = display_average(sequence, start_s, probabilities, display_s)
+    decided, said = shown.max(axis=1) >= limit, shown.argmax(axis=1)
     order = np.lexsort((start_s, sequence))
-    group, sequence, trial, start_s, labels = (
-        np.asarray(part)[order] for part in (group, sequence, trial, start_s, labels)
+    group, sequence, trial, start_s, labels, decided, said = (
+        np.asarray(part)[order] for part in (group, sequence, trial, start_s, labels, decided, said)
     )
-    shown = display_average(sequence, start_s, probabilities[order], display_s)
-    decided, said = shown.max(axis=1) >= limit[order], shown.argmax(axis=1)
     hours = np.bincount(group, _judged_s(sequence, trial, start_s), minlength=groups) / 3600
     hours[hours == 0] = np.nan
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from sklearn.metrics import f1_score, roc_auc_score
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.scores import METRICS
-from mmq_tf.metrics.summary import compare_methods, results_from_predictions, subject_table
+from mmq_tf.metrics.summary import compare_methods, results_from_predictions, subject_table, wearer_table
+from mmq_tf.metrics.time_matched import time_matched_auroc
+from mmq_tf.metrics.wearer import WEARER_METRICS, wearer_scores
 
 
 def part(
@@ -29,7 +33,7 @@ def part(
         subject=np.repeat([f"S{i}" for i in range(subjects)], 30),
         session=np.where(trial < 3, "morning", "evening"),
         trial=trial % 3,
-        start_s=np.tile(np.arange(30.0), subjects),
+        start_s=np.tile(10.0 * np.arange(30), subjects),
         label=label,
         probabilities=raw / raw.sum(axis=1, keepdims=True),
     )
@@ -46,14 +50,19 @@ def predictions() -> Predictions:
     return Predictions.concatenate(parts)
 
 
-def value(rows, method: str, condition: str, metric: str):
+def value(rows, method: str, condition: str, metric: str) -> Any:
     return next(r for r in rows if (r.method, r.condition, r.metric) == (method, condition, metric))
 
 
 def test_every_method_condition_and_metric_has_a_row(predictions: Predictions):
     rows = results_from_predictions(predictions)
-    metrics = [*METRICS, "auroc_pooled", *(f"trial_{m}" for m in METRICS)]
-    expected = [(m, c, x) for m in ("mmqnet", "forest") for c in ("full", "no-eda") for x in metrics]
+    metrics = [*METRICS, "auroc_pooled", "time_matched_auroc", *(f"trial_{m}" for m in METRICS)]
+    of = {
+        "full": [*metrics, *WEARER_METRICS],
+        "no-eda": metrics,
+        "display-30s": ["macro_f1", *WEARER_METRICS],
+    }
+    expected = [(m, c, x) for m in ("mmqnet", "forest") for c in of for x in of[c]]
     assert [(r.method, r.condition, r.metric) for r in rows] == expected
     for row in rows:
         assert row.low is not None
@@ -80,6 +89,68 @@ def test_numbers_are_those_of_scikit_learn_the_long_way(predictions: Predictions
     by_seed = np.reshape(area, (2, 5)).mean(axis=1)
     assert value(rows, "forest", "no-eda", "auroc").seed_std == pytest.approx(by_seed.std(ddof=1))
     assert value(rows, "forest", "no-eda", "auroc_pooled").mean == pytest.approx(np.mean(pooled))
+
+
+def test_time_matched_pairs_are_of_all_folds_and_of_one_seed(predictions: Predictions):
+    found = value(results_from_predictions(predictions), "forest", "no-eda", "time_matched_auroc")
+    p, here = predictions, (predictions.method == "forest") & (predictions.condition == "no-eda")
+    by_seed = [
+        time_matched_auroc(p.label[w] == 1, p.probabilities[w, 1], p.subject[w], p.start_s[w])
+        for w in (here & (p.seed == seed) for seed in (0, 7))
+    ]
+    assert found.mean == pytest.approx(np.mean(by_seed))
+    assert found.seed_std == pytest.approx(np.std(by_seed, ddof=1))
+
+
+def test_without_two_people_at_the_same_time_there_is_no_time_matched_row(predictions: Predictions):
+    alone = predictions.select(predictions.subject == "S1")
+    assert not [r for r in results_from_predictions(alone) if r.metric == "time_matched_auroc"]
+
+
+def test_what_a_wearer_meets_is_a_mean_over_people_and_seeds_and_knows_who_withholds(
+    predictions: Predictions,
+):
+    limits = {("mmqnet", 0, 0): 0.7, ("mmqnet", 7, 7): 0.9}
+    rows = results_from_predictions(predictions, limits=limits)
+    p = predictions
+    found: dict[str, list[dict[str, np.ndarray]]] = {"mmqnet": [], "forest": []}
+    for method, values in found.items():
+        for seed in (0, 7):
+            w = (p.method == method) & (p.condition == "full") & (p.seed == seed)
+            values.append(
+                wearer_scores(
+                    np.unique(p.subject[w], return_inverse=True)[1],
+                    (p.session[w] == "morning").astype(int),
+                    p.trial[w],
+                    p.start_s[w],
+                    p.label[w],
+                    p.probabilities[w],
+                    5,
+                    min_confidence=limits.get((method, seed, seed), 0.0),
+                )
+            )
+    for method, values in found.items():
+        for metric in WEARER_METRICS:
+            wanted = np.mean([scores[metric] for scores in values])
+            assert value(rows, method, "full", metric).mean == pytest.approx(wanted)
+    assert value(rows, "forest", "full", "withheld_share").mean == 0
+    assert value(rows, "mmqnet", "full", "withheld_share").low > 0
+
+
+def test_the_display_filter_is_a_condition_of_its_own(predictions: Predictions):
+    rows = results_from_predictions(predictions)
+    once = predictions.select(predictions.condition == "full")
+    plain, shown = wearer_table(once), wearer_table(once, 30.0)
+    for table, condition in ((plain, "full"), (shown, "display-30s")):
+        for metric in WEARER_METRICS:
+            wanted = table.of("forest", "full", metric).mean()
+            assert value(rows, "forest", condition, metric).mean == pytest.approx(wanted)
+    calm, as_said = (t.of("forest", "full", "changes_per_hour").mean() for t in (shown, plain))
+    assert calm < as_said
+    filtered = value(rows, "forest", "display-30s", "macro_f1").mean
+    assert filtered == pytest.approx(shown.of("forest", "full", "macro_f1").mean())
+    unfiltered = wearer_table(once, 1e-3).of("forest", "full", "macro_f1").mean()
+    assert unfiltered == pytest.approx(value(rows, "forest", "full", "macro_f1").mean)
 
 
 def test_a_trial_is_told_apart_by_its_session_and_averages_its_windows(predictions: Predictions):
@@ -159,6 +230,9 @@ def test_three_classes():
     pooled, area = (value(rows, "mmqnet", "full", m).mean for m in ("auroc_pooled", "auroc"))
     assert pooled is not None
     assert 0.5 < pooled < 1
+    assert value(rows, "mmqnet", "full", "time_matched_auroc").mean == pytest.approx(pooled, abs=0.1)
+    assert not [r for r in rows if r.metric in ("false_alarms_per_hour", "tasks_alarmed")]
+    assert value(rows, "mmqnet", "full", "changes_per_hour").n == 5
     assert pooled == pytest.approx(area, abs=0.1)
 
 
@@ -171,6 +245,8 @@ def test_methods_are_compared_over_subjects(predictions: Predictions):
     (comparison,) = compare_methods(table, "mmqnet")
     difference = table.of("mmqnet", "full", "auroc") - table.of("forest", "full", "auroc")
     assert comparison.method == "forest"
+    clock = replace(table, pairs=tuple(("clock" if m == "forest" else m, c) for m, c in table.pairs))
+    assert compare_methods(clock, "mmqnet") == []
     assert comparison.difference == pytest.approx(difference.mean())
     assert comparison.wins == (difference > 0).sum()
     with pytest.raises(MMQError, match="no such predictions"):
