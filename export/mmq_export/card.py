@@ -97,10 +97,10 @@ def render(
 
 
 def result_table(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return the run's macro-F1 and AUROC rows as text, one dict a row."""
+    """Return the run's macro-F1, balanced accuracy and AUROC rows as text, one dict a row."""
     table = []
     for row in results:
-        if row.get("metric") not in ("macro_f1", "auroc", "balanced_accuracy"):
+        if row.get("metric") not in ("macro_f1", "auroc", "balanced_accuracy", "time_matched_auroc"):
             continue
         low, high = row.get("low"), row.get("high")
         interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"

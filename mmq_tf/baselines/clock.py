@@ -9,7 +9,7 @@ import numpy as np
 
 from mmq_tf.baselines.models import Forest
 from mmq_tf.errors import MMQError
-from mmq_tf.metrics.time_matched import CLOCK
+from mmq_tf.metrics.names import CLOCK
 
 if TYPE_CHECKING:
     from mmq_tf.config.training_spec import TrainingSpec

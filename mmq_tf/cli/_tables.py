@@ -9,30 +9,73 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from mmq_tf.metrics.results_table import ResultsFile
+from mmq_tf.metrics.names import FULL, TIME_MATCHED
 
+if TYPE_CHECKING:
+    from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+
+TIME_MATCHED_TITLE = "time-matched"
+INTERVAL = len("0.000 [0.000, 0.000]")
 MARGIN = 3
 """Characters a column takes beside its text."""
 
 
 def show_results(results: ResultsFile, console: Console) -> None:
-    """Print AUROC and macro-F1 of every method and condition, in several tables if one is too wide."""
+    """Print AUROC and macro-F1 of every method and condition, in several tables if one is too wide.
+
+    What must be read first comes first; beside AUROC stands the time-matched one, with its interval; then
+    what a wearer meets.
+    """
+    show_cautions(results, console)
     first = max(len(name) for name in ("method", *results.methods)) + MARGIN + 1
     stamp = "SIMULATED  " if results.simulated and not results.data.startswith("SIMULATED") else ""
     for metric in ("auroc", "macro_f1"):
         title = f"{stamp}{results.data}: {metric}, mean over subjects"
-        for conditions in side_by_side(results.conditions, console.width - first):
+        columns = {
+            c: (c, metric)
+            for c in results.conditions
+            if any(results.row(m, c, metric) for m in results.methods)
+        }
+        if metric == "auroc" and any(results.row(m, FULL, TIME_MATCHED) for m in results.methods):
+            columns |= {TIME_MATCHED_TITLE: (FULL, TIME_MATCHED)}
+        for names in side_by_side(list(columns), console.width - first):
             table = Table("method", title=title)
-            for condition in conditions:
-                table.add_column(condition, justify="right", no_wrap=True)
+            for name in names:
+                table.add_column(name, justify="right", no_wrap=True)
             for method in results.methods:
-                rows = [results.row(method, condition, metric) for condition in conditions]
-                table.add_row(
-                    method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in rows)
-                )
+                rows = [results.row(method, *columns[name]) for name in names]
+                table.add_row(method, *(shown_cell(row) for row in rows))
             console.print(table)
             title = None
+    show_wearer(results, console)
+
+
+def show_cautions(results: ResultsFile, console: Console) -> None:
+    """Print what must be read before any number."""
+    for caution in results.cautions:
+        console.print(f"[bold]{caution}[/bold]", highlight=False)
+
+
+def show_wearer(results: ResultsFile, console: Console) -> None:
+    """Print what a wearer meets: a table for each condition, means over subjects."""
+    from mmq_tf.metrics.results_table import wearer_tables  # slow to load
+
+    for given in wearer_tables(results):
+        table = Table("method", title=given["title"])
+        for name in given["columns"]:
+            table.add_column(name.replace("_per_hour", "/h").replace("_", " "), justify="right")
+        for method, cells in given["rows"]:
+            table.add_row(method, *(cell.partition(" ")[0] for cell in cells))
+        console.print(table)
+
+
+def shown_cell(row: ResultRow | None) -> str:
+    """Return a mean, of time-matched AUROC with its interval."""
+    from mmq_tf.metrics.results_table import format_cell  # slow to load
+
+    if row is None or row.mean is None:
+        return "-"
+    return format_cell(row) if row.metric == TIME_MATCHED else f"{row.mean:.3f}"
 
 
 def side_by_side(names: Sequence[str], width: int) -> Iterator[list[str]]:
@@ -46,7 +89,7 @@ def side_by_side(names: Sequence[str], width: int) -> Iterator[list[str]]:
     group: list[str] = []
     used = 0
     for name in names:
-        need = max(len(name), 5) + MARGIN
+        need = max(len(name), INTERVAL if name == TIME_MATCHED_TITLE else 5) + MARGIN
         if group and used + need > width:
             yield group
             group, used = [], 0

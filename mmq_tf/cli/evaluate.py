@@ -14,9 +14,11 @@ from rich.table import Table
 
 from mmq_tf.api.evaluating import evaluate
 from mmq_tf.api.training import checked_config, typed_command
+from mmq_tf.cli._tables import TIME_MATCHED_TITLE, show_cautions, show_wearer, shown_cell
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import config_changes
 from mmq_tf.evaluation.protocols import MASKED, PROTOCOLS
+from mmq_tf.metrics.names import TIME_MATCHED
 from mmq_tf.training.run_folder import newest_run
 from mmq_tf.utils.backend_threads import one_thread_per_process
 
@@ -199,10 +201,12 @@ def _check_alone_with_on(context: click.Context, judged: str | Path) -> None:
 
 
 def _show(results: ResultsFile, console: Console) -> None:
+    show_cautions(results, console)
     stamp = "SIMULATED  " if results.simulated else ""
     for metric in ("auroc", "macro_f1"):
-        columns = {"full": metric, **{p: f"area_{metric}" for p in MASKED}, "E-0dB": metric}
-        rows = {m: [results.row(m, c, name) for c, name in columns.items()] for m in results.methods}
+        columns = {c: (c, f"area_{metric}" if c in MASKED else metric) for c in ("full", *MASKED, "E-0dB")}
+        columns |= {TIME_MATCHED_TITLE: ("full", TIME_MATCHED)} if metric == "auroc" else {}
+        rows = {m: [results.row(m, *place) for place in columns.values()] for m in results.methods}
         used = [place for place in range(len(columns)) if any(found[place] for found in rows.values())]
         table = Table(
             title=f"{stamp}{results.data}: {metric}",
@@ -214,7 +218,6 @@ def _show(results: ResultsFile, console: Console) -> None:
         for method, found in rows.items():
             cells = [found[place] for place in used]
             if any(cells):
-                table.add_row(
-                    method, *(f"{row.mean:.3f}" if row and row.mean is not None else "-" for row in cells)
-                )
+                table.add_row(method, *map(shown_cell, cells))
         console.print(table)
+    show_wearer(results, console)

@@ -13,6 +13,7 @@ import numpy as np
 from mmq_tf.evaluation.protocols import MASKED
 from mmq_tf.evaluation.sweep_scores import FULL, Sweep
 from mmq_tf.metrics.calibration import undo_temperature
+from mmq_tf.metrics.names import CLOCK
 from mmq_tf.metrics.results_table import ResultRow
 from mmq_tf.metrics.risk_coverage import COVERAGES, subject_coverage
 from mmq_tf.metrics.scores import METRICS, confidence_bin
@@ -23,6 +24,7 @@ from mmq_tf.metrics.significance import (
     compare,
     mean_over_seeds,
 )
+from mmq_tf.metrics.summary import NO_LIMITS, time_matched_rows, wearer_rows
 
 CURVE_METRICS = ("auroc", "macro_f1")
 LOST_AT = (0.5, 0.7)
@@ -47,11 +49,14 @@ def area_under(sweep: Sweep, method: str, protocol: str, metric: str) -> np.ndar
 
 
 def area_comparisons(sweep: Sweep, reference: str, metric: str) -> dict[str, list[Comparison]]:
-    """Compare every method's area with the reference's over subjects, Holm-corrected within each protocol."""
-    found = {}
+    """Compare every method's area with the reference's over subjects, Holm-corrected within each protocol.
+
+    All but the clock's, which is no rival.
+    """
+    found, rivals = {}, [method for method in sweep.methods if method != CLOCK]
     for protocol in MASKED:
         if sweep.levels(protocol):
-            areas = {m: over_seeds(area_under(sweep, m, protocol, metric)) for m in sweep.methods}
+            areas = {m: over_seeds(area_under(sweep, m, protocol, metric)) for m in rivals}
             found[protocol] = compare(areas, reference)
     return found
 
@@ -61,8 +66,11 @@ def sweep_rows(
     temperatures: Mapping[tuple[int, int], float],
     artefacts: Sequence[Mapping[str, object]],
     reference: str,
+    limits: Mapping[tuple[str, int, int], float] = NO_LIMITS,
 ) -> list[ResultRow]:
     """Compute every row of a sweep's table.
+
+    Time-matched AUROC with all sensors and with each one gone, what a wearer meets with all.
 
     Parameters
     ----------
@@ -73,6 +81,8 @@ def sweep_rows(
         Counts of `mmq_tf.evaluation.sweep.artefact_facts`, of all folds.
     reference : str
         The network: compared with every other method, and calibrated.
+    limits : mapping
+        (method, seed, fold) -> the confidence below which a decision is withheld; see `wearer_rows`.
     """
     quantities = [
         (method, condition, metric, sweep.scores(method, condition, metric))
@@ -85,7 +95,8 @@ def sweep_rows(
         for (condition, metric), values in artefact_shares(artefacts).items()
     ]
     calibration = _pooled_calibration(sweep, temperatures, reference)
-    return quantity_rows(quantities) + _tests(sweep, reference) + calibration
+    honest = time_matched_rows(sweep.named) + wearer_rows(sweep.full, limits)
+    return quantity_rows(quantities) + _tests(sweep, reference) + calibration + honest
 
 
 def null_rows(sweep: Sweep) -> list[ResultRow]:
@@ -118,7 +129,7 @@ def _areas(sweep: Sweep, reference: str) -> list[Quantity]:
             for metric in CURVE_METRICS:
                 area = area_under(sweep, method, protocol, metric)
                 found.append((method, protocol, f"area_{metric}", area))
-                if method != reference:
+                if method not in (reference, CLOCK):
                     gain = area_under(sweep, reference, protocol, metric) - area
                     found.append((method, protocol, f"area_{metric}_{reference}_gains", gain))
     return found

@@ -6,26 +6,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from mmq_tf.evaluation.protocols import MASKED, read_level
+from mmq_tf.metrics.names import FULL
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.scores import METRICS
 from mmq_tf.metrics.summary import SubjectTable, subject_table
 from mmq_tf.utils.atomic_files import written_whole
 
-FULL = "full"
+SENSOR_GONE = "no-"
+"""How a condition's name begins in which one sensor is hidden."""
+NAMED = (FULL, SENSOR_GONE)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Scores of every method and condition a subject, and the predictions under ``full`` themselves."""
+    """Scores of every method and condition a subject, and some predictions themselves.
+
+    `named` are those under ``full`` and with one sensor gone.
+    """
 
     table: SubjectTable
-    full: Predictions
+    named: Predictions
+
+    @cached_property
+    def full(self) -> Predictions:
+        """The predictions under ``full``."""
+        return self.named.select(self.named.condition == FULL)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -51,14 +63,17 @@ class Sweep:
 
 
 def write_scored(path: Path, predictions: Predictions) -> None:
-    """Write predictions, ``full`` first, and beside them their scores, for `read_sweep` to use again.
+    """Write predictions and beside them their scores, for `read_sweep` to use again.
+
+    ``full`` comes first, then each sensor gone, then the others.
 
     Raises
     ------
     MMQError
         If a file cannot be written.
     """
-    write_predictions(path, predictions.select(np.argsort(predictions.condition != FULL, kind="stable")))
+    others = (predictions.condition != FULL).astype(int) + ~_named(predictions.condition)
+    write_predictions(path, predictions.select(np.argsort(others, kind="stable")))
     table = subject_table(predictions)
     with written_whole(_scores_path(path)) as temporary:
         np.savez(
@@ -75,20 +90,25 @@ def write_scored(path: Path, predictions: Predictions) -> None:
 def read_sweep(paths: Iterable[Path]) -> Sweep:
     """Read and score the prediction files of a sweep: of any number of folds, seeds and methods each.
 
-    Of a file of `write_scored` only the ``full`` rows are read, as long as it is the one that was scored.
+    Of a file of `write_scored` only the rows of `Sweep.named` are read, as long as it is the one scored.
 
     Raises
     ------
     MMQError
         If a file cannot be read.
     """
-    tables, full = [], []
+    tables, named = [], []
     for path in paths:
         table = _stored_table(path)
-        predictions = read_predictions(path, first=None if table is None else FULL)
+        predictions = read_predictions(path, first=None if table is None else NAMED)
         tables.append(table or subject_table(predictions))
-        full.append(predictions.select(predictions.condition == FULL))
-    return Sweep(join_tables(tables), Predictions.concatenate(full))
+        named.append(predictions.select(_named(predictions.condition)))
+    return Sweep(join_tables(tables), Predictions.concatenate(named))
+
+
+def _named(conditions: np.ndarray) -> np.ndarray:
+    """Tell which conditions are ``full`` or one sensor gone, bool ``[N]``."""
+    return (conditions == FULL) | np.char.startswith(conditions, SENSOR_GONE)
 
 
 def _stored_table(path: Path) -> SubjectTable | None:

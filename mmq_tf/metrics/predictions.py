@@ -15,8 +15,6 @@ from mmq_tf.errors import MMQError
 from mmq_tf.utils.atomic_files import written_whole
 
 COLUMNS = ("method", "condition", "seed", "fold", "subject", "session", "trial", "start_s", "label")
-FULL = "full"
-"""The condition in which nothing is hidden."""
 _PREFIX = "prob_"
 _ROWS_AT_ONCE = 50_000
 

@@ -14,12 +14,23 @@ from mmq_bridge.validation import first_problem
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.names import CLOCK, FULL, TIME_MATCHED, WEARER_METRICS
 from mmq_tf.utils.atomic_files import write_text
 
 COUNTS = ("bytes", "gzip_bytes", "peak_bytes", "arena_bytes", "macs", "instructions")
 """Metrics that are whole numbers, shown without decimals."""
 MANY_CONDITIONS = 16
 """More conditions than this are the rows of a table, and methods its columns."""
+ABOUT = {
+    TIME_MATCHED: "Pairs of a window of one person and a window of another at the same elapsed time "
+    "(within 15 s), of different classes: the share ranked right. A clock scores about 0.5.",
+    "wearer": "By the hour of judged time, from each recording's windows in their order: how often the shown "
+    "decision changes, and the truth; alarms that begin at rest; the share of tasks with an alarm; the share "
+    "of decisions withheld as unsure (by the network alone; the others have no such limit).",
+}
+"""What a reader must know of a metric, above its table."""
+FAIR_CLOCK = (0.4, 0.6)
+"""Where elapsed time alone tells the label no better than this, there is nothing to warn of."""
 LEAKY_SPLIT = "windows-shuffled"
 TRANSDUCTIVE_NORMALISATION = "session"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -109,6 +120,17 @@ class ResultsFile(BaseModel):
             "TRANSDUCTIVE": self.normalisation.startswith(TRANSDUCTIVE_NORMALISATION),
         }
         return tuple(stamp for stamp, applies in found.items() if applies)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What must be read before any number of this table, a sentence each."""
+        row = self.row(CLOCK, FULL, "auroc")
+        if row is None or row.mean is None or FAIR_CLOCK[0] <= row.mean <= FAIR_CLOCK[1]:
+            return ()
+        return (
+            f"A clock alone, which sees nothing but elapsed time, has an AUROC of {row.mean:.2f} here: the "
+            "order of the tasks tells the label. Read time-matched AUROC.",
+        )
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -210,10 +232,11 @@ def render_markdown(results: ResultsFile) -> str:
 
 
 def result_tables(results: ResultsFile) -> list[dict[str, Any]]:
-    """Arrange rows as tables of text: ``title, corner, columns, rows`` with rows of (name, cells).
+    """Arrange rows as tables of text: ``title, about, corner, columns, rows`` with rows of (name, cells).
 
     One table a metric, methods by conditions (the other way round where there are more than
-    `MANY_CONDITIONS`); a single method's several metrics make one table, metrics by conditions.
+    `MANY_CONDITIONS`), then `wearer_tables`; a single method's several metrics make one table, metrics by
+    conditions.
     """
     index = results._index()
     if len(results.methods) == 1 and len(results.metrics) > 1:
@@ -221,9 +244,13 @@ def result_tables(results: ResultsFile) -> list[dict[str, Any]]:
         rows = [
             (m, [format_cell(index.get((method, c, m))) for c in results.conditions]) for m in results.metrics
         ]
-        return [{"title": method, "corner": "metric", "columns": results.conditions, "rows": rows}]
+        return [
+            {"title": method, "about": "", "corner": "metric", "columns": results.conditions, "rows": rows}
+        ]
     tables = []
     for metric in results.metrics:
+        if metric in WEARER_METRICS:
+            continue
         here = tuple(c for c in results.conditions if any((m, c, metric) in index for m in results.methods))
         methods = tuple(m for m in results.methods if any((m, c, metric) in index for c in here))
         if len(here) > MANY_CONDITIONS:
@@ -233,7 +260,25 @@ def result_tables(results: ResultsFile) -> list[dict[str, Any]]:
         else:
             corner, columns = "method", here
             rows = [(m, [format_cell(index.get((m, c, metric))) for c in here]) for m in methods]
-        tables.append({"title": metric, "corner": corner, "columns": columns, "rows": rows})
+        about = ABOUT.get(metric, "")
+        tables.append({"title": metric, "about": about, "corner": corner, "columns": columns, "rows": rows})
+    return tables + wearer_tables(results)
+
+
+def wearer_tables(results: ResultsFile) -> list[dict[str, Any]]:
+    """Arrange what a wearer meets as `result_tables` does: a table a condition, methods by metrics."""
+    index, tables = results._index(), []
+    for condition in results.conditions:
+        metrics = tuple(
+            name for name in WEARER_METRICS if any((m, condition, name) in index for m in results.methods)
+        )
+        methods = [m for m in results.methods if any((m, condition, name) in index for name in metrics)]
+        rows = [(m, [format_cell(index.get((m, condition, name))) for name in metrics]) for m in methods]
+        if rows:
+            title, about = f"what a wearer meets, {condition}", ABOUT["wearer"]
+            tables.append(
+                {"title": title, "about": about, "corner": "method", "columns": metrics, "rows": rows}
+            )
     return tables
 
 
@@ -253,7 +298,7 @@ def format_cell(row: ResultRow | None) -> str:
         return "–"
     if row.metric in COUNTS:
         return f"{row.mean:,.0f}"
-    digits = 1 if row.metric.endswith("_us") else 3
+    digits = 1 if row.metric.endswith(("_us", "_per_hour")) else 3
     if 0 < abs(row.mean) < 0.5 * 10.0**-digits:
         return f"{row.mean:.1e}"
     interval = (

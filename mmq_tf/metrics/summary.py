@@ -10,7 +10,8 @@ import numpy as np
 
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.grouped_scores import factorise, grouped_scores, merge_windows
-from mmq_tf.metrics.predictions import FULL, Predictions
+from mmq_tf.metrics.names import CLOCK, DISPLAY, DISPLAY_S, FULL, TIME_MATCHED
+from mmq_tf.metrics.predictions import Predictions
 from mmq_tf.metrics.results_table import ResultRow
 from mmq_tf.metrics.significance import (
     DRAWS,
@@ -20,8 +21,8 @@ from mmq_tf.metrics.significance import (
     mean_over_seeds,
     pooled_auroc_intervals,
 )
-from mmq_tf.metrics.time_matched import CLOCK, drawn_shares, matched_wins
-from mmq_tf.metrics.wearer import DISPLAY, DISPLAY_S, display_average, wearer_scores
+from mmq_tf.metrics.time_matched import drawn_shares, matched_wins
+from mmq_tf.metrics.wearer import display_average, wearer_scores
 
 NO_LIMITS: Mapping[tuple[str, int, int], float] = MappingProxyType({})
 
@@ -248,7 +249,7 @@ def time_matched_rows(
         wins, pairs = matched_wins(rows.label == k, rows.probabilities[:, k], code, rows.start_s, subjects)
         return drawn_shares(wins, pairs, bootstrap_seed, draws), (pairs + pairs.T).sum(axis=0) > 0
 
-    found = _drawn_rows(predictions, "time_matched_auroc", drawn, draws)
+    found = _drawn_rows(predictions, TIME_MATCHED, drawn, draws)
     return [row for row in found if row.mean is not None]
 
 

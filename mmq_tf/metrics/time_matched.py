@@ -11,8 +11,6 @@ import numpy as np
 
 from mmq_tf.metrics.significance import DRAWS, bootstrap_counts
 
-CLOCK = "clock"
-"""The method that sees nothing but elapsed time; it is no rival of any other."""
 WITHIN_S = 15.0
 _ROUNDING_S = 1e-6  # starts are kept to six digits
 _PAIRS_AT_ONCE = 1 << 21

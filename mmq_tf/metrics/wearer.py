@@ -11,19 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmq_tf.metrics.names import WEARER_METRICS
 from mmq_tf.metrics.scores import check_predictions
 
-WEARER_METRICS = (
-    "changes_per_hour",
-    "truth_changes_per_hour",
-    "false_alarms_per_hour",
-    "tasks_alarmed",
-    "withheld_share",
-)
-DISPLAY_S = 30.0
-"""Length of the display filter where tables show one, in seconds."""
-DISPLAY = f"display-{DISPLAY_S:g}s"
-"""The condition of the tables: all sensors, decisions shown through the display filter."""
 _ROUNDING_S = 1e-6
 
 

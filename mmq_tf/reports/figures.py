@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mmq_tf.metrics.names import CLOCK
 from mmq_tf.metrics.results_table import ResultsFile
 from mmq_tf.metrics.scores import ece, reliability_bins
 
@@ -19,6 +20,7 @@ INK, MUTED, GRID, ACCENT, WARM = "#1d2733", "#66727f", "#e3e8ee", "#0068b5", "#d
 # Okabe & Ito's colours, told apart by colour-blind readers; the model alone is strong, filled and large.
 METHOD_STYLE = {
     "logistic": ("#8a949e", "X"),
+    "logistic_dropout": ("#4d5761", "x"),
     "forest": ("#009e73", "s"),
     "boosted": ("#e69f00", "^"),
     "boosted_dropout": ("#c25b8e", "D"),
@@ -84,9 +86,9 @@ def named(metric: str) -> str:
 
 
 def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -> Figure:
-    """Draw one metric of every method under every condition, with its interval over subjects."""
+    """Draw one metric of every method but the clock, by condition, with its interval over subjects."""
     guesses = _GUESSES if metric.endswith("auroc") else ()
-    methods = [m for m in results.methods if m not in guesses]
+    methods = [m for m in results.methods if m not in (*guesses, CLOCK)]
     conditions = [c for c in results.conditions if any(results.row(m, c, metric) for m in methods)]
     figure, (axes,) = _figure(6.0, 0.9 + len(conditions) * (0.25 + 0.13 * len(methods)))
     with matplotlib.rc_context(STYLE):

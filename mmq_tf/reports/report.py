@@ -9,8 +9,9 @@ import numpy as np
 
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.calibration import undo_temperature
+from mmq_tf.metrics.names import CLOCK, FULL, TIME_MATCHED, WEARER_METRICS
 from mmq_tf.metrics.predictions import Predictions
-from mmq_tf.metrics.results_table import ResultsFile, format_cell
+from mmq_tf.metrics.results_table import ABOUT, ResultsFile, format_cell, wearer_tables
 from mmq_tf.metrics.significance import Comparison
 from mmq_tf.metrics.summary import SubjectTable, compare_methods, subject_table
 from mmq_tf.reports import figures
@@ -18,18 +19,18 @@ from mmq_tf.reports.pages import html_environment
 from mmq_tf.reports.person_figures import PairedComparison, confusion_counts, confusion_figure, subject_figure
 
 TREES = ("forest", "boosted", "boosted_dropout")
-FULL = "full"
 LOWER_IS_BETTER = ("ece", "brier", "trial_ece", "trial_brier")
 METRIC_TITLES = {
     "auroc": "AUROC",
     "auroc_pooled": "AUROC, all subjects' windows pooled",
+    TIME_MATCHED: "Time-matched AUROC",
     "macro_f1": "Macro-F1",
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
     "ece": "Expected calibration error (15 bins)",
     "brier": "Brier score",
 }
-_OPEN = ("auroc", "macro_f1")
+_OPEN = ("auroc", TIME_MATCHED, "macro_f1")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def render_report(run: RunSummary) -> str:
         results=run.results,
         glance=_glance(run, tree, comparisons),
         tables=_tables(run),
+        wearer=wearer_tables(run.results),
+        about=ABOUT,
         comparisons=comparisons,
         figures=_figures(run, scores, tree, np.flatnonzero(rows)),
         presence=_presence(run),
@@ -139,6 +142,10 @@ def _glance(run: RunSummary, tree: str | None, comparisons: Sequence[Comparison]
             cards.append(
                 {"what": f"{method} AUROC", "value": _short(row.mean), "note": f"{_interval(row)} {note}"}
             )
+    matched = run.results.row(run.model, FULL, TIME_MATCHED)
+    if matched is not None and run.results.cautions:
+        note = f"{_interval(matched)} all sensors; a clock scores about 0.5"
+        cards.append({"what": "time-matched AUROC", "value": _short(matched.mean), "note": note})
     worst = _worst_condition(run, tree)
     if worst is not None:
         condition, ours, theirs = worst
@@ -196,26 +203,43 @@ def _interval(row: Any) -> str:
 def _tables(run: RunSummary) -> list[dict[str, Any]]:
     """Arrange the results for the page, the best mean of each column marked."""
     tables = []
-    for metric in run.results.metrics:
+    metrics = [metric for metric in run.results.metrics if metric not in WEARER_METRICS]
+    for metric in sorted(metrics, key=lambda name: _OPEN.index(name) if name in _OPEN else len(_OPEN)):
         sign = -1 if metric in LOWER_IS_BETTER else 1
         base = metric.removeprefix("trial_")
         title = METRIC_TITLES.get(base, base) + (", per trial" if base != metric else "")
-        best = {c: _best(run.results, c, metric, sign) for c in run.results.conditions}
+        conditions = [c for c in run.results.conditions if _judged(run.results, c, metric)]
+        best = {c: _best(run.results, c, metric, sign) for c in conditions}
         rows = []
         for method in run.results.methods:
-            found = [run.results.row(method, c, metric) for c in run.results.conditions]
+            found = [run.results.row(method, c, metric) for c in conditions]
             texts = [format_cell(row).partition(" ") for row in found]
             marks = [
                 row is not None and row.mean is not None and row.mean == best[row.condition] for row in found
             ]
             cells = [{"mean": t[0], "interval": t[2], "best": m} for t, m in zip(texts, marks, strict=True)]
             rows.append({"method": method, "cells": cells, "model": method == run.model})
-        tables.append({"title": title, "open": metric in _OPEN, "rows": rows, "lower": sign < 0})
+        tables.append(
+            {
+                "title": title,
+                "about": ABOUT.get(metric, ""),
+                "conditions": conditions,
+                "open": metric in _OPEN,
+                "rows": rows,
+                "lower": sign < 0,
+            }
+        )
     return tables
 
 
+def _judged(results: ResultsFile, condition: str, metric: str) -> bool:
+    """Tell whether any method has this metric under this condition."""
+    return any(results.row(method, condition, metric) for method in results.methods)
+
+
 def _best(results: ResultsFile, condition: str, metric: str, sign: int) -> float | None:
-    means = [row.mean for m in results.methods if (row := results.row(m, condition, metric))]
+    rivals = [m for m in results.methods if m != CLOCK]
+    means = [row.mean for m in rivals if (row := results.row(m, condition, metric))]
     return max((m for m in means if m is not None), key=lambda mean: sign * mean, default=None)
 
 

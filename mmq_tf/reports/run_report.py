@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.metrics.summary import results_from_predictions
+from mmq_tf.metrics.summary import NO_LIMITS, results_from_predictions
 from mmq_tf.reports.report import RunSummary, render_report
 from mmq_tf.training.fold import FoldJob
 from mmq_tf.training.run import Run, read_fold
@@ -23,15 +23,27 @@ def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
     """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
     predictions = Predictions.concatenate([read_predictions(job.folder / "predictions.csv") for job in jobs])
     write_predictions(run.folder / "predictions.csv", predictions)
-    results = results_of(run, predictions)
+    results = results_of(run, predictions, confidence_limits(run, jobs))
     write_results(run.folder / "results.json", results)
     write_text(run.folder / "report.html", render_report(_summary(run, jobs, results, predictions)))
     return results
 
 
-def results_of(run: Run, predictions: Predictions) -> ResultsFile:
-    """Return the table of a run, computed from its predictions and nothing else."""
-    return results_file(run, results_from_predictions(predictions), len(np.unique(predictions.subject)))
+def confidence_limits(run: Run, jobs: Sequence[FoldJob]) -> dict[tuple[str, int, int], float]:
+    """Return, for the network in each seed and fold, the confidence below which its decision is withheld."""
+    task, network = run.config.data.task, run.config.model.name
+    return {
+        (network, job.seed, job.index): read_fold(job.folder)["decision"]["min_confidence"][task]
+        for job in jobs
+    }
+
+
+def results_of(
+    run: Run, predictions: Predictions, limits: Mapping[tuple[str, int, int], float] = NO_LIMITS
+) -> ResultsFile:
+    """Return the table of a run, computed from its predictions and the `confidence_limits` alone."""
+    rows = results_from_predictions(predictions, limits=limits)
+    return results_file(run, rows, len(np.unique(predictions.subject)))
 
 
 def enrolment_words(config: RunConfig) -> str:

@@ -10,7 +10,8 @@ from mmq_tf.baselines.label_shift import is_shifted
 from mmq_tf.evaluation.protocols import MASKED, kept_sensors
 from mmq_tf.evaluation.robustness import CURVE_METRICS, FRONT_END, area_comparisons
 from mmq_tf.evaluation.sweep_scores import FULL
-from mmq_tf.metrics.results_table import ResultsFile, format_cell
+from mmq_tf.metrics.names import CLOCK, TIME_MATCHED
+from mmq_tf.metrics.results_table import ABOUT, ResultsFile, format_cell, wearer_tables
 from mmq_tf.metrics.significance import Comparison
 from mmq_tf.reports.figures import as_data_uri
 from mmq_tf.reports.pages import html_environment
@@ -19,6 +20,7 @@ from mmq_tf.reports.sweep_plots import Plot
 from mmq_tf.reports.sweep_summary import SweepSummary, hardest_gap
 
 TITLES = {"auroc": "AUROC", "macro_f1": "Macro-F1"}
+"""The metrics of every condition's tables."""
 
 
 def render_sweep(run: SweepSummary, plots: Mapping[str, Plot]) -> str:
@@ -35,6 +37,9 @@ def render_sweep(run: SweepSummary, plots: Mapping[str, Plot]) -> str:
         areas=[_area_table(run, metric, comparisons[metric]) for metric in CURVE_METRICS],
         tables=[*(_table(run, *table) for table in _tables(run)), *_null_tables(run.results)],
         artefacts=_artefacts(run.results),
+        matched=_matched_table(run),
+        wearer=wearer_tables(run.results),
+        about=ABOUT,
         gap=hardest_gap(run.results, run.model, run.modalities),
     )
 
@@ -48,7 +53,7 @@ def _cards(run: SweepSummary, comparisons: Mapping[str, Sequence[Comparison]]) -
         if run.model not in means:
             continue
         note = f"{run.model}, area under AUROC"
-        others = [m for m in means if m != run.model]
+        others = [m for m in means if m not in (run.model, CLOCK)]
         rival = max(others, key=lambda m: means[m], default=None)
         if rival is not None:
             p = format_p(next(c.p_holm for c in found if c.method == rival))
@@ -125,6 +130,12 @@ def _table(run: SweepSummary, metric: str, title: str, conditions: Sequence[str]
         texts = [format_cell(row).partition(" ") for row in found]
         rows.append({"condition": condition, "cells": [{"text": t[0], "small": t[2]} for t in texts]})
     return {"title": title, "methods": run.sweep.methods, "rows": rows, "metric": metric}
+
+
+def _matched_table(run: SweepSummary) -> dict[str, Any] | None:
+    """Arrange time-matched AUROC with all sensors and with each one gone; None where nobody can be paired."""
+    judged = dict.fromkeys(row.condition for row in run.results.rows if row.metric == TIME_MATCHED)
+    return _table(run, TIME_MATCHED, "Time-matched AUROC", list(judged)) if judged else None
 
 
 def _null_tables(results: ResultsFile) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from mmq_tf.metrics.predictions import read_predictions
 from mmq_tf.metrics.results_table import ResultsFile, write_results
 from mmq_tf.reports.person_figures import confusion_counts
 from mmq_tf.reports.provenance import provenance
-from mmq_tf.reports.run_report import results_file
+from mmq_tf.reports.run_report import confidence_limits, results_file
 from mmq_tf.reports.sweep_plots import draw_sweep, write_plots
 from mmq_tf.reports.sweep_report import render_sweep
 from mmq_tf.reports.sweep_summary import SweepSummary, shown_conditions
@@ -42,8 +42,9 @@ def conclude(
         (job.fold.seed, job.fold.index): read_fold(job.fold.folder)["decision"]["temperature"][task]
         for job in jobs
     }
+    limits = confidence_limits(run, [job.fold for job in jobs])
     artefacts = [fact for job in jobs for fact in job.artefact_facts()]
-    rows = sweep_rows(sweep, temperatures, artefacts, network)
+    rows = sweep_rows(sweep, temperatures, artefacts, network, limits)
     if jobs[0].nulls:
         rows += null_rows(read_sweep(job.predictions_path(null) for job in jobs for null in job.nulls))
     trained = results_file(run, rows, len(sweep.table.subjects))

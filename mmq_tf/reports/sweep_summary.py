@@ -13,6 +13,7 @@ from mmq_tf.baselines.label_shift import is_shifted
 from mmq_tf.evaluation.artefact_stretch import ArtefactStretch
 from mmq_tf.evaluation.protocols import kept_sensors
 from mmq_tf.evaluation.sweep_scores import FULL, Sweep
+from mmq_tf.metrics.names import CLOCK
 from mmq_tf.metrics.results_table import ResultsFile
 from mmq_tf.reports.provenance import Provenance
 from mmq_tf.reports.report import TREES, best_tree
@@ -59,8 +60,8 @@ class SweepSummary:
 
     @property
     def curves(self) -> list[str]:
-        """The methods drawn as curves: all but guesses and nulls."""
-        return [m for m in self.sweep.methods if m not in GUESSES and not is_shifted(m)]
+        """The methods drawn as curves: all but guesses, nulls and the clock."""
+        return [m for m in self.sweep.methods if m not in (*GUESSES, CLOCK) and not is_shifted(m)]
 
     @property
     def tree(self) -> str | None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The numbers of a sweep, against ones worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,10 @@ from mmq_tf.evaluation.robustness import (
     sweep_rows,
 )
 from mmq_tf.evaluation.sweep_scores import read_sweep, write_scored
-from mmq_tf.metrics.predictions import Predictions, write_predictions
+from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.risk_coverage import COVERAGES, accuracy_at_coverage, subject_coverage
 from mmq_tf.metrics.scores import ece
+from mmq_tf.metrics.summary import time_matched_rows, wearer_rows
 
 SUBJECTS = [f"s{n:02d}" for n in range(8)]
 CONDITIONS = ("full", "A-0.1", "A-0.2", "A-0.5", "E-0dB")
@@ -94,6 +97,56 @@ def test_stored_scores_are_those_of_the_file_or_not_used(sweep, tmp_path, monkey
     assert not np.array_equal(changed, sweep.table.scores["auroc"])
     paths[1].with_suffix(".npz").write_bytes(b"x")
     np.testing.assert_array_equal(read_sweep(paths).table.scores["auroc"], changed)
+
+
+def test_time_and_wearers_are_read_from_all_sensors_and_each_one_gone(tmp_path, monkeypatch):
+    rng, paths, whole = np.random.default_rng(1), [], []
+    for fold in (0, 1):
+        made = predictions_of(fold, 0, rng)
+        full = made.select(made.condition == "full")
+        once = replace(full, trial=full.trial // 10)  # trials of ten windows, so that a stride is known
+        gone, alone = (
+            replace(once, condition=np.full(len(once), name), probabilities=once.probabilities[:, ::-1])
+            for name in ("no-eda", "only-eda")
+        )
+        whole.append(Predictions.concatenate([alone, gone, once]))
+        paths.append(tmp_path / f"{fold}.csv")
+        write_scored(paths[-1], whole[-1])
+    first = read_predictions(paths[0], first=("full", "no-"))
+    assert list(dict.fromkeys(first.condition)) == ["full", "no-eda"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep_scores, "subject_table", None)  # nothing is scored again
+        stored = read_sweep(paths)
+    assert set(stored.named.condition) == {"full", "no-eda"}
+    temperatures = {(0, 0): 1.0, (0, 1): 1.0}
+    limits = {("mmqnet", 0, 0): 0.9, ("mmqnet", 0, 1): 0.9}
+    rows = {
+        (r.method, r.condition, r.metric): r for r in sweep_rows(stored, temperatures, [], "mmqnet", limits)
+    }
+    joined = Predictions.concatenate(whole)
+    expected = time_matched_rows(joined) + wearer_rows(joined, limits)
+    for row in expected:
+        if row.condition != "only-eda":
+            assert rows[row.method, row.condition, row.metric] == row
+    assert ("forest", "only-eda", "time_matched_auroc") not in rows
+    assert rows["mmqnet", "full", "withheld_share"].mean != 0
+    assert rows["forest", "display-30s", "changes_per_hour"].n == 8
+    ours, mirrored = (rows["mmqnet", c, "time_matched_auroc"].mean or 0.0 for c in ("full", "no-eda"))
+    assert mirrored + ours == pytest.approx(1)
+
+
+def test_the_clock_has_a_row_and_is_no_rival(tmp_path):
+    rng, paths = np.random.default_rng(0), []
+    for fold in (0, 1):
+        made = predictions_of(fold, 0, rng)
+        as_clock = replace(made, method=np.where(made.method == "forest", "clock", made.method))
+        paths.append(tmp_path / f"{fold}.csv")
+        write_predictions(paths[-1], as_clock)
+    sweep = read_sweep(paths)
+    assert area_comparisons(sweep, "mmqnet", "auroc")["A"] == []
+    found = {(r.method, r.metric) for r in sweep_rows(sweep, {(0, 0): 1.0, (0, 1): 1.0}, [], "mmqnet")}
+    assert {("clock", "auroc"), ("clock", "area_auroc"), ("clock", "time_matched_auroc")} <= found
+    assert not found & {("clock", "area_auroc_p_holm"), ("clock", "area_auroc_mmqnet_gains")}
 
 
 def test_the_area_is_the_mean_height_by_trapezoids(sweep):

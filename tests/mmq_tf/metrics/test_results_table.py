@@ -7,14 +7,18 @@ import pytest
 from pydantic import ValidationError
 
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.names import WEARER_METRICS
 from mmq_tf.metrics.results_table import (
     ResultRow,
     ResultsFile,
     machine_description,
     read_results,
     render_markdown,
+    wearer_tables,
     write_results,
 )
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "results"
 
 
 def a_table(**changes) -> ResultsFile:
@@ -112,6 +116,66 @@ def test_one_method_with_sizes_is_one_table():
     assert "| bytes | 91,234 |" in text
     assert "| macro_f1 | 0.700 |" in text
     assert "| latency_us | 812.2 |" in text
+
+
+def with_clock(mean: float | None) -> ResultsFile:
+    clock = ResultRow(method="clock", condition="full", metric="auroc", mean=mean, n=26)
+    return a_table(rows=(*a_table().rows, clock))
+
+
+@pytest.mark.parametrize(
+    ("mean", "warned"), [(0.95, True), (0.61, True), (0.6, False), (0.4, False), (0.39, True), (None, False)]
+)
+def test_a_clock_far_from_chance_is_said_above_the_first_row(mean: float | None, warned: bool):
+    table = with_clock(mean)
+    text = render_markdown(table)
+    assert bool(table.cautions) == warned
+    assert ("A clock alone" in text) == warned
+    if warned:
+        assert f"AUROC of {mean:.2f} here" in text
+        assert text.index("A clock alone") < text.index("## auroc")
+        assert "time-matched AUROC" in table.cautions[0]
+
+
+def test_a_table_without_a_clock_warns_of_nothing():
+    assert a_table().cautions == ()
+
+
+def test_what_a_wearer_meets_is_one_table_a_condition_and_says_what_it_is():
+    values = {
+        ("mmqnet", "full"): (17.04, 6.6, 3.3, 0.78, 0.1),
+        ("forest", "full"): (30.0, 6.6, 4.6, 0.83, 0.0),
+        ("mmqnet", "display-30s"): (9.0, 6.6, 2.0, 0.75, 0.1),
+    }
+    rows = [
+        ResultRow(method=m, condition=c, metric=metric, mean=mean, low=mean - 0.25, high=mean, n=26)
+        for (m, c), means in values.items()
+        for metric, mean in zip(WEARER_METRICS, means, strict=True)
+    ]
+    table = a_table(rows=(*a_table().rows, *rows))
+    text = render_markdown(table)
+    header = "| method | changes_per_hour | truth_changes_per_hour | false_alarms_per_hour |"
+    assert text.count(header) == 2
+    assert "| mmqnet | 17.0 [16.8, 17.0] | 6.6 [6.3, 6.6] | 3.3" in text
+    assert "## changes_per_hour" not in text
+    assert text.count("By the hour of judged time") == 2
+    assert [t["title"] for t in wearer_tables(table)] == [
+        "what a wearer meets, full",
+        "what a wearer meets, display-30s",
+    ]
+    assert [method for method, _ in wearer_tables(table)[1]["rows"]] == ["mmqnet"]
+    assert wearer_tables(a_table()) == []
+
+
+def test_time_matched_auroc_says_what_it_is():
+    row = ResultRow(method="m", condition="full", metric="time_matched_auroc", mean=0.74, n=26)
+    text = render_markdown(a_table(rows=(*a_table().rows, row)))
+    assert text.index("## time_matched_auroc") < text.index("same elapsed time") < text.index("| m | 0.740 |")
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.json")), ids=lambda path: path.stem)
+def test_every_published_table_renders_as_it_stands(path: Path):
+    assert render_markdown(read_results(path)) == path.with_suffix(".md").read_text("utf-8")
 
 
 def test_nan_becomes_null_and_infinity_is_refused():

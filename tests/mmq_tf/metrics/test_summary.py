@@ -8,11 +8,12 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.names import WEARER_METRICS
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.metrics.scores import METRICS
 from mmq_tf.metrics.summary import compare_methods, results_from_predictions, subject_table, wearer_table
 from mmq_tf.metrics.time_matched import time_matched_auroc
-from mmq_tf.metrics.wearer import WEARER_METRICS, wearer_scores
+from mmq_tf.metrics.wearer import wearer_scores
 
 
 def part(

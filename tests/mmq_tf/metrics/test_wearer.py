@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from mmq_tf.metrics.wearer import WEARER_METRICS, display_average, wearer_scores
+from mmq_tf.metrics.names import WEARER_METRICS
+from mmq_tf.metrics.wearer import display_average, wearer_scores
 
 
 def meets(

@@ -198,6 +198,46 @@ def test_subjects_with_one_class_do_not_break_the_page():
     assert Outline(render_report(replace(run, predictions=made, results=results))).open == []
 
 
+@pytest.fixture(scope="module")
+def clocked() -> str:
+    """The page of a run whose clock knows the label, with what a wearer meets."""
+    run = a_run()
+    clock = run.predictions.select(run.predictions.method == "forest")
+    sure = np.where(np.eye(2)[clock.label] == 1, 0.9, 0.1)
+    clock = replace(clock, method=np.full(len(clock), "clock"), probabilities=sure)
+    made = Predictions.concatenate([clock, run.predictions])
+    later = replace(made, start_s=made.start_s * 10)  # so that few windows are at the same time
+    results = run.results.model_copy(update={"rows": tuple(results_from_predictions(later))})
+    return render_report(replace(run, predictions=later, results=results))
+
+
+def test_a_clock_is_warned_of_first_and_is_no_rival(clocked: str, page: str):
+    assert Outline(clocked).open == []
+    assert "A clock alone, which sees nothing but elapsed time, has an AUROC of 1.00 here" in clocked
+    assert clocked.index("A clock alone") < clocked.index('<section class="cards">')
+    assert "A clock alone" not in page
+    comparisons = clocked[clocked.index("against the others") :]
+    comparisons = comparisons[: comparisons.index("</table>")]
+    assert "forest" in comparisons
+    assert "clock" not in comparisons
+    auroc = clocked[clocked.index("<h3>AUROC</h3>") :]
+    row = re.search(r'<th scope="row">clock</th>(.*?)</tr>', auroc, re.DOTALL)
+    assert row is not None
+    assert "1.000" in row[1]
+    assert "<b>" not in row[1], "it is never the best"
+
+
+def test_the_page_shows_time_matched_auroc_and_what_a_wearer_meets(clocked: str):
+    assert clocked.index("<h3>AUROC</h3>") < clocked.index("<h3>Time-matched AUROC</h3>")
+    assert "at the same elapsed time" in clocked
+    assert "<h2>What a wearer meets</h2>" in clocked
+    for words in ("what a wearer meets, full", "what a wearer meets, display-30s", "false alarms per hour"):
+        assert words in clocked
+    assert "changes_per_hour" not in clocked
+    auroc = clocked[clocked.index("<h3>AUROC</h3>") : clocked.index("<h3>Time-matched AUROC</h3>")]
+    assert "display-30s" not in auroc
+
+
 def test_a_run_without_the_model_is_refused():
     with pytest.raises(MMQError, match="the report needs other under the condition full"):
         render_report(a_run(model="other"))
