@@ -27,6 +27,8 @@ CHANGES: Mapping[str, Changes] = MappingProxyType(
         "without_interference_queries": {"model": {"queries": ("modality", "category")}},
         "without_learned_mask": {"model": {"learned_mask": False}},
         "without_rebuilt_penalty": {"model": {"rebuilt_penalty": 0.0}},
+        "without_line": {"model": {"line": False, "network_share": None}},
+        "only_line": {"model": {"line": True, "network_share": 0.0}},
         "without_rebuild_losses": {"losses": {"rebuild_tokens": 0.0, "rebuild_features": 0.0}},
         "without_orthogonality_loss": {"losses": {"orthogonality": 0.0}},
         "without_no_label_loss": {"losses": {"no_label": 0.0}},

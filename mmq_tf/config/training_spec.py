@@ -37,6 +37,9 @@ class ModelConfig(ConfigSection):
     blocks and hidden width. With `dim` alone, `hidden` is twice as wide. The baselines' transformers follow.
     `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
     `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
+    `line` puts a linear read-out beside the queries (see `mmq_tf.model.line_path`); features of quality are
+    then no evidence. `network_share` is the network's share in the logit, 0 leaves the line alone; without
+    it validation people choose.
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
@@ -54,6 +57,16 @@ class ModelConfig(ConfigSection):
     )
     learned_mask: bool = True
     rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
+    line: bool = False
+    network_share: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _line_stands_beside_queries(self) -> ModelConfig:
+        if self.line and self.name != "mmqnet":
+            raise ValueError(f"line: it stands beside mmqnet's queries, not in {self.name}")
+        if self.network_share is not None and not self.line:
+            raise ValueError("network_share: it is the share beside a line, so it goes with line = true")
+        return self
 
     @property
     def widths(self) -> dict[str, int]:
@@ -68,7 +81,8 @@ class MissingConfig(ConfigSection):
 
     Whole tokens up to `max_rate`, in all but `complete_share` of the windows; and single channels of sensors
     that have several, such as EEG's electrodes, up to `max_channel_rate` in every window (chosen on eegmat's
-    subjects 00 to 11, see results/log.md).
+    subjects 00 to 11, see results/log.md). Of a share `look_back_share` of the windows the look-backs are
+    hidden, as of a wearer whose past is not known.
 
     Each sensor alone is always one of the latter; `conditions` names further ones and the modalities they
     hide, for example ``wrist-only = ["ecg", "emg", "resp"]``.
@@ -77,6 +91,7 @@ class MissingConfig(ConfigSection):
     max_rate: float = Field(default=0.9, ge=0, lt=1)
     complete_share: float = Field(default=0.2, ge=0, le=1)
     max_channel_rate: float = Field(default=0.7, ge=0, lt=1)
+    look_back_share: float = Field(default=0.3, ge=0, le=1)
     conditions: dict[str, tuple[str, ...]] = {}
 
     @model_validator(mode="after")

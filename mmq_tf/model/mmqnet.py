@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 
 from mmq_tf import pretrained
 from mmq_tf.config.run_config import load_config, preset_names
 from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.errors import MMQError
 from mmq_tf.model.attention import MASK_BIAS
+from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.dyt import DyT
 from mmq_tf.model.keras_names import normal, ops
+from mmq_tf.model.line_path import SQUASH, LinePath
 from mmq_tf.model.queries import (
     QUERIES,
     CategoryQueries,
@@ -24,7 +27,7 @@ from mmq_tf.model.queries import (
 )
 from mmq_tf.model.saved_network import load_network
 from mmq_tf.model.token_net import TokenNet
-from mmq_tf.model.tokens import TokenEmbedding
+from mmq_tf.model.tokens import TokenEmbedding, feature_owner
 
 
 @keras.saving.register_keras_serializable("mmq_tf")
@@ -54,6 +57,12 @@ class MMQNet(TokenNet):
     rebuilt_penalty : float
         What is taken off a rebuilt token's score in attention, 0 (counts as a measured one) to 16 (hidden);
         2 makes its weight ``exp(-2)`` of a measured token's of the same score.
+    quality : sequence of int
+        Features that say how good a signal is. They are no evidence: only the interference queries read them,
+        by a line a modality that is added to its tokens' scores.
+    line : bool
+        Whether a `LinePath` stands beside the queries: ``logits = line + network_share * network``. Features
+        are then squashed, ``tanh(x / 1.5)``, for both.
 
     Raises
     ------
@@ -74,6 +83,8 @@ class MMQNet(TokenNet):
         queries: Sequence[str] = QUERIES,
         learned_mask: bool = True,
         rebuilt_penalty: float = 2.0,
+        quality: Sequence[int] = (),
+        line: bool = False,
         **shared,
     ):
         super().__init__(n_tokens, feature_sizes, tasks, **shared)
@@ -89,7 +100,9 @@ class MMQNet(TokenNet):
             raise MMQError(
                 f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_BIAS:g}, got {rebuilt_penalty}."
             )
+        self.quality = tuple(quality)
         self._make_layers()
+        self.line = self._make_line() if line else None
         self.build()
 
     @classmethod
@@ -97,6 +110,9 @@ class MMQNet(TokenNet):
         """Return a fresh network, with the queries and penalties that the spec's model names."""
         model = spec.model
         parts = {name: getattr(model, name) for name in ("queries", "learned_mask", "rebuilt_penalty")}
+        if model.line:
+            quality = np.flatnonzero(spec.layout.quality).tolist()
+            parts |= {"line": True, "quality": quality}
         return super().from_spec(spec, classes, seed, **{**parts, **own})
 
     @classmethod
@@ -139,7 +155,12 @@ class MMQNet(TokenNet):
         seeds = self.part_seeds()
         shape = self.n_tokens, self.n_modalities, self.dim, self.heads, self.hidden
         self.embedding = TokenEmbedding(
-            self.n_tokens, self.feature_sizes, self.dim, seed=next(seeds), name="embedding"
+            self.n_tokens,
+            self.feature_sizes,
+            self.dim,
+            seed=next(seeds),
+            unread=self.quality,
+            name="embedding",
         )
         # Each draws its seed, whether it is kept or not.
         interference = InterferenceQueries(
@@ -156,6 +177,15 @@ class MMQNet(TokenNet):
         self.category_queries = category if "category" in self.queries else None
         read = read_outs if self.category_queries else mean_read_outs
         self.read_outs = read(self.tasks, self.dim, seed=next(seeds))
+        sizes = list(self.feature_sizes.values())
+        self.quality_scores = (
+            BlockDense(sizes, [1] * len(sizes), use_bias=False, seed=next(seeds), name="quality_scores")
+            if self.quality and self.interference_queries
+            else None
+        )
+
+    def _make_line(self) -> LinePath:
+        return LinePath(self.n_tokens, self.feature_sizes, self.tasks, unread=self.quality, name="line")
 
     def build(self, input_shape=None):
         """Create every weight, once; the shapes follow from the constructor's arguments."""
@@ -167,6 +197,13 @@ class MMQNet(TokenNet):
         for part in (*parts, self.category_queries):
             if part is not None:
                 part.build(stream)
+        if self.quality_scores:
+            self.quality_scores.build((None, self.n_tokens, self.n_features))
+        if self.line:
+            self.line.build()
+            self.network_share = self.add_weight(
+                name="network_share", shape=(), initializer="ones", trainable=False
+            )
         if self.modality_queries:
             start = normal(0.1, self.seed)
             self.imputed = self.add_weight(name="imputed", shape=(self.dim,), initializer=start)
@@ -190,14 +227,18 @@ class MMQNet(TokenNet):
             ``tokens``, ``rebuilt``, ``completed`` ``[B, N, dim]``; ``category`` ``[B, C, dim]``,
             ``category_attention`` ``[B, C * heads, N]``, where each query and head looks (sums to 1);
             ``interference`` ``[B, K, dim]``; ``interference_scores`` ``[B, N]`` (of absent tokens 0);
-            ``logits`` a dict of ``[B, classes]`` by task. Token ``t * M + m`` is step t of modality m.
-            What comes from a kind of query that was left out is not there.
+            ``logits`` a dict of ``[B, classes]`` by task, and beside a line also ``line`` and ``network``,
+            whose weighted sum the logits are. Token ``t * M + m`` is step t of modality m. What comes from a
+            kind of query that was left out is not there.
         """
         presence = ops.cast(inputs["presence"], self.compute_dtype)
         here = ops.reshape(presence, (-1, 1, self.n_all))
         unseen = MASK_BIAS - here * MASK_BIAS
-        tokens = self.embedding(inputs["features"], presence)
-        trace, distrust = self._find_interference(tokens, here)
+        features = inputs["features"]
+        if self.line:
+            features = ops.tanh(features * (1.0 / SQUASH))
+        tokens = self.embedding(features, presence)
+        trace, distrust = self._find_interference(tokens, here, self._quality(features, presence))
         completed = tokens
         if self.modality_queries:
             rebuilt = self.modality_queries(tokens, penalty=_both(unseen, distrust))
@@ -208,13 +249,50 @@ class MMQNet(TokenNet):
         for block in self.encoder:
             encoded = block(encoded, penalty=_both(unseen, distrust), training=training)
         decoded = self._decode(self.norm(encoded), unseen, distrust)
+        if self.line:
+            decoded |= self._beside_line(features, presence, distrust, decoded["logits"])
         return {"tokens": tokens, "completed": completed, **trace, **decoded}
 
-    def _find_interference(self, tokens, here):
+    def line_statistics(self, inputs):
+        """Return what the line reads of windows; see `LinePath.statistics`. Inputs as of `trace`."""
+        presence = ops.cast(inputs["presence"], self.compute_dtype)
+        features = ops.tanh(inputs["features"] * (1.0 / SQUASH))
+        tokens = self.embedding(features, presence)
+        here = ops.reshape(presence, (-1, 1, self.n_all))
+        _, distrust = self._find_interference(tokens, here, self._quality(features, presence))
+        return self._line.statistics(features, presence, self._of_tokens(distrust))
+
+    @property
+    def _line(self) -> LinePath:
+        if self.line is None:
+            raise MMQError("MMQNet: there is no line beside this network; make it with line=True.")
+        return self.line
+
+    def _of_tokens(self, penalty):
+        """Return a penalty ``[B, 1, N]`` as ``[B, T, M]``; None stays None."""
+        return None if penalty is None else ops.reshape(penalty, (-1, self.n_tokens, self.n_modalities))
+
+    def _beside_line(self, features, presence, distrust, network) -> dict:
+        """Return the line's logits, the network's, and their weighted sum."""
+        line = self._line(features, presence, self._of_tokens(distrust))
+        logits = {task: line[task] + value * self.network_share for task, value in network.items()}
+        return {"line": line, "network": network, "logits": logits}
+
+    def _quality(self, features, presence):
+        """Return what quality adds to the tokens' interference scores, ``[B, N]``, or None."""
+        if self.quality_scores is None:
+            return None
+        others = [k for k in range(self.n_features) if k not in self.quality]
+        owner = ops.convert_to_tensor(feature_owner(self.feature_sizes, others), self.compute_dtype)
+        return ops.reshape(self.quality_scores(features * ops.matmul(presence, owner)), (-1, self.n_all))
+
+    def _find_interference(self, tokens, here, quality=None):
         """Return what interference queries found, and the penalty of it, ``[B, 1, N]`` or None."""
         if self.interference_queries is None:
             return {}, None
         scores = self.interference_queries(tokens)
+        if quality is not None:
+            scores = scores + quality
         found = {
             "interference": self.interference_queries.outputs(tokens, 1.0 - here),
             "interference_scores": scores,
@@ -242,7 +320,8 @@ class MMQNet(TokenNet):
     def get_config(self):
         """Return the constructor's arguments."""
         own = {name: getattr(self, name) for name in ("learned_mask", "rebuilt_penalty")}
-        return {**super().get_config(), **own, "queries": list(self.queries)}
+        parts = {"queries": list(self.queries), "quality": list(self.quality), "line": self.line is not None}
+        return {**super().get_config(), **own, **parts}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

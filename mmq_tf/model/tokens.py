@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of a window become tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import keras
 import numpy as np
@@ -11,9 +11,10 @@ from mmq_tf.model.block_dense import BlockDense
 from mmq_tf.model.keras_names import constant, glorot, normal, ops
 
 
-def feature_owner(feature_sizes: Mapping[str, int]) -> np.ndarray:
-    """Return the 0/1 matrix float32 ``[M, F]`` that tells which modality owns which feature."""
+def feature_owner(feature_sizes: Mapping[str, int], unread: Collection[int] = ()) -> np.ndarray:
+    """Return the 0/1 matrix float32 ``[M, F]``: which modality owns which feature; nobody owns `unread`."""
     owner = np.repeat(np.arange(len(feature_sizes)), list(feature_sizes.values()))
+    owner[list(unread)] = -1
     return (np.arange(len(feature_sizes))[:, None] == owner[None, :]).astype("float32")
 
 
@@ -41,9 +42,20 @@ class TokenEmbedding(keras.layers.Layer):
         Width of a token.
     seed : int
         Seed of the initial weights.
+    unread : collection of int
+        Features that count as 0.
     """
 
-    def __init__(self, n_tokens: int, feature_sizes: Mapping[str, int], dim: int, *, seed: int = 0, **kwargs):
+    def __init__(
+        self,
+        n_tokens: int,
+        feature_sizes: Mapping[str, int],
+        dim: int,
+        *,
+        seed: int = 0,
+        unread: Collection[int] = (),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if n_tokens < 1 or dim < 1 or not feature_sizes or min(feature_sizes.values()) < 1:
             raise MMQError(
@@ -54,6 +66,7 @@ class TokenEmbedding(keras.layers.Layer):
         self.feature_sizes = dict(feature_sizes)
         self.dim = dim
         self.seed = seed
+        self.unread = tuple(unread)
         sizes = list(self.feature_sizes.values())
         self.features_in = BlockDense(sizes, [dim] * len(sizes), seed=seed, name="features_in")
         kernel = glorot(seed + 1)
@@ -76,7 +89,7 @@ class TokenEmbedding(keras.layers.Layer):
     def call(self, features, presence):
         """Return tokens ``[B, T * M, dim]`` of features ``[B, T, F]`` and presence ``[B, T, M]`` (0/1)."""
         n_all = self.n_tokens * len(self.feature_sizes)
-        owner = ops.convert_to_tensor(feature_owner(self.feature_sizes), self.compute_dtype)
+        owner = ops.convert_to_tensor(feature_owner(self.feature_sizes, self.unread), self.compute_dtype)
         features = features * ops.matmul(presence, owner)
         hidden = ops.reshape(self.features_in(features), (-1, n_all, self.dim))
         place = ops.reshape(self.modality + self.time, (1, n_all, self.dim))
@@ -89,4 +102,5 @@ class TokenEmbedding(keras.layers.Layer):
     def get_config(self):
         """Return the constructor's arguments."""
         names = ("n_tokens", "feature_sizes", "dim", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "unread": list(self.unread)}

@@ -22,11 +22,15 @@ Progress = Callable[[int, dict[str, float]], None]
 
 @dataclass
 class History:
-    """The metrics of each epoch, and which epoch was the best on validation subjects (counted from 1)."""
+    """What happened: the metrics of each epoch, and which was the best on validation subjects (from 1).
+
+    `line` is what was chosen for the line beside the network, as `mmq_tf.training.line.LineChoice` has it.
+    """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_score: float = -np.inf
+    line: dict[str, float] | None = None
 
 
 class EpochBatches(keras.utils.PyDataset):

@@ -36,6 +36,7 @@ from mmq_tf.training.callbacks import (
     check_callbacks,
 )
 from mmq_tf.training.distillation import out_of_fold_probabilities
+from mmq_tf.training.line import LineChoice, fit_line
 from mmq_tf.utils.atomic_files import written_whole
 
 BATCH = 1024
@@ -90,17 +91,26 @@ class EpochData:
         names = self.config.layout.feature_names
         working = channel_keep(rng, len(order), names, max_rate=missing.max_channel_rate)
         layout = self.config.layout
-        visible = layout.by_feature(presence) & working[:, None]
+        known = self._known_past(epoch, len(order))[:, None]
+        visible = layout.by_feature(presence) & working[:, None] & known
         inputs = {
             "features": np.where(visible, features + jitter, 0.0).astype(np.float32),
             "presence": presence.astype(np.float32),
-            "features_full": layout.visible(windows.features[order] + jitter, windows.presence[order]).astype(
-                np.float32
-            ),
+            "features_full": np.where(
+                layout.by_feature(windows.presence[order]) & known, windows.features[order] + jitter, 0.0
+            ).astype(np.float32),
             "presence_full": windows.presence[order].astype(np.float32),
             "corrupted": (corrupted & presence).astype(np.float32),
         }
         return inputs, {self.config.data.task: self.target[order]}
+
+    def _known_past(self, epoch: int, windows: int) -> np.ndarray:
+        """Return bool [windows, F]: all but the look-backs of windows whose past is hidden."""
+        past = self.config.layout.look_backs
+        if not past.any():
+            return np.ones((windows, len(past)), bool)
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        return ~((rng.random(windows) < self.config.missing.look_back_share)[:, None] & past)
 
     def _jitter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return what is added to the normalised features: noise per token, and an offset per window.
@@ -192,6 +202,7 @@ def fit_network(
     *,
     before_epoch: Callable[[Any, int], None] | None = None,
     run_eagerly: bool = False,
+    line: LineChoice | None = None,
 ) -> History:
     """Train until the validation score stops rising, keep the best epoch's weights, return what happened.
 
@@ -217,6 +228,8 @@ def fit_network(
         Called with the model and the epoch, counted from 0.
     run_eagerly
         Spares a training of few steps the seconds that tracing a step costs.
+    line
+        What is chosen already for the line beside the network. With a `target` the line stays as it is.
 
     Raises
     ------
@@ -252,6 +265,9 @@ def fit_network(
             callbacks=steps,
         )
     model.net.set_weights(best)
+    if target is None:
+        chosen = fit_line(model.net, train, validation, config, seed, line)
+        history.line = None if chosen is None else vars(chosen)
     return history
 
 

@@ -24,6 +24,7 @@ from mmq_tf.features.windows import Stream, WindowSet, build_windows, window_sta
 from mmq_tf.recording import Recording
 from mmq_tf.training.fit import fit_network, new_network
 from mmq_tf.training.fold import CallbacksOf, FoldJob, network_seed, write_model
+from mmq_tf.training.line import LineChoice
 from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.training.splits import Fold, joined_folds
@@ -283,6 +284,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
         epochs=epochs,
         callbacks=first.callbacks(ALL_SUBJECTS) if first.callbacks else (),
         before_epoch=held,
+        line=_median_line([fold["history"].get("line") for fold in facts]),
     )
     write_model(run.folder, model, front_end, _sample(windows, GATE_WINDOWS))
     state.unlink(missing_ok=True)
@@ -301,6 +303,12 @@ def _median_decision(decisions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for key in ("temperature", "min_confidence"):
         merged[key] = {task: median(d[key][task] for d in decisions) for task in merged[key]}
     return merged
+
+
+def _median_line(choices: Sequence[dict[str, float] | None]) -> LineChoice | None:
+    """Return the median of what the folds chose for their lines; None where they have none."""
+    found = [choice for choice in choices if choice]
+    return LineChoice(**{key: median(one[key] for one in found) for key in found[0]}) if found else None
 
 
 def _sample(windows: WindowSet, count: int) -> WindowSet:

@@ -62,6 +62,11 @@ class FeatureLayout:
         return {name: slice(stop - size, stop) for (name, size), stop in zip(sizes, stops, strict=True)}
 
     @property
+    def look_backs(self) -> np.ndarray:
+        """Which of the F features are differences to the wearer's own past, bool ``[F]``."""
+        return np.array([name.endswith(".look_back") for name in self.feature_names], bool)
+
+    @property
     def quality(self) -> np.ndarray:
         """Which of the F features say how good a signal is (`QUALITY_FEATURES`), bool ``[F]``."""
         names = [name.split(".") for name in self.feature_names]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The line beside the queries: a linear read-out of what a window's present tokens say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from mmq_tf.model.attention import MASK_BIAS
+from mmq_tf.model.keras_names import ops
+from mmq_tf.model.tokens import feature_owner
+
+SQUASH = 1.5
+"""Where a feature, in the wearer's own deviations, stops counting in full: ``tanh(x / SQUASH)``."""
+
+STATISTICS = ("mean", "max", "min")
+"""What the line reads of each feature over the present tokens of a window."""
+
+REACH = 2.0
+"""Deviations at which a standardised statistic stops counting in full: ``tanh(z / REACH)``."""
+
+
+@keras.saving.register_keras_serializable("mmq_tf")
+class LinePath(keras.layers.Layer):
+    """A logit that is linear in statistics of each feature, each squashed; fitted, not trained by gradients.
+
+    Of each feature over the present tokens of its modality: the mean, weighted by
+    ``softmax(-distrust)`` over time, so that interference decides which tokens to believe; the largest and
+    the smallest. Each is standardised with the training windows' mean and deviation, 0 where the modality is
+    absent, and squashed. Which numbers these are `mmq_tf.training.line.fit_line` decides; before that the
+    line says nothing. The coefficients are L2 logistic regression's, so that a line that has seen few people
+    stays small.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Steps in a window, T.
+    feature_sizes : mapping of str to int
+        The M modalities in order, each with its number of features.
+    tasks : mapping of str to int
+        Number of classes of each task.
+    unread : collection of int
+        Features that are no evidence and are left out.
+    """
+
+    def __init__(
+        self,
+        n_tokens: int,
+        feature_sizes: Mapping[str, int],
+        tasks: Mapping[str, int],
+        *,
+        unread: Collection[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.n_tokens, self.tasks = n_tokens, dict(tasks)
+        self.feature_sizes, self.unread = dict(feature_sizes), tuple(unread)
+        self.owner = feature_owner(self.feature_sizes, self.unread)
+
+    @property
+    def n_statistics(self) -> int:
+        """Columns of `statistics`, S."""
+        return len(STATISTICS) * self.owner.shape[1]
+
+    def build(self, input_shape=None) -> None:
+        """Create ``centre`` and ``scale`` ``[S]``, and kernel ``[S, C]`` and bias ``[C]`` of all classes."""
+        wide, classes = self.n_statistics, sum(self.tasks.values())
+        shapes = {"centre": (wide,), "scale": (wide,), "kernel": (wide, classes), "bias": (classes,)}
+        for name, shape in shapes.items():
+            weight = self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
+            setattr(self, name, weight)
+
+    def statistics(self, features, presence, distrust=None):
+        """Return the statistics ``[B, S]``, and 1 where their modality has a token, ``[B, S]``; 0 elsewhere.
+
+        Parameters
+        ----------
+        features : tensor ``[B, T, F]``
+            Squashed: from -1 to 1.
+        presence : tensor ``[B, T, M]``
+        distrust : tensor ``[B, T, M]``, optional
+            Taken off a token's score.
+        """
+        owner = ops.convert_to_tensor(self.owner, self.compute_dtype)
+        seen = ops.matmul(presence, owner)
+        shown = features * seen
+        scores = MASK_BIAS * presence - (MASK_BIAS if distrust is None else distrust + MASK_BIAS)
+        shares = ops.softmax(ops.transpose(scores, (0, 2, 1)), axis=-1)
+        pooled = ops.matmul(shares, shown) * owner  # [B, M, F], each modality's own features alone
+        mean = float(self.owner.shape[0]) * ops.mean(pooled, axis=1)
+        hidden = 1.0 - seen
+        here = ops.max(seen, axis=1)
+        most = ops.max(shown - hidden, axis=1) * here
+        least = ops.max(0.0 - shown - hidden, axis=1) * here
+        found = ops.concatenate([mean, most, 0.0 - least], axis=-1)
+        return found, ops.concatenate([here] * len(STATISTICS), axis=-1)
+
+    def standardised(self, features, presence, distrust=None):
+        """Return what the logit is linear in, ``[B, S]``; arguments as of `statistics`."""
+        found, here = self.statistics(features, presence, distrust)
+        return ops.tanh((found - here * self.centre) * self.scale)
+
+    def call(self, features, presence, distrust=None) -> dict:
+        """Return the logits ``[B, classes]`` of each task; arguments as of `statistics`."""
+        logits = ops.matmul(self.standardised(features, presence, distrust), self.kernel) + self.bias
+        stops = np.cumsum(list(self.tasks.values())).tolist()
+        parts = {
+            task: logits[:, stop - count : stop]
+            for (task, count), stop in zip(self.tasks.items(), stops, strict=True)
+        }
+        return {task: logits for task in self.tasks} if len(self.tasks) == 1 else parts
+
+    def compute_output_shape(self, features_shape, *others):
+        """Return ``(B, classes)`` by task."""
+        return {task: (features_shape[0], count) for task, count in self.tasks.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = {"n_tokens": self.n_tokens, "feature_sizes": self.feature_sizes, "tasks": self.tasks}
+        return {**super().get_config(), **own, "unread": list(self.unread)}

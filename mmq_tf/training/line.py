@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the line beside a trained network, and weigh the two: what people of the training side decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.model_selection import GroupKFold
+
+from mmq_tf.augmentation.missingness import training_keep
+from mmq_tf.config.training_spec import TrainingSpec
+from mmq_tf.features.windows import WindowSet
+from mmq_tf.metrics.calibration import fit_temperature
+from mmq_tf.metrics.grouped_scores import score_by_subject
+from mmq_tf.model.ensemble import members_of
+from mmq_tf.model.line_path import REACH, STATISTICS
+
+STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2)
+"""C of logistic regression that inner folds of the training side's people choose from."""
+
+FLAT = 0.002
+"""A smaller C is taken where its AUROC is as near to the best one's: what is small travels."""
+
+INNER_FOLDS = 5
+"""Of training people, to choose the strengths."""
+
+BATCH = 1024
+"""Windows looked at at once."""
+
+COPIES = 2
+"""How often each training window is shown with tokens hidden, beside once as it is."""
+
+LEAST_DEVIATION = 0.1
+"""A statistic that varies less counts as varying by so much: int8 has one scale for all of them."""
+
+SHARES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
+"""Shares of the network in the logit that validation people choose from."""
+
+USUAL_SHARE, SHARE_DEVIATION = 0.25, 0.25
+"""What is expected of the share before anybody is asked; half is too much in another protocol."""
+
+
+@dataclass(frozen=True)
+class LineChoice:
+    """What was chosen for a line.
+
+    Attributes
+    ----------
+    evidence, look_back : float
+        C of the coefficients of features, and of their look-backs (0 without any).
+    network_share : float
+        Share of the network in the logit.
+    temperature : float
+        What the network's own logits are divided by.
+    """
+
+    evidence: float
+    look_back: float
+    network_share: float
+    temperature: float
+
+
+def fit_line(
+    net: Any,
+    train: WindowSet,
+    validation: WindowSet | None,
+    spec: TrainingSpec,
+    seed: int,
+    choice: LineChoice | None = None,
+) -> LineChoice | None:
+    """Fit the line of a trained network, in place, and set the network's share.
+
+    First the coefficients of the features, then, with that as offset, those of their look-backs: where a
+    wearer's past is not known the line is as if there were none. Classes weigh the same.
+
+    Without `choice` the strengths are chosen by inner folds of training and validation people. The share is
+    the likeliest for validation people, under a normal prior and each person counting once, beside a line
+    that did not see them; the line that stays has learned from them too.
+
+    Parameters
+    ----------
+    net : MMQNet or Ensemble
+        Trained; its members' lines are fitted one by one.
+    train, validation : WindowSet
+    spec : TrainingSpec
+    seed : int
+        Of what is hidden.
+    choice : LineChoice, optional
+        Chosen before, as for a network of all people.
+
+    Returns
+    -------
+    LineChoice
+        The first member's strengths and the share of all; None where there is no line.
+    """
+    members = [member for member in members_of(net) if getattr(member, "line", None) is not None]
+    if not members:
+        return None
+    sides = [train] if validation is None else [train, validation]
+    rows = [_Rows.of(member, sides, spec, seed) for member in members]
+    if choice is None:
+        strengths = rows[0].strengths()
+        for member, own in zip(members, rows, strict=True):
+            _set_line(member, own, *strengths, own.side == 0)
+        choice = LineChoice(*strengths, *_share(members, validation, spec))
+    for member, own in zip(members, rows, strict=True):
+        _set_line(member, own, choice.evidence, choice.look_back, own.side >= 0)
+        _weigh(member, choice.network_share, choice.temperature)
+    return choice
+
+
+def _set_line(net: Any, rows: _Rows, evidence: float, look_back: float, learn: np.ndarray) -> None:
+    """Fit one line to some of its rows and set its weights."""
+    kernel, bias = rows.fitted(learn, evidence, look_back)
+    for name, value in (("centre", rows.centre), ("scale", rows.scale), ("kernel", kernel), ("bias", bias)):
+        getattr(net.line, name).assign(value)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What a line learns from: standardised statistics [n, S], and label, person, weight and side [n].
+
+    `complete` is how many rows come first that are windows as they are, `past` [S] which columns are of
+    look-backs.
+    """
+
+    shown: np.ndarray
+    label: np.ndarray
+    subject: np.ndarray
+    weight: np.ndarray
+    side: np.ndarray
+    complete: int
+    classes: int
+    past: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int) -> _Rows:
+        """Return each window once as it is, then with tokens hidden, each a share of the window's weight."""
+        side = np.concatenate([np.full(len(part), place) for place, part in enumerate(sides)])
+        features, presence, label, subject = (
+            np.concatenate([getattr(part, name) for part in sides])
+            for name in ("features", "presence", "label", "subject")
+        )
+        label, rng = label.astype(int), np.random.default_rng([seed, len(side)])
+        hidden = [
+            presence & training_keep(rng, presence.shape, max_rate=spec.missing.max_rate, complete_share=0.0)
+            for _ in range(COPIES)
+        ]
+        found = [_statistics(net, features, view, spec) for view in (presence, *hidden)]
+        raw, here = found[0]
+        count = np.maximum(here.sum(0), 1)
+        past = np.tile(spec.layout.look_backs, len(STATISTICS))
+        mean = np.where(past, 0.0, (raw * here).sum(0) / count)
+        deviation = np.sqrt((here * (raw - mean) ** 2).sum(0) / count)
+        scale = np.where(deviation > 0, 1.0 / (REACH * np.maximum(deviation, LEAST_DEVIATION)), 0.0)
+        times, size = len(found), np.bincount(label, minlength=net.line.bias.shape[0])
+        balance = len(label) / np.count_nonzero(size) / np.maximum(size, 1)
+        return cls(
+            np.concatenate([np.tanh((part - own * mean) * scale) for part, own in found]),
+            np.tile(label, times),
+            np.tile(subject, times),
+            np.tile(balance[label] / times, times),
+            np.tile(side, times),
+            len(label),
+            len(size),
+            past,
+            mean,
+            scale,
+        )
+
+    def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return kernel [S, C] and bias [C] as the rows `learn` [n] teach them; 0 leaves a part out."""
+        kernel, bias = np.zeros((self.shown.shape[1], self.classes)), np.zeros(self.classes)
+        rows, label, weight = self.shown[learn], self.label[learn], self.weight[learn]
+        for columns, strength in ((~self.past, evidence), (self.past, look_back)):
+            if strength and columns.any():
+                offset = rows @ kernel + bias
+                kernel[columns], more = _logistic(
+                    rows[:, columns], label, weight, strength, offset, columns is not self.past
+                )
+                bias = bias + more
+        return kernel, bias
+
+    def strengths(self) -> tuple[float, float]:
+        """Choose the strength of the features, then that of the look-backs."""
+        evidence = self._best([(strength, 0.0) for strength in STRENGTHS])[0]
+        if not self.past.any():
+            return evidence, 0.0
+        return self._best([(evidence, strength) for strength in STRENGTHS])
+
+    def _best(self, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Return the first of the pairs that ranks left-out people's complete windows about best."""
+        people = np.unique(self.subject)
+        if len(people) < 2:
+            return pairs[0]
+        scores = np.zeros(len(pairs))
+        for _, judge in GroupKFold(min(INNER_FOLDS, len(people))).split(self.label, groups=self.subject):
+            learn = np.ones(len(self.label), bool)
+            learn[judge] = False
+            judge = judge[judge < self.complete]
+            for place, pair in enumerate(pairs):
+                kernel, bias = self.fitted(learn, *pair)
+                found = score_by_subject(
+                    self.subject[judge], self.label[judge], softmax(self.shown[judge] @ kernel + bias, axis=1)
+                )
+                scores[place] += np.nansum(found.scores["auroc"])
+        return pairs[int(np.argmax(scores >= scores.max() - FLAT * len(people)))]
+
+
+def _logistic(
+    rows: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray,
+    strength: float,
+    offset: np.ndarray,
+    intercept: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return coefficients [S, C] and biases [C] of L2 logistic regression beside given logits [n, C].
+
+    Scikit-learn's loss, ``C * sum(weight * -log p) + |coefficients|^2 / 2``, which has no offset there.
+    """
+    classes, wide = offset.shape[1], rows.shape[1]
+    target = np.eye(classes)[label]
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        coefficients, bias = flat[:-classes].reshape(wide, classes), flat[-classes:]
+        logs = log_softmax(rows @ coefficients + bias + offset, axis=1)
+        error = strength * weight[:, None] * (np.exp(logs) - target)
+        value = -strength * (weight * (logs * target).sum(1)).sum() + 0.5 * (coefficients**2).sum()
+        slope = rows.T @ error + coefficients
+        return value, np.concatenate([slope.ravel(), error.sum(0) * intercept])
+
+    start = np.zeros((wide + 1) * classes)
+    flat = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    bias = flat[-classes:]
+    return flat[:-classes].reshape(wide, classes), bias - bias.mean()
+
+
+def _statistics(
+    net: Any, features: np.ndarray, presence: np.ndarray, spec: TrainingSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the network's own `line_statistics` of windows."""
+    parts = [net.line_statistics(inputs) for inputs in _batches(features, presence, spec)]
+    found, here = (np.concatenate([np.array(part[k], np.float64) for part in parts]) for k in (0, 1))
+    return found, here
+
+
+def _batches(
+    features: np.ndarray, presence: np.ndarray, spec: TrainingSpec
+) -> Iterator[dict[str, np.ndarray]]:
+    seen = spec.layout.visible(features, presence)
+    for first in range(0, len(seen), BATCH):
+        piece = slice(first, first + BATCH)
+        yield {"features": seen[piece], "presence": presence[piece].astype(np.float32)}
+
+
+def _share(members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec) -> tuple[float, float]:
+    """Return the network's share in the logit and its temperature, as validation windows have it.
+
+    The likeliest of `SHARES`: the mean log likelihood of each person's windows, and the prior.
+    """
+    given = spec.model.network_share
+    if windows is None:
+        return (USUAL_SHARE if given is None else given), 1.0
+    traces = [
+        [member.trace(inputs) for inputs in _batches(windows.features, windows.presence, spec)]
+        for member in members
+    ]
+    line, network = (
+        np.mean([np.concatenate([np.array(one[part][spec.data.task]) for one in own]) for own in traces], 0)
+        for part in ("line", "network")
+    )
+    label = windows.label.astype(int)
+    temperature = fit_temperature(network, label)
+    _, person = np.unique(windows.subject, return_inverse=True)
+    own = 1.0 / np.bincount(person)[person]
+
+    def likelihood(share: float) -> float:
+        logits = (1 - share) * line + share * network / temperature
+        logs = log_softmax(logits / fit_temperature(logits, label), axis=1)
+        prior = ((share - USUAL_SHARE) / SHARE_DEVIATION) ** 2 / 2
+        return float((own * logs[np.arange(len(label)), label]).sum() - prior)
+
+    return (max(SHARES, key=likelihood) if given is None else given), float(temperature)
+
+
+def _weigh(net: Any, share: float, temperature: float) -> None:
+    """Make the logits ``(1 - share) * line + share * network / temperature``."""
+    for weight in (net.line.kernel, net.line.bias):
+        weight.assign(np.array(weight) * (1.0 - share))
+    net.network_share.assign(share / temperature)
