@@ -57,7 +57,8 @@ def test_a_line_finds_a_line_and_the_share_is_of_both():
     train, validation, test = people(8, 1), people(3, 2), people(4, 3)
     net = MMQNet.from_spec(spec_of(), 2, 0)
     choice = fit_line(net, train, validation, spec_of(), 0)
-    assert choice is not None and choice.evidence in STRENGTHS and choice.look_back in STRENGTHS
+    assert choice is not None
+    assert {choice.evidence, choice.look_back} <= set(STRENGTHS)
     assert float(net.network_share) == pytest.approx(choice.network_share / choice.temperature)
     logits = predict_logits(net, test.features, test.presence)["stress"]
     assert np.mean(logits.argmax(1) == test.label) > 0.75
@@ -79,7 +80,8 @@ def test_without_a_past_the_line_is_that_of_the_features_alone():
 def test_a_given_share_is_kept():
     net = MMQNet.from_spec(spec_of(network_share=0.0), 2, 0)
     choice = fit_line(net, people(6, 1), people(2, 2), spec_of(network_share=0.0), 0)
-    assert choice is not None and choice.network_share == 0 and float(net.network_share) == 0
+    assert choice is not None
+    assert choice.network_share == float(net.network_share) == 0
 
 
 def test_each_member_of_an_ensemble_has_its_line():
