@@ -122,7 +122,7 @@ def evaluate(
     command = command or python_call("evaluate", run_or_config, data)
     if on is not None:
         run = finished_run(run_or_config if isinstance(run_or_config, Run) else _run_folder(run_or_config))
-        names = chosen_methods(methods, run.config.front_end.modality_names, neural=neural)
+        names = _methods_of(run.config, methods, neural=neural)
         there = checked_config(on, None if data is None else Path(data), overrides)
         return _transferred(run, there, Path(data or DEFAULT_COHORT), given, names, command, progress, jobs)
     if isinstance(run_or_config, Run) or (
@@ -132,12 +132,12 @@ def evaluate(
         folder = given or run.folder / FOLDER
     else:
         config = checked_config(run_or_config, None if data is None else Path(data), overrides)
-        chosen_methods(methods, config.front_end.modality_names)  # said before anything is trained
+        _methods_of(config, methods)  # said before anything is trained
         run = _trained(config, None if data is None else Path(data), given, progress, jobs, command)
         folder = run.folder / FOLDER
     if run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
-    names = chosen_methods(methods, run.config.front_end.modality_names, neural=neural, ablations=ablations)
+    names = _methods_of(run.config, methods, neural=neural, ablations=ablations)
     nulls = [NULL_METHOD] if NULL_METHOD in names else []
     nulls += [run.config.model.name] if null_network else []
     found = sweep_jobs(run, folder, protocols, progress, jobs, names, [shifted_name(name) for name in nulls])
@@ -261,10 +261,24 @@ def _trained(
     return run
 
 
+def _methods_of(
+    config: RunConfig, methods: Sequence[str], *, neural: bool = False, ablations: bool = False
+) -> list[str]:
+    names = config.front_end.modality_names
+    return chosen_methods(methods, names, neural=neural, ablations=ablations, line=config.model.line)
+
+
 def chosen_methods(
-    methods: Sequence[str], modality_names: Sequence[str], *, neural: bool = False, ablations: bool = False
+    methods: Sequence[str],
+    modality_names: Sequence[str],
+    *,
+    neural: bool = False,
+    ablations: bool = False,
+    line: bool = False,
 ) -> list[str]:
     """Name the baselines to judge: the cheap ones, then all transformers, all ablations, those asked for.
+
+    `line` says whether one stands beside the network.
 
     Raises
     ------
@@ -275,7 +289,7 @@ def chosen_methods(
     from mmq_tf.comparisons.ablations import ablations_of
     from mmq_tf.comparisons.neural import NEURAL_BASELINES
 
-    parts = ablations_of(modality_names)
+    parts = ablations_of(modality_names, line=line)
     if unknown := [name for name in methods if name not in (*BASELINES, *NEURAL_BASELINES, *parts)]:
         known = ", ".join((*NEURAL_BASELINES, *parts))
         raise MMQError(f"methods: expected some of {known}; got {unknown[0]!r}.")

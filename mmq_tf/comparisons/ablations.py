@@ -27,8 +27,6 @@ CHANGES: Mapping[str, Changes] = MappingProxyType(
         "without_interference_queries": {"model": {"queries": ("modality", "category")}},
         "without_learned_mask": {"model": {"learned_mask": False}},
         "without_rebuilt_penalty": {"model": {"rebuilt_penalty": 0.0}},
-        "without_line": {"model": {"line": False, "network_share": None}},
-        "only_line": {"model": {"line": True, "network_share": 0.0}},
         "without_rebuild_losses": {"losses": {"rebuild_tokens": 0.0, "rebuild_features": 0.0}},
         "without_orthogonality_loss": {"losses": {"orthogonality": 0.0}},
         "without_no_label_loss": {"losses": {"no_label": 0.0}},
@@ -41,6 +39,11 @@ CHANGES: Mapping[str, Changes] = MappingProxyType(
 )
 """What each ablation changes in a run's training spec, by its name in the results."""
 
+LINE_CHANGES: Mapping[str, Changes] = MappingProxyType(
+    {"without_line": {"model": {"line": False}}, "only_line": {"model": {"network_share": 0.0}}}
+)
+"""What takes apart a network beside a line: the queries alone, and the line alone."""
+
 WITHOUT: Mapping[str, str] = MappingProxyType({f"without_{name}": name for name in SUPPORTED_MODALITIES})
 """The sensor that a network never had, by the ablation's name.
 
@@ -49,17 +52,26 @@ apart from what the sensor knows.
 """
 
 ABLATIONS: Mapping[str, NetworkComparison] = {
-    **{name: NetworkComparison(name, changes=parts, calibrated=True) for name, parts in CHANGES.items()},
+    **{
+        name: NetworkComparison(name, changes=parts, calibrated=True)
+        for name, parts in {**CHANGES, **LINE_CHANGES}.items()
+    },
     **{name: NetworkComparison(name, without=(gone,), calibrated=True) for name, gone in WITHOUT.items()},
     ONLY_MOTION: NetworkComparison(ONLY_MOTION, only=(MOTION,), calibrated=True),
 }
 """Every ablation by its name in the results."""
 
 
-def ablations_of(modality_names: Collection[str]) -> tuple[str, ...]:
-    """Name the ablations that these sensors allow: those of a sensor need it, and another one."""
+def ablations_of(modality_names: Collection[str], *, line: bool = False) -> tuple[str, ...]:
+    """Name the ablations of a network of these sensors, with a line beside it or not.
+
+    Those of a sensor need it, and another one.
+    """
     several = len(modality_names) > 1
     needed = {**WITHOUT, ONLY_MOTION: MOTION}
     return tuple(
-        name for name in ABLATIONS if name not in needed or (several and needed[name] in modality_names)
+        name
+        for name in ABLATIONS
+        if (line or name not in LINE_CHANGES)
+        and (name not in needed or (several and needed[name] in modality_names))
     )

@@ -8,7 +8,7 @@ import pytest
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from scipy.special import softmax
 
-from mmq_tf.comparisons.ablations import ABLATIONS, CHANGES, ablations_of
+from mmq_tf.comparisons.ablations import ABLATIONS, CHANGES, LINE_CHANGES, ablations_of
 from mmq_tf.comparisons.estimator import NetworkComparison, NetworkEstimator, SensorCut, changed
 from mmq_tf.config.training_spec import (
     ArtefactsConfig,
@@ -123,6 +123,7 @@ def test_those_of_a_sensor_need_it_and_another_one():
     assert set(ablations_of(["eda", "acc"])) == {*CHANGES, "without_eda", "without_acc", "only_acc"}
     assert set(ablations_of(["eda", "temp"])) == {*CHANGES, "without_eda", "without_temp"}
     assert set(ablations_of(["acc"])) == set(CHANGES)
+    assert set(ablations_of(["acc"], line=True)) == {*CHANGES, *LINE_CHANGES}
 
 
 def test_without_a_runs_training_spec_or_validation_windows_it_says_so():
