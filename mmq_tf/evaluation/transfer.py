@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -220,6 +220,14 @@ def per_model(predictions: Predictions) -> Predictions:
     """
     folds = int(predictions.fold.max(initial=0)) + 1
     return replace(predictions, seed=predictions.seed * folds + predictions.fold)
+
+
+def limits_per_model(
+    limits: Mapping[tuple[str, int, int], float], predictions: Predictions
+) -> dict[tuple[str, int, int], float]:
+    """Return confidence limits by (method, seed, fold), seeds numbered as by `per_model`."""
+    folds = int(predictions.fold.max(initial=0)) + 1
+    return {(method, seed * folds + fold, fold): limit for (method, seed, fold), limit in limits.items()}
 
 
 def people(predictions: Predictions) -> int:

@@ -9,11 +9,11 @@ import numpy as np
 
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import Dataset
-from mmq_tf.evaluation.transfer import TransferJob, per_model, shared_modalities
+from mmq_tf.evaluation.transfer import TransferJob, limits_per_model, per_model, shared_modalities
 from mmq_tf.metrics.predictions import Predictions, write_predictions
 from mmq_tf.metrics.results_table import ResultsFile, machine_description, write_results
 from mmq_tf.metrics.summary import results_from_predictions
-from mmq_tf.reports.run_report import enrolment_words
+from mmq_tf.reports.run_report import confidence_limits, enrolment_words
 from mmq_tf.training.run import Run
 from mmq_tf.version import __version__
 
@@ -44,6 +44,7 @@ def conclude_transfer(
     predictions = Predictions.concatenate([job.predictions() for job in jobs])
     write_predictions(folder / "predictions.csv", predictions)
     here, own = run.config, run.dataset
+    limits = limits_per_model(confidence_limits(run, [job.fold for job in jobs]), predictions)
     lacking = [m for m in here.front_end.modality_names if m not in shared_modalities(here, there)]
     models = len(np.unique(per_model(predictions).seed))
     results = ResultsFile(
@@ -60,7 +61,7 @@ def conclude_transfer(
         normalisation=_normalisation(here, there),
         seeds=here.seeds,
         machine=machine_description(),
-        rows=tuple(results_from_predictions(per_model(predictions))),
+        rows=tuple(results_from_predictions(per_model(predictions), limits=limits)),
         notes=(
             f"{here.model.name} is the size {here.model.size}; the label is {dataset.label_kind}.",
             *([f"{dataset.title} lacks {', '.join(lacking)}: missing throughout."] if lacking else []),

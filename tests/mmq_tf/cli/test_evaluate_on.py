@@ -16,7 +16,7 @@ from mmq_tf.baselines import BASELINES
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.transfer import per_model
+from mmq_tf.evaluation.transfer import limits_per_model, per_model
 from mmq_tf.metrics.predictions import read_predictions
 from mmq_tf.metrics.results_table import read_results
 from mmq_tf.metrics.scores import auroc
@@ -202,3 +202,13 @@ def test_only_a_finished_run_is_judged_elsewhere(home, call, capsys):
 def test_a_model_is_a_fold_of_a_seed(judged):
     predictions = read_predictions(judged / "predictions.csv")
     assert len(np.unique(per_model(predictions).seed)) == 4
+
+
+def test_each_model_withholds_by_its_own_confidence(judged):
+    predictions = read_predictions(judged / "predictions.csv")
+    folds = sorted(set(zip(predictions.seed.tolist(), predictions.fold.tolist(), strict=True)))
+    limits = {("mmqnet", *place): 0.1 * count for count, place in enumerate(folds, start=1)}
+    found = per_model(predictions).limits(limits_per_model(limits, predictions))
+    np.testing.assert_array_equal(found, predictions.limits(limits))
+    assert set(found[predictions.method == "mmqnet"]) == set(limits.values())
+    assert set(found[predictions.method != "mmqnet"]) == {0.0}
