@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Float64 twin of the core's path from a whole, loss-free recording to raw tokens. See `reference.py`."""
+"""Float64 twin of the core's path from a whole recording to raw tokens. See `reference.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmq_bridge.reference import breath as reference_breath
 from mmq_bridge.reference import pulse as reference_pulse
 from mmq_bridge.reference import slow as reference_slow
 from mmq_bridge.reference.filters import averaged, band_passed
-from mmq_bridge.reference.path import Stretch, edges, stretches
+from mmq_bridge.reference.path import FILLED, Stretch, edges, stretches
 
 if TYPE_CHECKING:
     from mmq_bridge.core_binding.native import SignalLike
@@ -33,7 +33,8 @@ def reference_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> 
     front_end : FrontEnd
         With the same float32 filter coefficients as the core; all arithmetic is float64.
     signals : mapping
-        Every modality of the front end, from second 0, without lost samples.
+        Every modality of the front end, from second 0, without lost samples; from version 3 on ecg, ppg and
+        resp may have losses (NaN) that the core fills: of all channels, up to 2 s, not at the edges.
 
     Returns
     -------
@@ -43,12 +44,13 @@ def reference_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> 
     Raises
     ------
     BridgeError
-        When a signal starts later, lacks samples or is missing.
+        When a signal starts later, lacks samples beyond that or is missing.
     """
     parts = []
     for name, modality in front_end.modalities.items():
         source = signals.get(name)
-        if source is None or source.start_s != 0 or not np.isfinite(source.samples).all():
+        fills = front_end.frontend_version >= 3 and name in FILLED
+        if source is None or source.start_s != 0 or not (fills or np.isfinite(source.samples).all()):
             raise BridgeError(f"{name}: the reference needs a signal from second 0 without lost samples")
         samples = np.asarray(source.samples, dtype=np.float64)
         parts.append(_MAKE[name](name, modality, samples, front_end.token_s))
@@ -56,9 +58,9 @@ def reference_tokens(front_end: FrontEnd, signals: Mapping[str, SignalLike]) -> 
 
 
 def _whole(name: str, modality: ModalityFrontEnd, samples: np.ndarray) -> list[Stretch]:
-    """One stretch an output: nothing is lost."""
-    found = stretches(name, modality, samples)
-    if any(len(parts) != 1 for parts in found):
+    """One stretch an output: nothing is lost, or all that is lost is filled."""
+    found = stretches(name, modality, samples, strict=bool(np.isnan(samples).any()))
+    if any(len(parts) != 1 or parts[0].places[0] >= modality.decimate for parts in found):
         raise BridgeError(f"{name}: the reference needs every sample inside minimum and maximum")
     return [parts[0] for parts in found]
 
@@ -93,7 +95,17 @@ def pulse_beats(
     found = reference_pulse.find_beats(
         wave, plan.peak_window, plan.beat_window, plan.refractory, plan.offset, rectify=name == "ppg"
     )
-    return replace(stretch, samples=wave), found
+    return replace(stretch, samples=wave), _over_losses(found, ~stretch.measured, plan.beat_window // 2)
+
+
+def _over_losses(beats: reference_pulse.Beats, filled: np.ndarray, half: int) -> reference_pulse.Beats:
+    """Forget the intervals with a filled sample between the beat before and when the beat was known."""
+    before, intervals = np.cumsum(np.concatenate([[False], filled])), beats.intervals.copy()
+    for i in range(1, len(intervals)):
+        first, last = int(beats.samples[i - 1]) + 1, int(beats.known_at[i]) + half + 1
+        if before[min(last, len(filled))] > before[first]:
+            intervals[i] = 0.0
+    return replace(beats, intervals=intervals)
 
 
 def _pulse(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
@@ -116,20 +128,23 @@ def _pulse_rows(
         level, variation = reference_pulse.pulse_amplitude(found.amplitudes[known])
         values |= {"amplitude": level, "amplitude_variation": variation}
         if name == "ppg":
-            values |= _spectrum(stretch.samples[:end], start, plan, rate)
+            wave = np.where(stretch.known, stretch.samples, np.nan)
+            values |= _spectrum(wave[:end], start, plan, rate)
         rows.append([values[key] for key in OUTPUT_FEATURES[name]])
     return np.array(rows)
 
 
 def _spectrum(wave: np.ndarray, start: int, plan: filters.BeatPlan, rate_hz: float) -> dict[str, float]:
+    """From the wave up to the token's end, NaN where it is not known."""
     step = plan.spectrum_decimate
     out: dict[str, float] = dict.fromkeys(("spectral_rate", "spectral_purity"), float("nan"))
     token, slow = wave[-(-start // step) * step :: step], wave[::step][-plan.spectrum_samples :]
+    token = token[~np.isnan(token)]
     enough = len(token) >= reference_pulse.SHORTEST_SKEWNESS
     out["skewness"] = reference_pulse.skewness(token) if enough else float("nan")
     if len(slow) == plan.spectrum_samples:
         out["spectral_rate"], out["spectral_purity"] = reference_pulse.spectral_pulse(
-            slow, rate_hz / step, plan.fft_size, plan.low_bin, plan.high_bin
+            np.nan_to_num(slow), rate_hz / step, plan.fft_size, plan.low_bin, plan.high_bin
         )
     return out
 
@@ -152,9 +167,10 @@ def _context(modality: ModalityFrontEnd) -> int:
 def _resp(name: str, modality: ModalityFrontEnd, samples: np.ndarray, token_s: float) -> np.ndarray:
     band, tokens = modality.bands[0], edges(samples.shape[1], modality.sampling_rate_hz, token_s)
     row = filters.band_pass(band.low_hz, band.high_hz, modality.rate_hz)
-    waves = [band_passed(row, stretch.samples) for stretch in _whole(name, modality, samples)]
+    whole = _whole(name, modality, samples)
+    waves = [band_passed(row, stretch.samples) for stretch in whole]
     rows = []
-    for stop in [stop // modality.decimate for _, stop in tokens]:
+    for stop in [int((whole[0].places < stop).sum()) for _, stop in tokens]:
         contexts = [wave[max(0, stop - _context(modality)) : stop] for wave in waves]
         features = [reference_breath.resp_features(y, modality.rate_hz) for y in contexts]
         rows.append([value for values in features for value in values.values()])

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mmq_bridge.core_binding.native import Bridge, extract_tokens
 from mmq_bridge.core_binding.quality_flags import Reason, reason_names
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.reference.quality import quality
+from mmq_bridge.reference.stream import reference_tokens
 
 pytestmark = pytest.mark.slow
 
@@ -206,3 +208,40 @@ def test_without_a_loss_the_versions_agree(made: SimpleNamespace, name: str) -> 
     older, newer = (extract_tokens(front_end_of(name, made.ALL[name], v), signals) for v in (2, 3))
     np.testing.assert_array_equal(older.reasons, newer.reasons)
     np.testing.assert_array_equal(older.features, newer.features)
+
+
+@SOME
+@given(
+    name=st.sampled_from(["ppg", "ecg", "resp"]),
+    share=st.floats(0.01, 0.15),
+    longest=st.integers(1, 4),
+    channels=st.integers(1, 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_features_over_filled_losses_are_those_of_the_definition(
+    made: SimpleNamespace, name: str, share: float, longest: int, channels: int, seed: int
+) -> None:
+    rate, rng = made.ALL[name], np.random.default_rng(seed)
+    signals = made.made_up(40, {name: rate}, seed=seed, channels={name: channels})
+    x = signals[name].samples
+    starts = np.flatnonzero(rng.random(packets(x)) < share / longest)
+    lost = (starts[:, None] + np.arange(longest)).ravel()
+    lost = lost[(lost > 0) & (lost < packets(x) - 1)]
+    front_end = FrontEnd.wearable({name: rate}, made.numbered({name: channels}), frontend_version=3)
+    x[:, (PACKET * lost[:, None] + np.arange(PACKET)).ravel()] = np.nan
+    gone = np.flatnonzero(np.diff(np.isnan(x[0]).astype(int), prepend=0, append=0))
+    assume(len(gone) and (gone[1::2] - gone[::2]).max() <= 2 * rate)
+    made.check(made.any_shape(front_end), signals, 0.3)
+
+
+def test_the_definition_refuses_losses_that_are_not_filled(made: SimpleNamespace) -> None:
+    for name, version, first, last in (
+        ("ppg", 3, 0, 10),
+        ("ppg", 3, 640, 800),
+        ("ppg", 2, 640, 650),
+        ("eda", 3, 8, 9),
+    ):
+        signals = made.made_up(30, {name: made.ALL[name]})
+        signals[name].samples[:, first:last] = np.nan
+        with pytest.raises(BridgeError, match=f"{name}: the reference needs"):
+            reference_tokens(FrontEnd.wearable({name: made.ALL[name]}, frontend_version=version), signals)
