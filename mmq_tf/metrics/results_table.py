@@ -127,9 +127,16 @@ class ResultsFile(BaseModel):
         row = self.row(CLOCK, FULL, "auroc")
         if row is None or row.mean is None or FAIR_CLOCK[0] <= row.mean <= FAIR_CLOCK[1]:
             return ()
+        matched = any(row.metric == TIME_MATCHED for row in self.rows)
+        advice = (
+            "Read time-matched AUROC."
+            if matched
+            else "Too few people do different tasks at the same elapsed time for a time-matched AUROC, so no "
+            "number here tells the label from the time."
+        )
         return (
             f"A clock alone, which sees nothing but elapsed time, has an AUROC of {row.mean:.2f} here: the "
-            "order of the tasks tells the label. Read time-matched AUROC.",
+            f"order of the tasks tells the label. {advice}",
         )
 
     @property

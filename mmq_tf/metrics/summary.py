@@ -21,7 +21,7 @@ from mmq_tf.metrics.significance import (
     mean_over_seeds,
     pooled_auroc_intervals,
 )
-from mmq_tf.metrics.time_matched import drawn_shares, matched_wins
+from mmq_tf.metrics.time_matched import drawn_shares, matched_wins, rests_on_one
 from mmq_tf.metrics.wearer import display_average, wearer_scores
 
 NO_LIMITS: Mapping[tuple[str, int, int], float] = MappingProxyType({})
@@ -237,7 +237,9 @@ def wearer_rows(
 def time_matched_rows(
     predictions: Predictions, bootstrap_seed: int = 0, draws: int = DRAWS
 ) -> list[ResultRow]:
-    """Compute ``time_matched_auroc`` of each method and condition; no row where no windows can be paired.
+    """Compute ``time_matched_auroc`` of each method and condition.
+
+    No row where no windows can be paired, or one and the same person is in more than half of the pairs.
 
     The share ranked right of the pairs of a positive window of one person and a negative one of another at
     the same elapsed time (see `mmq_tf.metrics.time_matched`), over the people of all folds together; with
@@ -247,6 +249,8 @@ def time_matched_rows(
 
     def drawn(rows: Predictions, code: np.ndarray, subjects: int, k: int) -> tuple[np.ndarray, np.ndarray]:
         wins, pairs = matched_wins(rows.label == k, rows.probabilities[:, k], code, rows.start_s, subjects)
+        if rests_on_one(pairs):
+            return np.full(1 + draws, np.nan), np.zeros(subjects, bool)
         return drawn_shares(wins, pairs, bootstrap_seed, draws), (pairs + pairs.T).sum(axis=0) > 0
 
     found = _drawn_rows(predictions, TIME_MATCHED, drawn, draws)

@@ -12,6 +12,8 @@ import numpy as np
 from mmq_tf.metrics.significance import DRAWS, bootstrap_counts
 
 WITHIN_S = 15.0
+MOST = 0.5
+"""Where one person is in more than this share of all pairs, they tell of that person alone."""
 _ROUNDING_S = 1e-6  # starts are kept to six digits
 _PAIRS_AT_ONCE = 1 << 21
 
@@ -95,6 +97,19 @@ def time_matched_auroc(
     names, code = np.unique(subject, return_inverse=True)
     wins, pairs = matched_wins(positive, scores, code, start_s, names.size, within_s)
     return float(wins.sum() / pairs.sum()) if pairs.any() else float("nan")
+
+
+def rests_on_one(pairs: np.ndarray) -> bool:
+    """Tell whether more than half of the pairs ``[subjects, subjects]`` hold one and the same person.
+
+    So it is where all but one do every task at the same time, and always with three people or fewer.
+
+    Examples
+    --------
+    >>> rests_on_one(np.array([[0, 1], [0, 0]]))
+    True
+    """
+    return bool((pairs + pairs.T).sum(axis=0).max(initial=0) > MOST * pairs.sum())
 
 
 def drawn_shares(wins: np.ndarray, pairs: np.ndarray, seed: int = 0, draws: int = DRAWS) -> np.ndarray:

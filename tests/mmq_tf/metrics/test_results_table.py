@@ -134,7 +134,10 @@ def test_a_clock_far_from_chance_is_said_above_the_first_row(mean: float | None,
     if warned:
         assert f"AUROC of {mean:.2f} here" in text
         assert text.index("A clock alone") < text.index("## auroc")
-        assert "time-matched AUROC" in table.cautions[0]
+        assert "no number here tells the label from the time" in table.cautions[0]
+        matched = ResultRow(method="clock", condition="full", metric="time_matched_auroc", mean=0.5, n=26)
+        better = table.model_copy(update={"rows": (*table.rows, matched)})
+        assert better.cautions[0].endswith("Read time-matched AUROC.")
 
 
 def test_a_table_without_a_clock_warns_of_nothing():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmq_tf.metrics.significance import bootstrap_counts
-from mmq_tf.metrics.time_matched import drawn_shares, matched_wins, time_matched_auroc
+from mmq_tf.metrics.time_matched import drawn_shares, matched_wins, rests_on_one, time_matched_auroc
 
 
 def long_way(positive, scores, subject, start_s, within_s, weight=None):
@@ -46,6 +46,17 @@ def test_people_and_pairs_are_counted_by_who_was_positive():
     wins, pairs = matched_wins(positive, np.array([0.7, 0.2, 0.1]), subject, np.zeros(3), 3)
     assert wins.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert pairs.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_one_person_against_all_others_is_noticed():
+    pairs = np.zeros((5, 5))
+    pairs[0, 1:] = 10
+    assert rests_on_one(pairs)
+    pairs[1:, 1:] = 4
+    np.fill_diagonal(pairs, 0)
+    assert not rests_on_one(pairs)
+    assert rests_on_one(np.eye(3)[[1, 2, 0]])  # three people: each in two of three pairs
+    assert not rests_on_one(np.zeros((4, 4)))
 
 
 @settings(max_examples=60, deadline=None)
