@@ -55,7 +55,8 @@ typedef enum {
     MMQ_STATE_DAMAGED, /* a saved state was changed, or is none */
     MMQ_STATE_FOREIGN, /* a saved state is of another front end */
     MMQ_STATE_NEWER,  /* a saved state is of a newer core: update the core */
-    MMQ_STATE_LATE    /* a state must be loaded before the first sample */
+    MMQ_STATE_LATE,   /* a state must be loaded before the first sample */
+    MMQ_BAD_MARK      /* mmq_personal.h: a label other than 0 and 1, or a number that is none */
 } mmq_status_t;
 
 typedef enum {

@@ -45,6 +45,17 @@ void mmq_blank(float *x, uint32_t n); /* NaN */
 int mmq_is_finite(float x);
 float mmq_logf(float x); /* natural logarithm; x <= 0 gives that of the smallest normal number */
 
+/* expf.c */
+float mmq_expf(float x); /* of at most 88 and at least -87 */
+float mmq_tanhf(float x);
+
+/* bytes.c */
+uint32_t mmq_bits_of(float x);
+float mmq_float_of(uint32_t bits);
+uint32_t mmq_crc_add(uint32_t crc, uint32_t word); /* CRC-32 of zip, a little-endian word at a time; starts and ends inverted */
+uint32_t mmq_word_at(const unsigned char *at, size_t word);
+void mmq_put_word(unsigned char *at, size_t word, uint32_t value);
+
 /* lanes1.c, lanes8.c: the same operations (lanes.h) on one channel, and on eight side by side: x[sample][lane].
  * The bits of a channel are the same in both. */
 /* Baseline, prefilter and decimation of n frames from rows of samples; returns how many samples are left in x. */

@@ -45,6 +45,7 @@ STATUS = (
     "the state is of another front end: load it with the bundle that saved it, or enrol anew",
     "the state is of a newer version than this core: update mmq-tf",
     "samples came before the state: load it first",
+    "a marked window needs the label 0 or 1 and finite numbers",
 )
 
 
@@ -109,6 +110,19 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_state_save.argtypes = [pointer, pointer, ctypes.c_size_t]
     core.mmq_state_load.argtypes = [pointer, pointer, ctypes.c_size_t]
     core.mmq_normalise_stream.argtypes = [spec, pointer, pointer, ctypes.c_uint32, pointer]
+    core.mmq_head_init.argtypes = [pointer, pointer]
+    core.mmq_head_reset.argtypes, core.mmq_head_reset.restype = [pointer], None
+    core.mmq_head_summary.argtypes = [pointer, pointer, pointer, pointer]
+    core.mmq_adapt.argtypes = [pointer, pointer, pointer]
+    core.mmq_head_correction.argtypes = [pointer, pointer, pointer]
+    core.mmq_head_correction.restype = ctypes.c_float
+    core.mmq_mark_summary.argtypes = [pointer, pointer, pointer, ctypes.c_float, ctypes.c_uint32]
+    core.mmq_mark.argtypes = [pointer, pointer, pointer, pointer, ctypes.c_float, ctypes.c_uint32]
+    core.mmq_head_apply.argtypes = [pointer, pointer, pointer, pointer, ctypes.c_float]
+    core.mmq_head_apply.restype = ctypes.c_float
+    core.mmq_head_size.argtypes, core.mmq_head_size.restype = [pointer, pointer], ctypes.c_size_t
+    core.mmq_head_save.argtypes = [pointer, pointer, pointer, ctypes.c_size_t]
+    core.mmq_head_load.argtypes = [pointer, pointer, pointer, ctypes.c_size_t]
 
 
 def raise_status(status: int, what: str) -> NoReturn:

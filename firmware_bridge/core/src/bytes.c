@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bytes.c: little-endian words of any alignment, and the checksum over them. */
+#include "mmq_internal.h"
+
+#include <string.h>
+
+uint32_t mmq_bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+float mmq_float_of(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+uint32_t mmq_crc_add(uint32_t crc, uint32_t word) {
+    crc ^= word;
+    for (uint32_t i = 0; i < 32u; i++) crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1u)));
+    return crc;
+}
+
+uint32_t mmq_word_at(const unsigned char *at, size_t word) {
+    at += 4u * word;
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+void mmq_put_word(unsigned char *at, size_t word, uint32_t value) {
+    for (unsigned i = 0; i < 4u; i++) at[4u * word + i] = (unsigned char)(value >> 8u * i);
+}
