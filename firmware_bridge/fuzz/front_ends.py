@@ -37,7 +37,7 @@ def _settings() -> dict[str, dict[str, Any]]:
             {**shared, "frontend_version": 3},
             ppg={"sampling_rate_hz": 50, "channels": ("green", "red")},
             ecg={"sampling_rate_hz": 100, "channels": ("I", "II")},
-            resp={"sampling_rate_hz": 16, "channels": ("chest", "belly")},
+            resp={"sampling_rate_hz": 16, "channels": ("chest", "belly"), "context_s": 12.0},
             eda={"sampling_rate_hz": 16, "decimate": 4, "channels": ("left", "right")},
             acc={"sampling_rate_hz": 20, "channels": ("w_x", "w_y", "w_z", "c_x", "c_y", "c_z")},
         ),
