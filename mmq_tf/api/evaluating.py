@@ -179,15 +179,15 @@ def _transferred(
     from mmq_tf.training.workers import run_jobs
 
     check_transfer(run, there, data)
-    dataset = open_dataset(there.data.dataset, data)
+    dataset = open_dataset(there.source, data)
     check_classes(dataset, there.data.task, there.classes)
     if dataset.simulated or run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
     folds = finished_folds(run, progress, workers)
     clean = run.config.artefacts.model_copy(update={"variants": 0})
     settings = TokenSettings(run.config.front_end, clean, run.config.seeds[0])
-    done = prepare_dataset(there.data.dataset, data, settings, jobs=workers, progress=progress)
-    streams = load_prepared(there.data.dataset, data, settings, done)
+    done = prepare_dataset(there.source, data, settings, jobs=workers, progress=progress)
+    streams = load_prepared(there.source, data, settings, done)
     judged = streams_as_read(streams, run.config, there)
     folder = out or run.folder / f"on-{there.name}"
     jobs = [TransferJob(fold, there, tuple(judged), folder, tuple(baselines)) for fold in folds]

@@ -112,7 +112,7 @@ def load_windows(
     config = checked_config(preset_or_config, None if data is None else Path(data), overrides)
     if data is None:
         make_default_cohort(progress)
-    folder, name = Path(data or DEFAULT_COHORT), config.data.dataset
+    folder, name = Path(data or DEFAULT_COHORT), config.source
     settings = TokenSettings(
         config.front_end, config.artefacts.model_copy(update={"variants": 0}), config.seeds[0]
     )

@@ -44,12 +44,14 @@ class Baseline(ABC):
     """A method that learns from windows and gives class probabilities.
 
     Subclasses set `name` and write `_fit` and `_predict`; the checks, the unknown labels and the number of
-    classes are handled here.
+    classes are handled here. `_weight` float64 ``[N]`` is the weight of each window `_fit` is given, None
+    where all count the same.
     """
 
     name: str
     classes: int
     slices: dict[str, slice]
+    _weight: np.ndarray | None = None
 
     def fit(
         self,
@@ -59,6 +61,7 @@ class Baseline(ABC):
         slices: Mapping[str, slice],
         seed: int = 0,
         classes: int | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> Self:
         """Learn from training windows.
 
@@ -75,6 +78,8 @@ class Baseline(ABC):
             The only source of randomness.
         classes : int, optional
             Number of classes; by default the largest label + 1.
+        sample_weight : float ``[N]``, optional
+            How much each window counts; by default all the same.
 
         Returns
         -------
@@ -101,6 +106,7 @@ class Baseline(ABC):
         if labels.max() >= self.classes:
             raise MMQError(f"labels: got class {labels.max()}, but there are only {self.classes} classes.")
         self.slices = dict(slices)
+        self._weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)[known]
         self._fit(features[known], presence[known], labels[known].astype(np.int64), seed)
         return self
 
@@ -138,7 +144,8 @@ class Baseline(ABC):
         """
         labels = train.label.astype(np.int64)
         slices = spec.layout.feature_slices
-        return self.fit(train.features, train.presence, labels, slices, seed, classes)
+        weight = train.sample_weight
+        return self.fit(train.features, train.presence, labels, slices, seed, classes, weight)
 
     def predict_proba(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         """Give the class probabilities of windows.

@@ -37,7 +37,12 @@ class Clock(Forest):
     ) -> Self:
         """Learn each class' times from the training windows; see `Baseline.fit_windows`."""
         return super().fit(
-            *_as_features(train), train.label.astype(np.int64), {CLOCK: slice(0, 1)}, seed, classes
+            *_as_features(train),
+            train.label.astype(np.int64),
+            {CLOCK: slice(0, 1)},
+            seed,
+            classes,
+            train.sample_weight,
         )
 
     def predict_windows(self, windows: WindowSet) -> np.ndarray:

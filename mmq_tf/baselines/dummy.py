@@ -6,6 +6,12 @@ import numpy as np
 from mmq_tf.baselines.base import Baseline
 
 
+def class_shares(labels: np.ndarray, classes: int, weight: np.ndarray | None) -> np.ndarray:
+    """Return each class' share of the windows, or of their weight, float64 ``[classes]``."""
+    counts = np.bincount(labels, weight, minlength=classes)
+    return counts / counts.sum()
+
+
 class Majority(Baseline):
     """Say the training windows' most frequent class, with the classes' training shares as probabilities.
 
@@ -16,7 +22,7 @@ class Majority(Baseline):
     name = "majority"
 
     def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        self.shares = np.bincount(labels, minlength=self.classes) / labels.size
+        self.shares = class_shares(labels, self.classes, self._weight)
 
     def _predict(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
         return np.tile(self.shares, (len(features), 1))
@@ -32,7 +38,7 @@ class Stratified(Baseline):
     name = "stratified"
 
     def _fit(self, features: np.ndarray, presence: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        self.shares = np.bincount(labels, minlength=self.classes) / labels.size
+        self.shares = class_shares(labels, self.classes, self._weight)
         self.seed = seed
 
     def _predict(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:

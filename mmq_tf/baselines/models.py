@@ -50,7 +50,11 @@ class _StatisticsBaseline(Baseline):
         return out
 
     def _estimate(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Any:
-        return self._make(seed).fit(rows, labels)
+        return self._make(seed).fit(rows, labels, self._weights(labels))
+
+    def _weights(self, labels: np.ndarray) -> np.ndarray | None:
+        """Return the weight of each row; rows may be those of the windows several times over."""
+        return None if self._weight is None else np.tile(self._weight, len(labels) // len(self._weight))
 
     def _make(self, seed: int) -> Any:
         raise NotImplementedError
@@ -129,7 +133,8 @@ class Logistic(_FilledBaseline):
         return found[self.strength]
 
     def _regression(self, c: float, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
-        return LogisticRegression(C=c, max_iter=5000, random_state=seed).fit(rows, labels)
+        regression = LogisticRegression(C=c, max_iter=5000, random_state=seed)
+        return regression.fit(rows, labels, self._weights(labels))
 
     def _best(self, found: Mapping[float, LogisticRegression], judges: "WindowSet") -> float:
         """Return the strength with the best AUROC over people; the first of equals."""

@@ -47,7 +47,7 @@ def command(config: str, data: Path, overrides: tuple[str, ...], jobs: int | Non
     settings = TokenSettings(run.front_end, run.artefacts, run.seeds[0])
     began, console = time.monotonic(), Console()
     done = prepare_dataset(
-        run.data.dataset,
+        run.source,
         data,
         settings,
         jobs=jobs or os.cpu_count() or 1,

@@ -86,7 +86,7 @@ def command(
 ) -> None:
     """Train MMQ-Net, or --model mhacl, and every baseline on CONFIG: a preset's name or a TOML file.
 
-    Presets: simulated (the default), stress-predict, eegmat, pooled, wesad, wesad-chest,
+    Presets: simulated (the default), stress-predict, cogwear, wrist, eegmat, pooled, wesad, wesad-chest,
     wesad-wrist-with-chest, deap, mahnob-hci, case. Subjects are kept apart; epoch and calibration are chosen
     on validation subjects; each fold has fresh weights. Ctrl-C leaves a run that --resume continues.
     """

@@ -178,7 +178,10 @@ class NetworkEstimator(Baseline):
         sizes = {name: part.stop - part.start for name, part in self.slices.items()}
         layout = FeatureLayout(features.shape[1], sizes)
         spec = array_spec(layout, self.model, self.missing, self.training)
-        self._train(plain_windows(features, presence, labels, np.full(len(labels), "")), None, spec, seed)
+        windows = plain_windows(features, presence, labels, np.full(len(labels), ""))
+        if self._weight is not None:
+            windows = replace(windows, weight=self._weight.astype(np.float32))
+        self._train(windows, None, spec, seed)
 
     def _train(self, train: WindowSet, validation: WindowSet | None, spec: TrainingSpec, seed: int) -> None:
         own = self.comparison.own_spec(spec)

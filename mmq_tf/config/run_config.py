@@ -17,6 +17,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.validation import first_problem
 from pydantic import Field, ValidationError, model_validator
 
+from mmq_tf.config.data_source import check_task, classes_of, set_order, source_of
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.config.training_spec import (
     ArtefactsConfig,
@@ -27,7 +28,7 @@ from mmq_tf.config.training_spec import (
     TrainingConfig,
     TrainingSpec,
 )
-from mmq_tf.datasets import MANIFEST_NAME, get_dataset
+from mmq_tf.datasets import Joint
 from mmq_tf.datasets.protocol_limits import EnrolmentFrom
 from mmq_tf.errors import MMQError
 
@@ -76,9 +77,14 @@ class NormalisationConfig(ConfigSection):
 
 
 class SplitConfig(ConfigSection):
-    """Subjects stay apart. `folds` is a number of folds of subjects, or "loso" for one subject a fold."""
+    """Subjects stay apart. `folds` is a number of folds of subjects, or "loso" for one subject a fold.
+
+    With `by` ``dataset`` each fold tests the people of one of the joined data sets, and `folds` has no
+    meaning.
+    """
 
     unit: str = "subjects"
+    by: Literal["dataset"] | None = None
     folds: int | Literal["loso"] = 5
     validation_share: float = Field(default=0.2, gt=0, lt=1)
 
@@ -144,6 +150,8 @@ class RunConfig(ConfigSection):
         for key in ("enrolment_least", "short_share"):
             if getattr(self.normalisation, key) is not None and self.front_end.frontend_version < 3:
                 raise ValueError(f"normalisation.{key} needs front_end.frontend_version 3")
+        if self.split.by == "dataset" and len(self.set_order) < 2:
+            raise ValueError("split.by = 'dataset' leaves out one of several joined data sets; join some")
         known = set(self.front_end.modality_names)
         for name, hidden in self.missing.conditions.items():
             if not hidden or not set(hidden) < known:
@@ -158,7 +166,17 @@ class RunConfig(ConfigSection):
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names of the task, in the order of their integer labels."""
-        return self.data.classes or get_dataset(self.data.dataset).tasks[self.data.task]
+        return classes_of(self.data)
+
+    @property
+    def source(self) -> str | Joint:
+        """The data set as `mmq_tf.datasets.open_dataset` takes it."""
+        return source_of(self.data)
+
+    @property
+    def set_order(self) -> tuple[str, ...]:
+        """Names of the joined data sets, the home set first; empty where nothing is joined."""
+        return set_order(self.data)
 
     @property
     def training_spec(self) -> TrainingSpec:
@@ -175,22 +193,11 @@ class RunConfig(ConfigSection):
 
     def to_toml(self) -> str:
         """Return this configuration as TOML that `load_config` reads back to an equal one."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
-
-
-def check_task(data: DataConfig) -> None:
-    """Check that the data set has the task, or, where only its folder knows, that the classes are given."""
-    if data.dataset == MANIFEST_NAME:
-        if len(set(data.classes)) < 2 or len(set(data.classes)) != len(data.classes):
-            raise ValueError(
-                "data.classes must name at least two different classes, as the folder's mmq-tf.toml does"
-            )
-        return
-    tasks = get_dataset(data.dataset).tasks
-    if data.task not in tasks:
-        raise ValueError(f"data.task {data.task!r} is not a task of {data.dataset}: {sorted(tasks)}")
-    if data.classes:
-        raise ValueError(f"data.classes are those of {data.dataset} itself; leave them out")
+        values = self.model_dump(mode="json", exclude_none=True)
+        for name in ("sets", "weights"):
+            if not values["data"][name]:
+                del values["data"][name]
+        return tomli_w.dumps(values)
 
 
 def preset_names() -> list[str]:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from mmq_bridge.front_end.feature_layout import FeatureLayout
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from mmq_tf.config.loss_weights import LossWeights
+from mmq_tf.datasets.protocol_limits import EnrolmentFrom, Limits
 
 
 class ConfigSection(BaseModel):
@@ -18,16 +19,63 @@ class ConfigSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class JoinedSetConfig(ConfigSection):
+    """One of the data sets that a run joins; a name alone in place of a table stands for all defaults.
+
+    `name` is what its people's names begin with, `folder` where it lies in the joint folder; both are the
+    data set's own name by default. `task` is the joint task by default; `classes` says which joint class each
+    of its classes is, by default the one of the same name. The others are what its protocol allows where the
+    run would take more (see `mmq_tf.datasets.protocol_limits.Limits`).
+    """
+
+    dataset: str
+    name: str = Field(default="", pattern=r"^\w*$")
+    folder: str = ""
+    task: str = ""
+    classes: dict[str, str] = {}
+    enrolment_s: float | None = Field(default=None, gt=0)
+    enrolment_from: EnrolmentFrom | None = None
+    window_s: float | None = Field(default=None, gt=0)
+    stride_s: float | None = Field(default=None, gt=0)
+
+    @property
+    def called(self) -> str:
+        """Its name in the joined data set."""
+        return self.name or self.dataset
+
+    def limits(self) -> Limits:
+        """Return what its protocol allows."""
+        names = ("enrolment_s", "window_s", "stride_s", "enrolment_from")
+        return Limits(**{name: value for name in names if (value := getattr(self, name)) is not None})
+
+
 class DataConfig(ConfigSection):
     """Which recordings, and which of their labels is learned.
 
     `classes` are given only for the data set ``manifest``, whose tasks stand in the folder's own
-    ``mmq-tf.toml``.
+    ``mmq-tf.toml``, and for joined ones, where they are those of the first set by default.
+
+    `sets` joins data sets, the home set first: `dataset` is then the name of what they are together, and
+    ``--data`` the folder that holds theirs. `weights` says how much the training windows of each set count
+    together, whatever their number, the home set's being 1; without it every window counts 1.
     """
 
     dataset: str
     task: str
     classes: tuple[str, ...] = ()
+    sets: tuple[JoinedSetConfig, ...] = ()
+    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+
+    @field_validator("sets", mode="before")
+    @classmethod
+    def _names_stand_for_tables(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"dataset": one} if isinstance(one, str) else one for one in value]
+
+    @field_serializer("sets")
+    def _said_alone(self, sets: tuple[JoinedSetConfig, ...]) -> list[dict[str, Any]]:
+        return [one.model_dump(exclude_defaults=True) for one in sets]
 
 
 class ModelConfig(ConfigSection):

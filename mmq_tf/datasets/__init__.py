@@ -21,7 +21,7 @@ from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
 from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
 from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.datasets.plugins import plugin_dataset, plugin_names, taken_name_fault
-from mmq_tf.datasets.pooled import POOLED
+from mmq_tf.datasets.pooled import POOLED, Joint
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.datasets.wesad import WESAD, WESAD_CHEST
@@ -80,17 +80,19 @@ def all_datasets() -> tuple[dict[str, Dataset], list[str]]:
     return found, faults
 
 
-def open_dataset(name: str, folder: Path | str) -> Dataset:
+def open_dataset(name: str | Joint, folder: Path | str) -> Dataset:
     """Return the data set `name` as it lies in `folder`.
 
     A folder written by ``mmq-tf simulate --layout`` gives one that says SIMULATED; ``manifest`` gives the one
-    that the folder's ``mmq-tf.toml`` describes.
+    that the folder's ``mmq-tf.toml`` describes; a `Joint` the one that joins those in the folder's folders.
 
     Raises
     ------
     MMQError
-        If there is none of that name, or the folder's manifest is broken.
+        If there is none of that name, or the folder's manifest is broken, or a joined folder is missing.
     """
+    if isinstance(name, Joint):
+        return name.opened(existing_folder(folder, name.name), open_dataset)
     if name == MANIFEST_NAME:
         return manifest_dataset(existing_folder(folder, "a manifest"))
     return get_dataset(name).in_folder(folder)
@@ -100,6 +102,7 @@ __all__ = [
     "DATASETS",
     "MANIFEST_NAME",
     "Dataset",
+    "Joint",
     "all_datasets",
     "get_dataset",
     "load_e4",

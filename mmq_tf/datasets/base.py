@@ -59,6 +59,10 @@ class Member:
         The joint class of each of its own; a trial without such a label has none.
     limits : Limits
         What its protocol allows where a run would take more.
+    name : str
+        What it is called in the joined data set; by default as itself.
+    folder : str
+        Where it lies in the folder of the joined one; by default under its name.
     """
 
     dataset: Dataset
@@ -66,11 +70,22 @@ class Member:
     joint_task: str
     classes: Mapping[str, str]
     limits: Limits = UNLIMITED
+    name: str = ""
+    folder: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name in the joined data set."""
+        return self.name or self.dataset.name
 
     @property
     def prefix(self) -> str:
         """What its subjects' names begin with in the joined data set."""
-        return f"{self.dataset.name}-"
+        return f"{self.called}-"
+
+    def folder_in(self, folder: Path) -> Path:
+        """Return where it lies in the folder of the joined data set."""
+        return folder / (self.folder or self.called)
 
     @property
     def note(self) -> str:
@@ -78,7 +93,10 @@ class Member:
         words = {"enrolment_s": "enrol", "window_s": "a window", "stride_s": "the stride between windows"}
         found = {name: getattr(self.limits, name) for name in words}
         said = ", ".join(f"{words[name]} {value:g} s" for name, value in found.items() if value < math.inf)
-        return f"{self.dataset.name}: at most {said}." if said else ""
+        apart = {"rest_half": "enrol in half of the rest", "other_visit": "enrol in another session's rest"}
+        parts = [f"at most {said}"] if said else []
+        parts += [apart[self.limits.enrolment_from]] if self.limits.enrolment_from else []
+        return f"{self.called}: {'; '.join(parts)}." if parts else ""
 
     def trials(self, trials: Sequence[Trial]) -> tuple[Trial, ...]:
         """Return its trials with their labels in the words of the joint task alone."""
@@ -181,7 +199,7 @@ class Dataset:
         groups: dict[str, list[str]] = {}
         for subject in subjects:
             member = self.member_of(subject)
-            groups.setdefault(member.dataset.name if member else "", []).append(subject)
+            groups.setdefault(member.called if member else "", []).append(subject)
         return list(groups.values())
 
     def load(self, folder: Path | str, subject: str) -> Recording:

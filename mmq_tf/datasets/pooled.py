@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmq_tf.datasets.base import Dataset, Member
 from mmq_tf.datasets.eegmat import EEGMAT
-from mmq_tf.datasets.protocol_limits import Limits
+from mmq_tf.datasets.protocol_limits import UNLIMITED, Limits
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording
@@ -18,7 +18,79 @@ TASK = "strain"
 CLASSES = ("rest", "strained")
 
 
-def join(name: str, members: Sequence[Member]) -> Dataset:
+LABEL_KIND = "condition (a task that strains, or rest; by each protocol); not a self-report"
+
+
+@dataclass(frozen=True)
+class JoinedSet:
+    """One data set of a `Joint`, by name.
+
+    Parameters
+    ----------
+    dataset : str
+        As `mmq_tf.datasets.open_dataset` takes it.
+    name, folder : str
+        What its people's names begin with, and where it lies in the joint folder.
+    task : str
+        Its own.
+    classes : tuple of (str, str)
+        Pairs of its own classes and the joint ones; others have no label.
+    limits : Limits
+        What its protocol allows where a run would take more.
+    """
+
+    dataset: str
+    name: str
+    folder: str
+    task: str
+    classes: tuple[tuple[str, str], ...]
+    limits: Limits = UNLIMITED
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Data sets that a configuration joins; given to `mmq_tf.datasets.open_dataset` in place of a name."""
+
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    sets: tuple[JoinedSet, ...]
+
+    def opened(self, folder: Path, open_one: Callable[[str, Path], Dataset]) -> Dataset:
+        """Return the joined data set as it lies in `folder`.
+
+        Raises
+        ------
+        MMQError
+            If a set's folder is missing, or what is in it cannot be opened.
+        """
+        members = []
+        for one in self.sets:
+            place = folder / one.folder
+            if not place.is_dir():
+                raise _missing(folder, self.name, [each.folder for each in self.sets], one.folder)
+            dataset = open_one(one.dataset, place)
+            members.append(
+                Member(dataset, one.task, self.task, dict(one.classes), one.limits, one.name, one.folder)
+            )
+        kinds = dict.fromkeys(member.dataset.label_kind for member in members)
+        return join(self.name, members, self.task, self.classes, "; or ".join(kinds))
+
+
+def _missing(folder: Path, name: str, wanted: Sequence[str], missing: str) -> MMQError:
+    return MMQError(
+        f"{folder}: expected the folders {', '.join(wanted)} in it, as {name} joins them;"
+        f" {missing} is missing."
+    )
+
+
+def join(
+    name: str,
+    members: Sequence[Member],
+    task: str = TASK,
+    classes: tuple[str, ...] = CLASSES,
+    label_kind: str = LABEL_KIND,
+) -> Dataset:
     """Return the data set that joins others: its folder holds theirs, each under its own name.
 
     Parameters
@@ -27,21 +99,20 @@ def join(name: str, members: Sequence[Member]) -> Dataset:
         Of the joined data set.
     members : sequence of Member
         Each brings its subjects, named ``member-subject``, and its labels in the words of the joint task.
+    task, classes, label_kind
+        The joint task, its classes in order, and what its label is.
 
     Returns
     -------
     Dataset
         Tokens of its recordings are the members' own, so nothing that is in the cache is computed again.
     """
-    by_name = {member.dataset.name: member for member in members}
+    by_name = {member.called: member for member in members}
 
     def folder_of(folder: Path, member: Member) -> Path:
-        path = folder / member.dataset.name
+        path = member.folder_in(folder)
         if not path.is_dir():
-            raise MMQError(
-                f"{folder}: expected the folders {', '.join(by_name)} in it, as {name} joins them;"
-                f" {member.dataset.name} is missing."
-            )
+            raise _missing(folder, name, list(by_name), member.called)
         return path
 
     def list_subjects(folder: Path) -> list[str]:
@@ -75,8 +146,8 @@ def join(name: str, members: Sequence[Member]) -> Dataset:
         licence="; ".join(f"{one.title}: {one.licence}" for one in sets),
         attribution="; ".join(one.attribution for one in sets),
         obtain=f"a folder that holds {' and '.join(by_name)}, each obtained as that data set",
-        tasks={TASK: CLASSES},
-        label_kind="condition (a task that strains, or rest; by each protocol); not a self-report",
+        tasks={task: classes},
+        label_kind=label_kind,
         modalities=tuple(modality for modality in MODALITIES if modality in owned),
         list_subjects=list_subjects,
         source_files=source_files,

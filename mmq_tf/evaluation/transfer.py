@@ -47,7 +47,7 @@ def check_transfer(run: Run, there: RunConfig, folder: Path) -> None:
         wearers and the other configuration does not say where.
     """
     here = run.config
-    known = _names(here.data.dataset) & _names(there.data.dataset)
+    known = _names(here) & _names(there)
     if known and (known != {MANIFEST_NAME} or folder.resolve() == run.data_folder):
         raise MMQError(
             f"{run.folder} was trained on {', '.join(sorted(known))} itself; name a data set it has not seen."
@@ -69,11 +69,14 @@ def check_transfer(run: Run, there: RunConfig, folder: Path) -> None:
         )
 
 
-def _names(dataset: str) -> set[str]:
+def _names(config: RunConfig) -> set[str]:
     """Return a data set's name and those of the sets it joins."""
-    if dataset == MANIFEST_NAME:
-        return {dataset}
-    return {dataset, *(member.dataset.name for member in get_dataset(dataset).members)}
+    name = config.data.dataset
+    if config.data.sets:
+        return {name, *(one.dataset for one in config.data.sets)}
+    if name == MANIFEST_NAME:
+        return {name}
+    return {name, *(member.dataset.name for member in get_dataset(name).members)}
 
 
 def shared_modalities(here: RunConfig, there: RunConfig) -> tuple[str, ...]:

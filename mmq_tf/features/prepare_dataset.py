@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
 
-from mmq_tf.datasets import open_dataset
+from mmq_tf.datasets import Joint, open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.token_cache import TokenSettings
 from mmq_tf.features.token_streams import Source, load_stream, prepare
@@ -43,7 +43,7 @@ class Prepared:
 
 
 def prepare_dataset(
-    dataset: str,
+    dataset: str | Joint,
     folder: Path,
     settings: TokenSettings,
     *,
@@ -56,7 +56,7 @@ def prepare_dataset(
     Parameters
     ----------
     dataset, folder
-        The data set's name and where it lies.
+        The data set, as `open_dataset` takes it, and where it lies.
     settings : TokenSettings
         How samples become tokens.
     jobs : int
@@ -100,7 +100,7 @@ def prepare_dataset(
 
 
 def load_prepared(
-    dataset: str, folder: Path, settings: TokenSettings, prepared: Sequence[Prepared]
+    dataset: str | Joint, folder: Path, settings: TokenSettings, prepared: Sequence[Prepared]
 ) -> list[Stream]:
     """Return the token streams of the subjects that are not bad, from the cache."""
     source = open_dataset(dataset, folder)
@@ -111,7 +111,7 @@ def load_prepared(
 _Outcome = tuple[Prepared, MMQError | BridgeError | None]
 
 
-def prepare_subject(dataset: str, folder: Path, name: str, settings: TokenSettings) -> _Outcome:
+def prepare_subject(dataset: str | Joint, folder: Path, name: str, settings: TokenSettings) -> _Outcome:
     """Put one subject's tokens into the cache; what is wrong with a recording is returned, not raised."""
     try:
         made = prepare(Source.of_subject(open_dataset(dataset, folder), folder, name), settings)

@@ -61,7 +61,7 @@ class Source:
         """
         member = dataset.member_of(subject)
         if member is not None:
-            dataset, folder = member.dataset, folder / member.dataset.name
+            dataset, folder = member.dataset, member.folder_in(folder)
             subject = subject.removeprefix(member.prefix)
         return cls(dataset.digest(folder, subject), lambda: dataset.load(folder, subject), member)
 
@@ -107,6 +107,7 @@ def load_stream(source: Source, settings: TokenSettings) -> Stream:
         front_end=settings.front_end,
         variants=tuple(variants),
         limits=source.member.limits if source.member else UNLIMITED,
+        dataset=source.member.called if source.member else "",
     )
 
 

@@ -39,8 +39,9 @@ class Corrupted:
 class Stream:
     """One recording after the front end, before normalising: raw features [n, F] and presence [n, M].
 
-    The first `earlier` tokens are an enrolment measured apart, put before the recording; the times of trials
-    count from the first of them.
+    `dataset` names the joined data set it is of, empty where nothing is joined. The first `earlier` tokens
+    are an enrolment measured apart, put before the recording; the times of trials count from the first of
+    them.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class Stream:
     variants: tuple[Corrupted, ...] = ()
     limits: Limits = UNLIMITED
     earlier: int = 0
+    dataset: str = ""
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
@@ -79,7 +81,9 @@ class WindowSet:
     """Windows of T consecutive tokens, normalised; absent tokens hold zeros.
 
     `features` float32 [N, T, F], `presence` bool [N, T, M], `label` int8 [N], `subject` and `session`
-    str [N], `trial` int [N], `start_s` float [N]. The variants add a leading axis V: `variant_features`
+    str [N], `trial` int [N], `start_s` float [N]; `dataset` str [N], the joined data set they are of, empty
+    where nothing is joined; `weight` float32 [N], how much a training window counts, 1 by default. The
+    variants add a leading axis V: `variant_features`
     [V, N, T, F], `variant_presence` and `variant_corrupted` [V, N, T, M].
     """
 
@@ -93,6 +97,19 @@ class WindowSet:
     variant_features: np.ndarray = field(repr=False)
     variant_presence: np.ndarray = field(repr=False)
     variant_corrupted: np.ndarray = field(repr=False)
+    dataset: np.ndarray = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]
+    weight: np.ndarray = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]
+
+    def __post_init__(self) -> None:
+        if self.dataset is None:
+            object.__setattr__(self, "dataset", np.full(len(self.label), ""))
+        if self.weight is None:
+            object.__setattr__(self, "weight", np.ones(len(self.label), np.float32))
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """Weights float32 [N] where windows count differently, None where all count the same."""
+        return None if (self.weight == 1).all() else self.weight
 
     def __len__(self) -> int:
         return len(self.label)
@@ -302,6 +319,7 @@ def _cut(
         label=np.array([classes.index(label) for label in labels if label is not None], dtype=np.int8),
         subject=np.full(len(table), stream.subject),
         session=np.full(len(table), stream.session),
+        dataset=np.full(len(table), stream.dataset),
         trial=table[:, 1],
         start_s=(table[:, 0] - stream.earlier) * front_end.token_s,
         variant_features=stack(

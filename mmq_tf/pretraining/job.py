@@ -104,7 +104,7 @@ class PretrainJob:
     ) -> tuple[MHACL, FrontEnd, str, History]:
         """Return the network with its pretrained encoder, its front end, the rule used and what happened."""
         config = self.config
-        dataset = open_dataset(config.data.dataset, self.data_folder)
+        dataset = open_dataset(config.source, self.data_folder)
         train, validation = (self.streams(side) for side in (self.fold.train, self.fold.validation))
         normalisation = fit_normalisation(train, config.normalisation, config.front_end.token_s)
         front_end = config.front_end.with_normalisation(normalisation)
@@ -120,7 +120,7 @@ class PretrainJob:
 
     def streams(self, subjects: Sequence[str]) -> list[Stream]:
         """Load the token streams of some subjects; no other recording is touched."""
-        dataset = open_dataset(self.config.data.dataset, self.data_folder)
+        dataset = open_dataset(self.config.source, self.data_folder)
         settings = token_settings(self.config)
         streams = [
             load_stream(Source.of_subject(dataset, self.data_folder, name), settings)

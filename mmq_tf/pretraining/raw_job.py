@@ -35,7 +35,7 @@ class RawPretrainJob(PretrainJob):
         config = self.config
         if config.normalisation.rest_class is not None:
             raise MMQError("raw windows enrol at the start only; leave out normalisation.rest_class.")
-        dataset = open_dataset(config.data.dataset, self.data_folder)
+        dataset = open_dataset(config.source, self.data_folder)
         train = training_only(self.recordings(self.fold.train), self.fold)
         plain = RawFrontEnd.of(config.front_end)
         front_end = plain.measured_on([(one.steps, one.presence) for one in train], config.normalisation)
@@ -61,7 +61,7 @@ class RawPretrainJob(PretrainJob):
         MMQError
             If the data set joins others, whose sensors and windows differ.
         """
-        dataset = open_dataset(self.config.data.dataset, self.data_folder)
+        dataset = open_dataset(self.config.source, self.data_folder)
         if dataset.members:
             raise MMQError(
                 f"pretraining.input: {dataset.name} joins data sets whose sensors differ, so there are no "

@@ -67,7 +67,13 @@ def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsF
     config = run.config
     dataset = run.dataset
     folds = (
-        f"{config.split.folds} folds of subjects" if config.split.folds != "loso" else "leave one subject out"
+        "leave one data set out"
+        if config.split.by == "dataset"
+        else (
+            f"{config.split.folds} folds of subjects"
+            if config.split.folds != "loso"
+            else "leave one subject out"
+        )
     )
     return ResultsFile(
         name=config.name,
@@ -86,9 +92,18 @@ def results_file(run: Run, rows: Sequence[ResultRow], subjects: int) -> ResultsF
             f"{config.model.name} is the size {config.model.size}; the label is {dataset.label_kind}.",
             *config.notes,
             *(member.note for member in dataset.members if member.note),
+            *_weight_notes(config),
             *(f"Left out as bad: {line}" for line in run.facts.left_out.splitlines()),
         ),
     )
+
+
+def _weight_notes(config: RunConfig) -> list[str]:
+    """Say how much each joined data set counts in training; nothing where every window counts the same."""
+    if not config.data.weights:
+        return []
+    said = (f"{name} {config.data.weights.get(name, 1.0):g}" for name in config.set_order)
+    return [f"Total weight in training: {', '.join(said)}."]
 
 
 def publish(path: Path, results: ResultsFile) -> None:

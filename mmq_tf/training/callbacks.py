@@ -39,23 +39,22 @@ class EpochBatches(keras.utils.PyDataset):
     Parameters
     ----------
     draw : callable
-        Returns the inputs and targets of an epoch, dicts of arrays [N, ...], in the order to be shown.
+        Returns the inputs and targets of an epoch, dicts of arrays [N, ...], in the order to be shown; and,
+        where windows count differently, their weights [N].
     batch_size : int
         Windows per batch; the last one may hold fewer.
     first_epoch : int
         The epoch to begin with, counted from 0.
     """
 
-    def __init__(
-        self, draw: Callable[[int], tuple[dict[str, Any], dict[str, Any]]], batch_size: int, first_epoch: int
-    ) -> None:
+    def __init__(self, draw: Callable[[int], tuple[Any, ...]], batch_size: int, first_epoch: int) -> None:
         super().__init__()
         self._draw, self._batch_size = draw, batch_size
         self.show(first_epoch)
 
     def show(self, epoch: int) -> None:
         """Draw another epoch, counted from 0."""
-        self._inputs, self._targets = self._draw(epoch)
+        self._inputs, self._targets, *self._weights = self._draw(epoch)
         self._epoch = epoch
 
     @property
@@ -66,11 +65,12 @@ class EpochBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(next(iter(self._inputs.values()))) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return one batch, inputs and targets."""
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return one batch, inputs and targets, and weights if there are any."""
         rows = slice(index * self._batch_size, (index + 1) * self._batch_size)
         inputs, targets = self._inputs, self._targets
-        return {k: v[rows] for k, v in inputs.items()}, {k: v[rows] for k, v in targets.items()}
+        batch = {k: v[rows] for k, v in inputs.items()}, {k: v[rows] for k, v in targets.items()}
+        return *batch, *(weight[rows] for weight in self._weights)
 
 
 class TrainingCallback(keras.callbacks.Callback):

@@ -40,7 +40,8 @@ def out_of_fold_probabilities(
         Of the forests.
     """
     asked = hashlib.blake2b(repr((slices, classes, seed)).encode())
-    for part in (windows.features, windows.presence, windows.label, windows.subject.astype(str)):
+    parts = (windows.features, windows.presence, windows.label, windows.subject.astype(str), windows.weight)
+    for part in parts:
         asked.update(repr((part.shape, part.dtype)).encode() + np.ascontiguousarray(part).tobytes())
     if asked.digest() not in _latest:
         soft = _ask_forests(windows, slices, classes, seed)
@@ -58,7 +59,13 @@ def _ask_forests(windows: WindowSet, slices: Mapping[str, slice], classes: int, 
     soft = np.empty((len(windows), classes), dtype=np.float32)
     for fit, judge in GroupKFold(folds).split(labels, groups=windows.subject):
         forest = Forest(TREES).fit(
-            windows.features[fit], windows.presence[fit], labels[fit], slices, seed, classes
+            windows.features[fit],
+            windows.presence[fit],
+            labels[fit],
+            slices,
+            seed,
+            classes,
+            sample_weight=None if windows.sample_weight is None else windows.weight[fit],
         )
         soft[judge] = forest.predict_proba(windows.features[judge], windows.presence[judge])
     return soft

@@ -77,8 +77,11 @@ class EpochData:
         """Batches an epoch."""
         return -(-len(self.windows) // self.config.training.batch_size)
 
-    def draw(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the inputs and soft labels [N, classes] of one epoch, in the order to be shown."""
+    def draw(self, epoch: int) -> tuple[Any, ...]:
+        """Return the inputs and soft labels [N, classes] of one epoch, in the order to be shown.
+
+        And a weight [N], where windows count differently.
+        """
         rng = np.random.default_rng([self.seed, epoch])
         windows, missing = self.windows, self.config.missing
         order = rng.permutation(len(windows))
@@ -102,7 +105,9 @@ class EpochData:
             "presence_full": windows.presence[order].astype(np.float32),
             "corrupted": (corrupted & presence).astype(np.float32),
         }
-        return inputs, {self.config.data.task: self.target[order]}
+        weight = windows.sample_weight
+        weights = () if weight is None else (weight[order],)
+        return inputs, {self.config.data.task: self.target[order]}, *weights
 
     def _known_past(self, epoch: int, windows: int) -> np.ndarray:
         """Return bool [windows, F]: all but the look-backs of windows whose past is hidden."""

@@ -14,6 +14,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.set_weights import weighted_by_set
 from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
@@ -84,7 +85,8 @@ def fold_windows(job: FoldJob) -> FoldWindows:
         return build_windows(sides[side], front_end, task, job.classes, stride_s, short)
 
     short = ShortEnrolments.of(settings, network_seed(job.seed, job.index))
-    return FoldWindows(front_end, cut("train", short), cut("validation"), cut("test"))
+    train = weighted_by_set(cut("train", short), job.config.data.weights, job.config.set_order)
+    return FoldWindows(front_end, train, cut("validation"), cut("test"))
 
 
 def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[MMQTraining, History]:

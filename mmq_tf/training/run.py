@@ -18,6 +18,7 @@ from mmq_tf.config.run_config import RunConfig, load_config
 from mmq_tf.datasets import Dataset, open_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
+from mmq_tf.features.set_weights import weighted_by_set
 from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows, window_starts
@@ -27,7 +28,7 @@ from mmq_tf.training.fold import CallbacksOf, FoldJob, network_seed, write_model
 from mmq_tf.training.line import LineChoice
 from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
-from mmq_tf.training.splits import Fold, joined_folds
+from mmq_tf.training.splits import Fold, dataset_folds, joined_folds
 from mmq_tf.training.workers import OnEpoch
 from mmq_tf.utils.atomic_files import write_text, written_whole
 from mmq_tf.version import __version__
@@ -64,7 +65,7 @@ class Run:
     @property
     def dataset(self) -> Dataset:
         """The data set as it lies in the run's data folder."""
-        return open_dataset(self.config.data.dataset, self.data_folder)
+        return open_dataset(self.config.source, self.data_folder)
 
     @property
     def start(self) -> Start | None:
@@ -159,9 +160,11 @@ class Run:
     def fold_places(self, subjects: Sequence[str]) -> list[FoldPlace]:
         """Return every fold of every seed; the first seed's folders carry the fold's number alone."""
         config = self.config
-        folds = joined_folds(
-            self.dataset.grouped(subjects), config.split.folds, config.split.validation_share, 0
-        )
+        groups, share = self.dataset.grouped(subjects), config.split.validation_share
+        if config.split.by == "dataset":
+            folds = dataset_folds(groups, share, 0)
+        else:
+            folds = joined_folds(groups, config.split.folds, share, 0)
         return [
             FoldPlace(
                 fold, index, seed, self.folder / "folds" / (f"{index:02d}" + (f"-seed{seed}" if n else ""))
@@ -270,6 +273,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
     windows = build_windows(
         streams, front_end, config.data.task, first.classes, config.windows.stride_s, short
     )
+    windows = weighted_by_set(windows, config.data.weights, config.set_order)
     model = new_network(config.training_spec, len(first.classes), seed)
     held = first.start.into(model.net, None, first.folder.name) if first.start else None
     state = run.folder / "final.npz"

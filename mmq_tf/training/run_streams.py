@@ -34,7 +34,7 @@ def load_streams(
     MMQError, BridgeError
         If a recording is bad and the run does not leave bad ones out, or none is good.
     """
-    config, name = run.config, run.config.data.dataset
+    config, name = run.config, run.config.source
     settings = settings or TokenSettings(config.front_end, config.artefacts, config.seeds[0])
     done = prepare_dataset(
         name, run.data_folder, settings, jobs=workers, skip_bad=run.facts.skip_bad, progress=progress

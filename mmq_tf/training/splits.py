@@ -88,6 +88,41 @@ def joined_folds(
     ]
 
 
+def dataset_folds(groups: Sequence[Sequence[str]], validation_share: float, seed: int) -> list[Fold]:
+    """Return a fold for each group of subjects, which tests all of it; of each other group some choose.
+
+    Parameters
+    ----------
+    groups
+        Subjects by data set; nobody belongs to two of them.
+    validation_share, seed
+        As for `subject_folds`; the share is taken of each group.
+
+    Raises
+    ------
+    MMQError
+        If there are not two groups, or one has fewer than two subjects.
+    """
+    names = [sorted(set(group)) for group in groups]
+    if len(names) < 2 or min(map(len, names)) < 2:
+        raise MMQError(
+            "leaving one data set out needs two or more of them, each with two subjects or more; got "
+            f"{', '.join(str(len(group)) for group in names) or 'none'}."
+        )
+    folds = []
+    for index, test in enumerate(names):
+        parts = [
+            _fold(sorted({*group, *test}), test, validation_share, seed, index)
+            for other, group in enumerate(names)
+            if other != index
+        ]
+        train, validation = (
+            tuple(sorted(chain(*(getattr(part, side) for part in parts)))) for side in SIDES[:2]
+        )
+        folds.append(Fold(train, validation, tuple(test)))
+    return folds
+
+
 def _fold(names: list[str], test: Sequence[str], validation_share: float, seed: int, index: int) -> Fold:
     rest = [name for name in names if name not in set(test)]
     size = min(max(1, round(validation_share * len(rest))), len(rest) - 1)

@@ -135,7 +135,7 @@ def _recorded(
     config: RunConfig, data: Path, progress: WorkProgress
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str, str, bool]:
     """Return the training windows of the run's first fold, and what they are."""
-    name = config.data.dataset
+    name = config.source
     config = config.model_copy(update={"artefacts": config.artefacts.model_copy(update={"variants": 0})})
     settings = TokenSettings(config.front_end, config.artefacts, config.seeds[0])
     done = prepare_dataset(name, data, settings, jobs=os.cpu_count() or 1, progress=progress)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mmq_tf.config.run_config import load_config
 from mmq_tf.features.windows import WindowSet
+from mmq_tf.training.callbacks import EpochBatches
 from mmq_tf.training.fit import EpochData, ValidationViews, fit_network, new_network, predict_logits
 
 SETTINGS = [
@@ -137,3 +140,30 @@ def test_validation_views_hide_each_sensor_in_turn(config):
     assert not views.presence[10:20, :, 0].any()
     assert not views.presence[20:30, :, 1].any()
     assert (views.features[~config.layout.by_feature(views.presence)] == 0).all()
+
+
+def test_a_batch_brings_the_weights_of_its_windows_where_they_differ():
+    spec = load_config("simulated", [*SETTINGS, "training.teacher_share=0"]).training_spec
+    windows = make_windows(spec)
+    weighted = replace(windows, weight=(windows.label + 1).astype(np.float32))
+    assert len(EpochBatches(EpochData(windows, spec, 2, 0).draw, 16, 0)[0]) == 2
+    for batch in (EpochBatches(EpochData(weighted, spec, 2, 0).draw, 16, 0)[k] for k in range(3)):
+        _, target, weight = batch
+        np.testing.assert_array_equal(weight, target["stress"].argmax(axis=1) + 1)
+
+
+def test_windows_of_hardly_any_weight_are_hardly_heard():
+    settings = ["training.teacher_share=0", "training.epochs=12", "training.learning_rate=0.01"]
+    spec = load_config("simulated", [*SETTINGS, *settings]).training_spec
+    windows = make_windows(spec, count=96)
+    wrong = np.arange(96) >= 32
+    told = replace(windows, label=np.where(wrong, 1 - windows.label, windows.label))
+    right = {}
+    for weight in (1e-4, 1.0):
+        given = replace(told, weight=np.where(wrong, weight, 1.0).astype(np.float32))
+        model = new_network(spec, 2, seed=0)
+        fit_network(model, given, None, spec, 0, None, run_eagerly=True)
+        logits = predict_logits(model.net, windows.features, windows.presence)["stress"]
+        right[weight] = float((logits.argmax(axis=1) == windows.label).mean())
+    assert right[1e-4] > 0.8
+    assert right[1.0] < 0.4

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmq_tf.errors import MMQError
-from mmq_tf.training.splits import SIDES, joined_folds, subject_folds
+from mmq_tf.training.splits import SIDES, dataset_folds, joined_folds, subject_folds
 
 
 @given(
@@ -66,3 +66,27 @@ def test_several_groups_are_not_left_out_one_by_one():
     with pytest.raises(MMQError, match="give a number of folds"):
         joined_folds(groups, "loso", 0.2, 0)
     assert joined_folds(groups[:1], "loso", 0.2, 0) == subject_folds(groups[0], "loso", 0.2, 0)
+
+
+@given(
+    counts=st.lists(st.integers(2, 12), min_size=2, max_size=4),
+    share=st.floats(0.05, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_leaving_a_data_set_out_tests_all_of_it_and_no_side_lacks_another(counts, share, seed):
+    groups = [[f"set{k}-{i:02d}" for i in range(count)] for k, count in enumerate(counts)]
+    folds = dataset_folds(groups, share, seed)
+    assert [fold.test for fold in folds] == [tuple(group) for group in groups]
+    for index, fold in enumerate(folds):
+        others = [group for k, group in enumerate(groups) if k != index]
+        assert sorted(fold.train + fold.validation) == sorted(sum(others, []))
+        for group in others:
+            assert set(group) & set(fold.train)
+            assert set(group) & set(fold.validation)
+    assert folds == dataset_folds(groups, share, seed)
+
+
+@pytest.mark.parametrize("groups", [[], [["a", "b"]], [["a", "b"], ["c"]]])
+def test_one_data_set_or_one_person_cannot_be_left_out(groups):
+    with pytest.raises(MMQError, match="leaving one data set out needs two or more"):
+        dataset_folds(groups, 0.2, 0)
