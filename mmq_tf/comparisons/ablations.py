@@ -40,9 +40,13 @@ CHANGES: Mapping[str, Changes] = MappingProxyType(
 """What each ablation changes in a run's training spec, by its name in the results."""
 
 LINE_CHANGES: Mapping[str, Changes] = MappingProxyType(
-    {"without_line": {"model": {"line": False}}, "only_line": {"model": {"network_share": 0.0}}}
+    {
+        "without_line": {"model": {"line": False}},
+        "only_line": {"model": {"network_share": 0.0}},
+        "quality_as_evidence": {"model": {"quality": "evidence"}},
+    }
 )
-"""What takes apart a network beside a line: the queries alone, and the line alone."""
+"""What takes apart a network beside a line: the queries alone, the line alone, and quality let in."""
 
 WITHOUT: Mapping[str, str] = MappingProxyType({f"without_{name}": name for name in SUPPORTED_MODALITIES})
 """The sensor that a network never had, by the ablation's name.

@@ -85,8 +85,9 @@ class ModelConfig(ConfigSection):
     blocks and hidden width. With `dim` alone, `hidden` is twice as wide. The baselines' transformers follow.
     `members` networks are trained side by side and their logits averaged (see `mmq_tf.model.Ensemble`).
     `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
-    `line` puts a linear read-out beside the queries (see `mmq_tf.model.line_path`); features of quality are
-    then no evidence. `network_share` is the network's share in the logit, 0 leaves the line alone; without
+    `line` puts a linear read-out beside the queries (see `mmq_tf.model.line_path`). Features of quality (see
+    `FeatureLayout.quality`) are then read by interference queries alone; with `quality` = "evidence" they
+    count as any other, to see what a decision owes to movement that spoils a pulse. `network_share` is the network's share in the logit, 0 leaves the line alone; without
     it validation people choose.
     """
 
@@ -106,6 +107,7 @@ class ModelConfig(ConfigSection):
     learned_mask: bool = True
     rebuilt_penalty: float = Field(default=2.0, ge=0, le=16)
     line: bool = False
+    quality: Literal["gate", "evidence"] = "gate"
     network_share: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")

@@ -111,8 +111,8 @@ class MMQNet(TokenNet):
         model = spec.model
         parts = {name: getattr(model, name) for name in ("queries", "learned_mask", "rebuilt_penalty")}
         if model.line:
-            quality = np.flatnonzero(spec.layout.quality).tolist()
-            parts |= {"line": True, "quality": quality}
+            apart = spec.layout.quality if model.quality == "gate" else ()
+            parts |= {"line": True, "quality": np.flatnonzero(apart).tolist()}
         return super().from_spec(spec, classes, seed, **{**parts, **own})
 
     @classmethod
