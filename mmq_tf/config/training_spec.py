@@ -87,8 +87,8 @@ class ModelConfig(ConfigSection):
     `rebuilt_penalty` was chosen on Stress-Predict's subjects S02 to S14 (see results/log.md).
     `line` puts a linear read-out beside the queries (see `mmq_tf.model.line_path`). Features of quality (see
     `FeatureLayout.quality`) are then read by interference queries alone; with `quality` = "evidence" they
-    count as any other, to see what a decision owes to movement that spoils a pulse. `network_share` is the network's share in the logit, 0 leaves the line alone; without
-    it validation people choose.
+    count as any other, to see what a decision owes to movement that spoils a pulse. `network_share` is the
+    network's share in the logit, 0 leaves the line alone; without it validation people choose.
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
