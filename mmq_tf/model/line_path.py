@@ -22,6 +22,9 @@ STATISTICS = ("mean", "max", "min")
 REACH = 2.0
 """Deviations at which a standardised statistic stops counting in full: ``tanh(z / REACH)``."""
 
+PIECES = 2
+"""Columns the line has of a statistic: ``s`` and ``max(s, 0)``."""
+
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class LinePath(keras.layers.Layer):
@@ -30,7 +33,8 @@ class LinePath(keras.layers.Layer):
     Of each feature over the present tokens of its modality: the mean, weighted by
     ``softmax(-distrust)`` over time, so that interference decides which tokens to believe; the largest and
     the smallest. Each is standardised with the training windows' mean and deviation, 0 where the modality is
-    absent, and squashed. Which numbers these are `mmq_tf.training.line.fit_line` decides; before that the
+    absent, and squashed; beside it stands what of it is above 0, so that the logit may bend at a training
+    person's usual. Which numbers these are `mmq_tf.training.line.fit_line` decides; before that the
     line says nothing. The coefficients are L2 logistic regression's, so that a line that has seen few people
     stays small.
 
@@ -62,13 +66,14 @@ class LinePath(keras.layers.Layer):
 
     @property
     def n_statistics(self) -> int:
-        """Columns of `statistics`, S."""
+        """Columns of `statistics`, S; the line has `PIECES` of each."""
         return len(STATISTICS) * self.owner.shape[1]
 
     def build(self, input_shape=None) -> None:
-        """Create ``centre`` and ``scale`` ``[S]``, and kernel ``[S, C]`` and bias ``[C]`` of all classes."""
+        """Create ``centre``, ``scale`` ``[S]``, ``kernel`` ``[2 * S, C]``, ``bias`` ``[C]`` of all classes."""
         wide, classes = self.n_statistics, sum(self.tasks.values())
-        shapes = {"centre": (wide,), "scale": (wide,), "kernel": (wide, classes), "bias": (classes,)}
+        kernel = PIECES * wide, classes
+        shapes = {"centre": (wide,), "scale": (wide,), "kernel": kernel, "bias": (classes,)}
         for name, shape in shapes.items():
             weight = self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
             setattr(self, name, weight)
@@ -99,13 +104,16 @@ class LinePath(keras.layers.Layer):
         return found, ops.concatenate([here] * len(STATISTICS), axis=-1)
 
     def standardised(self, features, presence, distrust=None):
-        """Return what the logit is linear in, ``[B, S]``; arguments as of `statistics`."""
+        """Return the squashed statistics ``[B, S]``; arguments as of `statistics`."""
         found, here = self.statistics(features, presence, distrust)
         return ops.tanh((found - here * self.centre) * self.scale)
 
     def call(self, features, presence, distrust=None) -> dict:
         """Return the logits ``[B, classes]`` of each task; arguments as of `statistics`."""
-        logits = ops.matmul(self.standardised(features, presence, distrust), self.kernel) + self.bias
+        squashed, wide = self.standardised(features, presence, distrust), self.n_statistics
+        # Two products, since int8 has another scale for what is above 0.
+        logits = ops.matmul(squashed, self.kernel[:wide]) + self.bias
+        logits = logits + ops.matmul(ops.relu(squashed), self.kernel[wide:])
         stops = np.cumsum(list(self.tasks.values())).tolist()
         parts = {
             task: logits[:, stop - count : stop]

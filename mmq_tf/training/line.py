@@ -18,9 +18,9 @@ from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.metrics.grouped_scores import score_by_subject
 from mmq_tf.model.ensemble import members_of
-from mmq_tf.model.line_path import REACH, STATISTICS
+from mmq_tf.model.line_path import PIECES, REACH, STATISTICS
 
-STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2)
+STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """C of logistic regression that inner folds of the training side's people choose from."""
 
 FLAT = 0.002
@@ -123,9 +123,9 @@ def _set_line(net: Any, rows: _Rows, evidence: float, look_back: float, learn: n
 
 @dataclass(frozen=True)
 class _Rows:
-    """What a line learns from: standardised statistics [n, S], and label, person, weight and side [n].
+    """What a line learns from: columns [n, 2 * S] of statistics, and label, person, weight and side [n].
 
-    `complete` is how many rows come first that are windows as they are, `past` [S] which columns are of
+    `complete` is how many rows come first that are windows as they are, `past` [2 * S] which columns are of
     look-backs.
     """
 
@@ -163,20 +163,20 @@ class _Rows:
         times, size = len(found), np.bincount(label, minlength=net.line.bias.shape[0])
         balance = len(label) / np.count_nonzero(size) / np.maximum(size, 1)
         return cls(
-            np.concatenate([np.tanh((part - own * mean) * scale) for part, own in found]),
+            np.concatenate([_columns((part - own * mean) * scale) for part, own in found]),
             np.tile(label, times),
             np.tile(subject, times),
             np.tile(balance[label] / times, times),
             np.tile(side, times),
             len(label),
             len(size),
-            past,
+            np.tile(past, PIECES),
             mean,
             scale,
         )
 
     def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return kernel [S, C] and bias [C] as the rows `learn` [n] teach them; 0 leaves a part out."""
+        """Return kernel [2 * S, C] and bias [C] as the rows `learn` [n] teach them; 0 leaves a part out."""
         kernel, bias = np.zeros((self.shown.shape[1], self.classes)), np.zeros(self.classes)
         rows, label, weight = self.shown[learn], self.label[learn], self.weight[learn]
         for columns, strength in ((~self.past, evidence), (self.past, look_back)):
@@ -241,6 +241,12 @@ def _logistic(
     flat = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
     bias = flat[-classes:]
     return flat[:-classes].reshape(wide, classes), bias - bias.mean()
+
+
+def _columns(standardised: np.ndarray) -> np.ndarray:
+    """Return the columns that `LinePath` weighs: squashed statistics, and what of them is above 0."""
+    squashed = np.tanh(standardised)
+    return np.concatenate([squashed, np.maximum(squashed, 0)], axis=1)
 
 
 def _statistics(

@@ -79,7 +79,7 @@ def test_what_is_absent_cannot_matter():
 
 def test_the_logit_is_the_weighted_sum():
     net = net_with_line()
-    net.line.kernel.assign(np.random.default_rng(1).normal(size=(S, 2)))
+    net.line.kernel.assign(np.random.default_rng(1).normal(size=(2 * S, 2)))
     net.line.scale.assign(np.full(S, 0.5))
     net.network_share.assign(0.3)
     trace = {name: value for name, value in net.trace(windows(5)).items() if isinstance(value, dict)}
@@ -107,7 +107,7 @@ def test_several_tasks_read_their_own_classes():
 
 def test_saved_and_read_back(tmp_path):
     net, inputs = net_with_line(quality=(2,)), windows(4)
-    net.line.kernel.assign(np.random.default_rng(1).normal(size=(S, 2)))
+    net.line.kernel.assign(np.random.default_rng(1).normal(size=(2 * S, 2)))
     net.save(tmp_path / "net.keras")
     again = keras.models.load_model(tmp_path / "net.keras")
     assert again.quality == (2,)
