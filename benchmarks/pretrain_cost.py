@@ -67,7 +67,7 @@ def of_tokens(config: RunConfig) -> tuple[Any, Any, Seconds]:
     front_end = config.front_end
     seconds, count = make_seconds(front_end.tokens, front_end.token_s)
     presence = np.ones((count, len(front_end.modality_names)), np.float32)
-    bank = TokenBank(random_steps(count, front_end.n_features), presence, front_end.tokens, ())
+    bank = TokenBank(random_steps(count, config.feature_layout.n_features), presence, front_end.tokens, ())
     model = config.model.model_copy(update={"name": "mhacl"})
     return new_network(config.training_spec.model_copy(update={"model": model}), 2, 0).net, bank, seconds
 

@@ -88,7 +88,7 @@ def _replaced(
     count, column = len(stream.features), front_end.modality_names.index(modality)
     features, presence = stream.features.copy(), stream.presence.copy()
     corrupted = np.zeros_like(presence)
-    features[:, front_end.feature_slices[modality]] = tokens.features[:count]
+    features[:, front_end.measured_layout.feature_slices[modality]] = tokens.features[:count]
     presence[:, column] = tokens.presence[:count, 0]
     corrupted[:, column] = tokens_touched(times, front_end.token_s, count)
     return Corrupted(features, presence, corrupted)

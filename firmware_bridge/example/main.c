@@ -162,6 +162,7 @@ static int replay(const char *folder)
 
     spec = mmq_spec;
     spec.enrolment_tokens = MMQ_GOLDEN_ENROLMENT_TOKENS; /* a shorter enrolment than worn, to keep the files small */
+    spec.look_back_tokens = MMQ_GOLDEN_LOOK_BACK_TOKENS; /* and a shorter past */
     if (mmq_bridge_init(memory, sizeof memory, &spec, &bridge) != MMQ_OK) {
         (void)fprintf(stderr, "mmq_bridge_init refused the spec or the memory\n");
         return 1;

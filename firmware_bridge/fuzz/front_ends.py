@@ -8,12 +8,16 @@ from typing import Any
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation, Quantisation
 
 TOKEN_S = 2.0
+LOOK_BACK_S = 10.0
 CONTEXT_S = 6.0  # short, so that a few pushes fill it
 
 
 def front_ends() -> dict[str, FrontEnd]:
-    """Return front ends by name, with normalisation and quantisation, tokens of 2 s."""
-    return {name: _complete(FrontEnd._build(data, name)) for name, data in _settings().items()}
+    """Return front ends by name, with normalisation and quantisation, tokens of 1 or 2 s."""
+    return {
+        name: _complete(FrontEnd._build(data, name), LOOK_BACK_S if name == "remembering" else 0.0)
+        for name, data in _settings().items()
+    }
 
 
 def _settings() -> dict[str, dict[str, Any]]:
@@ -46,6 +50,12 @@ def _settings() -> dict[str, dict[str, Any]]:
             eeg={"sampling_rate_hz": 160, "channels": tuple(f"C{i}" for i in range(17)), "notch_hz": 60},
         ),
         "paced": _parts({**shared, "frontend_version": 3}, ppg=64, eda=4, acc=32, eeg=130),
+        "remembering": _parts(
+            {**shared, "frontend_version": 3, "token_s": 1.0},
+            eda={"sampling_rate_hz": 4, "channels": ("left", "right")},
+            temp=4,
+            acc=20,
+        ),
         "old": _parts({**shared, "frontend_version": 1}, eeg=128, ecg=130, ppg=64, eda=4, temp=4, acc=32),
     }
 
@@ -62,10 +72,15 @@ def _parts(shared: dict[str, Any], **rates: Any) -> dict[str, Any]:
     }
 
 
-def _complete(front_end: FrontEnd) -> FrontEnd:
+def _complete(front_end: FrontEnd, look_back_s: float) -> FrontEnd:
     count = front_end.n_features
     normalisation = Normalisation(
-        mode="running", mean=(0.5,) * count, std=(2.0,) * count, enrolment_s=4 * TOKEN_S, prior_tokens=5.0
+        mode="enrolment" if look_back_s else "running",
+        mean=(0.5,) * count,
+        std=(2.0,) * count,
+        enrolment_s=4 * TOKEN_S,
+        prior_tokens=5.0,
+        look_back_s=look_back_s,
     )
     with_statistics = front_end.with_normalisation(normalisation)
     return with_statistics.with_quantisation(Quantisation(scale=0.04, zero_point=3))

@@ -97,10 +97,17 @@ static void check_feature(const mmq_spec_t *spec, float x, int present) {
     }
 }
 
+uint32_t fuzz_look_backs(const mmq_spec_t *spec, const mmq_modality_t *modality) {
+    uint32_t count = 0;
+    for (uint32_t bit = 0; spec->look_back_tokens && bit < 32u; bit++) count += modality->look_back >> bit & 1u;
+    return count * modality->outputs;
+}
+
 void fuzz_check_token(const mmq_spec_t *spec, const float *features, const uint8_t *presence) {
     for (uint32_t m = 0; m < spec->n_modalities; m++) {
         PROMISE(presence[m] <= 1);
-        for (uint32_t i = 0; i < spec->modalities[m].features; i++) check_feature(spec, *features++, presence[m]);
+        const uint32_t count = spec->modalities[m].features + fuzz_look_backs(spec, spec->modalities + m);
+        for (uint32_t i = 0; i < count; i++) check_feature(spec, *features++, presence[m]);
     }
 }
 

@@ -26,6 +26,9 @@ void *fuzz_exactly(size_t bytes);
  * wave that raw bit patterns hit. `phase` is the number of the first frame since the shape began. */
 void fuzz_samples(fuzz_input_t *in, const mmq_modality_t *modality, float *samples, uint32_t frames, uint32_t phase);
 
+/* Look-backs of one modality. */
+uint32_t fuzz_look_backs(const mmq_spec_t *spec, const mmq_modality_t *modality);
+
 /* Promises about one token: presence is 0 or 1, features of an absent modality are 0, those of a present one are not
  * infinite and, when normalised, finite and within the clip. */
 void fuzz_check_token(const mmq_spec_t *spec, const float *features, const uint8_t *presence);

@@ -327,7 +327,7 @@ static void normalise(const fuzz_t *f, fuzz_input_t *in) {
     const uint32_t n = fuzz_u8(in) % 8u;
     const size_t count = (size_t)n * f->spec.n_features;
     float *features = fuzz_exactly(count * sizeof *features + 1u);
-    float *scratch = fuzz_exactly(3u * f->spec.n_features * sizeof *scratch);
+    float *scratch = fuzz_exactly((f->spec.look_back_tokens ? 13u : 3u) * f->spec.n_features * sizeof *scratch);
     uint8_t *presence = fuzz_exactly((size_t)n * f->spec.n_modalities + 1u);
     for (size_t i = 0; i < count; i++) features[i] = fuzz_float(in);
     for (size_t i = 0; i < (size_t)n * f->spec.n_modalities; i++) presence[i] = fuzz_u8(in) & 1u;
@@ -483,6 +483,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     f.spec.enrolment_tokens = enrolment & 7u;
     f.spec.enrolment_least = enrolment >> 3 & 7u;
     if (enrolment & 64u && f.spec.version >= 2u) f.spec.version = 3;
+    if (f.spec.normaliser != MMQ_ENROLMENT && f.spec.look_back_tokens) { /* without look-backs, then */
+        f.spec.look_back_tokens = f.spec.n_features = 0;
+        for (uint32_t m = 0; m < f.spec.n_modalities; m++) f.spec.n_features += f.spec.modalities[m].features;
+    }
     f.spec.grace_s = (float)(fuzz_u8(&in) % 64u) / 4.0f;
     f.clock.ticks_per_s = layout & 1u ? 32768.0 : 1e6;
     f.budget = BUDGET;

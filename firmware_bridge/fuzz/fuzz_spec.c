@@ -80,6 +80,13 @@ static void fill_tables(fuzz_t *f, fuzz_input_t *in, mmq_modality_t *m, const mm
     if (!base->spatial && m->outputs == m->channels) m->spatial = NULL;
 }
 
+/* Features without look-backs. */
+static size_t measured(const mmq_spec_t *spec) {
+    size_t count = 0;
+    for (uint32_t m = 0; m < spec->n_modalities && m <= MMQ_MAX_MODALITIES; m++) count += spec->modalities[m].features;
+    return count;
+}
+
 static void build(fuzz_t *f, fuzz_input_t *in) {
     const mmq_spec_t *base = fuzz_specs[fuzz_u8(in) % fuzz_specs_count]();
     const uint32_t known = base->n_modalities;
@@ -92,9 +99,10 @@ static void build(fuzz_t *f, fuzz_input_t *in) {
         mutate(in, &f->modalities[m], offsetof(mmq_modality_t, prefilter) / 4u);
         fill_tables(f, in, &f->modalities[m], base->modalities + m % known);
     }
-    f->spec.mean = table(f, in, base->mean, floats(base->mean, base->n_features), f->spec.n_features, 1, sizeof(float));
-    f->spec.std = table(f, in, base->std, floats(base->std, base->n_features), f->spec.n_features, 1, sizeof(float));
-    f->spec.modalities = fuzz_u8(in) == 255u ? NULL : f->modalities;
+    f->spec.modalities = f->modalities;
+    f->spec.mean = table(f, in, base->mean, floats(base->mean, measured(base)), measured(&f->spec), 1, sizeof(float));
+    f->spec.std = table(f, in, base->std, floats(base->std, measured(base)), measured(&f->spec), 1, sizeof(float));
+    if (fuzz_u8(in) == 255u) f->spec.modalities = NULL;
 }
 
 static void read_all(mmq_bridge_t *bridge, const mmq_spec_t *spec) {

@@ -66,6 +66,10 @@ def push_seeds() -> dict[str, bytes]:
                 header = bytes([128 | 64 | 2 << 4, index, 3, enrolment, 4])
                 again = restart + _stream(front_end, 4)
                 seeds[f"{name}_{what}_{how}"] = header + _stream(front_end, 4) + again
+        if name == "remembering":  # long enough for a look-back, twice over a restart
+            header = bytes([128 | 64 | 2 << 4, index, 3, 2, 4])
+            long = _stream(front_end, 14)
+            seeds[f"{name}_long"] = header + long + bytes([_STATE, 0]) + long
         header = bytes([128 | 64 | 2 << 4, index, 3, 1, 4])
         seeds[f"{name}_counted"] = header + _counted(front_end)
         seeds[f"{name}_calls"] = bytes([64 | 16 | 8, index, 3, 1, 4]) + _calls(front_end)

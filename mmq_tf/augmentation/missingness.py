@@ -47,7 +47,7 @@ def training_keep(
 
 
 def channel_keep(
-    rng: np.random.Generator, samples: int, feature_names: Sequence[str], *, max_rate: float
+    rng: np.random.Generator, samples: int, feature_channels: Sequence[str], *, max_rate: float
 ) -> np.ndarray:
     """Draw which features are left where single channels fail, as the front end gives 0 for a bad one.
 
@@ -56,14 +56,14 @@ def channel_keep(
 
     Parameters
     ----------
-    feature_names
-        The F features, ``modality.feature`` or ``modality.channel.feature``.
+    feature_channels
+        The channel of each of the F features, ``modality`` or ``modality.channel``.
 
     Returns
     -------
     bool array [N, F], True where the feature stays.
     """
-    channels, channel = np.unique([name.rpartition(".")[0] for name in feature_names], return_inverse=True)
+    channels, channel = np.unique(feature_channels, return_inverse=True)
     modality = [name.partition(".")[0] for name in channels.tolist()]
     several = np.array([modality.count(name) > 1 for name in modality])
     failed = rng.random((samples, len(channels))) < rng.uniform(0.0, max_rate, (samples, 1))

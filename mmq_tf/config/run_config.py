@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.feature_layout import FeatureLayout
+from mmq_bridge.front_end.front_end import FrontEnd, check_look_back
+from mmq_bridge.front_end.settings import MAX_LOOK_BACK_S
 from mmq_bridge.validation import first_problem
 from pydantic import Field, ValidationError, model_validator
 
@@ -51,7 +53,8 @@ class NormalisationConfig(ConfigSection):
 
     From front-end version 3 on `enrolment_s` counts present tokens; with fewer than `enrolment_least` of them
     (by default a quarter) a modality is normalised by the population. A share `short_share` of the training
-    windows is then as after a shorter enrolment, in which some modalities had too little.
+    windows is then as after a shorter enrolment, in which some modalities had too little. With `look_back_s`
+    above 0 windows also hold look-backs.
     """
 
     mode: Literal["population", "enrolment", "running"] = "population"
@@ -62,6 +65,7 @@ class NormalisationConfig(ConfigSection):
     enrolment_from: EnrolmentFrom | None = None
     enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
     short_share: float | None = Field(default=None, gt=0, le=1)
+    look_back_s: float = Field(default=0.0, ge=0, le=MAX_LOOK_BACK_S)
 
     @model_validator(mode="after")
     def _enrolment_has_a_length(self) -> NormalisationConfig:
@@ -73,6 +77,8 @@ class NormalisationConfig(ConfigSection):
             raise ValueError("enrolment_from needs rest_class, the name of the trials to enrol in")
         if self.short_share is not None and self.mode != "enrolment":
             raise ValueError("short_share draws short enrolments, so it goes with mode 'enrolment' only")
+        if self.look_back_s and self.mode != "enrolment":
+            raise ValueError("look_back_s needs mode 'enrolment': its past must begin at rest")
         return self
 
 
@@ -152,6 +158,8 @@ class RunConfig(ConfigSection):
                 raise ValueError(f"normalisation.{key} needs front_end.frontend_version 3")
         if self.split.by == "dataset" and len(self.set_order) < 2:
             raise ValueError("split.by = 'dataset' leaves out one of several joined data sets; join some")
+        version, token_s = self.front_end.frontend_version, self.front_end.token_s
+        check_look_back(self.normalisation.look_back_s, token_s, version)
         known = set(self.front_end.modality_names)
         for name, hidden in self.missing.conditions.items():
             if not hidden or not set(hidden) < known:
@@ -179,10 +187,15 @@ class RunConfig(ConfigSection):
         return set_order(self.data)
 
     @property
+    def feature_layout(self) -> FeatureLayout:
+        """How a window's features belong to the modalities, look-backs included."""
+        return self.front_end.layout(look_backs=self.normalisation.look_back_s > 0)
+
+    @property
     def training_spec(self) -> TrainingSpec:
         """What this run's networks learn, from windows of its front end."""
         return TrainingSpec(
-            layout=self.front_end.feature_layout,
+            layout=self.feature_layout,
             data=self.data,
             model=self.model,
             losses=self.losses,

@@ -304,7 +304,7 @@ def _variant(stream: Stream, recording: Recording, corrupted: Signal) -> Corrupt
     column = front_end.modality_names.index(name)
     own = slice(stream.earlier, None)
     count = len(features[own])
-    features[own, front_end.feature_slices[name]] = tokens.features[:count]
+    features[own, front_end.measured_layout.feature_slices[name]] = tokens.features[:count]
     presence[own, column] = tokens.presence[:count, 0]
     return Corrupted(features, presence, np.zeros_like(presence))
 

@@ -127,7 +127,7 @@ def judge_views(
     method: str, predict: Predict, test: WindowSet, job: FoldJob, views: Iterable[View]
 ) -> list[Predictions]:
     """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
-    parts, layout = [], job.config.front_end.feature_layout
+    parts, layout = [], job.config.feature_layout
     for condition, features, presence in views:
         seen = replace(test, features=layout.visible(features, presence), presence=presence)
         parts.append(

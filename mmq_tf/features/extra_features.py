@@ -131,14 +131,15 @@ def normalised_features(front_end: FrontEnd, features: np.ndarray, presence: np.
     ----------
     front_end : FrontEnd
         With its normalisation.
-    features : ndarray, shape (n, F)
+    features : ndarray, shape (n, F of the measured layout)
         Raw, NaN where a feature could not be measured.
     presence : ndarray, shape (n, M)
 
     Returns
     -------
     ndarray, shape (n, F)
-        float32; absent tokens and those inside the enrolment are 0.
+        float32; absent tokens and those inside the enrolment are 0. Extra features have no look-back; a
+        modality's look-backs follow them.
 
     Raises
     ------
@@ -148,17 +149,20 @@ def normalised_features(front_end: FrontEnd, features: np.ndarray, presence: np.
     given = front_end.normalisation
     if not front_end.extra_names or given is None:
         return normalise_tokens(front_end, features, presence)
-    normalised = np.zeros(features.shape, np.float32)
-    extra = np.isin(front_end.feature_names, front_end.extra_names)
+    measured, layout = front_end.measured_layout, front_end.feature_layout
+    normalised = np.zeros((len(features), layout.n_features), np.float32)
+    extra = np.isin(measured.feature_names, front_end.extra_names)
     known = front_end.without_extra_features().with_normalisation(_columns_of(given, np.flatnonzero(~extra)))
-    normalised[:, ~extra] = normalise_tokens(known, features[:, ~extra], presence)
+    places = known.feature_layout.places_in(layout)
+    normalised[:, places] = normalise_tokens(known, features[:, ~extra], presence)
     counts = np.diff(evidence(front_end.modality_names, presence), prepend=0) > 0
-    for index, part in enumerate(front_end.feature_slices.values()):
+    where = measured.places_in(layout)
+    for index, part in enumerate(measured.feature_slices.values()):
         columns = [column for column in range(part.start, part.stop) if extra[column]]
         present = presence[:, index : index + 1]
         for column in columns:
             own = _columns_of(given, np.array([column]))
-            normalised[:, column] = _as_if_known(front_end, own, features[:, column], present, counts)
+            normalised[:, where[column]] = _as_if_known(front_end, own, features[:, column], present, counts)
     return normalised
 
 
@@ -177,7 +181,7 @@ def _as_if_known(
         frontend_version=front_end.frontend_version,
     )
     features = np.repeat(values[:, None], carrier.n_features, axis=1)
-    everywhere = _columns_of(own, np.zeros(carrier.n_features, int))
+    everywhere = _columns_of(own, np.zeros(carrier.n_features, int)).model_copy(update={"look_back_s": 0.0})
     seen = np.column_stack([present[:, 0], counts])
     return normalise_tokens(carrier.with_normalisation(everywhere), features, seen)[:, 0]
 

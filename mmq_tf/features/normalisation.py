@@ -55,6 +55,7 @@ def fit_normalisation(
         prior_tokens=settings.prior_tokens,
         clip=settings.clip,
         enrolment_least=settings.enrolment_least,
+        look_back_s=settings.look_back_s,
     )
 
 

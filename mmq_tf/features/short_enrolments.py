@@ -94,8 +94,10 @@ class DrawnEnrolments:
             return windows
         shorter = self.front_end.with_enrolment(self.tokens * self.front_end.token_s)
         made[self.rows] = normalised(shorter)[self.rows]
-        alone = {"mode": "population", "enrolment_s": 0.0, "enrolment_least": None}
-        population = normalised(self.front_end.with_normalisation(given.model_copy(update=alone)))
+        alone = {"mode": "population", "enrolment_s": 0.0, "enrolment_least": None, "look_back_s": 0.0}
+        joined = normalised(self.front_end.with_normalisation(given.model_copy(update=alone)))
+        population = np.zeros_like(made)  # of look-backs too: one that joined later has none yet
+        population[..., self.front_end.measured_layout.places_in(self.front_end.feature_layout)] = joined
         for m, part in enumerate(self.front_end.feature_slices.values()):
             missed = self.missed[:, m]
             made[missed, :, part] = population[missed, :, part]

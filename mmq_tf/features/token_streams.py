@@ -134,8 +134,8 @@ def _join(
     source: Source, used: Sequence[str], tokens: int, settings: TokenSettings, variant: int
 ) -> Corrupted:
     """Put the modalities' tokens side by side; one that was not recorded is absent throughout."""
-    front_end = settings.front_end
-    features = np.zeros((tokens, front_end.n_features), np.float32)
+    front_end, layout = settings.front_end, settings.front_end.measured_layout
+    features = np.zeros((tokens, layout.n_features), np.float32)
     presence = np.zeros((tokens, len(front_end.modality_names)), bool)
     corrupted = np.zeros_like(presence)
     for name in used:
@@ -144,7 +144,7 @@ def _join(
         if arrays is None:
             arrays = _make(path, source.recording, name, settings, variant)
         column = front_end.modality_names.index(name)
-        features[:, front_end.feature_slices[name]] = arrays["features"][:tokens]
+        features[:, layout.feature_slices[name]] = arrays["features"][:tokens]
         presence[:, column] = arrays["presence"][:tokens]
         if variant != CLEAN:
             corrupted[:, column] = arrays["corrupted"][:tokens]

@@ -42,6 +42,7 @@ class Stream:
     `dataset` names the joined data set it is of, empty where nothing is joined. The first `earlier` tokens
     are an enrolment measured apart, put before the recording; the times of trials count from the first of
     them.
+    F is that of the measured layout: look-backs come with the normalisation.
     """
 
     subject: str
@@ -57,7 +58,7 @@ class Stream:
 
     def measured_features(self) -> np.ndarray:
         """Return the features float64 [n, F] with NaN where the token is absent."""
-        layout = self.front_end.feature_layout
+        layout = self.front_end.measured_layout
         return layout.visible(self.features.astype(np.float64), self.presence, absent=np.nan)
 
     def learnt_features(self, enrolment_s: float) -> np.ndarray:
@@ -69,7 +70,8 @@ class Stream:
             return self.measured_features()[first:last]
         learnt = np.zeros_like(self.presence)
         learnt[first:] = learnt_tokens(self.presence[first:], last - first)
-        return self.front_end.feature_layout.visible(self.features.astype(np.float64), learnt, absent=np.nan)
+        layout = self.front_end.measured_layout
+        return layout.visible(self.features.astype(np.float64), learnt, absent=np.nan)
 
     def enrolled_from(self, enrolment_s: float) -> int:
         """Return the first token after an enrolment of so many seconds; see `enrolled_from`."""
@@ -264,7 +266,7 @@ def normalised_within(
     front_end
         With its normalisation.
     features, presence
-        Raw tokens [n, F] and which are present [n, M].
+        Raw tokens [n, F], without look-backs, and which are present [n, M].
     """
     first, _ = limits.enrolment_span(0.0, front_end.token_s)
     worn = normalised_features(with_limits(front_end, limits), features[first:], presence[first:])

@@ -91,9 +91,8 @@ class EpochData:
             rng, presence.shape, max_rate=missing.max_rate, complete_share=missing.complete_share
         )
         presence = presence & keep
-        names = self.config.layout.feature_names
-        working = channel_keep(rng, len(order), names, max_rate=missing.max_channel_rate)
         layout = self.config.layout
+        working = channel_keep(rng, len(order), layout.channels, max_rate=missing.max_channel_rate)
         known = self._known_past(epoch, len(order))[:, None]
         visible = layout.by_feature(presence) & working[:, None] & known
         inputs = {
@@ -130,9 +129,8 @@ class EpochData:
         """Draw from N(0, 1), correlated between the channels of a sensor as the settings say."""
         own = rng.standard_normal(shape, dtype=np.float32)
         share = self.config.training.channels_in_common
-        names = [name.split(".") for name in self.config.layout.feature_names]
-        kinds, kind = np.unique([f"{name[0]}.{name[-1]}" for name in names], return_inverse=True)
-        if not share or len(kinds) == len(names):
+        kinds, kind = np.unique(self.config.layout.kinds, return_inverse=True)
+        if not share or len(kinds) == len(kind):
             return own
         common = rng.standard_normal((*shape[:-1], len(kinds)), dtype=np.float32)[..., kind]
         return np.float32(np.sqrt(1 - share)) * own + np.float32(np.sqrt(share)) * common

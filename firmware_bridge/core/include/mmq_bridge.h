@@ -27,6 +27,7 @@ extern "C" {
 #define MMQ_MAX_BANDS 8u
 #define MMQ_MAX_TOKENS 512u
 #define MMQ_MAX_CONTEXT 40000u
+#define MMQ_MAX_LOOK_BACK 2550u /* tokens */
 #define MMQ_MAX_FFT 1024u
 #define MMQ_START_S 60.0       /* a clock that starts within so many seconds of 0 counts from 0 */
 #define MMQ_MAX_JUMP_S 864000.0 /* a push further ahead of all that was seen, 10 days, is an error, not a gap */
@@ -110,6 +111,7 @@ typedef struct {
     uint32_t beat_window;
     uint32_t refractory;          /* ecg, ppg: no second beat within, in decimated samples */
     uint32_t lag_low, lag_high;   /* ppg: lags of the autocorrelation, in samples of the spectrum's rate */
+    uint32_t look_back;           /* bit k: feature k of each output has a look-back, where the spec has any */
     float rate_hz;                /* as samples arrive */
     float baseline_alpha;         /* share of the difference the running baseline takes up a sample */
     float minimum, maximum;       /* a sample outside is lost */
@@ -135,17 +137,19 @@ typedef struct {
     uint32_t version;          /* 1 to MMQ_FRONTEND_VERSION */
     uint32_t tokens;           /* T: tokens in a window */
     uint32_t n_modalities;     /* M */
-    uint32_t n_features;       /* F: sum over modalities */
+    uint32_t n_features;       /* F of a token as it is read: of each modality its features, then its look-backs */
     uint32_t normaliser;       /* mmq_normaliser_t */
     uint32_t enrolment_tokens; /* tokens the enrolment lasts; version 3: present ones a modality learns from */
     uint32_t enrolment_least;  /* version 3: with fewer of them a modality is normalised by the population */
+    uint32_t look_back_tokens; /* version 3 with an enrolment: present tokens that look-backs reach back over, ten times
+                                * a whole number; 0 = there are none. See mmq_bridge_token() */
     uint32_t quantised;        /* 1: scale and zero_point are valid */
     int32_t zero_point;
     float scale;
     float token_s, grace_s;    /* s */
     float prior_tokens, clip;
-    const float *mean;         /* [F], NULL when raw */
-    const float *std;          /* [F], NULL when raw */
+    const float *mean;         /* of each feature but the look-backs, NULL when raw */
+    const float *std;          /* of the same */
     const mmq_modality_t *modalities; /* [M] */
 } mmq_spec_t;
 
@@ -203,6 +207,11 @@ mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s);
 
 /* Pop the oldest closed token that was not popped yet: features [F], presence [M] (0 or 1), its number
  * (token k covers [k, k+1) * token_s; may be NULL). Tokens nobody pops are overwritten after a while.
+ * A look-back is a feature's difference from its mean over the last tokens in which its modality was present, this one
+ * too, in the deviations that its score is in, and clipped as that. The mean is kept in ten sums, of which the oldest
+ * is dropped when a new one begins: it covers look_back_tokens, or up to a tenth less one fewer. The look-back is 0
+ * where the feature could not be measured, and before the modality was present in so many tokens, the enrolment's own
+ * among them. Time does not count.
  * Errors: MMQ_NULL, MMQ_NO_TOKEN. */
 mmq_status_t mmq_bridge_token(mmq_bridge_t *bridge, float *features, uint8_t *presence, int64_t *number);
 
@@ -277,8 +286,9 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
  * Errors: MMQ_NULL, MMQ_STATE_LATE, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_STATE_NEWER, MMQ_STATE_FOREIGN. */
 mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t size);
 
-/* Normalise a whole stream in place, exactly as a bridge would: features [n][F], presence [n][M] as 0 or 1,
- * scratch 3 * F floats. For training; a device does not need it. Errors: MMQ_NULL, MMQ_BAD_SPEC. */
+/* Normalise a whole stream in place, exactly as a bridge would: features [n][F], in which the places of look-backs need
+ * not be set, presence [n][M] as 0 or 1, scratch 3 * F floats, with look-backs 13 * F. For training; a device does not
+ * need it. Errors: MMQ_NULL, MMQ_BAD_SPEC. */
 mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const uint8_t *presence, uint32_t n,
                                   float *scratch);
 

@@ -13,10 +13,10 @@
 void mmq_bank_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
     const size_t n = spec->outputs;
-    state->bank.states = mmq_arena_floats(arena, n * spec->bands * 4u);
-    state->bank.sums = mmq_arena_floats(arena, n * (spec->bands + 1u) * 2u);
-    state->bank.power = mmq_arena_floats(arena, n * (spec->bands + 2u));
-    state->bank.segment = mmq_arena_floats(arena, n * spec->fft_size);
+    state->of.bank.states = mmq_arena_floats(arena, n * spec->bands * 4u);
+    state->of.bank.sums = mmq_arena_floats(arena, n * (spec->bands + 1u) * 2u);
+    state->of.bank.power = mmq_arena_floats(arena, n * (spec->bands + 2u));
+    state->of.bank.segment = mmq_arena_floats(arena, n * spec->fft_size);
 }
 
 /* An output's `size` values in an array of groups: the first of them, each `width_of` from the next. */
@@ -38,20 +38,20 @@ static void clear(const mmq_state_t *state, float *array, uint32_t size, uint32_
 
 static float *sums_of(const mmq_state_t *state, uint32_t output, uint32_t b) {
     const uint32_t size = (state->spec->bands + 1u) * 2u;
-    return values(state, state->bank.sums, size, output) + (size_t)2 * b * width_of(state, output);
+    return values(state, state->of.bank.sums, size, output) + (size_t)2 * b * width_of(state, output);
 }
 
 /* What the second section of a band holds. Its output y sums up, over any stretch of samples, to what this grew by,
  * over 1 + c1 + c2: its zeros at +1 and -1 let nothing else through. sums[2 b] starts a token as minus this. */
 static float held(const mmq_state_t *state, uint32_t output, uint32_t b) {
     const size_t width = width_of(state, output);
-    const float *s = values(state, state->bank.states, state->spec->bands * 4u, output) + 4u * b * width;
+    const float *s = values(state, state->of.bank.states, state->spec->bands * 4u, output) + 4u * b * width;
     return s[2u * width] + s[3u * width];
 }
 
 void mmq_bank_restart(mmq_state_t *state, uint32_t output) {
     for (uint32_t b = 0; b < state->spec->bands; b++) *sums_of(state, output, b) += held(state, output, b);
-    clear(state, state->bank.states, state->spec->bands * 4u, output);
+    clear(state, state->of.bank.states, state->spec->bands * 4u, output);
 }
 
 static float bins_between(const float *work, uint32_t width, uint32_t low, uint32_t high) {
@@ -78,7 +78,7 @@ static void add_power(const mmq_modality_t *spec, const float *work, uint32_t wi
 static void add_segment(mmq_state_t *state, uint32_t output, uint32_t width, float *segment) {
     const mmq_modality_t *spec = state->spec;
     const size_t half = (size_t)spec->fft_size / 2u * width;
-    float *work = state->scratch.work, *power = state->bank.power + (size_t)output * (spec->bands + 2u);
+    float *work = state->scratch.work, *power = state->of.bank.power + (size_t)output * (spec->bands + 2u);
     MMQ_BY_WIDTH(width, mmq_segment_power, spec, segment, work);
     for (uint32_t lane = 0; lane < width; lane++) add_power(spec, work + lane, width, power + lane);
     memcpy(segment, segment + half, half * sizeof(float));
@@ -86,7 +86,7 @@ static void add_segment(mmq_state_t *state, uint32_t output, uint32_t width, flo
 
 void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    mmq_bank_t *bank = &state->bank;
+    mmq_bank_t *bank = &state->of.bank;
     uint32_t first, filled = bank->filled, segments = bank->segments;
     const uint32_t width = mmq_group(spec, spec->outputs, output, &first);
     float *segment = bank->segment + (size_t)output * spec->fft_size;
@@ -110,7 +110,7 @@ void mmq_bank_block(mmq_state_t *state, uint32_t output, const float *x, uint32_
 
 /* Variance of band b of the open token; b = bands: of the unfiltered signal. */
 static float variance(const mmq_state_t *state, uint32_t output, uint32_t b) {
-    const float *sums = sums_of(state, output, b), n = (float)state->bank.count;
+    const float *sums = sums_of(state, output, b), n = (float)state->of.bank.count;
     float mean = sums[0] / n, gain = 1.0f, result;
     if (b < state->spec->bands) {
         const float *c = state->spec->bank + 5u * b;
@@ -125,7 +125,7 @@ uint16_t mmq_bank_quality(const mmq_state_t *state, uint32_t output, float least
     const mmq_modality_t *spec = state->spec;
     float deviation;
     if (!(spec->min_deviation > 0.0f || spec->max_deviation > 0.0f)) return 0;
-    if (state->bank.count < ENOUGH || (float)state->bank.count < least) return MMQ_WHY_UNJUDGED;
+    if (state->of.bank.count < ENOUGH || (float)state->of.bank.count < least) return MMQ_WHY_UNJUDGED;
     deviation = sqrtf(variance(state, output, spec->bands));
     if (deviation < spec->min_deviation) return MMQ_WHY_WEAK;
     return spec->max_deviation > 0.0f && deviation > spec->max_deviation ? MMQ_WHY_STRONG : 0;
@@ -135,15 +135,15 @@ static float log_floored(float x) { return mmq_logf(x > SMALLEST ? x : SMALLEST)
 
 static void next_token(mmq_state_t *state, uint32_t output) {
     const mmq_modality_t *spec = state->spec;
-    clear(state, state->bank.power, spec->bands + 2u, output);
-    clear(state, state->bank.sums, (spec->bands + 1u) * 2u, output);
+    clear(state, state->of.bank.power, spec->bands + 2u, output);
+    clear(state, state->of.bank.sums, (spec->bands + 1u) * 2u, output);
     for (uint32_t b = 0; b < spec->bands; b++) *sums_of(state, output, b) = -held(state, output, b);
-    if (output + 1u == spec->outputs) state->bank.count = state->bank.segments = state->bank.filled = 0;
+    if (output + 1u == spec->outputs) state->of.bank.count = state->of.bank.segments = state->of.bank.filled = 0;
 }
 
 void mmq_bank_features(mmq_state_t *state, uint32_t output, float *out) {
     const mmq_modality_t *spec = state->spec;
-    const mmq_bank_t *bank = &state->bank;
+    const mmq_bank_t *bank = &state->of.bank;
     const float *power = values(state, bank->power, spec->bands + 2u, output);
     const uint32_t width = width_of(state, output);
     for (uint32_t b = 0; b < spec->bands; b++, out++, power += width) {

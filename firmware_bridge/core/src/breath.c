@@ -13,7 +13,7 @@
 
 uint16_t mmq_breath_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
-    const mmq_slow_t *breath = state->slow + output;
+    const mmq_slow_t *breath = state->of.slow + output;
     const float measured = (float)breath->filter.whole.n, filled = (float)breath->filled;
     uint32_t why = mmq_filter_reasons(&breath->filter, state);
     if (!mmq_has_rules(spec)) return 0;
@@ -62,7 +62,7 @@ static void breaths_of(const mmq_ring_t *ring, float step, mmq_spread_t *periods
 
 void mmq_breath_features(mmq_state_t *state, uint32_t output, float *out) {
     const float rate = state->rate_hz;
-    mmq_slow_t *breath = state->slow + output;
+    mmq_slow_t *breath = state->of.slow + output;
     mmq_spread_t all = {0}, periods = {0}, depths = {0};
     float step, depth;
     mmq_filter_next_token(&breath->filter);

@@ -24,17 +24,17 @@ static int fills(const mmq_modality_t *m) { return mmq_is_pulse(m) || m->kind ==
 /* Lay the parts of `bridge` out in the arena; with a NULL base only count. */
 static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *arena) {
     const size_t f = spec->n_features, m = spec->n_modalities;
-    const size_t learnt = spec->normaliser >= MMQ_ENROLMENT ? f : 0u;
     size_t end;
     (void)mmq_arena_take(arena, 1, sizeof *bridge);
     bridge->spec = spec;
     mmq_enrolment_begin(bridge);
     bridge->states = mmq_arena_take(arena, m, sizeof *bridge->states);
     bridge->kept = spec->tokens + 4u;
-    bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 3u;
+    bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 2u;
     bridge->features = mmq_arena_floats(arena, bridge->capacity * f);
     bridge->reasons = mmq_arena_take(arena, bridge->capacity * m, sizeof(uint16_t));
-    bridge->running = mmq_arena_take(arena, learnt, sizeof *bridge->running);
+    bridge->running = mmq_arena_take(arena, 1, mmq_learnt_bytes(spec));
+    mmq_learnt_place(bridge);
     if (mmq_counts_evidence(spec)) bridge->measured = mmq_arena_take(arena, m, sizeof *bridge->measured);
     bridge->token_ns = mmq_rounded((double)spec->token_s * 1e9);
     bridge->grace_ns = mmq_rounded((double)spec->grace_s * 1e9);
@@ -44,20 +44,15 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
         state->index = i;
         state->period = mmq_rounded(256e9 / (double)state->spec->rate_hz);
         state->period_ns = state->period >> 8;
-        state->half_ns = state->period_ns >> 1;
-        state->tolerance_ns = state->period_ns >> 4;
         state->end_ns = bridge->token_ns;
         state->safe_bits = mmq_quality_safe(state->spec);
         state->rate_hz = state->spec->rate_hz / (float)state->spec->decimate;
         state->renews = spec->version >= 2u;
         state->strict = spec->version >= 3u;
         state->bridge_frames = state->strict && fills(state->spec) ? (uint32_t)(BRIDGE_S * state->spec->rate_hz) : 0u;
-        state->paced = spec->version >= 3u;
-        state->jitter_ns = mmq_rounded(MMQ_JITTER_S * 1e9);
-        if (state->jitter_ns < state->half_ns) state->jitter_ns = state->half_ns;
         state->held = mmq_arena_floats(arena, MMQ_REORDER_FRAMES * state->spec->channels);
         state->feature_start = start;
-        start += state->spec->features;
+        start += state->spec->features + mmq_look_backs(spec, state->spec);
         mmq_state_layout(state, arena);
     }
     end = arena->used;

@@ -41,7 +41,7 @@ static int go_on(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames) {
 }
 
 void mmq_counted_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns) {
-    while (state->held_bits && state->next_ns + state->tolerance_ns < until_ns) (void)go_on(bridge, state, 1);
+    while (state->held_bits && state->next_ns + mmq_tolerance_ns(state) < until_ns) (void)go_on(bridge, state, 1);
 }
 
 void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns) {

@@ -36,7 +36,7 @@ void mmq_eda_features(mmq_state_t *state, uint32_t output, float *out) {
     const float minutes = mmq_slow_line(state, output, line);
     if (mmq_is_finite(line[0])) out[0] = mmq_logf(line[0]);
     if (!(minutes > 0.0f)) return;
-    responses(&state->slow[output].context, &count, &sum);
+    responses(&state->of.slow[output].context, &count, &sum);
     out[1] = line[1] / line[0];
     out[2] = mmq_logf(line[2] + FLOOR_US);
     out[3] = count / minutes;

@@ -58,7 +58,7 @@ void mmq_frames_take(mmq_state_t *state, const float *samples, uint32_t stride, 
 }
 
 void mmq_frames_lose(mmq_state_t *state, int64_t until_ns) {
-    int64_t frames = (until_ns - state->next_ns + state->half_ns) / state->period_ns; /* rounded */
+    int64_t frames = (until_ns - state->next_ns + mmq_half_ns(state)) / state->period_ns; /* rounded */
     for (; frames > 0 && state->alive; frames--) one_frame(state, NULL, 0);
     if (frames > 0) mmq_quality_lose(state, frames);
 }

@@ -240,28 +240,26 @@ struct mmq_state {
     mmq_channel_t *channels;
     float *baseline;  /* [channels][2]: running baseline less the first sample, first sample */
     float *prefilter; /* [channels][prefilter_sections][2] */
-    mmq_bank_t bank;
-    mmq_pulse_t *pulses; /* [outputs], one of these by kind */
-    mmq_slow_t *slow;
-    mmq_motion_t *motions;
+    union { /* by kind */
+        mmq_bank_t bank;
+        mmq_pulse_t *pulses; /* [outputs] */
+        mmq_slow_t *slow;
+        mmq_motion_t *motions;
+    } of;
     float rate_hz; /* after decimation */
     uint32_t index, feature_start;
     uint32_t started, phase, safe_bits;
     uint32_t alive;  /* channels */
     uint32_t renews; /* from version 2 on: a spoilt token is followed by a restart */
-    uint32_t strict; /* from version 3 on: a token that cannot be judged is absent */
+    uint32_t strict; /* from version 3 on: a token that cannot be judged is absent, and the rate places samples */
     uint32_t bridge_frames; /* losses of all channels up to this long are filled by a line; 0: none, as before version 3 */
-    uint32_t paced;    /* from version 3 on: the rate places samples, not their time */
-    uint32_t behind;   /* paced: what comes was given before, until it is due again */
+    uint32_t behind;   /* strict: what comes was given before, until it is due again */
     uint32_t fraction; /* of next_ns, in 1/256 ns, while the rate places samples */
     uint32_t counted;  /* the last push was counted; then: */
     uint32_t next_index, held_bits; /* the counter of the next frame; which of those after it are held */
     float *held;       /* [MMQ_REORDER_FRAMES][channels], each at its counter's last bits */
     mmq_rate_t rate;
-    int64_t jitter_ns; /* paced: by how much a time may stray */
     int64_t period, period_ns; /* between frames, in 1/256 ns and in ns */
-    int64_t half_ns; /* half a period */
-    int64_t tolerance_ns; /* how near a token's end a sample counts as at it */
     int64_t next_ns; /* when the next frame is due */
     int64_t end_ns;  /* of the open token */
     int64_t token;   /* token that frame belongs to */
@@ -271,6 +269,13 @@ struct mmq_state {
 typedef struct {
     float count, mean, square;
 } mmq_running_t;
+
+/* normalise.c: what look-backs are made of, for each in order. */
+#define MMQ_SUMS 10u
+typedef struct {
+    float *sums;    /* [look-backs][MMQ_SUMS] of the feature less the population's mean */
+    uint8_t *counts; /* how many each is of */
+} mmq_past_t;
 
 struct mmq_bridge {
     const mmq_spec_t *spec;
@@ -285,11 +290,16 @@ struct mmq_bridge {
     int64_t origin_ns;      /* the caller's time at 0 on the bridge's clock, from which all other times count */
     uint32_t started, timed, laps; /* whether anything came; whether the origin is known; whether the caller's clock has
                                     * begun anew */
-    mmq_running_t *running; /* [F], NULL unless the normaliser learns */
+    mmq_running_t *running; /* of each feature, used only where the normaliser learns */
+    mmq_past_t past;
     uint32_t *measured;     /* [M] present tokens, NULL unless the enrolment counts them */
 };
 
 #define MMQ_UNKNOWN_END INT64_MAX
+
+static inline int64_t mmq_half_ns(const mmq_state_t *state) { return state->period_ns >> 1; } /* half a period */
+/* How near a token's end a sample counts as at it. */
+static inline int64_t mmq_tolerance_ns(const mmq_state_t *state) { return state->period_ns >> 4; }
 
 /* Kinds that share their code; a kind that is not built is none of them. */
 #define MMQ_BANKS (1u << MMQ_EEG | 1u << MMQ_EOG | 1u << MMQ_EMG)
@@ -303,6 +313,9 @@ static inline int mmq_is_wave(const mmq_modality_t *spec) { return MMQ_IS(MMQ_WA
 
 /* spec.c */
 int mmq_spec_is_good(const mmq_spec_t *spec);
+int mmq_counts_evidence(const mmq_spec_t *spec); /* whether the enrolment counts present tokens */
+uint32_t mmq_look_backs(const mmq_spec_t *spec, const mmq_modality_t *m); /* of one modality */
+uint32_t mmq_all_features(const mmq_spec_t *spec);                        /* of all modalities, without look-backs */
 
 /* modality.c: one state through its life */
 void mmq_state_layout(mmq_state_t *state, mmq_arena_t *arena);
@@ -343,6 +356,7 @@ void mmq_quality_token(mmq_state_t *state, float token_s); /* at its end: all th
 void mmq_quality_next_token(mmq_state_t *state);
 
 /* place.c */
+int64_t mmq_frames_in(const mmq_state_t *state, int64_t ns); /* rounded up */
 int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
                    uint32_t frames); /* from next_ns on; whether the first one's token is closed */
 void mmq_place_lose(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames); /* so many never came */
@@ -355,6 +369,7 @@ void mmq_counted_end(mmq_bridge_t *bridge, mmq_state_t *state); /* all that is h
 void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns);         /* it is at least so late */
 
 /* rate.c */
+int64_t mmq_jitter_ns(const mmq_state_t *state);                     /* by how much a time may stray, from version 3 on */
 void mmq_rate_step(mmq_state_t *state, uint32_t frames, int64_t ns); /* a push with a time */
 void mmq_rate_begin(mmq_state_t *state);                             /* what comes next does not follow it */
 
@@ -400,8 +415,12 @@ void mmq_spectrum_peak(const mmq_modality_t *spec, const mmq_pulse_t *pulse, flo
 
 /* normalise.c */
 void mmq_normalise(mmq_bridge_t *bridge, float *features, const uint16_t *reasons); /* the token to close next */
-int mmq_counts_evidence(const mmq_spec_t *spec); /* whether the enrolment counts present tokens */
 void mmq_enrolment_begin(mmq_bridge_t *bridge);
+/* What is learnt lies in one piece: statistics of the features, then sums and counts of the look-backs. */
+uint32_t mmq_learnt_floats(const mmq_spec_t *spec); /* of the statistics */
+uint32_t mmq_sums(const mmq_spec_t *spec);          /* how many there are, and as many counts */
+size_t mmq_learnt_bytes(const mmq_spec_t *spec);
+void mmq_learnt_place(mmq_bridge_t *bridge); /* sums and counts, once `running` is known */
 /* Tokens that still lack for the end, with so many present ones by modality [M]. */
 uint32_t mmq_enrolment_lacks(const mmq_spec_t *spec, const uint32_t *measured);
 

@@ -60,7 +60,7 @@ void mmq_state_restart_channel(mmq_state_t *state, uint32_t channel) {
 
 void mmq_state_restart(mmq_state_t *state) {
     state->phase = 0;
-    state->bank.filled = 0;
+    state->of.bank.filled = 0;
     for (uint32_t c = 0; c < state->spec->channels; c++) mmq_state_restart_channel(state, c);
     for (uint32_t o = 0; o < state->spec->outputs; o++) state->methods->restart(state, o);
 }

@@ -8,11 +8,11 @@
 #define FLOOR_G 1e-3f
 
 void mmq_motion_layout(mmq_state_t *state, mmq_arena_t *arena) {
-    state->motions = mmq_arena_take(arena, state->spec->outputs, sizeof *state->motions);
+    state->of.motions = mmq_arena_take(arena, state->spec->outputs, sizeof *state->of.motions);
 }
 
 /* No step leads over a gap; what the token already has stays. */
-void mmq_motion_restart(mmq_state_t *state, uint32_t output) { state->motions[output].have_previous = 0; }
+void mmq_motion_restart(mmq_state_t *state, uint32_t output) { state->of.motions[output].have_previous = 0; }
 
 static void add_frame(mmq_motion_t *motion, const float *frame, uint32_t stride) {
     float magnitude = 0.0f, change = 0.0f;
@@ -35,7 +35,7 @@ static void add_frame(mmq_motion_t *motion, const float *frame, uint32_t stride)
 void mmq_motion_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_channel_t *axes = state->channels + 3u * output;
     if (!axes[0].alive || !axes[1].alive || !axes[2].alive) return;
-    for (uint32_t i = 0; i < n; i++) add_frame(state->motions + output, x + i, stride);
+    for (uint32_t i = 0; i < n; i++) add_frame(state->of.motions + output, x + i, stride);
 }
 
 static void tilt(mmq_motion_t *motion, float *out) {
@@ -57,7 +57,7 @@ static void tilt(mmq_motion_t *motion, float *out) {
 
 void mmq_motion_features(mmq_state_t *state, uint32_t output, float *out) {
     static const mmq_motion_token_t none = {0};
-    mmq_motion_t *motion = state->motions + output;
+    mmq_motion_t *motion = state->of.motions + output;
     const mmq_motion_token_t *token = &motion->token;
     if (token->magnitude.n == 0.0f) return;
     out[0] = mmq_logf(mmq_spread_deviation(&token->magnitude) + FLOOR_G);

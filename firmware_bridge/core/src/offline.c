@@ -14,7 +14,8 @@ mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const
     mmq_enrolment_begin(&bridge);
     if (mmq_counts_evidence(spec)) bridge.measured = measured;
     bridge.running = (mmq_running_t *)(void *)scratch;
-    memset(scratch, 0, spec->n_features * sizeof *bridge.running);
+    memset(scratch, 0, mmq_learnt_bytes(spec));
+    mmq_learnt_place(&bridge);
     for (uint32_t k = 0; k < n; k++) {
         uint16_t reasons[MMQ_MAX_MODALITIES];
         for (uint32_t m = 0; m < spec->n_modalities; m++) {

@@ -3,14 +3,16 @@
  *
  * Little-endian 32-bit words: magic, layout, bytes of the whole, digest of the front end, tokens the enrolment has
  * had, then, where the enrolment counts them, the present tokens of each modality, no more than it learns from; then
- * count, mean and squares of each feature that is learnt, at last the CRC-32 of all before. Every layout
+ * count, mean and squares of each feature that is learnt, at last the CRC-32 of all before. Layout 2 is that of a front
+ * end with look-backs: present tokens count on, modulo those a look-back needs, and after the statistics come the sums
+ * of each look-back, then how many each is of, four to a word. Every layout
  * keeps the first three words and the last one, so that an older core knows a newer state for what it is. */
 #include "mmq_internal.h"
 
 #include <string.h>
 
 #define MAGIC 0x53514d4du /* "MMQS" */
-#define LAYOUT 1u
+#define NEWEST_LAYOUT 2u
 #define HEAD 5u /* words before the features */
 #define LEAST 4u /* words any layout has */
 #define FLOATS 64u /* number of a modality's first float in the digest */
@@ -19,6 +21,13 @@
 static uint32_t bits_of(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* The i-th number of a struct, as bits. */
+static uint32_t word_of(const void *numbers, uint32_t i) {
+    uint32_t bits;
+    memcpy(&bits, (const unsigned char *)numbers + 4u * i, sizeof bits);
     return bits;
 }
 
@@ -46,8 +55,7 @@ static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
     const uint32_t first_float = offsetof(mmq_modality_t, rate_hz) / 4u;
     const int wave = mmq_is_wave(m), bank = mmq_is_bank(m);
     for (uint32_t i = 0; i < offsetof(mmq_modality_t, prefilter) / 4u; i++) {
-        uint32_t word;
-        memcpy(&word, (const unsigned char *)m + 4u * i, sizeof word);
+        const uint32_t word = word_of(m, i);
         if (word) crc = crc_add(crc_add(crc, i < first_float ? i : i - first_float + FLOATS), word);
     }
     if (wave) crc = add_floats(crc, m->prefilter, 5u * (size_t)m->prefilter_sections);
@@ -63,26 +71,32 @@ static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
 
 /* Of all that decides features and their normalisation; not of the window's length, the grace and the quantisation. */
 static uint32_t digest(const mmq_spec_t *spec) {
-    const uint32_t head[] = {spec->version,        spec->n_modalities,          spec->n_features,
-                             spec->normaliser,     spec->enrolment_tokens,      bits_of(spec->token_s),
-                             bits_of(spec->clip),  bits_of(spec->prior_tokens)};
+#define PLACE(member) offsetof(mmq_spec_t, member) / 4u
+    static const uint8_t head[] = {PLACE(version),          PLACE(n_modalities), PLACE(n_features), PLACE(normaliser),
+                                   PLACE(enrolment_tokens), PLACE(token_s),      PLACE(clip),       PLACE(prior_tokens)};
     uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++) crc = crc_add(crc, head[i]);
+    for (size_t i = 0; i < sizeof head; i++) crc = crc_add(crc, word_of(spec, head[i]));
     if (mmq_counts_evidence(spec)) crc = crc_add(crc, spec->enrolment_least);
+    if (spec->look_back_tokens) crc = crc_add(crc, spec->look_back_tokens);
     if (spec->normaliser != MMQ_RAW) {
-        crc = add_floats(crc, spec->mean, spec->n_features);
-        crc = add_floats(crc, spec->std, spec->n_features);
+        crc = add_floats(crc, spec->mean, mmq_all_features(spec));
+        crc = add_floats(crc, spec->std, mmq_all_features(spec));
     }
     for (uint32_t m = 0; m < spec->n_modalities; m++) crc = add_modality(crc, spec->modalities + m);
     return ~crc;
 }
 
-static uint32_t learnt(const mmq_spec_t *spec) { return spec->normaliser >= MMQ_ENROLMENT ? spec->n_features : 0u; }
-
 static uint32_t counted(const mmq_spec_t *spec) { return mmq_counts_evidence(spec) ? spec->n_modalities : 0u; }
 
+static uint32_t layout(const mmq_spec_t *spec) { return spec->look_back_tokens ? 2u : 1u; }
+
+/* Word of the first number that is learnt, and how many of these are floats; the counts of the sums follow. */
+static size_t learnt_at(const mmq_spec_t *spec) { return HEAD + counted(spec); }
+
+static size_t floats_of(const mmq_spec_t *spec) { return mmq_learnt_floats(spec) + (size_t)mmq_sums(spec); }
+
 static size_t bytes_of(const mmq_spec_t *spec) {
-    return 4u * (HEAD + counted(spec) + 3u * (size_t)learnt(spec) + 1u);
+    return 4u * (learnt_at(spec) + floats_of(spec) + (mmq_sums(spec) + 3u) / 4u + 1u);
 }
 
 /* Words of any alignment. */
@@ -111,6 +125,15 @@ static uint32_t had(const mmq_bridge_t *bridge) {
     return left > 0 ? lasts - (uint32_t)left : lasts;
 }
 
+/* Present tokens of a modality that always matter; of more, how many look-back periods went by does not. */
+static uint32_t most_of(const mmq_spec_t *spec) {
+    return spec->enrolment_tokens > spec->look_back_tokens ? spec->enrolment_tokens : spec->look_back_tokens;
+}
+
+static uint32_t turns(const mmq_spec_t *spec, uint32_t more) {
+    return spec->look_back_tokens ? more % spec->look_back_tokens : 0u;
+}
+
 mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t size) {
     unsigned char *at = buffer;
     const mmq_spec_t *spec;
@@ -119,19 +142,17 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
     spec = bridge->spec;
     if (size < bytes_of(spec)) return MMQ_TOO_SMALL;
     put(at, 0, MAGIC);
-    put(at, 1, LAYOUT);
+    put(at, 1, layout(spec));
     put(at, 2, (uint32_t)bytes_of(spec));
     put(at, 3, digest(spec));
     put(at, 4, had(bridge));
     for (uint32_t m = 0; m < counted(spec); m++) {
-        const uint32_t measured = bridge->measured[m], most = spec->enrolment_tokens;
-        put(at, word++, measured < most ? measured : most);
+        const uint32_t measured = bridge->measured[m], most = most_of(spec);
+        put(at, word++, measured < most ? measured : most + turns(spec, measured - most));
     }
-    for (uint32_t i = 0; i < learnt(spec); i++) {
-        put(at, word++, bits_of(bridge->running[i].count));
-        put(at, word++, bits_of(bridge->running[i].mean));
-        put(at, word++, bits_of(bridge->running[i].square));
-    }
+    for (size_t i = 0; i < floats_of(spec); i++) put(at, word++, bits_of(((const float *)bridge->running)[i]));
+    for (uint32_t i = 0; i < mmq_sums(spec); i += 4u) put(at, word++, 0);
+    memcpy(at + 4u * (learnt_at(spec) + floats_of(spec)), bridge->past.counts, mmq_sums(spec));
     put(at, word, checksum(at, word));
     return MMQ_OK;
 }
@@ -145,16 +166,23 @@ static mmq_status_t is_whole(const unsigned char *at, size_t size) {
     return checksum(at, size / 4u - 1u) == get(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }
 
-static int is_learnt(const mmq_running_t *running) {
-    const float count = running->count;
-    if (!(count >= 0.0f && count <= MOST_COUNT) || count != (float)(uint32_t)count) return 0;
-    return mmq_is_finite(running->mean) && mmq_is_finite(running->square) && running->square >= 0.0f;
+static float float_at(const mmq_spec_t *spec, const unsigned char *at, size_t i) {
+    return float_of(get(at, learnt_at(spec) + i));
 }
 
-static mmq_running_t running_at(const mmq_spec_t *spec, const unsigned char *at, uint32_t i) {
-    const size_t word = HEAD + counted(spec) + 3u * (size_t)i;
-    const mmq_running_t running = {float_of(get(at, word)), float_of(get(at, word + 1u)), float_of(get(at, word + 2u))};
-    return running;
+/* Whether all that was learnt is of a kind that can be. */
+static int is_learnt(const mmq_spec_t *spec, const unsigned char *at) {
+    const unsigned char *counts = at + 4u * (learnt_at(spec) + floats_of(spec));
+    for (size_t i = 0; i < floats_of(spec); i++) {
+        const float x = float_at(spec, at, i);
+        const size_t what = i < mmq_learnt_floats(spec) ? i % 3u : 1u; /* count, mean or sum, square */
+        if (!mmq_is_finite(x) || (what != 1u && x < 0.0f)) return 0;
+        if (what == 0 && (x > MOST_COUNT || x != (float)(uint32_t)x)) return 0;
+    }
+    for (uint32_t i = 0; i < mmq_sums(spec) || i % 4u; i++) {
+        if (counts[i] > (i < mmq_sums(spec) ? spec->look_back_tokens / MMQ_SUMS : 0u)) return 0;
+    }
+    return 1;
 }
 
 /* Whether the present tokens of the modalities are what the enrolment has had. */
@@ -162,23 +190,20 @@ static int counts_agree(const mmq_spec_t *spec, const unsigned char *at) {
     uint32_t measured[MMQ_MAX_MODALITIES];
     for (uint32_t m = 0; m < counted(spec); m++) {
         measured[m] = get(at, HEAD + m);
-        if (measured[m] > spec->enrolment_tokens) return 0;
+        if (measured[m] > most_of(spec) + (spec->look_back_tokens ? spec->look_back_tokens - 1u : 0u)) return 0;
     }
     return !counted(spec) || spec->enrolment_tokens - mmq_enrolment_lacks(spec, measured) == get(at, 4);
 }
 
 /* Whether a whole state is one this bridge can have had. */
 static mmq_status_t fits(const mmq_spec_t *spec, const unsigned char *at, size_t size) {
-    if (get(at, 1) > LAYOUT) return MMQ_STATE_NEWER;
-    if (get(at, 1) < LAYOUT) return MMQ_STATE_DAMAGED;
+    if (get(at, 1) > NEWEST_LAYOUT) return MMQ_STATE_NEWER;
+    if (!get(at, 1)) return MMQ_STATE_DAMAGED;
     if (get(at, 3) != digest(spec)) return MMQ_STATE_FOREIGN;
+    if (get(at, 1) != layout(spec)) return MMQ_STATE_DAMAGED;
     if (size != bytes_of(spec) || get(at, 4) > spec->enrolment_tokens) return MMQ_STATE_DAMAGED;
     if (!counts_agree(spec, at)) return MMQ_STATE_DAMAGED;
-    for (uint32_t i = 0; i < learnt(spec); i++) {
-        const mmq_running_t running = running_at(spec, at, i);
-        if (!is_learnt(&running)) return MMQ_STATE_DAMAGED;
-    }
-    return MMQ_OK;
+    return is_learnt(spec, at) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }
 
 mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t size) {
@@ -191,6 +216,7 @@ mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t siz
     bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - get(at, 4));
     if (bridge->measured && bridge->enrolment_end) bridge->enrolment_end = MMQ_UNKNOWN_END;
     for (uint32_t m = 0; m < counted(bridge->spec); m++) bridge->measured[m] = get(at, HEAD + m);
-    for (uint32_t i = 0; i < learnt(bridge->spec); i++) bridge->running[i] = running_at(bridge->spec, at, i);
+    for (size_t i = 0; i < floats_of(bridge->spec); i++) ((float *)bridge->running)[i] = float_at(bridge->spec, at, i);
+    memcpy(bridge->past.counts, at + 4u * (learnt_at(bridge->spec) + floats_of(bridge->spec)), mmq_sums(bridge->spec));
     return MMQ_OK;
 }

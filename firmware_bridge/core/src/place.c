@@ -7,15 +7,17 @@ static uint64_t span(const mmq_state_t *state, uint32_t frames) {
     return frames * (uint64_t)state->period + state->fraction;
 }
 
+int64_t mmq_frames_in(const mmq_state_t *state, int64_t ns) { return (ns + state->period_ns - 1) / state->period_ns; }
+
 /* Frames until the end of the token the state is in, at least 1. */
 static uint32_t frames_to_token_end(const mmq_state_t *state, uint32_t most) {
-    const int64_t left = state->end_ns - state->next_ns - state->tolerance_ns;
-    const int64_t frames = (left + state->period_ns - 1) / state->period_ns;
+    const int64_t left = state->end_ns - state->next_ns - mmq_tolerance_ns(state);
+    const int64_t frames = mmq_frames_in(state, left);
     return frames < 1 ? 1u : frames > (int64_t)most ? most : (uint32_t)frames;
 }
 
 void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
-    const int64_t target = (ns + state->tolerance_ns) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
+    const int64_t target = (ns + mmq_tolerance_ns(state)) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
     state->next_ns = ns;
     state->fraction = 0;
     state->started = 1;
@@ -49,7 +51,7 @@ void mmq_place_lose(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames) {
 }
 
 void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
-    const int64_t frames = (ns - state->next_ns + state->half_ns) / state->period_ns; /* rounded */
+    const int64_t frames = (ns - state->next_ns + mmq_half_ns(state)) / state->period_ns; /* rounded */
     if (state->started && frames <= (int64_t)UINT32_MAX) mmq_place_lose(bridge, state, (uint32_t)frames);
     else if (state->started) mmq_frames_lose(state, ns);
     mmq_place_forward(bridge, state, ns);
@@ -64,7 +66,7 @@ int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *sample
         mmq_frames_take(state, samples + done, stride, n);
         done += n;
         state->next_ns = ns + (int64_t)(span(state, done) >> 8);
-        if (state->next_ns + state->tolerance_ns >= state->end_ns) mmq_tokens_finish(bridge, state);
+        if (state->next_ns + mmq_tolerance_ns(state) >= state->end_ns) mmq_tokens_finish(bridge, state);
     }
     state->fraction = (uint32_t)(span(state, frames) & 255u);
     return late;

@@ -12,9 +12,9 @@
 
 void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
-    state->pulses = mmq_arena_take(arena, spec->outputs, sizeof *state->pulses);
+    state->of.pulses = mmq_arena_take(arena, spec->outputs, sizeof *state->of.pulses);
     for (uint32_t i = 0; i < spec->outputs; i++) {
-        mmq_pulse_t *pulse = state->pulses ? state->pulses + i : NULL;
+        mmq_pulse_t *pulse = state->of.pulses ? state->of.pulses + i : NULL;
         mmq_beats_t counted, *beats = pulse ? &pulse->beats : &counted;
         mmq_ring_layout(&beats->signal, arena, 2u * spec->beat_window);
         beats->signal.capacity = spec->beat_window; /* the rest: sums of energy, see beats.c */
@@ -27,7 +27,7 @@ void mmq_pulse_layout(mmq_state_t *state, mmq_arena_t *arena) {
 
 void mmq_pulse_restart(mmq_state_t *state, uint32_t output) {
     static const mmq_filter_t fresh = {0};
-    mmq_pulse_t *pulse = state->pulses + output;
+    mmq_pulse_t *pulse = state->of.pulses + output;
     mmq_beats_restart(&pulse->beats);
     mmq_ring_clear(&pulse->spectrum);
     pulse->spectrum_phase = pulse->slow = 0;
@@ -36,7 +36,7 @@ void mmq_pulse_restart(mmq_state_t *state, uint32_t output) {
 
 void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    mmq_pulse_t *pulse = state->pulses + output;
+    mmq_pulse_t *pulse = state->of.pulses + output;
     const int measured = mmq_is_measured(state, output);
     const int brief = (float)state->channels[output].lost_run <= BRIEF_S * spec->rate_hz;
     (void)stride; /* one row */
@@ -56,7 +56,7 @@ void mmq_pulse_block(mmq_state_t *state, uint32_t output, const float *x, uint32
 /* The wave's own rules need no more samples than mmq_spectrum_*() ask for: NaN when there are fewer. */
 uint16_t mmq_pulse_quality(const mmq_state_t *state, uint32_t output, float least) {
     const mmq_modality_t *spec = state->spec;
-    const mmq_pulse_t *pulse = state->pulses + output;
+    const mmq_pulse_t *pulse = state->of.pulses + output;
     float *work = state->scratch.work;
     uint32_t why = mmq_filter_reasons(&pulse->filter, state);
     if (!mmq_has_rules(spec)) return 0;
@@ -116,7 +116,7 @@ static void amplitudes(const mmq_beats_t *beats, uint32_t first, float *sorted, 
 }
 
 void mmq_pulse_features(mmq_state_t *state, uint32_t output, float *out) {
-    mmq_pulse_t *pulse = state->pulses + output;
+    mmq_pulse_t *pulse = state->of.pulses + output;
     const mmq_beats_t *beats = &pulse->beats;
     const float second = state->rate_hz;
     const uint32_t first = mmq_beats_first(beats, state->spec->context);
@@ -146,7 +146,7 @@ mmq_status_t mmq_bridge_beats(const mmq_bridge_t *bridge, uint32_t modality, flo
     if (modality >= bridge->spec->n_modalities) return MMQ_BAD_MODALITY;
     state = bridge->states + modality;
     if (state->spec->kind != MMQ_ECG && state->spec->kind != MMQ_PPG) return MMQ_BAD_MODALITY;
-    beats = &state->pulses->beats;
+    beats = &state->of.pulses->beats;
     first = mmq_beats_first(beats, state->spec->context);
     *count = beats->n_beats - first;
     for (uint32_t i = 0; i < *count && i < capacity; i++) {

@@ -8,12 +8,12 @@ static int64_t of_frames(const mmq_state_t *state, uint32_t frames) {
 
 /* Where do these frames begin? Returns how many leading frames come too late; sets the clock. */
 static uint32_t align(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames, int64_t ns) {
-    const int64_t half = state->half_ns, open_ns = bridge->closed * bridge->token_ns;
+    const int64_t half = mmq_half_ns(state), open_ns = bridge->closed * bridge->token_ns;
     int64_t due = state->next_ns, dropped = 0; /* the first frame is due at 0 */
-    if (due < open_ns - state->tolerance_ns) due = open_ns;
-    if (due - ns > (state->started ? half : state->tolerance_ns)) {
+    if (due < open_ns - mmq_tolerance_ns(state)) due = open_ns;
+    if (due - ns > (state->started ? half : mmq_tolerance_ns(state))) {
         /* Every frame that is late by more than half a period: as many as if each came in a push of its own. */
-        dropped = due - ns > half ? (due - ns - half + state->period_ns - 1) / state->period_ns : 1;
+        dropped = due - ns > half ? mmq_frames_in(state, due - ns - half) : 1;
         if (dropped >= (int64_t)frames) return frames;
         ns += of_frames(state, (uint32_t)dropped);
     }
@@ -28,14 +28,14 @@ static uint32_t align(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames,
  * how many leading frames come again; sets the clock. A stray of up to jitter_ns is none. A little more, as a clock
  * that drifts makes it, is put right to within that bound by whole frames; even more in full. */
 static uint32_t pace(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames, int64_t ns) {
-    const int64_t ahead = ns - state->next_ns, near = state->jitter_ns, far = near + near / 2;
+    const int64_t ahead = ns - state->next_ns, near = mmq_jitter_ns(state), far = near + near / 2;
     int64_t odd = 0;
     state->behind |= ahead < (state->started ? -far : -near);
-    if (ahead < -near || (state->behind && ahead < -state->half_ns)) {
-        odd = (-ahead - (state->behind ? state->half_ns : near) + state->period_ns - 1) / state->period_ns;
+    if (ahead < -near || (state->behind && ahead < -mmq_half_ns(state))) {
+        odd = mmq_frames_in(state, -ahead - (state->behind ? mmq_half_ns(state) : near));
         if (odd >= (int64_t)frames) return frames;
     } else if (state->started && ahead > near && ahead <= far) {
-        mmq_place_lose(bridge, state, (uint32_t)((ahead - near + state->period_ns - 1) / state->period_ns));
+        mmq_place_lose(bridge, state, (uint32_t)mmq_frames_in(state, ahead - near));
     } else if (ahead > near) {
         mmq_place_skip(bridge, state, ns);
     }
@@ -82,9 +82,9 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     keep_origin(bridge, origin);
     mmq_counted_end(bridge, state);
     mmq_rate_step(state, frames, ns);
-    dropped = state->paced ? pace(bridge, state, frames, ns) : align(bridge, state, frames, ns);
+    dropped = state->strict ? pace(bridge, state, frames, ns) : align(bridge, state, frames, ns);
     if (dropped == frames) return MMQ_LATE;
-    late = mmq_place_take(bridge, state, samples + dropped, frames, frames - dropped) && state->paced;
+    late = mmq_place_take(bridge, state, samples + dropped, frames, frames - dropped) && state->strict;
     mmq_counted_see(bridge, state->next_ns);
     return dropped || late ? MMQ_LATE : MMQ_OK;
 }

@@ -46,7 +46,7 @@ static void judge(mmq_state_t *state) {
 void mmq_rate_step(mmq_state_t *state, uint32_t frames, int64_t ns) {
     mmq_rate_t *rate = &state->rate;
     const float covered = (float)(ns - rate->last_ns) * 1e-9f, due = (float)rate->last_frames / state->spec->rate_hz;
-    const float stray = fabsf(covered - due), jitter = (float)state->jitter_ns * 1e-9f;
+    const float stray = fabsf(covered - due), jitter = (float)mmq_jitter_ns(state) * 1e-9f;
     if (rate->last_frames) {
         const int close = stray <= 0.5f * due, wide = close || stray <= jitter;
         add(&rate->all, covered, due);
@@ -60,6 +60,11 @@ void mmq_rate_step(mmq_state_t *state, uint32_t frames, int64_t ns) {
     }
     rate->last_ns = ns;
     rate->last_frames = frames;
+}
+
+int64_t mmq_jitter_ns(const mmq_state_t *state) {
+    const int64_t jitter_ns = (int64_t)(MMQ_JITTER_S * 1e9 + 0.5);
+    return jitter_ns < mmq_half_ns(state) ? mmq_half_ns(state) : jitter_ns;
 }
 
 void mmq_rate_begin(mmq_state_t *state) { state->rate.last_frames = 0; }

@@ -8,17 +8,17 @@
 
 void mmq_slow_layout(mmq_state_t *state, mmq_arena_t *arena) {
     const mmq_modality_t *spec = state->spec;
-    state->slow = mmq_arena_take(arena, spec->outputs, sizeof *state->slow);
+    state->of.slow = mmq_arena_take(arena, spec->outputs, sizeof *state->of.slow);
     for (uint32_t i = 0; i < spec->outputs; i++) {
         mmq_ring_t counted;
-        mmq_ring_layout(state->slow ? &state->slow[i].context : &counted, arena, spec->context);
+        mmq_ring_layout(state->of.slow ? &state->of.slow[i].context : &counted, arena, spec->context);
     }
 }
 
 /* What the token already has stays: eda and temp have no filter that would have to settle. */
 void mmq_slow_restart(mmq_state_t *state, uint32_t output) {
     static const mmq_filter_t fresh = {0};
-    mmq_slow_t *slow = state->slow + output;
+    mmq_slow_t *slow = state->of.slow + output;
     mmq_ring_clear(&slow->context);
     slow->mean = 0.0f;
     slow->mean_count = slow->mean_filled = slow->filled = 0;
@@ -27,7 +27,7 @@ void mmq_slow_restart(mmq_state_t *state, uint32_t output) {
 
 void mmq_slow_block(mmq_state_t *state, uint32_t output, const float *x, uint32_t stride, uint32_t n) {
     const mmq_modality_t *spec = state->spec;
-    mmq_slow_t *slow = state->slow + output;
+    mmq_slow_t *slow = state->of.slow + output;
     const int measured = mmq_is_measured(state, output);
     (void)stride; /* one row */
     if (spec->kind != MMQ_RESP && !state->channels[output].alive) return; /* resp: a wave, then of zeros */
@@ -72,7 +72,7 @@ static float line_through(const mmq_ring_t *ring, float *deviation) {
 float mmq_slow_line(mmq_state_t *state, uint32_t output, float *line) {
     static const mmq_spread_t none = {0};
     const float rate = state->rate_hz;
-    mmq_slow_t *slow = state->slow + output;
+    mmq_slow_t *slow = state->of.slow + output;
     const mmq_ring_t *ring = &slow->context;
     line[0] = MMQ_NAN;
     if (slow->token.n == 0.0f) return 0.0f;

@@ -63,6 +63,26 @@ static int kind_is_good(const mmq_modality_t *m) {
     return !MMQ_HAS_PULSE || !mmq_is_pulse(m) || pulse_is_good(m);
 }
 
+int mmq_counts_evidence(const mmq_spec_t *spec) { return spec->version >= 3u && spec->normaliser == MMQ_ENROLMENT; }
+
+uint32_t mmq_look_backs(const mmq_spec_t *spec, const mmq_modality_t *m) {
+    uint32_t count = 0;
+    for (uint32_t bits = spec->look_back_tokens ? m->look_back : 0u; bits; bits &= bits - 1u) count += m->outputs;
+    return count;
+}
+
+uint32_t mmq_all_features(const mmq_spec_t *spec) {
+    uint32_t count = 0;
+    for (uint32_t m = 0; m < spec->n_modalities; m++) count += spec->modalities[m].features;
+    return count;
+}
+
+static int look_back_is_good(const mmq_spec_t *spec) {
+    const uint32_t tokens = spec->look_back_tokens;
+    if (!tokens) return 1;
+    return mmq_counts_evidence(spec) && tokens % MMQ_SUMS == 0 && tokens <= MMQ_MAX_LOOK_BACK;
+}
+
 static int rules_are_good(const mmq_modality_t *m) {
 #define PLACE(member) offsetof(mmq_modality_t, member)
     static const uint8_t limits[] = {
@@ -87,10 +107,11 @@ static int modality_is_good(const mmq_modality_t *m, float token_s) {
 }
 
 static int statistics_are_good(const mmq_spec_t *spec) {
+    const uint32_t features = mmq_all_features(spec);
     if (spec->normaliser == MMQ_RAW) return 1;
     if (spec->normaliser > MMQ_RUNNING || !(spec->prior_tokens > 0.0f) || !(spec->clip > 0.0f)) return 0;
-    if (!are_finite(spec->mean, spec->n_features) || !are_finite(spec->std, spec->n_features)) return 0;
-    for (uint32_t i = 0; i < spec->n_features; i++) {
+    if (!are_finite(spec->mean, features) || !are_finite(spec->std, features)) return 0;
+    for (uint32_t i = 0; i < features; i++) {
         if (!(spec->std[i] > 0.0f)) return 0;
     }
     return 1;
@@ -106,7 +127,8 @@ int mmq_spec_is_good(const mmq_spec_t *spec) {
     if (spec->quantised && (!(spec->scale > 0.0f) || spec->zero_point < -128 || spec->zero_point > 127)) return 0;
     for (uint32_t m = 0; m < spec->n_modalities; m++) {
         if (!modality_is_good(spec->modalities + m, spec->token_s)) return 0;
-        features += spec->modalities[m].features;
+        if (spec->look_back_tokens && spec->modalities[m].look_back >> features_of(spec->modalities + m)) return 0;
+        features += spec->modalities[m].features + mmq_look_backs(spec, spec->modalities + m);
     }
-    return features == spec->n_features && statistics_are_good(spec);
+    return features == spec->n_features && look_back_is_good(spec) && statistics_are_good(spec);
 }

@@ -16,7 +16,7 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     const int64_t end_ns = state->end_ns;
     const float *out = state->scratch.out;
     uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
-    if (state->paced && state->rate.off) why |= MMQ_WHY_RATE;
+    if (state->strict && state->rate.off) why |= MMQ_WHY_RATE;
     if (state->token >= bridge->closed) {
         uint16_t *reasons;
         float *features = token_at(bridge, &reasons, state->token) + state->feature_start;

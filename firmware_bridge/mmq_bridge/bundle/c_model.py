@@ -119,7 +119,9 @@ def resolver_method(op: str) -> str:
     return _METHODS.get(op, "".join(part.capitalize() for part in op.split("_")))
 
 
-def golden_header(tables: Sequence[GoldenTable], *, enrolment_tokens: int, steps: int, step_s: float) -> str:
+def golden_header(
+    tables: Sequence[GoldenTable], *, enrolment_tokens: int, look_back_tokens: int, steps: int, step_s: float
+) -> str:
     """Return ``mmq_golden.h``: where the example finds the golden samples and how it cuts them.
 
     Parameters
@@ -128,6 +130,8 @@ def golden_header(tables: Sequence[GoldenTable], *, enrolment_tokens: int, steps
         One a modality, in the front end's order; `frames` is 0 where the sensor is absent.
     enrolment_tokens
         Length of the enrolment in the golden replay.
+    look_back_tokens
+        How far its look-backs reach back; 0 where there are none.
     steps, step_s
         How many steps of how many seconds.
     """
@@ -138,6 +142,7 @@ def golden_header(tables: Sequence[GoldenTable], *, enrolment_tokens: int, steps
     return (
         f"{_WARNING}#ifndef MMQ_GOLDEN_H\n#define MMQ_GOLDEN_H\n\n#include <stdint.h>\n\n"
         f"#define MMQ_GOLDEN_ENROLMENT_TOKENS {enrolment_tokens}u\n"
+        f"#define MMQ_GOLDEN_LOOK_BACK_TOKENS {look_back_tokens}u\n"
         f"#define MMQ_GOLDEN_STEPS {steps}u\n#define MMQ_GOLDEN_STEP_S {step_s!r}\n"
         f"#define MMQ_GOLDEN_MAX_CHUNK {largest}u\n\n"
         "typedef struct {\n    const char *file;\n    uint32_t channels;\n    uint32_t frames; /* 0: no "

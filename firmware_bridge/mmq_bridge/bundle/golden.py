@@ -16,6 +16,7 @@ from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.decision.replay import SignalLike, replay
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.settings import LOOK_BACK_SUMS
 
 MAX_SAMPLE_BYTES = 900_000
 MAX_S = 120.0
@@ -73,7 +74,8 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
     """Return the front end of the golden replay: its enrolment shortened until windows fit into `tokens`.
 
     A worn enrolment takes minutes; its arithmetic is the same over fewer tokens, so the replay takes what is
-    left beside one window and a few steps. Nothing else changes.
+    left beside one window and a few steps. A look-back reaches over as few tokens as it can. Nothing else
+    changes.
 
     Raises
     ------
@@ -93,7 +95,8 @@ def golden_front_end(front_end: FrontEnd, tokens: int) -> FrontEnd:
     if front_end.counts_evidence:  # not every token is present
         spare = max(1, spare // 2)
     count = min(front_end.enrolment_tokens, spare)
-    return front_end.with_enrolment(count * front_end.token_s)
+    shorter = front_end.with_enrolment(count * front_end.token_s)
+    return shorter.with_look_back(min(front_end.look_back_tokens, LOOK_BACK_SUMS))
 
 
 def cut_golden(signals: Mapping[str, SignalLike], front_end: FrontEnd) -> dict[str, GoldenSignal]:
@@ -223,6 +226,7 @@ def golden_files(
     index = {
         **asdict(origin),
         "enrolment_tokens": front_end.enrolment_tokens,
+        **({"look_back_tokens": front_end.look_back_tokens} if front_end.look_back_tokens else {}),
         "step_s": golden_step_s(front_end),
         "signals": {
             name: {"sampling_rate_hz": signal.sampling_rate_hz, "start_s": signal.start_s}

@@ -28,6 +28,7 @@ class GoldenIndex(StrictModel):
     data: str
     simulated: bool
     enrolment_tokens: int = Field(ge=0, le=100_000)
+    look_back_tokens: int = Field(default=0, ge=0, le=100_000)
     step_s: float = Field(gt=0, le=10)
     signals: dict[str, GoldenSignalFacts] = Field(min_length=1, max_length=16)
 
@@ -115,8 +116,16 @@ def _front_end(folder: Path, front_end: FrontEnd, index: GoldenIndex) -> FrontEn
         raise BridgeError(
             f"{folder / FOLDER}/golden.json: expected enrolment_tokens above 0, got 0; export again."
         )
-    seconds = index.enrolment_tokens * front_end.token_s
-    return front_end.with_enrolment(seconds)
+    if (index.look_back_tokens > 0) != (front_end.look_back_tokens > 0):
+        raise BridgeError(
+            f"{folder / FOLDER}/golden.json: expected look_back_tokens as the front end has look-backs or "
+            f"not, got {index.look_back_tokens}; export again."
+        )
+    try:
+        shorter = front_end.with_enrolment(index.enrolment_tokens * front_end.token_s)
+        return shorter.with_look_back(index.look_back_tokens)
+    except BridgeError as error:
+        raise BridgeError(f"{folder / FOLDER}/golden.json: {error}; export again.") from error
 
 
 def _check_tokens(folder: Path, tokens: GoldenTokens, front_end: FrontEnd) -> None:

@@ -81,6 +81,7 @@ def generated_headers(
     header = c_model.golden_header(
         golden.golden_tables(replay_end, signals),
         enrolment_tokens=replay_end.enrolment_tokens,
+        look_back_tokens=replay_end.look_back_tokens,
         steps=golden.golden_steps(replay_end, signals),
         step_s=golden.golden_step_s(replay_end),
     )

@@ -117,7 +117,7 @@ def extract_tokens(
 def _empty(front_end: FrontEnd, n: int) -> TokenStream:
     modalities = len(front_end.modalities)
     return TokenStream(
-        np.zeros((n, front_end.n_features), np.float32),
+        np.zeros((n, front_end.measured_layout.n_features), np.float32),
         np.zeros((n, modalities), bool),
         np.zeros((n, modalities), np.uint16),
     )
@@ -160,14 +160,15 @@ def normalise_tokens(front_end: FrontEnd, features: np.ndarray, presence: np.nda
     ----------
     front_end : FrontEnd
         With `normalisation`.
-    features : ndarray, shape (n, F)
+    features : ndarray, shape (n, F of the measured layout)
         Raw tokens, NaN where a feature could not be measured.
     presence : ndarray, shape (n, M)
 
     Returns
     -------
     ndarray, shape (n, F)
-        float32, always finite; absent tokens and those inside the enrolment are 0.
+        float32, always finite; absent tokens and those inside the enrolment are 0. Wider than `features`
+        where there are look-backs.
 
     Raises
     ------
@@ -178,17 +179,19 @@ def normalise_tokens(front_end: FrontEnd, features: np.ndarray, presence: np.nda
         raise BridgeError("front end: it has no normalisation: fill it with FrontEnd.with_normalisation")
     given = number_array("features", features, "[n, F]"), number_array("presence", presence, "[n, M]")
     count = len(given[0]) if given[0].ndim else 0
-    wanted = (count, front_end.n_features), (count, len(front_end.modalities))
+    measured, layout = front_end.measured_layout, front_end.feature_layout
+    wanted = (count, measured.n_features), (count, len(front_end.modalities))
     if given[0].shape != wanted[0] or given[1].shape != wanted[1]:
         raise BridgeError(
             f"tokens: expected features {wanted[0]} and presence {wanted[1]}, got {given[0].shape} "
             f"and {given[1].shape}"
         )
+    values = np.zeros((count, layout.n_features), np.float32)
     with np.errstate(over="ignore"):
-        values = np.array(given[0], dtype=np.float32, order="C")
+        values[:, measured.places_in(layout)] = given[0]
     present = np.ascontiguousarray(given[1] != 0, dtype=np.uint8)
     tables = SpecTables(front_end)
-    scratch = np.zeros(3 * front_end.n_features, np.float32)
+    scratch = np.zeros((13 if front_end.look_back_tokens else 3) * layout.n_features, np.float32)
     status = library().mmq_normalise_stream(
         ctypes.byref(tables.spec), values.ctypes.data, present.ctypes.data, len(values), scratch.ctypes.data
     )

@@ -84,7 +84,8 @@ def spec_header(front_end: FrontEnd) -> str:
     """
     tables, structs = "", ""
     for name, modality in front_end.modalities.items():
-        table, struct = _modality_text(name, modality_values(name, modality, front_end.token_s))
+        values = modality_values(name, modality, front_end.token_s, front_end.look_back_tokens > 0)
+        table, struct = _modality_text(name, values)
         tables, structs = tables + table, structs + struct
     spec: dict[str, Any] = {}
     for key, value in spec_values(front_end).items():

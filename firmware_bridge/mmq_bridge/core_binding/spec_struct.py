@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmq_bridge.front_end import filter_design as filters
-from mmq_bridge.front_end.feature_names import modality_feature_names, output_names
+from mmq_bridge.front_end.feature_names import look_back_bits, modality_feature_names, output_names
 from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd
 from mmq_bridge.front_end.modalities import BANK_MODALITIES, CORE_KINDS, WAVE_MODALITIES
 from mmq_bridge.front_end.modality_constraints import MAX_CONTEXT
@@ -36,7 +36,7 @@ class CModality(ctypes.Structure):
             "kind", "channels", "outputs", "features", "decimate", "bands", "prefilter_sections",
             "hold_frames", "flat_frames", "context", "fft_size", "spectrum_decimate", "spectrum_samples",
             "spectrum_low", "spectrum_high", "peak_window", "beat_window", "refractory", "lag_low",
-            "lag_high",
+            "lag_high", "look_back",
         )),
         *((name, _F32) for name in (
             "rate_hz", "baseline_alpha", "minimum", "maximum", "rail_low", "rail_high", "max_saturated_share",
@@ -55,7 +55,7 @@ class CSpec(ctypes.Structure):
     _fields_ = [
         *((name, _U32) for name in (
             "version", "tokens", "n_modalities", "n_features", "normaliser", "enrolment_tokens",
-            "enrolment_least", "quantised",
+            "enrolment_least", "look_back_tokens", "quantised",
         )),
         ("zero_point", ctypes.c_int32),
         *((name, _F32) for name in ("scale", "token_s", "grace_s", "prior_tokens", "clip")),
@@ -65,7 +65,9 @@ class CSpec(ctypes.Structure):
     ]  # fmt: skip
 
 
-def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> dict[str, Any]:
+def modality_values(
+    name: str, modality: ModalityFrontEnd, token_s: float, look_backs: bool = False
+) -> dict[str, Any]:
     """List the fields of one `mmq_modality_t`: numbers, and arrays for the tables.
 
     Parameters
@@ -76,6 +78,8 @@ def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> di
         Its settings.
     token_s : float
         Seconds a token covers.
+    look_backs : bool
+        Whether the front end has any.
     """
     values: dict[str, Any] = {
         "kind": CORE_KINDS[name],
@@ -89,6 +93,7 @@ def modality_values(name: str, modality: ModalityFrontEnd, token_s: float) -> di
         "context": min(MAX_CONTEXT, max(2, filters.frames(modality.context_s, modality.rate_hz))),
         "rate_hz": modality.sampling_rate_hz,
         "baseline_alpha": filters.baseline_alpha(modality),
+        "look_back": look_back_bits(name, modality) if look_backs else 0,
         "max_step": modality.max_step_per_s / modality.sampling_rate_hz,
         "min_skewness": LOWEST_SKEWNESS if modality.min_skewness is None else modality.min_skewness,
         "psd_scale": 0.0,
@@ -152,6 +157,7 @@ def spec_values(front_end: FrontEnd) -> dict[str, Any]:
         "normaliser": NORMALISERS[norm.mode if norm else None],
         "enrolment_tokens": front_end.enrolment_tokens,
         "enrolment_least": front_end.enrolment_least,
+        "look_back_tokens": front_end.look_back_tokens,
         "quantised": int(quant is not None),
         "zero_point": quant.zero_point if quant else 0,
         "scale": quant.scale if quant else 0.0,
@@ -178,7 +184,8 @@ class SpecTables:
         self._alive: list[Any] = []
         modalities = (CModality * len(front_end.modalities))()
         for target, (name, modality) in zip(modalities, front_end.modalities.items(), strict=True):
-            self._fill(target, modality_values(name, modality, front_end.token_s))
+            values = modality_values(name, modality, front_end.token_s, front_end.look_back_tokens > 0)
+            self._fill(target, values)
         self.spec = CSpec()
         self._fill(self.spec, spec_values(front_end))
         self.spec.modalities = modalities

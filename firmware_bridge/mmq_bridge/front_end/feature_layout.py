@@ -11,6 +11,9 @@ import numpy as np
 
 from mmq_bridge.front_end.modalities import QUALITY_FEATURES
 
+LOOK_BACK = ".look_back"
+"""Ends the name of a look-back, after that of the feature it is of."""
+
 
 @dataclass(frozen=True)
 class FeatureLayout:
@@ -64,7 +67,7 @@ class FeatureLayout:
     @property
     def look_backs(self) -> np.ndarray:
         """Which of the F features are differences to the wearer's own past, bool ``[F]``."""
-        return np.array([name.endswith(".look_back") for name in self.feature_names], bool)
+        return np.array([name.endswith(LOOK_BACK) for name in self.feature_names], bool)
 
     @property
     def quality(self) -> np.ndarray:
@@ -72,10 +75,25 @@ class FeatureLayout:
         names = [name.split(".") for name in self.feature_names]
         return np.array([parts[-1] in QUALITY_FEATURES.get(parts[0], ()) for parts in names], bool)
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channel of each of the F features, ``modality`` or ``modality.channel``."""
+        return tuple(name.removesuffix(LOOK_BACK).rpartition(".")[0] for name in self.feature_names)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The F features without their channels, ``modality.feature``: what several channels share."""
+        return tuple(_kind(name) for name in self.feature_names)
+
     def columns_of(self, modalities: Collection[str]) -> np.ndarray:
         """Return int ``[f]``: the places of some modalities' features among the F, in order."""
         parts = [np.arange(p.start, p.stop) for name, p in self.feature_slices.items() if name in modalities]
         return np.concatenate(parts)
+
+    def places_in(self, other: FeatureLayout) -> np.ndarray:
+        """Return int ``[F]``: the place of each of these features among the wider `other`'s, by name."""
+        found = {name: place for place, name in enumerate(other.feature_names)}
+        return np.array([found[name] for name in self.feature_names])
 
     def places_of(self, modalities: Collection[str]) -> np.ndarray:
         """Return int ``[m]``: the places of some modalities among the M, in order."""
@@ -108,3 +126,8 @@ class FeatureLayout:
             ``[..., F]`` of the features' own type.
         """
         return np.where(self.by_feature(presence), features, features.dtype.type(absent))
+
+
+def _kind(name: str) -> str:
+    measured = name.removesuffix(LOOK_BACK)
+    return f"{name.partition('.')[0]}.{measured.rpartition('.')[2]}{name[len(measured) :]}"

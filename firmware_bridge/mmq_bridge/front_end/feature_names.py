@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from mmq_bridge.front_end.modalities import BAND_FEATURES, BANK_MODALITIES, OUTPUT_FEATURES
+from mmq_bridge.front_end.feature_layout import LOOK_BACK
+from mmq_bridge.front_end.modalities import (
+    BAND_FEATURES,
+    BANK_MODALITIES,
+    OUTPUT_FEATURES,
+    QUALITY_FEATURES,
+)
 from mmq_bridge.front_end.settings import ModalityFrontEnd
 
 
@@ -53,3 +59,20 @@ def modality_feature_names(name: str, modality: ModalityFrontEnd) -> list[str]:
         for output in outputs
         for feature in output_features(name, modality)
     ] + [f"{name}.{extra}" for extra in modality.extra_features]
+
+
+def look_back_bits(name: str, modality: ModalityFrontEnd) -> int:
+    """Return which features of one output have look-backs: bit k for the k-th of `output_features`."""
+    quality = QUALITY_FEATURES.get(name, ())
+    return sum(1 << k for k, feature in enumerate(output_features(name, modality)) if feature not in quality)
+
+
+def look_back_names(name: str, modality: ModalityFrontEnd) -> list[str]:
+    """List the look-backs of one modality, in order, like ``ppg.heart_rate.look_back``.
+
+    Neither features of quality nor extra features have one.
+    """
+    count = len(output_names(name, modality)) * len(output_features(name, modality))
+    bits, each = look_back_bits(name, modality), len(output_features(name, modality))
+    names = modality_feature_names(name, modality)[:count]
+    return [feature + LOOK_BACK for i, feature in enumerate(names) if bits >> i % each & 1]

@@ -17,7 +17,7 @@ from mmq_bridge.atomic_files import replaced_file
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.default_settings import modality_defaults
 from mmq_bridge.front_end.feature_layout import FeatureLayout
-from mmq_bridge.front_end.feature_names import modality_feature_names
+from mmq_bridge.front_end.feature_names import look_back_names, modality_feature_names
 from mmq_bridge.front_end.filter_design import design_filters
 from mmq_bridge.front_end.modalities import WAVE_MODALITIES
 from mmq_bridge.front_end.modality_constraints import check_modality
@@ -29,6 +29,7 @@ from mmq_bridge.front_end.settings import (
     Quantisation,
     SpatialFilter,
     enrolment_tokens,
+    look_back_tokens,
 )
 from mmq_bridge.validation import StrictModel, first_problem
 
@@ -109,18 +110,17 @@ class FrontEnd(StrictModel):
     def _check(self) -> Self:
         for name, modality in self.modalities.items():
             check_modality(name, modality, self.token_s, self.frontend_version)
-        count = self.n_features
-        if (
-            self.frontend_version < 3
-            and self.normalisation
-            and self.normalisation.enrolment_least is not None
-        ):
-            raise ValueError("normalisation.enrolment_least needs frontend_version 3: older ones count time")
-        if self.normalisation is not None and len(self.normalisation.mean) != count:
-            raise ValueError(
-                f"normalisation has {len(self.normalisation.mean)} means, but there are {count} features"
-            )
+        if self.normalisation is not None:
+            self._check_normalisation(self.normalisation)
         return self
+
+    def _check_normalisation(self, given: Normalisation) -> None:
+        if self.frontend_version < 3 and given.enrolment_least is not None:
+            raise ValueError("normalisation.enrolment_least needs frontend_version 3: older ones count time")
+        check_look_back(given.look_back_s, self.token_s, self.frontend_version)
+        count = self.measured_layout.n_features
+        if len(given.mean) != count:
+            raise ValueError(f"normalisation has {len(given.mean)} means, but there are {count} features")
 
     @classmethod
     def wearable(
@@ -165,9 +165,21 @@ class FrontEnd(StrictModel):
         return tuple(self.modalities)
 
     @property
+    def measured_layout(self) -> FeatureLayout:
+        """How the features that are measured, raw tokens, belong to the modalities: without look-backs."""
+        return self.layout(look_backs=False)
+
+    @property
     def feature_layout(self) -> FeatureLayout:
-        """How a window's features belong to the modalities."""
+        """How a window's features belong to the modalities: its look-backs are the last of each."""
+        return self.layout(look_backs=self.look_back_tokens > 0)
+
+    def layout(self, *, look_backs: bool) -> FeatureLayout:
+        """Return how features belong to the modalities, with look-backs or without."""
         names = {name: modality_feature_names(name, modality) for name, modality in self.modalities.items()}
+        if look_backs:
+            for name, modality in self.modalities.items():
+                names[name] += look_back_names(name, modality)
         return FeatureLayout(
             self.tokens,
             {name: len(own) for name, own in names.items()},
@@ -175,18 +187,24 @@ class FrontEnd(StrictModel):
         )
 
     @property
+    def look_back_tokens(self) -> int:
+        """Present tokens that look-backs reach back over; 0 where there are none."""
+        given = self.normalisation
+        return look_back_tokens(given.look_back_s, self.token_s) if given and given.look_back_s else 0
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
-        """Features in the order of the model's inputs, like ``ppg.heart_rate`` or ``eeg.Fz.de_alpha``."""
+        """A window's features in the order of the model's inputs, like ``eeg.Fz.de_alpha``."""
         return self.feature_layout.feature_names
 
     @property
     def feature_slices(self) -> dict[str, slice]:
-        """Where each modality's features lie in a feature vector."""
+        """Where each modality's features lie in a window's feature vector."""
         return self.feature_layout.feature_slices
 
     @property
     def n_features(self) -> int:
-        """Length F of a feature vector."""
+        """Length F of a window's feature vector."""
         return self.feature_layout.n_features
 
     @property
@@ -267,6 +285,19 @@ class FrontEnd(StrictModel):
             change["enrolment_least"] = self.enrolment_least
         return self.with_normalisation(given.model_copy(update=change))
 
+    def with_look_back(self, tokens: int) -> Self:
+        """Return a copy whose look-backs reach back over so many present tokens; 0 for none.
+
+        Raises
+        ------
+        BridgeError
+            When it has no enrolment, or there can be no such look-back.
+        """
+        given = self.normalisation
+        if given is None or tokens == self.look_back_tokens:
+            return self
+        return self.with_normalisation(given.model_copy(update={"look_back_s": tokens * self.token_s}))
+
     def digest(self) -> str:
         """SHA-256 (hex) of what raw features depend on: everything but normalisation and quantisation.
 
@@ -290,8 +321,11 @@ class FrontEnd(StrictModel):
             for name, modality in self.modalities.items()
         }
         without: dict[str, Any] = {"modalities": left_out}
-        if self.normalisation and self.normalisation.enrolment_least is None:
-            without["normalisation"] = {"enrolment_least"}
+        if self.normalisation:
+            optional = {"enrolment_least": None, "look_back_s": 0.0}
+            without["normalisation"] = {
+                name for name, unset in optional.items() if getattr(self.normalisation, name) == unset
+            }
         return self.model_dump_json(indent=2, exclude=without) + "\n"
 
     def _unknown(self, modality: ModalityFrontEnd) -> set[str]:
@@ -403,6 +437,21 @@ class FrontEnd(StrictModel):
     def with_quantisation(self, quantisation: Quantisation | None) -> Self:
         """Return a copy with other quantisation."""
         return self._build({**dict(self), "quantisation": quantisation}, "front end")
+
+
+def check_look_back(look_back_s: float, token_s: float, version: int) -> None:
+    """Check that a front end of this version can have a look-back of so many seconds.
+
+    Raises
+    ------
+    ValueError
+        When it cannot.
+    """
+    if look_back_s and version < 3:
+        raise ValueError(
+            f"normalisation.look_back_s needs frontend_version 3, which counts present tokens, got {version}"
+        )
+    look_back_tokens(look_back_s, token_s)
 
 
 def _with_defaults(name: str, given: Any, version: int) -> Any:

@@ -15,6 +15,10 @@ from mmq_bridge.validation import StrictModel
 MAX_CHANNELS = 64
 MAX_BANDS = 8
 MAX_WEIGHT = 1e6
+MAX_LOOK_BACK_S = 1200.0
+"""What remembers longer learns how late it is in a session."""
+LOOK_BACK_SUMS = 10
+"""The core's MMQ_SUMS."""
 
 NEW_IN_VERSION_2 = (
     "notch_hz",
@@ -253,6 +257,12 @@ class Normalisation(StrictModel):
     From front-end version 3 on `enrolment` counts evidence: each modality learns from its first present
     tokens, as many as `enrolment_s` holds, whenever they come; with fewer than `enrolment_least` of them (a
     quarter, where it is None) it is normalised by the population.
+
+    With `look_back_s` each feature but those of `QUALITY_FEATURES` has a look-back, ``(x - p) / s``: p is its
+    mean over the last `look_back_s` of tokens in which its modality was present, this one too, s the
+    deviation of its z, and it is clipped as z. The mean is made of ten sums, of which the oldest is dropped
+    when a new one begins. It counts tokens, not time, and is 0 before the modality was present for so long,
+    the enrolment included.
     """
 
     mode: Literal["population", "enrolment", "running"]
@@ -262,6 +272,7 @@ class Normalisation(StrictModel):
     prior_tokens: float = Field(default=12.0, gt=0, le=1e6)
     clip: float = Field(default=5.0, gt=0, le=100)
     enrolment_least: int | None = Field(default=None, ge=1, le=1_000_000)
+    look_back_s: float = Field(default=0.0, ge=0, le=MAX_LOOK_BACK_S)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -271,7 +282,32 @@ class Normalisation(StrictModel):
             raise ValueError("every std must lie in 1e-12 to 1e12 and every mean within +-1e12")
         if self.mode == "enrolment" and self.enrolment_s <= 0:
             raise ValueError("enrolment_s must be above 0 when mode is enrolment")
+        if self.look_back_s and self.mode != "enrolment":
+            raise ValueError("look_back_s needs mode enrolment: its past must begin at rest")
         return self
+
+
+def look_back_tokens(look_back_s: float, token_s: float) -> int:
+    """Return how many tokens a look-back reaches back over.
+
+    Raises
+    ------
+    ValueError
+        When they are not ten times a whole number.
+
+    Examples
+    --------
+    >>> look_back_tokens(600, 5), look_back_tokens(0, 5)
+    (120, 0)
+    """
+    each = look_back_s / token_s / LOOK_BACK_SUMS
+    if abs(each - round(each)) > 1e-6 or (look_back_s and round(each) < 1):
+        step = LOOK_BACK_SUMS * token_s
+        raise ValueError(
+            f"look_back_s is made of ten sums of whole tokens of {token_s:g} s, so it must be a multiple of "
+            f"{step:g} s, got {look_back_s:g} s"
+        )
+    return LOOK_BACK_SUMS * round(each)
 
 
 def enrolment_tokens(enrolment_s: float, token_s: float) -> int:

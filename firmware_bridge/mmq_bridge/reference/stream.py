@@ -12,6 +12,7 @@ import numpy as np
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end import filter_design as filters
 from mmq_bridge.front_end.enrolment import enrolment_end, learnt_tokens
+from mmq_bridge.front_end.feature_layout import LOOK_BACK
 from mmq_bridge.front_end.front_end import FrontEnd, ModalityFrontEnd, Normalisation
 from mmq_bridge.front_end.modalities import OUTPUT_FEATURES
 from mmq_bridge.reference import bands as reference
@@ -204,38 +205,66 @@ def normalise_measured(
 ) -> np.ndarray:
     """Normalise raw features in float64 by an enrolment that counts evidence (version 3).
 
+    A look-back is ``(x - mean of x over the past) / s``, clipped, where s is the deviation that x is scored
+    by, and the past are the modality's present tokens from the beginning of the ninth tenth of the look-back
+    before the one this token is in: tenths count present tokens, from the first one on.
+
     Parameters
     ----------
     front_end : FrontEnd
         With `rule` as its normalisation.
     rule : Normalisation
-    features : ndarray, shape (n, F)
+    features : ndarray, shape (n, F of the measured layout)
         NaN where one could not be measured.
     presence : ndarray of bool, shape (n, M)
+
+    Returns
+    -------
+    ndarray, shape (n, F)
+        Look-backs included.
     """
     aim, least = front_end.enrolment_tokens, front_end.enrolment_least
     end = enrolment_end(front_end.modality_names, presence, aim)
     learnt = learnt_tokens(presence, aim)
-    out = np.zeros(features.shape)
-    for m, part in enumerate(front_end.feature_slices.values()):
+    names = list(front_end.feature_layout.feature_names)
+    out = np.zeros((len(features), len(names)))
+    measured = front_end.measured_layout
+    for m, part in enumerate(measured.feature_slices.values()):
         for i in range(part.start, part.stop):
+            name = measured.feature_names[i]
             for k in range(len(features) if end is None else end, len(features)):
                 if not presence[k, m] or not np.isfinite(features[k, i]):
                     continue
                 own = features[: k + 1, i][learnt[: k + 1, m] & np.isfinite(features[: k + 1, i])]
                 if learnt[: k + 1, m].sum() < least:
                     own = own[:0]
-                out[k, i] = _score(rule, i, features[k, i], own)
-    return out
+                mean, deviation = _scale(rule, i, own)
+                out[k, names.index(name)] = (features[k, i] - mean) / deviation
+                if name + LOOK_BACK in names:
+                    past = _past(features[: k + 1, i][presence[: k + 1, m]], front_end.look_back_tokens)
+                    out[k, names.index(name + LOOK_BACK)] = (features[k, i] - past.mean()) / deviation
+    return np.clip(out, -rule.clip, rule.clip)
 
 
-def _score(rule: Normalisation, i: int, x: float, own: np.ndarray) -> float:
-    """One feature by the population and what the wearer showed."""
+def _scale(rule: Normalisation, i: int, own: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of one feature by the population and what the wearer showed."""
     n, prior, mean, variance = len(own), rule.prior_tokens, rule.mean[i], rule.std[i] ** 2
     if n:
         mean = (n * own.mean() + prior * mean) / (n + prior)
         variance = (n * own.var() + prior * variance) / (n + prior)
-    return float(np.clip((x - mean) / np.sqrt(variance), -rule.clip, rule.clip))
+    return float(mean), float(np.sqrt(variance))
+
+
+def _past(present: np.ndarray, tokens: int) -> np.ndarray:
+    """Return what a look-back of so many tokens is from, of a feature in all present tokens so far.
+
+    Before there are so many, it is the newest value alone: the look-back is 0.
+    """
+    if len(present) < tokens:
+        return present[-1:]
+    tenth = tokens // 10
+    recent = present[((len(present) - 1) // tenth - 9) * tenth :]
+    return recent[np.isfinite(recent)]
 
 
 def normalise(

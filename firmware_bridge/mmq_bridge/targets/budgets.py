@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.cost import ScenarioCost
 from mmq_bridge.targets.flash import Flash
+from mmq_bridge.targets.scenarios import WRIST_LOOK_BACK
 
 LEVELS = ("-Os", "-O2")
 HELD_AT = "-Os"
@@ -40,10 +41,15 @@ EEG_32 = Budget(
     "eeg_32", "32 EEG channels at 128 Hz, DE and PSD in 5 bands, a token of 2 s", 1_600_000, "instructions"
 )
 WRIST = Budget(
-    "wrist", "wrist set (ppg 64, eda 4, temp 4, acc 32 Hz), a second of signal", 90_000, "instructions"
+    WRIST_LOOK_BACK,
+    "wrist set (ppg 64, eda 4, temp 4, acc 32 Hz) with look-back, a second of signal",
+    90_000,
+    "instructions",
 )
 TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 23 * 1024, "bytes")
-STATE = Budget("wrist_state", "memory of the wrist set's bridge, 12 tokens a window", 14 * 1024, "bytes")
+STATE = Budget(
+    "wrist_state", "memory of the wrist set's bridge with look-back, 12 tokens a window", 14 * 1024, "bytes"
+)
 BUDGETS = (EEG_32, WRIST, TEXT, STATE)
 
 

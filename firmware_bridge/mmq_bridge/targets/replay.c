@@ -126,7 +126,9 @@ const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(voi
     memset(result, 0, sizeof *result);
     result->raw = result->features = result->presence = result->int8 = result->saved = FNV_START;
     result->state_bytes = (uint32_t)mmq_bridge_size(spec);
-    raw.normaliser = MMQ_RAW;
+    raw.normaliser = MMQ_RAW; /* and without look-backs */
+    raw.look_back_tokens = raw.n_features = 0;
+    for (uint32_t m = 0; m < raw.n_modalities; m++) raw.n_features += raw.modalities[m].features;
     if ((problem = once(&run, read, stream)) != NULL) return problem;
     run.spec = spec;
     for (run.pass = NORMAL; run.pass <= LOADED; run.pass++) {

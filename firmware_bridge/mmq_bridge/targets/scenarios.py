@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.front_end import DEFAULT_VERSION, FrontEnd
 from mmq_bridge.front_end.modality_constraints import CONTEXTS
 from mmq_bridge.targets.script import Operation
 from mmq_bridge.targets.simulated import PlainSignal, simulate
@@ -58,9 +58,16 @@ def _script(plain: FrontEnd, signals: Mapping[str, PlainSignal]) -> tuple[Operat
     return tuple(operation for _, operation in sorted(arrivals, key=lambda arrival: arrival[0]))
 
 
-def make_scenario(name: str, title: str, parts: Mapping[str, Mapping[str, Any]], token_s: float) -> Scenario:
+def make_scenario(
+    name: str,
+    title: str,
+    parts: Mapping[str, Mapping[str, Any]],
+    token_s: float,
+    version: int = DEFAULT_VERSION,
+    **normalisation: Any,
+) -> Scenario:
     """Build a scenario that is long enough for the measured tokens to see full contexts."""
-    plain = front_end(parts, token_s=token_s, tokens=TOKENS)
+    plain = front_end(parts, token_s=token_s, tokens=TOKENS, frontend_version=version)
     context_s = max(
         (part.context_s for kind, part in plain.modalities.items() if kind in CONTEXTS), default=0.0
     )
@@ -71,7 +78,8 @@ def make_scenario(name: str, title: str, parts: Mapping[str, Mapping[str, Any]],
         for i, (kind, part) in enumerate(plain.modalities.items())
     }
     operations = _script(plain, signals)
-    return Scenario(Vector(name, with_statistics(plain, operations), operations, True), title, warm)
+    complete = with_statistics(plain, operations, **normalisation)
+    return Scenario(Vector(name, complete, operations, True), title, warm)
 
 
 def _eeg(channels: int, **settings: Any) -> dict[str, dict[str, Any]]:
@@ -87,6 +95,7 @@ def _average_reference(channels: int) -> dict[str, Any]:
 
 SINGLE = (("ppg", 64), ("eda", 4), ("temp", 4), ("acc", 32), ("ecg", 250), ("ecg", 500), ("resp", 32))
 SHORT = (("emg", 1000), ("eog", 128))
+WRIST_LOOK_BACK = "wrist_look_back"
 WRIST = {"ppg": 64.0, "eda": 4.0, "temp": 4.0, "acc": 32.0}
 EEG_CHANNELS = (1, 8, 19, 32)
 
@@ -103,4 +112,7 @@ def all_scenarios() -> list[Scenario]:
     mixed = _eeg(32, spatial=_average_reference(32))
     out.append(make_scenario("eeg_32_matrix", "eeg 128 Hz, 32 ch and matrix", mixed, EEG_TOKEN_S))
     wrist = {kind: {"sampling_rate_hz": rate} for kind, rate in WRIST.items()}
-    return [*out, make_scenario("wrist", "wrist set", wrist, TOKEN_S)]
+    out.append(make_scenario("wrist", "wrist set", wrist, TOKEN_S))
+    # As many bytes and instructions as over 120 tokens, but full within the tokens there are.
+    past = {"mode": "enrolment", "enrolment_s": 4 * TOKEN_S, "look_back_s": 10 * TOKEN_S}
+    return [*out, make_scenario(WRIST_LOOK_BACK, "wrist set, look-back", wrist, TOKEN_S, 3, **past)]

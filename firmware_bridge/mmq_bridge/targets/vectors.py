@@ -68,7 +68,9 @@ def with_statistics(
         elif abs(operation.time_s) < 3600:  # what is meant to be refused is left out
             bridge.push(plain.modality_names[operation.modality], operation.samples, operation.time_s)
         while (token := bridge.pop_token()) is not None:
-            present = np.repeat(token[1], [s.stop - s.start for s in plain.feature_slices.values()])
+            present = np.repeat(
+                token[1], [s.stop - s.start for s in plain.measured_layout.feature_slices.values()]
+            )
             rows.append(np.where(present, token[0].astype(np.float64), np.nan))
     mean, std = _statistics(np.array(rows))
     normalisation = Normalisation.model_validate({"mode": mode, "mean": mean, "std": std, **settings})
@@ -149,11 +151,20 @@ def _counted_packets() -> Vector:
     return Vector("simulated_counted", normalised, tuple(operations), True)
 
 
+def _look_back() -> Vector:
+    """Version 3: look-backs over ten sums of two tokens, and faults among them."""
+    plain = front_end(FAULT_PARTS, token_s=2.0, tokens=4, frontend_version=3)
+    operations = faulty(plain, _simulated(plain, 96.0, 8), 9)
+    with_past = with_statistics(plain, operations, "enrolment", enrolment_s=10.0, look_back_s=40.0)
+    return Vector("simulated_look_back", with_past, tuple(operations), True)
+
+
 SIMULATED: tuple[Callable[[], Vector], ...] = (
     _all_modalities,
     _faults,
     _lost_packets,
     _counted_packets,
+    _look_back,
 )
 
 

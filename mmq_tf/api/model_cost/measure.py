@@ -126,7 +126,7 @@ def measure_models(source: CostSource, sizes: Sequence[str], rounds: int) -> lis
     models = [model for size in sizes for model in _networks(source, size)]
     models += _eegnet(source)
     forest = Forest().fit(
-        source.features, source.presence, source.labels, source.front_end.feature_slices, 0, source.classes
+        source.features, source.presence, source.labels, source.layout.feature_slices, 0, source.classes
     )
     features, presence = source.features[:1], source.presence[:1]
     entries = [
@@ -156,9 +156,8 @@ def measure_models(source: CostSource, sizes: Sequence[str], rounds: int) -> lis
 
 def _networks(source: CostSource, size: str) -> list[_Model]:
     """Return MMQ-Net and the zero-fill transformer of a size, each in int8 and float32."""
-    front_end = source.front_end
-    sizes = front_end.feature_layout.feature_sizes
-    shape = (front_end.tokens, sizes, {TASK: source.classes})
+    layout, sizes = source.layout, source.layout.feature_sizes
+    shape = (layout.tokens, sizes, {TASK: source.classes})
     inputs = {"features": source.features[:1], "presence": source.presence[:1].astype("float32")}
     calibration = calibration_windows(source.features, source.presence, CALIBRATION)
     models = []
@@ -169,7 +168,7 @@ def _networks(source: CostSource, size: str) -> list[_Model]:
         nets = {"mmqnet": MMQNet.from_size(size, *shape)}
     nets["zero_fill"] = Transformer.from_size(size, *shape)
     for name, net in nets.items():
-        deployed = deployed_model(_shaken(net), front_end.tokens, front_end.n_features, len(sizes))
+        deployed = deployed_model(_shaken(net), layout.tokens, layout.n_features, len(sizes))
         for numbers in NUMBERS:
             content = convert(deployed, calibration if numbers == "int8" else None, RECIPES[numbers])
             models.append(_Model(f"{name}-{size}", numbers, content, inputs))

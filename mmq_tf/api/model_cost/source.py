@@ -12,6 +12,7 @@ import numpy as np
 from mmq_bridge.bundle.flatbuffer import read_graph
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.config.run_config import RunConfig, load_config
@@ -35,6 +36,8 @@ class CostSource:
     Attributes
     ----------
     front_end : FrontEnd
+    layout : FeatureLayout
+        Of the windows.
     classes : int
         Of the task, or of all of a bundle's tasks together.
     size : str
@@ -54,6 +57,7 @@ class CostSource:
     """
 
     front_end: FrontEnd
+    layout: FeatureLayout
     classes: int
     size: str
     features: np.ndarray
@@ -95,10 +99,11 @@ def _bundle(folder: Path) -> CostSource:
     files = {name: manifest.read(folder, MODEL_FILES[name]) for name in ("int8", "float32")}
     classes = sum(len(names) for names in manifest.decision.tasks.values())
     size = _size_of(files["float32"], classes, folder)
-    features, presence, labels = drawn_windows(front_end, classes)
+    layout = front_end.feature_layout
+    windows = drawn_windows(layout, classes)
     data, split = f"{manifest.data.title}: its bundle; windows drawn at random", "none"
     return CostSource(
-        front_end, classes, size, features, presence, labels, data, split, "none", simulated=True, files=files
+        front_end, layout, classes, size, *windows, data, split, "none", simulated=True, files=files
     )
 
 
@@ -115,12 +120,13 @@ def _size_of(content: bytes, classes: int, folder: Path) -> str:
 
 def _configured(config: RunConfig, data: Path | None, progress: WorkProgress) -> CostSource:
     if data is None:
-        windows = drawn_windows(config.front_end, len(config.classes))
+        windows = drawn_windows(config.feature_layout, len(config.classes))
         text, split, simulated = f"preset or file {config.name}; windows drawn at random", "none", True
     else:
         windows, text, split, simulated = _recorded(config, data, progress)
     return CostSource(
         config.front_end,
+        config.feature_layout,
         len(config.classes),
         config.model.size,
         *windows,
@@ -155,7 +161,7 @@ def _recorded(
     )
 
 
-def drawn_windows(front_end: FrontEnd, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawn_windows(layout: FeatureLayout, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw windows of normal features that the class shifts a little, with a tenth of the tokens absent.
 
     Returns
@@ -164,9 +170,9 @@ def drawn_windows(front_end: FrontEnd, classes: int) -> tuple[np.ndarray, np.nda
         Features float32 ``[N, T, F]``, presence bool ``[N, T, M]``, labels int ``[N]``.
     """
     rng = np.random.default_rng(0)
-    shape = (DRAWN, front_end.tokens)
+    shape = (DRAWN, layout.tokens)
     labels = rng.integers(classes, size=DRAWN)
-    features = rng.standard_normal((*shape, front_end.n_features), dtype=np.float32)
+    features = rng.standard_normal((*shape, layout.n_features), dtype=np.float32)
     features += 0.1 * labels[:, np.newaxis, np.newaxis].astype(np.float32)
-    presence = rng.random((*shape, len(front_end.modality_names))) < 0.9
-    return front_end.feature_layout.visible(features, presence), presence, labels
+    presence = rng.random((*shape, len(layout.modality_names))) < 0.9
+    return layout.visible(features, presence), presence, labels

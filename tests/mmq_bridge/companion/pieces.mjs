@@ -96,7 +96,7 @@ const SCENARIOS = {
    */
   async decide({ cases }) {
     const { readSpec } = await part("spec.js"),
-      { enrolmentOf } = await part("bundle.js"),
+      { enrolmentOf, featuresOf } = await part("bundle.js"),
       { Device } = await part("device.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`));
     const model = { predict: async () => ({ stress: [0, 1] }) };
@@ -105,7 +105,7 @@ const SCENARIOS = {
       let start = 0;
       const modalities = spec.modalities.map(({ name, fields }) => {
         const first = start;
-        start += Number(fields.get("features"));
+        start += featuresOf(spec, fields);
         return { name, channels: Number(fields.get("channels")), first, last: start };
       });
       const bundle = {
@@ -130,7 +130,7 @@ const SCENARIOS = {
       for (const { name, samples, timeS } of chunks)
         await answer(device.push(name, Float32Array.from(samples.flat()), timeS));
       await answer(device.advance(untilS));
-      return { tokens: bundle.enrolmentTokens, said };
+      return { tokens: bundle.enrolmentTokens, slices: modalities.map(({ first, last }) => [first, last]), said };
     };
     return Promise.all(cases.map(one));
   },

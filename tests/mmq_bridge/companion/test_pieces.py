@@ -74,6 +74,38 @@ def test_the_core_in_webassembly_gives_the_bits_of_the_one_here(wearer):
         assert token["reasons"] == bridge.reason_bits(token["number"]).tolist()
 
 
+@pytest.fixture(scope="module")
+def remembering():
+    """A front end of version 3 with look-backs over ten tokens."""
+    bare = FrontEnd.wearable({"eda": 4, "temp": 4, "acc": 32}, token_s=1, tokens=2, frontend_version=3)
+    count = bare.n_features
+    norm = Normalisation(
+        mode="enrolment", mean=(0.1,) * count, std=(1.3,) * count, enrolment_s=3, look_back_s=10
+    )
+    return bare.with_normalisation(norm)
+
+
+def test_look_backs_are_the_same_bits_and_part_of_their_modality(pieces, remembering):
+    modalities = [
+        {"name": name, "channels": len(one.channels), "rateHz": one.sampling_rate_hz}
+        for name, one in remembering.modalities.items()
+    ]
+    header = spec_header(remembering)
+    lived = pieces("simulate", header=header, modalities=modalities, seconds=40)
+    bridge, tokens = Bridge(remembering), []
+    for chunk in lived["chunks"]:
+        rows = len(remembering.modalities[chunk["name"]].channels)
+        samples = np.frombuffer(bytes.fromhex(chunk["samples"]), np.float32).reshape(rows, -1)
+        bridge.push(chunk["name"], samples, chunk["timeS"])
+        while (token := bridge.pop_token()) is not None:
+            tokens.append(token[0])
+    assert [token["features"] for token in lived["tokens"]] == [row.tobytes().hex() for row in tokens]
+    layout = remembering.feature_layout
+    assert np.array(tokens)[:, layout.look_backs].any()
+    (said,) = pieces("decide", cases=[{"header": header, "chunks": [], "untilS": 0}])
+    assert said["slices"] == [[part.start, part.stop] for part in layout.feature_slices.values()]
+
+
 def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
     """The same bytes in both directions, the same refusals, and the enrolment goes on."""
     front_end = FrontEnd.wearable({"ppg": 64, "eda": 4, "acc": 32}, tokens=2)

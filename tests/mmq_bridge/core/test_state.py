@@ -333,7 +333,8 @@ def bits(value: float) -> int:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ({"w1": 2}, NEWER),
+        ({"w1": 2}, DAMAGED),  # the layout of one with look-backs
+        ({"w1": 3}, NEWER),
         ({"w1": 2**32 - 1}, NEWER),
         ({"w1": 0}, DAMAGED),
         ({"w3": 0}, FOREIGN),
@@ -355,10 +356,10 @@ def test_words_that_no_core_writes_are_refused(
 
 def test_a_newer_state_may_have_any_length(small: tuple[FrontEnd, bytes]) -> None:
     front_end, state = small
-    assert status(front_end, signed(state + bytes(400), w1=2, w2=len(state) + 400)) == NEWER
-    assert status(front_end, signed(state[:16], w1=2, w2=16)) == NEWER
+    assert status(front_end, signed(state + bytes(400), w1=3, w2=len(state) + 400)) == NEWER
+    assert status(front_end, signed(state[:16], w1=3, w2=16)) == NEWER
     with pytest.raises(BridgeError, match="newer version than this core: update mmq-tf"):
-        Bridge(front_end).load(signed(state, w1=2))
+        Bridge(front_end).load(signed(state, w1=3))
 
 
 @MANY

@@ -82,7 +82,7 @@ def network(seed=0):
 @pytest.fixture(scope="module")
 def nano():
     """An MMQ-Net of the simulated preset, its int8 and float32 files, and the inputs of one decision."""
-    features, presence, _ = drawn_windows(load_config("simulated").front_end, 2)
+    features, presence, _ = drawn_windows(load_config("simulated").feature_layout, 2)
     deployed, windows = network(), calibration_windows(features, presence, 16)
     files = {name: convert(deployed, windows, RECIPES[name]) for name in ("int8", "float32")}
     return deployed, files, {"features": features[:1], "presence": presence[:1].astype("float32")}
@@ -113,7 +113,7 @@ def test_a_bundles_size_is_read_from_its_network(nano, tmp_path):
 
 def test_drawn_windows_repeat_and_hold_zeros_where_absent():
     front_end = load_config("simulated").front_end
-    first, again = drawn_windows(front_end, 2), drawn_windows(front_end, 2)
+    first, again = (drawn_windows(front_end.feature_layout, 2) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
     features, presence, labels = first

@@ -51,7 +51,7 @@ function sizes(frontEnd, spec) {
       );
     }
     const first = start;
-    start += fieldNumber(fields, "features");
+    start += featuresOf(spec, fields);
     return {
       name,
       channels,
@@ -64,6 +64,14 @@ function sizes(frontEnd, spec) {
   });
   const tokens = fieldNumber(spec.fields, "tokens");
   return { tokens, ...enrolmentOf(spec), features: start, modalities };
+}
+
+/** Features of a modality in a window: its own and, from version 3 on, its look-backs after them. */
+export function featuresOf(spec, fields) {
+  const has = fieldNumber(spec.fields, "version") >= 3 && fieldNumber(spec.fields, "look_back_tokens");
+  const bits = has ? fieldNumber(fields, "look_back") : 0;
+  const ofOne = [...bits.toString(2)].filter((bit) => bit === "1").length;
+  return fieldNumber(fields, "features") + ofOne * fieldNumber(fields, "outputs");
 }
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // core.js: the C core in WebAssembly, the same bits as on the wearable.
 import { Problem } from "./problem.js";
-import { layOut } from "./spec.js";
+import { fieldNumber, layOut } from "./spec.js";
 
 const OK = 0,
   LATE = 6,
@@ -57,7 +57,7 @@ export class Bridge {
     const handle = this.#reserve(4);
     check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
     this.#bridge = new Uint32Array(this.#memory.buffer, handle, 1)[0];
-    const features = spec.modalities.reduce((sum, { fields }) => sum + Number(fields.get("features")), 0);
+    const features = fieldNumber(spec.fields, "n_features");
     const count = spec.modalities.length;
     this.#out = {
       features,
