@@ -85,8 +85,11 @@ def fold_windows(job: FoldJob) -> FoldWindows:
         return build_windows(sides[side], front_end, task, job.classes, stride_s, short)
 
     short = ShortEnrolments.of(settings, network_seed(job.seed, job.index))
-    train = weighted_by_set(cut("train", short), job.config.data.weights, job.config.set_order)
-    return FoldWindows(front_end, train, cut("validation"), cut("test"))
+    train, validation = (
+        weighted_by_set(part, job.config.data.weights, job.config.set_order)
+        for part in (cut("train", short), cut("validation"))
+    )
+    return FoldWindows(front_end, train, validation, cut("test"))
 
 
 def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[MMQTraining, History]:

@@ -144,9 +144,9 @@ class _Rows:
     def of(cls, net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int) -> _Rows:
         """Return each window once as it is, then with tokens hidden, each a share of the window's weight."""
         side = np.concatenate([np.full(len(part), place) for place, part in enumerate(sides)])
-        features, presence, label, subject = (
+        features, presence, label, subject, counted = (
             np.concatenate([getattr(part, name) for part in sides])
-            for name in ("features", "presence", "label", "subject")
+            for name in ("features", "presence", "label", "subject", "weight")
         )
         label, rng = label.astype(int), np.random.default_rng([seed, len(side)])
         hidden = [
@@ -160,13 +160,13 @@ class _Rows:
         mean = np.where(past, 0.0, (raw * here).sum(0) / count)
         deviation = np.sqrt((here * (raw - mean) ** 2).sum(0) / count)
         scale = np.where(deviation > 0, 1.0 / (REACH * np.maximum(deviation, LEAST_DEVIATION)), 0.0)
-        times, size = len(found), np.bincount(label, minlength=net.line.bias.shape[0])
-        balance = len(label) / np.count_nonzero(size) / np.maximum(size, 1)
+        times, size = len(found), np.bincount(label, counted, minlength=net.line.bias.shape[0])
+        balance = size.sum() / np.count_nonzero(size) / np.where(size > 0, size, 1.0)
         return cls(
             np.concatenate([_columns((part - own * mean) * scale) for part, own in found]),
             np.tile(label, times),
             np.tile(subject, times),
-            np.tile(balance[label] / times, times),
+            np.tile(balance[label] * counted / times, times),
             np.tile(side, times),
             len(label),
             len(size),

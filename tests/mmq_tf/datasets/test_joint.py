@@ -105,13 +105,12 @@ def test_windows_know_their_set_and_its_weight(config, folder, tmp_path):
     assert {stream.dataset: stream.earlier > 0 for stream in streams} == {"one": False, "two": True}
     for job in jobs_of(found, folder, tmp_path, streams):
         windows = fold_windows(job)
-        train = windows.train
-        assert (train.dataset == np.char.partition(train.subject, "-")[:, 0]).all()
-        totals = [train.weight[train.dataset == name].sum() for name in ("one", "two")]
-        assert totals[1] / totals[0] == pytest.approx(0.5)
-        assert (train.weight[train.dataset == "one"] == 1).all()
+        for side in (windows.train, windows.validation):
+            assert (side.dataset == np.char.partition(side.subject, "-")[:, 0]).all()
+            totals = [side.weight[side.dataset == name].sum() for name in ("one", "two")]
+            assert totals[1] / totals[0] == pytest.approx(0.5)
+            assert (side.weight[side.dataset == "one"] == 1).all()
         assert windows.test.sample_weight is None
-        assert windows.validation.sample_weight is None
     plain = fold_windows(jobs_of(config(), folder, tmp_path, streams)[0]).train
     assert plain.sample_weight is None
 

@@ -93,3 +93,18 @@ def test_each_member_of_an_ensemble_has_its_line():
 def test_a_network_without_a_line_stays_as_it_is():
     plain = TrainingSpec(layout=LAYOUT, data=DataConfig(dataset="simulated", task="stress"))
     assert fit_line(MMQNet.from_spec(plain, 2, 0), people(2, 1), None, plain, 0) is None
+
+
+def test_windows_of_hardly_any_weight_are_hardly_heard():
+    given, test, choice = people(8, 1), people(4, 3), LineChoice(3e-3, 3e-3, 0.0, 1.0)
+    wrong = np.arange(len(given)) % 4 != 0
+    told = replace(given, label=np.where(wrong, 1 - given.label, given.label))
+    right = {}
+    for weight in (1e-3, 1.0):
+        net = MMQNet.from_spec(spec_of(), 2, 0)
+        counted = replace(told, weight=np.where(wrong, weight, 1.0).astype("float32"))
+        fit_line(net, counted, None, spec_of(), 0, choice)
+        logits = predict_logits(net, test.features, test.presence)["stress"]
+        right[weight] = float(np.mean(logits.argmax(1) == test.label))
+    assert right[1e-3] > 0.75
+    assert right[1.0] < 0.4
