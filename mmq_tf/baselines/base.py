@@ -46,9 +46,18 @@ class Baseline(ABC):
     Subclasses set `name` and write `_fit` and `_predict`; the checks, the unknown labels and the number of
     classes are handled here. `_weight` float64 ``[N]`` is the weight of each window `_fit` is given, None
     where all count the same.
+
+    Attributes
+    ----------
+    name : str
+        In the results.
+    version : int
+        Of what the method means: raised whenever the same windows may give other predictions than before, so
+        that evaluations made before judge it again.
     """
 
     name: str
+    version: int = 1
     classes: int
     slices: dict[str, slice]
     _weight: np.ndarray | None = None

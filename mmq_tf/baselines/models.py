@@ -107,6 +107,7 @@ class Logistic(_FilledBaseline):
     """
 
     name = "logistic"
+    version = 2
     strength: float = UNTUNED
     _judges: "WindowSet | None" = None
 
@@ -171,6 +172,7 @@ class LogisticDropout(_TaughtWithGaps, Logistic):
     """
 
     name = "logistic_dropout"
+    version = 1
 
     def __init__(self, copies: int = 2):
         self.copies = copies

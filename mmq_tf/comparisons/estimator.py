@@ -46,6 +46,8 @@ class NetworkComparison:
         Sensors that the network never has; if `only` is given, all but those.
     calibrated : bool
         Whether its temperature is chosen on validation windows, which it then needs.
+    version : int
+        As `Baseline.version`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class NetworkComparison:
     without: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     calibrated: bool = False
+    version: int = 1
 
     def sensors(self, modality_names: Collection[str]) -> list[str]:
         """Return which of these sensors the network has."""
@@ -148,7 +151,7 @@ class NetworkEstimator(Baseline):
         training: TrainingConfig | None = None,
     ):
         self.comparison = comparison
-        self.name = comparison.name
+        self.name, self.version = comparison.name, comparison.version
         self.model = model or ModelConfig()
         self.missing = missing or MissingConfig()
         self.training = training or TrainingConfig()

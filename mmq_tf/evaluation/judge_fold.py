@@ -12,6 +12,7 @@ import numpy as np
 
 from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.baselines import BASELINES, Baseline
+from mmq_tf.baselines.label_shift import unshifted_name
 from mmq_tf.comparisons.ablations import ABLATIONS
 from mmq_tf.comparisons.estimator import NetworkEstimator
 from mmq_tf.comparisons.neural import NEURAL_BASELINES
@@ -35,6 +36,8 @@ Predict = Callable[[WindowSet], np.ndarray]
 
 View = tuple[str, np.ndarray, np.ndarray]
 """A condition's name, and the features and presence of all test windows under it."""
+
+_NETWORKS = {**NEURAL_BASELINES, **ABLATIONS}
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,34 @@ def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
     """Fit one baseline on the fold's training windows; the same fold gives the same baseline."""
-    networks = {**NEURAL_BASELINES, **ABLATIONS}
-    method = NetworkEstimator(networks[name]) if name in networks else BASELINES[name]()
+    method = NetworkEstimator(_NETWORKS[name]) if name in _NETWORKS else BASELINES[name]()
     return method.fit_windows(
         windows.train, windows.validation, job.config.training_spec, network_seed(job.seed, job.index)
     )
+
+
+def versioned_name(method: str) -> str:
+    """Return a method's name as the keys of finished evaluations hold it.
+
+    Parameters
+    ----------
+    method : str
+        A baseline or comparison, also with moved labels; any other name is a run's network, which its own
+        digest tells apart.
+
+    Returns
+    -------
+    str
+        The name itself, with the version of the method behind it where that is not the first.
+
+    Examples
+    --------
+    >>> versioned_name("forest"), versioned_name("logistic")
+    ('forest', 'logistic 2')
+    """
+    name = unshifted_name(method)
+    known = BASELINES.get(name) or _NETWORKS.get(name)
+    return method if known is None or known.version == 1 else f"{method} {known.version}"
 
 
 def _judge(method: str, predict: Predict, test: WindowSet, job: FoldJob) -> Predictions:

@@ -18,7 +18,14 @@ from mmq_tf.augmentation.missingness import hide_modalities
 from mmq_tf.baselines.label_shift import is_shifted, shift_labels, unshifted_name
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.config.training_spec import ArtefactsConfig
-from mmq_tf.evaluation.judge_fold import Predict, View, calibrated, fit_baseline, judge_views
+from mmq_tf.evaluation.judge_fold import (
+    Predict,
+    View,
+    calibrated,
+    fit_baseline,
+    judge_views,
+    versioned_name,
+)
 from mmq_tf.evaluation.masks import shared_masks
 from mmq_tf.evaluation.protocols import (
     ARTEFACT_SHARE,
@@ -208,7 +215,8 @@ class SweepJob:
 
     def _key(self, method: str) -> str:
         """Digest of what decides a method's predictions: another one, and they are made again."""
-        parts = [__version__, self._network_digest, method, *self.protocols, str(MASK_SEED), str(SNR_DB)]
+        name = versioned_name(method)
+        parts = [__version__, self._network_digest, name, *self.protocols, str(MASK_SEED), str(SNR_DB)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _has(self, method: str) -> bool:

@@ -15,7 +15,7 @@ from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import MANIFEST_NAME, get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.judge_fold import calibrated, fit_baseline, judge_views
+from mmq_tf.evaluation.judge_fold import calibrated, fit_baseline, judge_views, versioned_name
 from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
 from mmq_tf.features.token_streams import streams_digest
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
@@ -209,7 +209,8 @@ class TransferJob:
     def _key(self) -> str:
         """Digest of what decides the predictions: another one, and they are made again."""
         digest = hashlib.sha256()
-        for part in (__version__, streams_digest(self.streams), self.there.to_toml(), *self.methods):
+        methods = map(versioned_name, self.methods)
+        for part in (__version__, streams_digest(self.streams), self.there.to_toml(), *methods):
             digest.update(part.encode() + b"\n")
         digest.update(repr([stream.limits for stream in self.streams]).encode())
         digest.update((self.fold.folder / "model.keras").read_bytes())
