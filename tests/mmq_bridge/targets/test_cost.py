@@ -69,7 +69,7 @@ def test_channels_cost_in_proportion(measured: tuple[dict[str, ScenarioCost], Fl
 def test_phases_add_up(measured: tuple[dict[str, ScenarioCost], Flash]) -> None:
     for cost in measured[0].values():
         assert cost.per_token == cost.samples + cost.features
-        assert cost.features <= cost.longest_push + 1 or cost.scenario.vector.name == "wrist"
+        assert cost.features <= cost.longest_push + 1 or cost.scenario.vector.name in ("wrist", WRIST.name)
         assert cost.tokens >= 4
 
 
@@ -148,7 +148,7 @@ def test_exceeded_budget_is_exit_code_1(
 ) -> None:
     """With measurements handed in: one byte too much of state."""
     costs, flash = measured
-    fat = [replace(c, state_bytes=STATE.limit) if n == "wrist" else c for n, c in costs.items()]
+    fat = [replace(c, state_bytes=STATE.limit) if n == WRIST.name else c for n, c in costs.items()]
     monkeypatch.setattr("mmq_bridge.targets.cost.measure_cost", lambda scenarios, level, build: fat)
     monkeypatch.setattr(
         "mmq_bridge.targets.flash.measure_flash",
