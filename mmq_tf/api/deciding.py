@@ -29,7 +29,12 @@ def open_recording(path: str | Path) -> Recording:
     return read(Path(path))
 
 
-def load(path_or_name: str | Path, model: ModelName = "int8", enrolment_s: float | None = None) -> Device:
+def load(
+    path_or_name: str | Path,
+    model: ModelName = "int8",
+    enrolment_s: float | None = None,
+    display_s: float = 0.0,
+) -> Device:
     """Load a bundle that decides.
 
     Parameters
@@ -40,6 +45,8 @@ def load(path_or_name: str | Path, model: ModelName = "int8", enrolment_s: float
         Which of its models.
     enrolment_s : float, optional
         A shorter enrolment than the model was trained with, in s.
+    display_s : float
+        Decisions also say what a display shows, the average of the last so many seconds; 0 is off.
 
     Returns
     -------
@@ -51,7 +58,8 @@ def load(path_or_name: str | Path, model: ModelName = "int8", enrolment_s: float
     MMQError
         If there is no such bundle.
     BridgeError
-        If it is not complete or was changed, or `enrolment_s` is no shorter enrolment.
+        If it is not complete or was changed, `enrolment_s` is no shorter enrolment, or `display_s`
+        cannot be.
 
     Warns
     -----
@@ -79,7 +87,9 @@ def load(path_or_name: str | Path, model: ModelName = "int8", enrolment_s: float
                 f"{known}."
             )
         folder = pretrained.path(str(path_or_name))
-    return Device.from_bundle(folder, model, convert=as_recording, enrolment_s=enrolment_s)
+    return Device.from_bundle(
+        folder, model, convert=as_recording, enrolment_s=enrolment_s, display_s=display_s
+    )
 
 
 def as_recording(given: Any) -> Any:

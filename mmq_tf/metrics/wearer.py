@@ -10,58 +10,10 @@ it; but it is not counted as time. The stride is the smallest step between two w
 from __future__ import annotations
 
 import numpy as np
+from mmq_bridge.decision.display import display_average
 
 from mmq_tf.metrics.names import WEARER_METRICS
 from mmq_tf.metrics.scores import check_predictions
-
-_ROUNDING_S = 1e-6
-
-
-def display_average(
-    recording: np.ndarray, start_s: np.ndarray, probabilities: np.ndarray, display_s: float
-) -> np.ndarray:
-    """Average each window's probabilities with those of the windows before it, as a display would.
-
-    The mean over the windows of the same recording that start at most at the same time and less than
-    `display_s` before: causal, and of six decisions where one is made every 5 s and `display_s` is 30.
-
-    Parameters
-    ----------
-    recording : int ``[N]``
-        Each window's recording, in any order.
-    start_s : float ``[N]``
-    probabilities : float ``[N, K]``
-    display_s : float
-        Seconds; 0 leaves everything as it is.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 ``[N, K]``.
-
-    Examples
-    --------
-    >>> p = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    >>> display_average(np.zeros(3, int), np.array([0.0, 15.0, 30.0]), p, 30.0)[:, 1].tolist()
-    [0.0, 0.5, 1.0]
-    """
-    order = np.lexsort((start_s, recording))
-    recording, start_s = np.asarray(recording)[order], np.asarray(start_s)[order]
-    first = np.arange(order.size)
-    for lag in range(1, order.size):
-        near = start_s[lag:] - start_s[:-lag] < display_s - _ROUNDING_S
-        near &= recording[lag:] == recording[:-lag]
-        if not near.any():
-            break
-        first[lag:][near] -= 1
-    stop = np.arange(1, order.size + 1)
-    padded = np.concatenate([np.asarray(probabilities, np.float64)[order], np.zeros_like(probabilities[:1])])
-    if not order.size:
-        return padded
-    sums = np.add.reduceat(padded, np.stack([first, stop], axis=1).ravel(), axis=0)[::2]
-    out = np.empty_like(sums)
-    out[order] = sums / (stop - first)[:, np.newaxis]
-    return out
 
 
 def wearer_scores(

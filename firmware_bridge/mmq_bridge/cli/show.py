@@ -25,8 +25,11 @@ class Shown(Protocol):
 
 
 def decision_line(decision: Any, simulated: bool) -> str:
-    """Return a decision as one line of JSON."""
-    return json.dumps({**asdict(decision), "classes": decision.classes, "simulated": simulated})
+    """Return a decision as one line of JSON; what a display shows is in it where there is a filter."""
+    found = {**asdict(decision), "classes": decision.classes, "simulated": simulated}
+    if decision.shown is None:
+        del found["shown"], found["shown_probabilities"]
+    return json.dumps(found)
 
 
 @dataclass
@@ -115,6 +118,8 @@ class TextLines:
         parts = [when]
         for task, values in decision.probabilities.items():
             parts.append(f"{task}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items()))
+        if decision.shown_probabilities:
+            parts.append(f"shown: {_shown(decision)}")
         parts.append(f"used: {sensors}")
         if decision.not_enrolled:
             parts.append(f"not enrolled: {', '.join(decision.not_enrolled)}")
@@ -123,6 +128,14 @@ class TextLines:
         if label is not None:
             parts.append(f"(label {label})")
         return "   ".join(parts)
+
+
+def _shown(decision: Any) -> str:
+    """Return the classes after the display filter with their probabilities, "none" under the threshold."""
+    return ", ".join(
+        f"{name} {values[name]:.2f}" if (name := decision.shown.get(task)) else "none"
+        for task, values in decision.shown_probabilities.items()
+    )
 
 
 def _share(share: float) -> str:

@@ -27,6 +27,7 @@ Examples
   {program} stream bundles/watch --replay DIR/S02 --drop ppg@600-900 --drop eda@900-end
   {program} stream bundles/watch --replay cohort/P003 --speed 10
   {program} stream bundles/watch --replay DIR/S02 --enrolment 120
+  {program} stream bundles/watch --replay DIR/S02 --display 30
   {program} stream bundles/watch --replay DIR/S02 --json | your-program
   {program} stream bundles/watch --lsl
   {program} stream bundles/watch --lsl --state anna.state
@@ -67,6 +68,14 @@ def stream_command(host: Host) -> click.Command:
         help="A shorter enrolment than the model was trained with.",
     )
     @click.option(
+        "--display",
+        "display_s",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="Also show the average of the last so many seconds, for example 30; 0 is off.",
+    )
+    @click.option(
         "--state",
         "state_file",
         type=click.Path(path_type=Path),
@@ -88,6 +97,7 @@ def stream_command(host: Host) -> click.Command:
         drops: tuple[str, ...],
         speed: float,
         enrolment_s: float | None,
+        display_s: float,
         state_file: Path | None,
         every: int,
         model: Any,
@@ -96,8 +106,10 @@ def stream_command(host: Host) -> click.Command:
         """Push the raw samples of a recording, or of live sensors, through BUNDLE; print its decisions.
 
         A line says when, which class with which probability, and what share of each sensor was used; an
-        abstention says why. A live session ends with Ctrl-C; one over LSL also sends its decisions as
-        markers. With --state a second session of the same wearer resumes the enrolment of the first.
+        abstention says why. With --display a line also says what a display shows: the likeliest class of the
+        probabilities' average over the last seconds, which flickers less. A live session ends with Ctrl-C;
+        one over LSL also sends its decisions as markers. With --state a second session of the same wearer
+        resumes the enrolment of the first.
         """
         from mmq_bridge.decision.device import Device
         from mmq_bridge.decision.state_file import kept_state
@@ -106,7 +118,7 @@ def stream_command(host: Host) -> click.Command:
             raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
         with host.quiet(""), warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", BridgeWarning)
-            device = Device.from_bundle(bundle, model, enrolment_s=enrolment_s)
+            device = Device.from_bundle(bundle, model, enrolment_s=enrolment_s, display_s=display_s)
         for warning in warned:
             if issubclass(warning.category, BridgeWarning):
                 click.echo(f"{host.program}: {warning.message}", err=True)

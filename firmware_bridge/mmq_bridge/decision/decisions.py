@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ class Decision:
     not_enrolled : tuple of str
         Modalities of which a token of the window was normalised by the population, since the wearer had not
         shown enough of them yet; front ends from version 3 on.
+    shown_probabilities : dict or None
+        Average of the probabilities of the last seconds, by class by task, as the device's display filter
+        gives it; empty where the model was not run, None without a filter.
+    shown : dict of str to str or None
+        The likeliest class of each task after the filter; a task whose class is under its threshold then, or
+        that has no probabilities, is left out. None without a filter.
     """
 
     time_s: float
@@ -43,11 +50,24 @@ class Decision:
     reason: str | None = None
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_enrolled: tuple[str, ...] = ()
+    shown_probabilities: dict[str, dict[str, float]] | None = None
+    shown: dict[str, str] | None = None
 
     @property
     def classes(self) -> dict[str, str]:
         """The likeliest class of each task; empty where the model was not run."""
-        return {task: max(values, key=values.__getitem__) for task, values in self.probabilities.items()}
+        return likeliest(self.probabilities)
+
+
+def likeliest(probabilities: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Return the likeliest class of each task, the first of equals.
+
+    Examples
+    --------
+    >>> likeliest({"stress": {"rest": 0.5, "stress": 0.5}})
+    {'stress': 'rest'}
+    """
+    return {task: max(values, key=values.__getitem__) for task, values in probabilities.items()}
 
 
 class Decisions(list[Decision]):
@@ -71,7 +91,8 @@ class Decisions(list[Decision]):
             ``time_s``, ``abstained``, ``reason``, ``not_enrolled`` (modalities, with commas); per task its
             likeliest class under the task's name and the probabilities as ``p_TASK_CLASS``; per modality
             ``used_MODALITY``, the share of the window in which it was present. Tasks and probabilities are
-            left out where the model was not run.
+            left out where the model was not run. With a display filter also ``shown_TASK``, the class after
+            it, None where that is under its threshold.
         """
         return [_row(decision) for decision in self]
 
@@ -100,4 +121,6 @@ def _row(decision: Decision) -> dict[str, Any]:
     row |= decision.classes
     for task, values in decision.probabilities.items():
         row |= {f"p_{task}_{name}": value for name, value in values.items()}
+    if decision.shown is not None:
+        row |= {f"shown_{task}": decision.shown.get(task) for task in decision.probabilities}
     return row | {f"used_{name}": share for name, share in decision.sensors.items()}

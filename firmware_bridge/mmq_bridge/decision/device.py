@@ -18,7 +18,8 @@ from mmq_bridge.core_binding.bridge import Enrolment
 from mmq_bridge.core_binding.input_validation import plain_number, sample_rows
 from mmq_bridge.core_binding.native import Bridge, SignalLike
 from mmq_bridge.decision.arrivals import Arrivals, Turns
-from mmq_bridge.decision.decisions import Decision, Decisions
+from mmq_bridge.decision.decisions import Decision, Decisions, likeliest
+from mmq_bridge.decision.display import DisplayFilter
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
 from mmq_bridge.decision.replay import Chunk, steps
@@ -83,6 +84,9 @@ class Device:
     convert : callable, optional
         What `decide` calls first: it may turn an object it knows (an MNE raw) into a recording, and returns
         every other one as it is.
+    display_s : float
+        Each decision also gets what a display shows: the average of the probabilities of the last so many
+        seconds, see `DisplayFilter`. 0 is off.
 
     Attributes
     ----------
@@ -92,7 +96,7 @@ class Device:
     Raises
     ------
     BridgeError
-        When the parts do not belong together.
+        When the parts do not belong together, or `display_s` cannot be.
 
     Examples
     --------
@@ -112,12 +116,13 @@ class Device:
         decision: DecisionSettings | Mapping[str, object],
         manifest: Manifest | None = None,
         convert: Callable[[Any], Any] | None = None,
+        display_s: float = 0.0,
     ) -> None:
         if not isinstance(decision, DecisionSettings):
             decision = decision_settings(decision)
         check_fits(front_end, model, decision)
         self.front_end, self.model, self.decision, self.manifest = front_end, model, decision, manifest
-        self._convert = convert
+        self._convert, self._display = convert, DisplayFilter(display_s)
         self._bridge = Bridge(front_end)
         self._enrolment_end = front_end.enrolment_tokens
         self._waiting: str | None = None
@@ -142,6 +147,7 @@ class Device:
         model: ModelName = "int8",
         convert: Callable[[Any], Any] | None = None,
         enrolment_s: float | None = None,
+        display_s: float = 0.0,
     ) -> Device:
         """Open a bundle; only files whose digests are the manifest's are used. `convert`: see `Device`.
 
@@ -149,6 +155,8 @@ class Device:
         ----------
         enrolment_s : float, optional
             A shorter enrolment than the model was trained with, in s.
+        display_s : float
+            Of the display filter, see `Device`.
 
         Warns
         -----
@@ -158,8 +166,8 @@ class Device:
         Raises
         ------
         BridgeError
-            When the bundle is not complete, was changed, `model` is not one of its models, or `enrolment_s`
-            is no shorter enrolment.
+            When the bundle is not complete, was changed, `model` is not one of its models, `enrolment_s` is
+            no shorter enrolment, or `display_s` cannot be.
         """
         if model not in MODEL_FILES:
             raise BridgeError(f"model: expected one of {', '.join(MODEL_FILES)}, got {model!r}.")
@@ -169,7 +177,7 @@ class Device:
             front_end = _enrolled_shorter(front_end, enrolment_s)
         content = manifest.read(folder, MODEL_FILES[model])
         loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
-        return cls(front_end, loaded, manifest.decision, manifest, convert)
+        return cls(front_end, loaded, manifest.decision, manifest, convert, display_s)
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
         """Write what the wearer taught to a file, whole or not at all: the enrolment so far, not the signals.
@@ -382,7 +390,9 @@ class Device:
             device.decide({"ppg": (pulse, 64), "eda": (conductance, 4)}).to_frame()
         """
         signals = whole_signals(self.front_end, self._convert(recording) if self._convert else recording)
-        fresh = Device(self.front_end, self.model, self.decision, self.manifest)
+        fresh = Device(
+            self.front_end, self.model, self.decision, self.manifest, display_s=self._display.display_s
+        )
         said = Decisions()
         for now_s, chunks in steps(signals):
             for modality, samples, time_s in chunks:
@@ -441,8 +451,21 @@ class Device:
         for number, token in enumerate(tokens, start=first + 1):
             self._window.add(number, token, self._bridge.reasons(number - 1))
             if number % self.decision.every_tokens == 0:
-                decisions.append(replace(self._decide(number), absent=self._window.absent))
+                decisions.append(self._shown(replace(self._decide(number), absent=self._window.absent)))
         return decisions
+
+    def _shown(self, said: Decision) -> Decision:
+        """Return a decision with what the display filter shows of it, where there is one."""
+        if self._display.display_s == 0:
+            return said
+        averaged = self._display.add(said.time_s, said.probabilities)
+        least = self.decision.min_confidence
+        shown = {
+            task: name
+            for task, name in likeliest(averaged).items()
+            if averaged[task][name] >= least.get(task, 0.0)
+        }
+        return replace(said, shown_probabilities=averaged, shown=shown)
 
     def _decide(self, number: int) -> Decision:
         """Decide at the end of the token before `number`."""

@@ -90,6 +90,25 @@ def test_stream_json_is_one_object_a_line_for_every_token(tiny_bundle, simulated
     assert rows[-1]["sensors"] == {"ppg": 1.0, "eda": 1.0, "temp": 1.0, "acc": 1.0}
 
 
+def test_stream_says_what_a_display_shows_only_when_asked(tiny_bundle, simulated):
+    plain = rows_of(invoke(stream_command, tiny_bundle, "--replay", simulated, "--json"))
+    rows = rows_of(invoke(stream_command, tiny_bundle, "--replay", simulated, "--json", "--display", 30))
+    shown = [row.pop("shown") for row in rows]
+    averages = [row.pop("shown_probabilities") for row in rows]
+    assert rows == plain
+    assert shown[:15] == averages[:15] == [{}] * 15
+    p = [row["probabilities"]["stress"]["stress"] for row in rows[15:]]
+    wanted = [np.mean(p[max(0, k - 5) : k + 1]) for k in range(15)]
+    assert [one["stress"]["stress"] for one in averages[15:]] == pytest.approx(wanted)
+    best = [("stress", one) if one > 0.5 else ("rest", 1 - one) for one in wanted]
+    assert shown[15:] == [{"stress": name} if value >= 0.55 else {} for name, value in best]
+    lines = invoke(stream_command, tiny_bundle, "--replay", simulated, "--display", 30).stdout.splitlines()
+    words = [f"{name} {value:.2f}" if value >= 0.55 else "none" for name, value in best]
+    said = [line for line in lines if "stress: rest" in line]
+    assert all(f"   shown: {word}   used: " in line for word, line in zip(words, said, strict=True))
+    assert not any("shown" in line for line in lines[:3])
+
+
 def test_stream_knows_the_labels_of_a_simulated_subject(tiny_bundle, simulated):
     result = invoke(stream_command, tiny_bundle, "--replay", simulated, "--every", 5)
     assert "SIMULATED (model and recording)" in result.stdout
@@ -144,6 +163,8 @@ def test_stream_exits_with_2_where_nothing_could_be_decided(tiny, tiny_bundle, t
     [
         (["--enrolment", "61"], BridgeError, "enrolment: expected 15 to 60 s"),
         (["--enrolment", "nan"], BridgeError, "enrolment: expected 15 to 60 s"),
+        (["--display", "-1"], BridgeError, "display: expected 0 to 3600 s, got -1"),
+        (["--display", "nan"], BridgeError, "display: expected 0 to 3600 s, got nan"),
         (["--drop", "ppg"], BridgeError, "ppg@60-120"),
         (["--drop", "ppg@60-50"], BridgeError, "stop after the start"),
         (["--drop", "ecg@60-70"], BridgeError, "has no ecg"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from mmq_tf.metrics.names import WEARER_METRICS
-from mmq_tf.metrics.wearer import display_average, wearer_scores
+from mmq_tf.metrics.wearer import wearer_scores
 
 
 def meets(
@@ -112,37 +112,11 @@ def test_the_order_of_the_windows_does_not_matter():
     assert found == pytest.approx(other)
 
 
-def test_the_filter_is_causal_and_stays_in_the_recording():
-    p = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
-    sequence, start_s = np.array([0, 0, 0, 1]), np.array([0.0, 10.0, 20.0, 25.0])
-    found = display_average(sequence, start_s, p, 20.0)[:, 1]
-    assert found.tolist() == [0.0, 0.5, 1.0, 0.0]
-    np.testing.assert_array_equal(display_average(sequence, start_s, p, 0.0), p)
-    late = p.copy()
-    late[2] = [1.0, 0.0]
-    np.testing.assert_array_equal(display_average(sequence, start_s, late, 20.0)[:2, 1], found[:2])
-    assert display_average(np.zeros(0, int), np.zeros(0), np.zeros((0, 2)), 30.0).shape == (0, 2)
-
-
 def test_the_filter_takes_single_flickers_away():
     said = [0.1, 0.1, 0.8, 0.1, 0.1, 0.1]
     labels, start_s = [0] * 6, 10.0 * np.arange(6)
     assert meets(said, labels, start_s)["changes_per_hour"] == pytest.approx(2 / (60 / 3600))
     assert meets(said, labels, start_s, display_s=30.0)["changes_per_hour"] == 0.0
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([0.0, 10.0, 30.0, 31.0, 1e9]))
-def test_the_filter_is_the_mean_of_the_last_seconds(seed, display_s):
-    rng = np.random.default_rng(seed)
-    sequence = np.sort(rng.integers(3, size=30))
-    start_s = np.concatenate([np.sort(5.0 * rng.integers(60, size=(sequence == s).sum())) for s in range(3)])
-    p = rng.random((30, 2))
-    found = display_average(sequence, start_s, p, display_s)
-    for i in range(30):
-        near = (sequence == sequence[i]) & (start_s > start_s[i] - display_s) & (np.arange(30) < i)
-        near[i] = True
-        np.testing.assert_allclose(found[i], p[near].mean(axis=0))
 
 
 def test_many_wearers_at_once_are_those_one_by_one():
