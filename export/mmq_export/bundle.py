@@ -19,6 +19,7 @@ from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.decision.device import MODEL_FILES
 from mmq_bridge.decision.fit_together import check_fits
+from mmq_bridge.decision.head_file import HEAD_FILE, check_head
 from mmq_bridge.decision.manifest import (
     MANIFEST_NAME,
     DataFacts,
@@ -32,6 +33,7 @@ from mmq_bridge.decision.manifest import (
 from mmq_bridge.decision.replay import SignalLike
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd, Quantisation
+from mmq_bridge.front_end.head_tables import HeadTables
 from pydantic import ValidationError
 
 from mmq_export import card
@@ -86,6 +88,7 @@ def write_bundle(
     card_facts: Mapping[str, Any],
     gate_rules: gate.GateRules,
     golden_origin: golden.GoldenOrigin | None = None,
+    head: HeadTables | None = None,
     code: bool = True,
     report_html: str | None = None,
     max_drop: float = 0.5,
@@ -117,6 +120,8 @@ def write_bundle(
         How windows are hidden and scored where int8 is judged.
     golden_origin
         Whose signals those are; the training data's where it is not given.
+    head
+        Tables of a personal head, where the run has them.
     code
         Whether C sources go into the folder; `mmq_export.add_sources.complete_bundle` can add them later.
     report_html
@@ -152,6 +157,8 @@ def write_bundle(
     models = _convert(deployed, calibration or validation)
     front_end = front_end.with_quantisation(_quantisation(models.int8)).with_filters()
     check_fits(front_end, models.int8, settings)
+    if head is not None:
+        check_head(head, front_end, settings)
     mix = gate.missing_mix(validation.features, validation.presence, validation.labels, gate_rules)
     judge = models.float32 if reference is None else _float_model(reference)
     rows = gate.compare(judge, models.int8, mix, tuple(settings.tasks), gate_rules)
@@ -163,7 +170,8 @@ def write_bundle(
     vectors = _golden_vectors(front_end, models, golden_signals)
     files = _model_files(models, front_end)
     files |= golden.golden_files(*vectors, origin)
-    files |= _sources(front_end, models, settings, facts, vectors) if code else {}
+    files |= {HEAD_FILE: head.to_json().encode()} if head else {}
+    files |= _sources(front_end, models, settings, facts, vectors, head) if code else {}
     manifest = _manifest(files, facts, settings, card_facts, data, fine_tuning)
     results = card_facts.get("results", ())
     held_back = any(card_facts.get(side) for side in ("validation_subjects", "test_subjects"))
@@ -236,7 +244,12 @@ def _golden_vectors(front_end: FrontEnd, models: _Models, signals: Mapping[str, 
 
 
 def _sources(
-    front_end: FrontEnd, models: _Models, settings: DecisionSettings, facts: ModelFacts, vectors: _Vectors
+    front_end: FrontEnd,
+    models: _Models,
+    settings: DecisionSettings,
+    facts: ModelFacts,
+    vectors: _Vectors,
+    head: HeadTables | None,
 ) -> dict[str, bytes]:
     return sources.code_files(
         front_end,
@@ -246,6 +259,7 @@ def _sources(
         models.int8,
         settings,
         facts,
+        head,
     )
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from mmq_tf import pretrained
 from mmq_tf.api.deciding import load
-from mmq_tf.api.run_files import read_golden, read_report, read_windows, run_facts, source_folder
+from mmq_tf.api.run_files import (
+    read_golden,
+    read_head,
+    read_report,
+    read_windows,
+    run_facts,
+    source_folder,
+)
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
@@ -146,6 +153,7 @@ def export(
             golden_origin=origin,
             card_facts=facts,
             gate_rules=GATE_RULES,
+            head=read_head(source),
             code=not slim,
             report_html=None if slim else read_report(folder / "report.html"),
             max_drop=max_drop,

@@ -14,6 +14,7 @@ from mmq_tf.training.run_folder import PRETRAINING_NAME
 
 if TYPE_CHECKING:
     from mmq_bridge.bundle.golden import GoldenOrigin
+    from mmq_bridge.front_end.head_tables import HeadTables
 
 MAX_JSON_BYTES = 64_000_000
 FOLD_KEYS = ("exported_model", "train_subjects", "validation_subjects", "test_subjects", "decision")
@@ -81,6 +82,27 @@ def read_windows(path: Path) -> Any:
         raise MMQError(f"{path}: expected the array {missing[0]!r}, found none; train again.")
     labels = arrays["labels"]
     return Windows(arrays["features"], arrays["presence"], labels[:, None] if labels.ndim == 1 else labels)
+
+
+def read_head(folder: Path) -> HeadTables | None:
+    """Return the tables of a personal head that training left in a folder, None where it left none.
+
+    Raises
+    ------
+    MMQError
+        If they cannot be read.
+    """
+    from mmq_bridge.front_end.head_tables import HeadTables
+
+    from mmq_tf.training.personal_tables import HEAD_NAME
+
+    try:
+        content = (folder / HEAD_NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MMQError(f"{folder / HEAD_NAME}: cannot be read ({error}).") from error
+    return HeadTables.from_json(content, str(folder / HEAD_NAME))
 
 
 def read_report(path: Path) -> str | None:

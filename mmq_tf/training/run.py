@@ -26,6 +26,7 @@ from mmq_tf.recording import Recording
 from mmq_tf.training.fit import fit_network, new_network
 from mmq_tf.training.fold import CallbacksOf, FoldJob, network_seed, write_model
 from mmq_tf.training.line import LineChoice
+from mmq_tf.training.personal_tables import HEAD_NAME, write_head
 from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
 from mmq_tf.training.splits import Fold, dataset_folds, joined_folds
@@ -248,7 +249,8 @@ def read_fold(folder: Path) -> dict[str, Any]:
 def copy_first_fold(run: Run, jobs: Sequence[FoldJob]) -> dict[str, Any]:
     """Make the first fold's model the run's, so that its test subjects stay unseen by what is exported."""
     first = jobs[0]
-    for name in MODEL_FILES:
+    own = (HEAD_NAME,) if (first.folder / HEAD_NAME).is_file() else ()
+    for name in (*MODEL_FILES, *own):
         with written_whole(run.folder / name) as temporary:
             shutil.copyfile(first.folder / name, temporary)
     facts = read_fold(first.folder)
@@ -291,6 +293,7 @@ def train_final(run: Run, jobs: Sequence[FoldJob], on_epoch: OnEpoch) -> dict[st
         line=_median_line([fold["history"].get("line") for fold in facts]),
     )
     write_model(run.folder, model, front_end, _sample(windows, GATE_WINDOWS))
+    write_head(run.folder, windows, front_end.feature_layout, config.data.task, first.classes)
     state.unlink(missing_ok=True)
     subjects = sorted({stream.subject for stream in streams})
     return {

@@ -10,10 +10,12 @@ from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.golden_store import GoldenStore, load_golden
 from mmq_bridge.decision.device import MODEL_FILES, read_front_end
 from mmq_bridge.decision.fit_together import check_fits
+from mmq_bridge.decision.head_file import read_head_file
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import TFLiteModel, check_flatbuffer
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.head_tables import HeadTables
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class OpenedBundle:
     front_end: FrontEnd
     models: dict[str, TFLiteModel]
     golden: GoldenStore
+    head: HeadTables | None = None
 
 
 def read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -67,4 +70,5 @@ def open_bundle(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Op
     models = {name: TFLiteModel(files[file], str(folder / file)) for name, file in MODEL_FILES.items()}
     for model in models.values():
         check_fits(front_end, model, manifest.decision)
-    return OpenedBundle(folder, manifest, files, front_end, models, store)
+    head = read_head_file(manifest, folder, front_end)
+    return OpenedBundle(folder, manifest, files, front_end, models, store, head)

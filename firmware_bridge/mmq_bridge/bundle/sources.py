@@ -14,6 +14,7 @@ import numpy as np
 from mmq_bridge.bundle import c_model, cortex_m4f, golden
 from mmq_bridge.bundle.example_run import ExampleOutput, find_compiler, run_example
 from mmq_bridge.bundle.golden_store import GoldenStore
+from mmq_bridge.bundle.head_source import head_sources
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.device import MODEL_FILES
@@ -21,6 +22,7 @@ from mmq_bridge.decision.manifest import DecisionSettings, ModelFacts
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.head_tables import HeadTables
 from mmq_bridge.source_files import CORTEX_M, SOURCES
 
 FOLDER = "mmq_bridge"
@@ -108,6 +110,7 @@ def code_files(
     model: TFLiteModel,
     decision: DecisionSettings,
     facts: ModelFacts,
+    head: HeadTables | None = None,
 ) -> dict[str, bytes]:
     """Return all code of a bundle by path inside it: the installed sources, and what follows from the bundle.
 
@@ -121,11 +124,14 @@ def code_files(
         The int8 model, as bytes and opened.
     decision, facts
         Of the manifest.
+    head
+        Of the personal head, where the bundle has one.
     """
     bridge = {
         **core_sources(),
         **generated_headers(front_end, replay_end, signals),
         **model_sources(content, model, decision, facts),
+        **(head_sources(head) if head else {}),
     }
     return {f"{FOLDER}/{name}": text for name, text in bridge.items()} | phone_sources()
 
@@ -140,6 +146,7 @@ def code_of(bundle: OpenedBundle) -> dict[str, bytes]:
         bundle.models["int8"],
         bundle.manifest.decision,
         bundle.manifest.model,
+        bundle.head,
     )
 
 
