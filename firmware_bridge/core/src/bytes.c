@@ -30,3 +30,9 @@ uint32_t mmq_word_at(const unsigned char *at, size_t word) {
 void mmq_put_word(unsigned char *at, size_t word, uint32_t value) {
     for (unsigned i = 0; i < 4u; i++) at[4u * word + i] = (unsigned char)(value >> 8u * i);
 }
+
+uint32_t mmq_checksum(const unsigned char *at, size_t words) {
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < words; i++) crc = mmq_crc_add(crc, mmq_word_at(at, i));
+    return ~crc;
+}

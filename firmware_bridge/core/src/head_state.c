@@ -28,12 +28,6 @@ static uint32_t digest(const mmq_head_t *head) {
     return ~add_floats(crc, head->component, head->components * n);
 }
 
-static uint32_t checksum(const unsigned char *at, size_t words) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < words; i++) crc = mmq_crc_add(crc, mmq_word_at(at, i));
-    return ~crc;
-}
-
 static size_t bytes_of(const mmq_head_t *head, uint32_t count) {
     return 4u * (HEAD + 2u + head->components + (size_t)count * (2u + head->components));
 }
@@ -64,7 +58,7 @@ mmq_status_t mmq_head_save(const mmq_head_t *head, const mmq_head_state_t *state
         word = put_floats(at, word, state->logit + i, 1u);
         word = put_floats(at, word, state->u[i], head->components);
     }
-    mmq_put_word(at, word, checksum(at, word));
+    mmq_put_word(at, word, mmq_checksum(at, word));
     return MMQ_OK;
 }
 
@@ -73,7 +67,7 @@ static mmq_status_t is_whole(const unsigned char *at, size_t size) {
     if (mmq_word_at(at, 0) != MAGIC) return MMQ_STATE_DAMAGED;
     if (mmq_word_at(at, 2) > size) return MMQ_STATE_SHORT;
     if (mmq_word_at(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
-    return checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
+    return mmq_checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }
 
 /* Whether whole bytes are ones these tables can have made. */

@@ -52,9 +52,10 @@ float mmq_tanhf(float x);
 /* bytes.c */
 uint32_t mmq_bits_of(float x);
 float mmq_float_of(uint32_t bits);
-uint32_t mmq_crc_add(uint32_t crc, uint32_t word); /* CRC-32 of zip, a little-endian word at a time; starts and ends inverted */
+uint32_t mmq_crc_add(uint32_t crc, uint32_t word); /* CRC-32 of zip and Ethernet; starts and ends inverted */
 uint32_t mmq_word_at(const unsigned char *at, size_t word);
 void mmq_put_word(unsigned char *at, size_t word, uint32_t value);
+uint32_t mmq_checksum(const unsigned char *at, size_t words); /* CRC-32 of so many words */
 
 /* lanes1.c, lanes8.c: the same operations (lanes.h) on one channel, and on eight side by side: x[sample][lane].
  * The bits of a channel are the same in both. */

@@ -18,12 +18,6 @@
 #define FLOATS 64u /* number of a modality's first float in the digest */
 #define MOST_COUNT 16777216.0f /* where a float stops counting */
 
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
 /* The i-th number of a struct, as bits. */
 static uint32_t word_of(const void *numbers, uint32_t i) {
     uint32_t bits;
@@ -31,21 +25,8 @@ static uint32_t word_of(const void *numbers, uint32_t i) {
     return bits;
 }
 
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* The CRC-32 of zip and Ethernet, a little-endian word at a time; starts and ends inverted. */
-static uint32_t crc_add(uint32_t crc, uint32_t word) {
-    crc ^= word;
-    for (uint32_t i = 0; i < 32u; i++) crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1u)));
-    return crc;
-}
-
 static uint32_t add_floats(uint32_t crc, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) crc = crc_add(crc, bits_of(x[i]));
+    for (size_t i = 0; i < n; i++) crc = mmq_crc_add(crc, mmq_bits_of(x[i]));
     return crc;
 }
 
@@ -56,7 +37,7 @@ static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
     const int wave = mmq_is_wave(m), bank = mmq_is_bank(m);
     for (uint32_t i = 0; i < offsetof(mmq_modality_t, prefilter) / 4u; i++) {
         const uint32_t word = word_of(m, i);
-        if (word) crc = crc_add(crc_add(crc, i < first_float ? i : i - first_float + FLOATS), word);
+        if (word) crc = mmq_crc_add(mmq_crc_add(crc, i < first_float ? i : i - first_float + FLOATS), word);
     }
     if (wave) crc = add_floats(crc, m->prefilter, 5u * (size_t)m->prefilter_sections);
     if (wave) crc = add_floats(crc, m->bank, 5u * (size_t)m->bands);
@@ -64,7 +45,7 @@ static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
         crc = add_floats(crc, m->fft_window, bank ? m->fft_size : m->spectrum_samples);
         crc = add_floats(crc, m->twiddles, m->fft_size);
     }
-    for (uint32_t i = 0; bank && i < 2u * m->bands; i++) crc = crc_add(crc, m->band_bins[i]);
+    for (uint32_t i = 0; bank && i < 2u * m->bands; i++) crc = mmq_crc_add(crc, m->band_bins[i]);
     if (bank && m->spatial) crc = add_floats(crc, m->spatial, (size_t)m->outputs * m->channels);
     return crc;
 }
@@ -75,9 +56,9 @@ static uint32_t digest(const mmq_spec_t *spec) {
     static const uint8_t head[] = {PLACE(version),          PLACE(n_modalities), PLACE(n_features), PLACE(normaliser),
                                    PLACE(enrolment_tokens), PLACE(token_s),      PLACE(clip),       PLACE(prior_tokens)};
     uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < sizeof head; i++) crc = crc_add(crc, word_of(spec, head[i]));
-    if (mmq_counts_evidence(spec)) crc = crc_add(crc, spec->enrolment_least);
-    if (spec->look_back_tokens) crc = crc_add(crc, spec->look_back_tokens);
+    for (size_t i = 0; i < sizeof head; i++) crc = mmq_crc_add(crc, word_of(spec, head[i]));
+    if (mmq_counts_evidence(spec)) crc = mmq_crc_add(crc, spec->enrolment_least);
+    if (spec->look_back_tokens) crc = mmq_crc_add(crc, spec->look_back_tokens);
     if (spec->normaliser != MMQ_RAW) {
         crc = add_floats(crc, spec->mean, mmq_all_features(spec));
         crc = add_floats(crc, spec->std, mmq_all_features(spec));
@@ -97,22 +78,6 @@ static size_t floats_of(const mmq_spec_t *spec) { return mmq_learnt_floats(spec)
 
 static size_t bytes_of(const mmq_spec_t *spec) {
     return 4u * (learnt_at(spec) + floats_of(spec) + (mmq_sums(spec) + 3u) / 4u + 1u);
-}
-
-/* Words of any alignment. */
-static uint32_t get(const unsigned char *at, size_t word) {
-    at += 4u * word;
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void put(unsigned char *at, size_t word, uint32_t value) {
-    for (unsigned i = 0; i < 4u; i++) at[4u * word + i] = (unsigned char)(value >> 8u * i);
-}
-
-static uint32_t checksum(const unsigned char *at, size_t words) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < words; i++) crc = crc_add(crc, get(at, i));
-    return ~crc;
 }
 
 size_t mmq_state_size(const mmq_spec_t *spec) { return spec && mmq_spec_is_good(spec) ? bytes_of(spec) : 0u; }
@@ -141,33 +106,33 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
     if (!bridge || !buffer) return MMQ_NULL;
     spec = bridge->spec;
     if (size < bytes_of(spec)) return MMQ_TOO_SMALL;
-    put(at, 0, MAGIC);
-    put(at, 1, layout(spec));
-    put(at, 2, (uint32_t)bytes_of(spec));
-    put(at, 3, digest(spec));
-    put(at, 4, had(bridge));
+    mmq_put_word(at, 0, MAGIC);
+    mmq_put_word(at, 1, layout(spec));
+    mmq_put_word(at, 2, (uint32_t)bytes_of(spec));
+    mmq_put_word(at, 3, digest(spec));
+    mmq_put_word(at, 4, had(bridge));
     for (uint32_t m = 0; m < counted(spec); m++) {
         const uint32_t measured = bridge->measured[m], most = most_of(spec);
-        put(at, word++, measured < most ? measured : most + turns(spec, measured - most));
+        mmq_put_word(at, word++, measured < most ? measured : most + turns(spec, measured - most));
     }
-    for (size_t i = 0; i < floats_of(spec); i++) put(at, word++, bits_of(((const float *)bridge->running)[i]));
-    for (uint32_t i = 0; i < mmq_sums(spec); i += 4u) put(at, word++, 0);
+    for (size_t i = 0; i < floats_of(spec); i++) mmq_put_word(at, word++, mmq_bits_of(((const float *)bridge->running)[i]));
+    for (uint32_t i = 0; i < mmq_sums(spec); i += 4u) mmq_put_word(at, word++, 0);
     memcpy(at + 4u * (learnt_at(spec) + floats_of(spec)), bridge->past.counts, mmq_sums(spec));
-    put(at, word, checksum(at, word));
+    mmq_put_word(at, word, mmq_checksum(at, word));
     return MMQ_OK;
 }
 
 /* Whether these are bytes some core has saved, as it saved them. */
 static mmq_status_t is_whole(const unsigned char *at, size_t size) {
     if (size < 4u * LEAST) return MMQ_STATE_SHORT;
-    if (get(at, 0) != MAGIC) return MMQ_STATE_DAMAGED;
-    if (get(at, 2) > size) return MMQ_STATE_SHORT;
-    if (get(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
-    return checksum(at, size / 4u - 1u) == get(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 0) != MAGIC) return MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 2) > size) return MMQ_STATE_SHORT;
+    if (mmq_word_at(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
+    return mmq_checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }
 
 static float float_at(const mmq_spec_t *spec, const unsigned char *at, size_t i) {
-    return float_of(get(at, learnt_at(spec) + i));
+    return mmq_float_of(mmq_word_at(at, learnt_at(spec) + i));
 }
 
 /* Whether all that was learnt is of a kind that can be. */
@@ -189,19 +154,19 @@ static int is_learnt(const mmq_spec_t *spec, const unsigned char *at) {
 static int counts_agree(const mmq_spec_t *spec, const unsigned char *at) {
     uint32_t measured[MMQ_MAX_MODALITIES];
     for (uint32_t m = 0; m < counted(spec); m++) {
-        measured[m] = get(at, HEAD + m);
+        measured[m] = mmq_word_at(at, HEAD + m);
         if (measured[m] > most_of(spec) + (spec->look_back_tokens ? spec->look_back_tokens - 1u : 0u)) return 0;
     }
-    return !counted(spec) || spec->enrolment_tokens - mmq_enrolment_lacks(spec, measured) == get(at, 4);
+    return !counted(spec) || spec->enrolment_tokens - mmq_enrolment_lacks(spec, measured) == mmq_word_at(at, 4);
 }
 
 /* Whether a whole state is one this bridge can have had. */
 static mmq_status_t fits(const mmq_spec_t *spec, const unsigned char *at, size_t size) {
-    if (get(at, 1) > NEWEST_LAYOUT) return MMQ_STATE_NEWER;
-    if (!get(at, 1)) return MMQ_STATE_DAMAGED;
-    if (get(at, 3) != digest(spec)) return MMQ_STATE_FOREIGN;
-    if (get(at, 1) != layout(spec)) return MMQ_STATE_DAMAGED;
-    if (size != bytes_of(spec) || get(at, 4) > spec->enrolment_tokens) return MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 1) > NEWEST_LAYOUT) return MMQ_STATE_NEWER;
+    if (!mmq_word_at(at, 1)) return MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 3) != digest(spec)) return MMQ_STATE_FOREIGN;
+    if (mmq_word_at(at, 1) != layout(spec)) return MMQ_STATE_DAMAGED;
+    if (size != bytes_of(spec) || mmq_word_at(at, 4) > spec->enrolment_tokens) return MMQ_STATE_DAMAGED;
     if (!counts_agree(spec, at)) return MMQ_STATE_DAMAGED;
     return is_learnt(spec, at) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }
@@ -213,9 +178,9 @@ mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t siz
     if (bridge->started) return MMQ_STATE_LATE;
     if ((status = is_whole(at, size)) != MMQ_OK) return status;
     if ((status = fits(bridge->spec, at, size)) != MMQ_OK) return status;
-    bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - get(at, 4));
+    bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - mmq_word_at(at, 4));
     if (bridge->measured && bridge->enrolment_end) bridge->enrolment_end = MMQ_UNKNOWN_END;
-    for (uint32_t m = 0; m < counted(bridge->spec); m++) bridge->measured[m] = get(at, HEAD + m);
+    for (uint32_t m = 0; m < counted(bridge->spec); m++) bridge->measured[m] = mmq_word_at(at, HEAD + m);
     for (size_t i = 0; i < floats_of(bridge->spec); i++) ((float *)bridge->running)[i] = float_at(bridge->spec, at, i);
     memcpy(bridge->past.counts, at + 4u * (learnt_at(bridge->spec) + floats_of(bridge->spec)), mmq_sums(bridge->spec));
     return MMQ_OK;

@@ -21,13 +21,16 @@ from mmq_bridge.decision.arrivals import Arrivals, Turns
 from mmq_bridge.decision.decisions import Decision, Decisions, likeliest
 from mmq_bridge.decision.display import DisplayFilter
 from mmq_bridge.decision.fit_together import check_fits
+from mmq_bridge.decision.head_file import check_head, read_head_file
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
+from mmq_bridge.decision.personal import Personal, split_state
 from mmq_bridge.decision.replay import Chunk, steps
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.decision.state_file import read_state, write_state
 from mmq_bridge.decision.whole_recordings import whole_signals
 from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.head_tables import HeadTables
 
 MODEL_FILES = {
     "int8": "model_int8.tflite",
@@ -87,9 +90,13 @@ class Device:
     display_s : float
         Each decision also gets what a display shows: the average of the probabilities of the last so many
         seconds, see `DisplayFilter`. 0 is off.
+    head : HeadTables, optional
+        Of the bundle's personal head.
 
     Attributes
     ----------
+    personal : Personal or None
+        The wearer's own correction of the decisions; None where the bundle has none.
     late_pushes : dict of str to int
         By modality the pushes of which samples came too late, or twice, and were not used.
 
@@ -117,11 +124,16 @@ class Device:
         manifest: Manifest | None = None,
         convert: Callable[[Any], Any] | None = None,
         display_s: float = 0.0,
+        head: HeadTables | None = None,
     ) -> None:
         if not isinstance(decision, DecisionSettings):
             decision = decision_settings(decision)
         check_fits(front_end, model, decision)
+        if head is not None:
+            check_head(head, front_end, decision)
         self.front_end, self.model, self.decision, self.manifest = front_end, model, decision, manifest
+        self._tables = head
+        self.personal = self._nothing_marked()
         self._convert, self._display = convert, DisplayFilter(display_s)
         self._bridge = Bridge(front_end)
         self._enrolment_end = front_end.enrolment_tokens
@@ -177,17 +189,18 @@ class Device:
             front_end = _enrolled_shorter(front_end, enrolment_s)
         content = manifest.read(folder, MODEL_FILES[model])
         loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
-        return cls(front_end, loaded, manifest.decision, manifest, convert, display_s)
+        head = read_head_file(manifest, folder, front_end)
+        return cls(front_end, loaded, manifest.decision, manifest, convert, display_s, head)
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
-        """Write what the wearer taught to a file, whole or not at all: the enrolment so far, not the signals.
+        """Write what the wearer taught to a file, whole or not at all: enrolment and marks, not the signals.
 
         Raises
         ------
         BridgeError
             When it cannot be written.
         """
-        write_state(path, self._bridge.save())
+        write_state(path, self._bridge.save() + (self.personal.save() if self.personal else b""))
 
     def load_state(self, path: str | os.PathLike[str]) -> None:
         """Take over what `save_state` wrote, before the first sample.
@@ -201,8 +214,64 @@ class Device:
             When the file cannot be read, is cut short, damaged, of another front end or of a newer version,
             or samples came already; nothing is changed.
         """
-        self._bridge.load(read_state(path), str(path))
+        state, learned = split_state(read_state(path))
+        if learned and self.personal is None:
+            raise BridgeError(f"{path}: it holds marks for a personal head, but this bundle has none.")
+        personal = self._nothing_marked()
+        if personal and learned:
+            personal.load(learned, str(path))
+        self._bridge.load(state, str(path))
+        self.personal = personal
         self._enrolment_end = self._bridge.enrolment_left
+
+    def mark(self, label: str, start_s: float, stop_s: float) -> int:
+        """Say that a stretch of the past was of one class; decisions are corrected by it from now on.
+
+        The windows that lie whole in the stretch are used, at least 15 s apart and at most 8, evenly spread.
+        Before two windows of each class are marked nothing is corrected; mark two different stretches of the
+        second class (see `Personal.asks`), for one teaches only what that one was like.
+
+        Parameters
+        ----------
+        label : str
+            One of the task's two classes.
+        start_s, stop_s : float
+            In s, as decisions count time.
+
+        Returns
+        -------
+        int
+            Windows that are used.
+
+        Raises
+        ------
+        BridgeError
+            When the bundle has no personal head, or as `Personal.mark`; nothing is changed.
+        """
+        return self._own().mark(label, start_s, stop_s)
+
+    def forget(self) -> None:
+        """Undo all marks: decisions are the model's own again.
+
+        Raises
+        ------
+        BridgeError
+            When the bundle has no personal head.
+        """
+        self._own().forget()
+
+    def _nothing_marked(self) -> Personal | None:
+        """Return the personal head as the bundle brings it."""
+        if self._tables is None:
+            return None
+        return Personal(self._tables, self.decision, self.front_end.window_s)
+
+    def _own(self) -> Personal:
+        if self.personal is None:
+            raise BridgeError(
+                "personal head: this bundle has none; train again with two classes, and export that run."
+            )
+        return self.personal
 
     def push(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
         """Take samples of one modality and return the decisions they complete, mostly none.
@@ -359,6 +428,7 @@ class Device:
         """Return the decisions of a whole recording, as if it were worn from its first second.
 
         What was pushed or loaded before does not matter and is not changed: enrolment begins anew each time.
+        Only what was marked corrects these decisions too.
         The decisions are those of `push`, with the sensors interleaved second by second.
 
         Parameters
@@ -390,9 +460,10 @@ class Device:
             device.decide({"ppg": (pulse, 64), "eda": (conductance, 4)}).to_frame()
         """
         signals = whole_signals(self.front_end, self._convert(recording) if self._convert else recording)
-        fresh = Device(
-            self.front_end, self.model, self.decision, self.manifest, display_s=self._display.display_s
-        )
+        parts = self.front_end, self.model, self.decision, self.manifest
+        fresh = Device(*parts, display_s=self._display.display_s, head=self._tables)
+        if self.personal and fresh.personal and (learned := self.personal.save()):
+            fresh.personal.load(learned)
         said = Decisions()
         for now_s, chunks in steps(signals):
             for modality, samples, time_s in chunks:
@@ -486,7 +557,10 @@ class Device:
             return Decision(
                 time_s, {}, sensors, True, f"too little present ({share:.0%} of {needed:.0%} needed)"
             )
-        probabilities = self._probabilities(self.model.predict(features, presence))
+        logits = self.model.predict(features, presence)
+        own = self.personal
+        added = {own.task: own.follow(time_s, features, presence, logits)} if own else {}
+        probabilities = self._probabilities(logits, added)
         reason = self._doubt(probabilities)
         return Decision(time_s, probabilities, sensors, reason is not None, reason)
 
@@ -509,10 +583,15 @@ class Device:
         least = self.front_end.enrolment_least
         return tuple(name for name, measured, seen in shown if seen and measured - seen + 1 < least)
 
-    def _probabilities(self, logits: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    def _probabilities(
+        self, logits: Mapping[str, np.ndarray], added: Mapping[str, float]
+    ) -> dict[str, dict[str, float]]:
+        """Return the classes' probabilities; `added` is what corrects the second class's logit of a task."""
         settings, result = self.decision, {}
         for task, names in settings.tasks.items():
-            values = softmax(np.asarray(logits[task], np.float64) / settings.temperature.get(task, 1.0))
+            scaled = np.asarray(logits[task], np.float64) / settings.temperature.get(task, 1.0)
+            scaled[1] += added.get(task, 0.0)
+            values = softmax(scaled)
             result[task] = {name: float(value) for name, value in zip(names, values, strict=True)}
         return result
 
