@@ -44,10 +44,28 @@ void mmq_counted_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until
     while (state->held_bits && state->next_ns + mmq_tolerance_ns(state) < until_ns) (void)go_on(bridge, state, 1);
 }
 
-void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns) {
-    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) { /* what is held for a token that is about to close */
+/* What is held for a token that is about to close. */
+static void release_all(mmq_bridge_t *bridge, int64_t ns) {
+    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_counted_release(bridge, bridge->states + m, ns - bridge->grace_ns);
     }
+}
+
+int mmq_counted_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
+                     uint32_t frames) {
+    const int late = state->token < bridge->closed;
+    for (uint32_t done = 0; done < frames;) { /* as if each token came in a push of its own */
+        int64_t ns;
+        const uint32_t n = mmq_place_ahead(state, frames - done, &ns);
+        release_all(bridge, ns);
+        (void)mmq_place_take(bridge, state, samples + done, stride, n);
+        done += n;
+    }
+    return late;
+}
+
+void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns) {
+    release_all(bridge, ns);
     mmq_tokens_settle(bridge, ns);
     if (ns > bridge->latest_ns) bridge->latest_ns = ns;
 }
@@ -97,7 +115,7 @@ mmq_status_t mmq_bridge_push_counted(mmq_bridge_t *bridge, uint32_t modality, co
         } else if (ahead == 0 && !state->held_bits) {
             n = frames - i;
             state->next_index += n;
-            late |= mmq_place_take(bridge, state, samples + i, frames, n);
+            late |= mmq_counted_take(bridge, state, samples + i, frames, n);
         } else {
             if (ahead >= (int64_t)WINDOW) late |= go_on(bridge, state, (uint32_t)ahead - WINDOW + 1u);
             hold(state, index, samples + i, frames);

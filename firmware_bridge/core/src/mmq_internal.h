@@ -360,6 +360,7 @@ void mmq_quality_next_token(mmq_state_t *state);
 int64_t mmq_frames_in(const mmq_state_t *state, int64_t ns); /* rounded up */
 int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
                    uint32_t frames); /* from next_ns on; whether the first one's token is closed */
+uint32_t mmq_place_ahead(const mmq_state_t *state, uint32_t frames, int64_t *ns); /* up to the token's end, and when */
 void mmq_place_lose(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames); /* so many never came */
 void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);      /* what is due before ns never came */
 void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);   /* the clock alone, and tokens */
@@ -367,6 +368,8 @@ void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);   
 /* counted.c */
 void mmq_counted_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns); /* what is held for before */
 void mmq_counted_end(mmq_bridge_t *bridge, mmq_state_t *state); /* all that is held; samples have times from now on */
+int mmq_counted_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
+                     uint32_t frames); /* mmq_place_take, with what is held elsewhere let go in time */
 void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns);         /* it is at least so late */
 
 /* rate.c */

@@ -57,6 +57,12 @@ void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
     mmq_place_forward(bridge, state, ns);
 }
 
+uint32_t mmq_place_ahead(const mmq_state_t *state, uint32_t frames, int64_t *ns) {
+    const uint32_t n = frames_to_token_end(state, frames);
+    *ns = state->next_ns + (int64_t)(span(state, n) >> 8);
+    return n;
+}
+
 int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames) {
     const int64_t ns = state->next_ns;
     const int late = state->token < bridge->closed;

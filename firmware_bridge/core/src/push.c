@@ -84,7 +84,7 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     mmq_rate_step(state, frames, ns);
     dropped = state->strict ? pace(bridge, state, frames, ns) : align(bridge, state, frames, ns);
     if (dropped == frames) return MMQ_LATE;
-    late = mmq_place_take(bridge, state, samples + dropped, frames, frames - dropped) && state->strict;
+    late = mmq_counted_take(bridge, state, samples + dropped, frames, frames - dropped) && state->strict;
     mmq_counted_see(bridge, state->next_ns);
     return dropped || late ? MMQ_LATE : MMQ_OK;
 }

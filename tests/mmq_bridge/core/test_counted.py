@@ -236,3 +236,25 @@ def test_a_counter_that_is_none_is_named(first: object) -> None:
 
 def test_the_state_of_a_wrist_stays_under_14_kb(made: SimpleNamespace) -> None:
     assert Bridge(front_end_of(made.WRIST)).state_bytes < 14 * 1024
+
+
+@pytest.mark.parametrize("cut", [1, 7, 64, 200])
+def test_what_is_held_counts_however_long_another_sensor_s_push_is(made: SimpleNamespace, cut: int) -> None:
+    """A packet of EDA is missing, those behind it are held, then PPG comes for a minute, at once or cut."""
+    rates = {"ppg": 64, "eda": 4}
+    front_end = front_end_of(rates)
+    signals = made.made_up(80, rates, seed=6)
+    ppg, eda = signals["ppg"].samples, signals["eda"].samples
+
+    def run(frames: int) -> Bridge:
+        bridge = Bridge(front_end)
+        bridge.push("ppg", ppg[:, :640], 0.0)
+        bridge.push_counted("eda", eda[:, :40], 0)
+        bridge.push_counted("eda", eda[:, 42:62], 42)  # frames 40 and 41 may still come
+        for first in range(640, 64 * 70, frames):
+            bridge.push("ppg", ppg[:, first : min(first + frames, 64 * 70)], first / 64)
+        return bridge
+
+    whole, pieces = run(64 * 60), run(cut)
+    assert whole.closed == pieces.closed
+    np.testing.assert_array_equal(popped(whole), popped(pieces))
