@@ -70,7 +70,7 @@ class LinePath(keras.layers.Layer):
         return len(STATISTICS) * self.owner.shape[1]
 
     def build(self, input_shape=None) -> None:
-        """Create ``centre``, ``scale`` ``[S]``, ``kernel`` ``[2 * S, C]``, ``bias`` ``[C]`` of all classes."""
+        """Create ``centre``, ``scale`` ``[S]``, ``kernel`` ``[2 * S, C]``, ``bias`` ``[C]`` of all."""
         wide, classes = self.n_statistics, sum(self.tasks.values())
         kernel = PIECES * wide, classes
         shapes = {"centre": (wide,), "scale": (wide,), "kernel": kernel, "bias": (classes,)}
