@@ -45,7 +45,7 @@ __all__ = [
 
 FRONTEND_VERSION = 3
 """The newest that can be read."""
-DEFAULT_VERSION = 2
+DEFAULT_VERSION = 3
 """What a new front end gets when it does not say."""
 MAX_FILE_BYTES = 4_000_000
 MAX_TOKENS = 512
