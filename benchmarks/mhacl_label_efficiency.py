@@ -83,6 +83,7 @@ def experiment_config(preset: str, sensors: Sequence[str] = (), settings: Sequen
         preset,
         [
             "model.name=mhacl",
+            "model.line=false",
             "artefacts.variants=0",
             "training.teacher_share=0",
             f"training.batch_size={BATCH}",

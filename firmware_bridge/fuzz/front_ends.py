@@ -21,7 +21,7 @@ def front_ends() -> dict[str, FrontEnd]:
 
 
 def _settings() -> dict[str, dict[str, Any]]:
-    shared: dict[str, Any] = {"token_s": TOKEN_S, "tokens": 4, "grace_s": 1.0}
+    shared: dict[str, Any] = {"frontend_version": 2, "token_s": TOKEN_S, "tokens": 4, "grace_s": 1.0}
     head = {
         "sampling_rate_hz": 256,
         "channels": ("Fp1", "Fp2", "Cz", "Oz"),

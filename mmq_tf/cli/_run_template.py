@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.front_end import DEFAULT_VERSION, FrontEnd
 
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import Dataset
@@ -28,6 +28,7 @@ MAX_TOKENS = 12
 MIN_TOKENS = 4
 MAX_WINDOW_TOKENS = 160  # of all modalities: as many as one softmax keeps apart in int8
 MIN_ENROLMENT_S, MAX_ENROLMENT_S = 30.0, 120.0
+PRIOR_TOKENS = 3  # as in the presets
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ def _normalisation(seen: Sequence[Seen], task: str, window: WindowLength) -> Pro
             'mode = "enrolment"  # it sets the wearer\'s baseline and is not scored',
             f"enrolment_s = {whole_s}",
             f"rest_class = {as_toml(rest)}  # in the first trial of this name",
+            f"prior_tokens = {PRIOR_TOKENS}  # tokens of the wearer that the population counts for",
         ),
         (
             f"enrolment: the first {whole_s:g} s of everyone's first {rest!r} trial",
@@ -288,6 +290,7 @@ def _text(
         f"classes = {as_toml(dataset.tasks[task])}",
         "",
         "[front_end]",
+        f"frontend_version = {DEFAULT_VERSION}",
         f"token_s = {window.token_s}",
         f"tokens = {window.tokens}  # a window of {window.window_s:g} s, inside one trial",
     ]
@@ -298,5 +301,6 @@ def _text(
             f"channels = {as_toml(sensor.channels)}",
         ]
     lines += ["", "[windows]", f"stride_s = {stride_s}", "", "[normalisation]", *normalisation]
+    lines += ["", "[model]", "line = true  # a linear read-out beside the queries"]
     folds = '"loso"  # leave one subject out' if people < 10 else "5"
     return "\n".join([*lines, "", "[split]", f"folds = {folds}", "", "[training]", "batch_size = 32"]) + "\n"

@@ -113,7 +113,7 @@ class ModelConfig(ConfigSection):
     @model_validator(mode="after")
     def _line_stands_beside_queries(self) -> ModelConfig:
         if self.line and self.name != "mmqnet":
-            raise ValueError(f"line: it stands beside mmqnet's queries, not in {self.name}")
+            raise ValueError(f"line: it stands beside mmqnet's queries, not in {self.name}: set it to false")
         if self.network_share is not None and not self.line:
             raise ValueError("network_share: it is the share beside a line, so it goes with line = true")
         return self

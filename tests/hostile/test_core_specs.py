@@ -62,7 +62,8 @@ def only(kind):
     for front_end in front_ends().values():
         if kind in front_end.modalities and front_end.frontend_version > 1:
             part = front_end.modalities[kind].model_dump(mode="json")
-            data = {"modalities": {kind: part}, "token_s": 2, "tokens": 2, "grace_s": 1.0}
+            data = {"frontend_version": front_end.frontend_version, "modalities": {kind: part}}
+            data |= {"token_s": 2, "tokens": 2, "grace_s": 1.0}
             return SpecTables(FrontEnd.from_json(json.dumps(data)))
     raise AssertionError(kind)
 

@@ -23,8 +23,11 @@ TOKEN_S, ENROLMENT_S, EXPECTED = 5, 62, 13
 PIECES = Path(__file__).parent / "companion" / "pieces.mjs"
 
 
-def front_end(mode: Any = "enrolment", enrolment_s=ENROLMENT_S):
-    bare = FrontEnd.wearable({"temp": 4}, token_s=TOKEN_S, tokens=1)
+VERSIONS = pytest.mark.parametrize("version", [2, 3])
+
+
+def front_end(mode: Any = "enrolment", enrolment_s=ENROLMENT_S, version=3):
+    bare = FrontEnd.wearable({"temp": 4}, token_s=TOKEN_S, tokens=1, frontend_version=version)
     return bare.with_normalisation(
         Normalisation(mode=mode, mean=(33.0,) * 3, std=(1.0,) * 3, enrolment_s=enrolment_s)
     )
@@ -37,9 +40,14 @@ def worn():
     return GoldenSignal((33 + np.sin(times_s / 9))[None].astype(np.float32), 4.0, 0.0)
 
 
-def waits(tokens):
+def waits(tokens, version):
     """What a device answers at the end of each of the first tokens, with a window of one token."""
-    enrolling = [f"enrolling ({TOKEN_S * (EXPECTED - k):g} s left)" for k in range(1, tokens + 1)]
+    enrolling = [
+        f"enrolling ({k} of {EXPECTED} tokens measured)"
+        if version >= 3
+        else f"enrolling ({TOKEN_S * (EXPECTED - k):g} s left)"
+        for k in range(1, tokens + 1)
+    ]
     return [*enrolling[: EXPECTED - 1], f"filling the first window ({TOKEN_S} s left)"][:tokens]
 
 
@@ -71,18 +79,20 @@ def test_a_sum_of_tenths_is_not_one_token_more():
     assert tenths.enrolment_tokens == 7
 
 
-def test_the_device_waits_as_long(worn):
+@VERSIONS
+def test_the_device_waits_as_long(worn, version):
     stub: Any = SimpleNamespace(
         feature_shape=(1, 3), n_modalities=1, output_details={"stress": {"shape": (1, 2)}}, is_integer=False
     )
-    device = Device(front_end(), stub, {"tasks": {"stress": ["rest", "stress"]}})
+    device = Device(front_end(version=version), stub, {"tasks": {"stress": ["rest", "stress"]}})
     seconds = range(TOKEN_S * EXPECTED)
     decisions = [d for s in seconds for d in device.push("temp", worn.samples[:, 4 * s : 4 * s + 4], s)]
-    assert [decision.reason for decision in decisions] == waits(EXPECTED)
+    assert [decision.reason for decision in decisions] == waits(EXPECTED, version)
 
 
-def test_the_core_gives_its_first_window_after_as_many_tokens(worn):
-    bridge, first = Bridge(front_end()), None
+@VERSIONS
+def test_the_core_gives_its_first_window_after_as_many_tokens(worn, version):
+    bridge, first = Bridge(front_end(version=version)), None
     for k in range(worn.samples.shape[1]):
         bridge.push("temp", worn.samples[:, k : k + 1], k / 4)
         if first is None and bridge.ready:
@@ -92,14 +102,15 @@ def test_the_core_gives_its_first_window_after_as_many_tokens(worn):
 
 def test_the_headers_carry_the_number(worn):
     assert f".enrolment_tokens = {EXPECTED}," in spec_header(front_end())
-    replayed = golden_front_end(front_end(), tokens=24)
+    replayed = golden_front_end(front_end(), tokens=2 * EXPECTED + 5)
     assert replayed.enrolment_tokens == EXPECTED
     header = generated_headers(front_end(), replayed, {"temp": worn})["mmq_golden.h"].decode()
     assert re.search(rf"#define MMQ_GOLDEN_ENROLMENT_TOKENS {EXPECTED}u\b", header)
 
 
 @pytest.mark.browser
-def test_the_page_waits_as_long(worn):
+@VERSIONS
+def test_the_page_waits_as_long(worn, version):
     node = shutil.which("node") or pytest.skip("node is not installed: make companion")
     chunks = [
         {"name": "temp", "samples": worn.samples[:, 4 * s : 4 * s + 4].tolist(), "timeS": s}
@@ -107,7 +118,7 @@ def test_the_page_waits_as_long(worn):
     ]
     cases = [
         {"header": spec_header(end), "chunks": chunks, "untilS": 0}
-        for end in (front_end(), front_end("running"))
+        for end in (front_end(version=version), front_end("running", version=version))
     ]
     command = [node, str(PIECES), str(PAGE)]
     given = json.dumps({"scenario": "decide", "cases": cases})
@@ -115,6 +126,6 @@ def test_the_page_waits_as_long(worn):
     assert done.returncode == 0, done.stderr
     enrolled, running = json.loads(done.stdout)
     assert enrolled["tokens"] == EXPECTED
-    assert [one["reason"] for one in enrolled["said"]] == [*waits(EXPECTED), None, *[None] * 10]
+    assert [one["reason"] for one in enrolled["said"]] == [*waits(EXPECTED, version), None, *[None] * 10]
     assert running["tokens"] == 0
     assert [one["reason"] for one in running["said"]] == [None] * 24

@@ -168,7 +168,7 @@ def test_the_python_example_runs(bundle, golden, monkeypatch, capsys):
     exec(compile(example, "README.md", "exec"), {"sensors": lambda: sensors})
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12
-    assert lines[0] == "5.0 enrolling (55 s left) {}"
+    assert lines[0] == "5.0 enrolling (1 of 12 tokens measured) {}"
 
 
 def table_after(title):
@@ -191,11 +191,12 @@ RATES = {
 }
 
 
+@pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("kind", RATES)
-def test_the_table_of_rules_holds_the_defaults(kind):
-    head, *rows = table_after("Defaults of front end version 2")
+def test_the_table_of_rules_holds_the_defaults(kind, version):
+    head, *rows = table_after("Defaults of front end versions 2 and 3")
     assert set(head[1:]) == set(RATES)
-    settings = modality_defaults(kind, RATES[kind], 2)
+    settings = modality_defaults(kind, RATES[kind], version)
     for name, *cells in rows:
         key, cell = name.split("`")[1], cells[head.index(kind) - 1]
         value = settings.get(key, ModalityFrontEnd.model_fields[key].default)

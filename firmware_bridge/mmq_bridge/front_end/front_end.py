@@ -279,7 +279,7 @@ class FrontEnd(StrictModel):
     def with_enrolment(self, enrolment_s: float) -> Self:
         """Return a copy that enrols for so many seconds; what a modality needs at least stays as it is."""
         given, change = self.normalisation, {"enrolment_s": enrolment_s}
-        if given is None:
+        if given is None or enrolment_s == given.enrolment_s:
             return self
         if self.counts_evidence:
             change["enrolment_least"] = self.enrolment_least

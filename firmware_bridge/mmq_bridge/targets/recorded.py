@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,11 @@ class Recorded:
     load: Callable[[Path], Loaded]
 
 
+def _front_end(parts: Mapping[str, Mapping[str, Any]], **settings: Any) -> FrontEnd:
+    """Return what the recordings were first replayed with: its hashes stay."""
+    return FrontEnd.model_validate({"frontend_version": 2, "modalities": parts, **settings})
+
+
 def _wrist(folder: Path) -> Loaded:
     """Stress-Predict S02: an Empatica E4's CSV files (row 1 start, row 2 rate), its first 180 s."""
     files = {"ppg": ("BVP", 1.0), "eda": ("EDA", 1.0), "temp": ("TEMP", 1.0), "acc": ("ACC", 1 / 64)}
@@ -41,7 +46,7 @@ def _wrist(folder: Path) -> Loaded:
         samples = table[2 : 2 + int((WRIST_S - start_s) * rate)].T * files[name][1]
         signals[name] = PlainSignal(np.ascontiguousarray(samples, np.float32), rate, start_s)
         parts[name] = {"sampling_rate_hz": rate}
-    return FrontEnd.model_validate({"modalities": parts}), signals
+    return _front_end(parts), signals
 
 
 def _eegmat(folder: Path) -> Loaded:
@@ -62,7 +67,7 @@ def _eegmat(folder: Path) -> Loaded:
         "eeg": PlainSignal(eeg.astype(np.float32), rate),
         "ecg": PlainSignal(ecg.astype(np.float32), rate),
     }
-    return FrontEnd.model_validate({"modalities": parts, "token_s": 2.0, "tokens": 5}), signals
+    return _front_end(parts, token_s=2.0, tokens=5), signals
 
 
 def _eeglab(folder: Path) -> Loaded:
@@ -93,7 +98,7 @@ def _eeglab(folder: Path) -> Loaded:
         "eeg": PlainSignal(data.astype(np.float32), rate),
         "eog": PlainSignal(eog.astype(np.float32), rate),
     }
-    return FrontEnd.model_validate({"modalities": parts, "token_s": 2.0, "tokens": 5}), signals
+    return _front_end(parts, token_s=2.0, tokens=5), signals
 
 
 def _counts(folder: Path) -> Loaded:
@@ -115,7 +120,7 @@ def _counts(folder: Path) -> Loaded:
     }
     rows = {"ppg": table[2:4], "resp": table[1:2], "eda": table[0:1]}
     signals = {name: PlainSignal(row.astype(np.float32), rate) for name, row in rows.items()}
-    return FrontEnd.model_validate({"modalities": parts, "tokens": 6}), signals
+    return _front_end(parts, tokens=6), signals
 
 
 RECORDED = {

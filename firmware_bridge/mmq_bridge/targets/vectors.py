@@ -119,14 +119,14 @@ def _simulated(plain: FrontEnd, seconds: float, seed: int) -> dict[str, PlainSig
 
 
 def _all_modalities() -> Vector:
-    plain = front_end(ALL_PARTS, token_s=4.0, tokens=5)
+    plain = front_end(ALL_PARTS, token_s=4.0, tokens=5, frontend_version=2)
     operations = pushes(plain, _simulated(plain, 60.0, 1), 2)
     normalised = with_statistics(plain, operations, "enrolment", enrolment_s=12.0)
     return Vector("simulated_all", normalised, tuple(operations), True)
 
 
 def _faults() -> Vector:
-    plain = front_end(FAULT_PARTS, token_s=4.0, tokens=4)
+    plain = front_end(FAULT_PARTS, token_s=4.0, tokens=4, frontend_version=2)
     operations = faulty(plain, _simulated(plain, 96.0, 3), 4)
     return Vector("simulated_faults", with_statistics(plain, operations, "running"), tuple(operations), True)
 

@@ -183,7 +183,7 @@ def test_a_named_wearer_is_known_after_a_reload_until_forgotten(browser, serve, 
     nobody = ["", "", False]
     assert said["start"] == said["unnamed"] == said["still"] == nobody
     for reasons in (said["nameless"], said["first"]):
-        assert reasons[0] == "enrolling (55 s left)"
+        assert reasons[0] == "enrolling (1 of 12 tokens measured)"
     assert said["after"] == [" Anna ", "kept: enrolled", True]
     assert said["reloaded"] == ["Anna", "kept: enrolled", True]
     assert said["second"][:2] == [
@@ -195,7 +195,7 @@ def test_a_named_wearer_is_known_after_a_reload_until_forgotten(browser, serve, 
         "cannot be used (state: the state was changed, or is none.)",
     ]
     assert said["problem"] == "Anna: state: the state was changed, or is none. Enrolling anew."
-    assert said["third"][0] == "enrolling (55 s left)"
+    assert said["third"][0] == "enrolling (1 of 12 tokens measured)"
     assert re.fullmatch(r"kept: enrolment, \d+ s left", said["renewed"][1])
     assert said["forgotten"] == ["Anna", "nothing kept yet", False]
     assert said["end"] == nobody

@@ -128,10 +128,10 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
     assert [one["left"] for one in said[:6]] == [4, 3, 2, 1, 0, 0]
     assert [one["leftS"] for one in said[:6]] == [20, 15, 10, 5, 0, 0]
     assert [one["reason"] for one in said[:6]] == [
-        "enrolling (15 s left)",
-        "enrolling (10 s left)",
-        "enrolling (5 s left)",
-        "filling the first window (10 s left)",
+        "enrolling (0 of 4 tokens measured)",  # the token that closes here measured nothing
+        "enrolling (1 of 4 tokens measured)",
+        "enrolling (2 of 4 tokens measured)",
+        "enrolling (3 of 4 tokens measured)",
         "filling the first window (5 s left)",
         "filling the first window (5 s left)",
     ]

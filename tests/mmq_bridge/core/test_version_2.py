@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Front ends of version 2 stay the default and keep their bits; version 3 has the same settings."""
+"""Front ends of older versions keep their bits; version 3, the default, has the settings of version 2."""
 
 import json
 import zlib
@@ -45,15 +45,15 @@ def test_older_versions_keep_their_bits(made: SimpleNamespace, name: str) -> Non
         assert stream_of(made, name, version) == kept
 
 
-def test_version_2_stays_the_default() -> None:
-    assert (DEFAULT_VERSION, FRONTEND_VERSION) == (2, 3)
-    assert FrontEnd.wearable({"ppg": 64}).frontend_version == 2
-    assert FrontEnd.from_json('{"modalities": {"ppg": {"sampling_rate_hz": 64}}}').frontend_version == 2
+def test_version_3_is_the_default() -> None:
+    assert (DEFAULT_VERSION, FRONTEND_VERSION) == (3, 3)
+    assert FrontEnd.wearable({"ppg": 64}).frontend_version == 3
+    assert FrontEnd.from_json('{"modalities": {"ppg": {"sampling_rate_hz": 64}}}').frontend_version == 3
 
 
 def test_version_3_has_the_settings_of_version_2(made: SimpleNamespace) -> None:
-    newer = FrontEnd.wearable(made.ALL, frontend_version=3)
-    assert newer.modalities == FrontEnd.wearable(made.ALL).modalities
+    older, newer = (FrontEnd.wearable(made.ALL, frontend_version=version) for version in (2, 3))
+    assert newer.modalities == older.modalities
     assert json.loads(newer.to_json())["frontend_version"] == 3
     assert FrontEnd.from_json(newer.to_json()) == newer
-    assert newer.digest() != FrontEnd.wearable(made.ALL).digest()
+    assert newer.digest() != older.digest()

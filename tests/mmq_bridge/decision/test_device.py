@@ -31,9 +31,9 @@ def test_one_decision_a_token(decisions):
     assert [d.time_s for d in decisions] == [5.0 * k for k in range(1, 31)]
 
 
-def test_enrolling_and_filling_abstain_with_the_time_left(decisions):
-    assert decisions[0].reason == "enrolling (55 s left)"
-    assert decisions[10].reason == "enrolling (5 s left)"
+def test_enrolling_and_filling_abstain_with_what_is_left(decisions):
+    assert decisions[0].reason == "enrolling (1 of 12 tokens measured)"
+    assert decisions[10].reason == "enrolling (11 of 12 tokens measured)"
     assert decisions[11].reason == "filling the first window (20 s left)"
     assert decisions[14].reason == "filling the first window (5 s left)"
     assert all(d.abstained and not d.probabilities for d in decisions[:15])

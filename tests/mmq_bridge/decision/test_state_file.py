@@ -50,8 +50,8 @@ def test_an_enrolment_goes_on_where_it_stopped(tiny, tiny_bundle, device, tmp_pa
     again = Device.from_bundle(tiny_bundle)
     again.load_state(tmp_path / "anna")
     reasons = [d.reason for d in run(again, tiny.signals(50.0))]
-    assert reasons[0] == "enrolling (15 s left)"
-    assert reasons[2] == "enrolling (5 s left)"
+    assert reasons[0] == "enrolling (9 of 12 tokens measured)"
+    assert reasons[2] == "enrolling (11 of 12 tokens measured)"
     assert reasons[3] == "filling the first window (20 s left)"
     assert reasons[6] == "filling the first window (5 s left)"
     assert not str(reasons[7]).startswith("filling")

@@ -199,7 +199,7 @@ def test_a_shorter_enrolment_is_warned_of_and_decides_earlier(tiny_bundle, worn)
         device = Device.from_bundle(tiny_bundle, enrolment_s=20)
     said = device.decide(worn)
     assert [decision.reason for decision in said[2:5]] == [
-        "enrolling (5 s left)",
+        "enrolling (3 of 4 tokens measured)",
         "filling the first window (20 s left)",
         "filling the first window (15 s left)",
     ]

@@ -71,7 +71,7 @@ def test_stream_prints_a_line_a_decision_and_marks_what_is_simulated(tiny_bundle
     lines = result.stdout.splitlines()
     assert lines[0] == "SIMULATED (model)"
     assert lines[1] == "tiny on S77: sensors ppg, eda, temp, acc"
-    assert "abstained: enrolling (55 s left)" in lines[2]
+    assert "abstained: enrolling (1 of 12 tokens measured)" in lines[2]
     assert "abstained: filling the first window" not in lines[2]
     decisions = [line for line in lines if "stress: rest" in line]
     assert len(decisions) == 30 - 15
@@ -84,7 +84,7 @@ def test_stream_json_is_one_object_a_line_for_every_token(tiny_bundle, simulated
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["time_s"] for row in rows] == [5.0 * k for k in range(1, 31)]
-    assert rows[0]["reason"] == "enrolling (55 s left)"
+    assert rows[0]["reason"] == "enrolling (1 of 12 tokens measured)"
     assert all(row["simulated"] for row in rows)
     assert sum(rows[-1]["probabilities"]["stress"].values()) == pytest.approx(1)
     assert rows[-1]["sensors"] == {"ppg": 1.0, "eda": 1.0, "temp": 1.0, "acc": 1.0}
@@ -183,7 +183,7 @@ def test_stream_goes_on_with_what_a_wearer_taught_before(tiny_bundle, simulated,
     state = tmp_path / "anna.state"
     options = ("--replay", simulated, "--json", "--state", state)
     first = rows_of(invoke(stream_command, tiny_bundle, *options))
-    assert first[0]["reason"] == "enrolling (55 s left)"
+    assert first[0]["reason"] == "enrolling (1 of 12 tokens measured)"
     kept = state.read_bytes()
     second = rows_of(invoke(stream_command, tiny_bundle, *options))
     assert second[0]["reason"] == "filling the first window (15 s left)"
@@ -195,7 +195,7 @@ def test_stream_goes_on_with_what_a_wearer_taught_before(tiny_bundle, simulated,
         stopped = invoke(stream_command, tiny_bundle, "--replay", simulated, "--state", fresh)
     assert stopped.exit_code == 130
     third = rows_of(invoke(stream_command, tiny_bundle, "--replay", simulated, "--json", "--state", fresh))
-    assert third[0]["reason"] == "enrolling (40 s left)"
+    assert third[0]["reason"] == "enrolling (4 of 12 tokens measured)"
     state.write_bytes(kept[:-1])
     assert run_main(monkeypatch, "stream", tiny_bundle, *options) == 2
     assert state.read_bytes() == kept[:-1]

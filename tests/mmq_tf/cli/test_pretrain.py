@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 CHANGES = {
     "seeds": [0],
+    "model": {"line": True},
     "artefacts": {"variants": 0},
     "training": {"epochs": 3, "teacher_share": 0},
     "pretraining": {"seconds": 3, "steps": 2, "epochs": 2, "frozen_epochs": 1},

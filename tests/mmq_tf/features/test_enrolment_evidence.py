@@ -149,7 +149,7 @@ def test_extra_features_are_normalised_as_if_the_core_knew_them(stream):
 def test_the_least_needs_version_3_and_reaches_the_front_end(stream):
     assert fitted(stream).enrolment_least == 4
     with pytest.raises(MMQError, match="enrolment_least needs front_end.frontend_version 3"):
-        load_config("simulated", ["normalisation.enrolment_least=3"])
-    config = load_config("simulated", ["front_end.frontend_version=3", "normalisation.enrolment_least=3"])
+        load_config("simulated", ["front_end.frontend_version=2", "normalisation.enrolment_least=3"])
+    config = load_config("simulated", ["normalisation.enrolment_least=3"])
     assert "enrolment_least = 3" in config.to_toml()
     assert "enrolment_least" not in load_config("simulated").to_toml()

@@ -25,7 +25,6 @@ TRIALS = (Trial(0.0, 150.0, {"stress": "rest"}), Trial(150.0, 600.0, {"stress": 
 CLASSES = ("rest", "stress")
 SETTINGS = NormalisationConfig(mode="enrolment", enrolment_s=50.0, look_back_s=200.0)
 FRONT_END = FrontEnd.wearable(RATES, token_s=5.0, tokens=4, frontend_version=3)
-VERSION_3 = "front_end.frontend_version=3"
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +150,8 @@ def test_extra_features_have_none_and_come_before_those_of_others(stream, end):
 
 
 def test_a_configuration_says_how_wide_its_windows_are():
-    base = load_config("stress-predict", [VERSION_3])
-    config = load_config("stress-predict", [VERSION_3, "normalisation.look_back_s=600"])
+    base = load_config("stress-predict", ["normalisation.look_back_s=0"])
+    config = load_config("stress-predict", ["normalisation.look_back_s=600"])
     assert base.normalisation.look_back_s == 0
     assert base.feature_layout.n_features == 26
     assert config.feature_layout.n_features == config.training_spec.layout.n_features == 45
@@ -164,11 +163,11 @@ def test_a_configuration_says_how_wide_its_windows_are():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["normalisation.look_back_s=600"], r"normalisation\.look_back_s needs frontend_version 3"),
-        ([VERSION_3, "normalisation.look_back_s=70"], "must be a multiple of 50 s, got 70 s"),
-        ([VERSION_3, "normalisation.look_back_s=1250"], "less than or equal to 1200"),
+        (["front_end.frontend_version=2"], r"normalisation\.look_back_s needs frontend_version 3"),
+        (["normalisation.look_back_s=70"], "must be a multiple of 50 s, got 70 s"),
+        (["normalisation.look_back_s=1250"], "less than or equal to 1200"),
         (
-            [VERSION_3, 'normalisation={mode="running", look_back_s=600}'],
+            ['normalisation={mode="running", look_back_s=600}'],
             "look_back_s needs mode 'enrolment': its past must begin at rest",
         ),
     ],

@@ -18,7 +18,11 @@ from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Corrupted, Stream, build_windows, window_starts
 from mmq_tf.recording import Trial
 
-FRONT_END = FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=4)
+BY_TIME, BY_EVIDENCE = (
+    FrontEnd.wearable({"eda": 4, "temp": 4}, token_s=5.0, tokens=4, frontend_version=version)
+    for version in (2, 3)
+)
+FRONT_END = BY_TIME
 AT_REST = NormalisationConfig(mode="enrolment", enrolment_s=50.0, rest_class="rest")
 BY_THE_CLOCK = NormalisationConfig(mode="enrolment", enrolment_s=50.0)
 TASK_FIRST = (
@@ -93,6 +97,21 @@ def test_the_enrolment_ends_with_a_short_rest():
     assert window_starts(found.trials, fitted(found), 5.0, 60, found.limits)[:, 0].min() == 33
     within = rested(replace(stream(trials), limits=Limits(enrolment_s=10.0)))
     assert within.limits.enrolment_s == 10.0
+
+
+def test_from_version_3_on_an_enrolment_at_rest_counts_what_was_measured():
+    given = replace(stream(), front_end=BY_EVIDENCE)
+    found = rested(given)
+    measured = 13 + np.flatnonzero(given.presence[13:32, 0])  # EDA: temperature alone is no evidence
+    assert 10 < len(measured) < 19
+    assert found.limits == Limits(enrolment_s=5.0 * len(measured), enrolment_start_s=65.0)
+    end = BY_EVIDENCE.with_normalisation(fit_normalisation([found], AT_REST, 5.0))
+    windows = build_windows([found], end, "stress", ["rest", "stress"], 5.0)
+    assert windows.start_s.min() == 5.0 * (measured[9] + 1)
+    eda = end.feature_slices["eda"]
+    assert end.normalisation is not None
+    wanted = np.nanmean(given.features[measured[:10], eda], axis=0)
+    np.testing.assert_allclose(np.array(end.normalisation.mean)[eda], wanted, rtol=1e-5)
 
 
 def test_variants_are_clean_until_the_enrolment_ends_and_not_worn_before():

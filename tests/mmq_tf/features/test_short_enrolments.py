@@ -86,8 +86,8 @@ def test_draws_are_the_same_each_time_and_others_for_another_person_or_seed(end)
 
 def test_the_share_needs_version_3_and_an_enrolment():
     with pytest.raises(MMQError, match="short_share needs front_end.frontend_version 3"):
-        load_config("simulated", ["normalisation.short_share=0.2"])
+        load_config("simulated", ["front_end.frontend_version=2", "normalisation.short_share=0.2"])
     with pytest.raises(MMQError, match="short_share draws short enrolments"):
         load_config("simulated", ['normalisation={mode="running", short_share=0.2}'])
-    config = load_config("simulated", ["front_end.frontend_version=3", "normalisation.short_share=0.2"])
+    config = load_config("simulated", ["normalisation.short_share=0.2"])
     assert "short_share = 0.2" in config.to_toml()

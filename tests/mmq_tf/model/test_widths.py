@@ -15,9 +15,8 @@ SHAPE = {"n_tokens": 2, "feature_sizes": {"eda": 2, "temp": 1}, "tasks": {"stres
 
 @pytest.mark.parametrize("name", ["mmqnet", "mhacl"])
 def test_a_network_is_as_wide_and_deep_as_the_configuration_says(name):
-    config = load_config(
-        "simulated", [f"model.name={name}", "model.dim=48", "model.heads=2", "model.blocks=2"]
-    )
+    widths = ["model.dim=48", "model.heads=2", "model.blocks=2"]
+    config = load_config("simulated", [f"model.name={name}", "model.line=false", *widths])
     net = new_network(config.training_spec, 2, 0).net
     assert (net.dim, net.heads, net.blocks, net.hidden) == (48, 2, 2, 96)
 

@@ -188,7 +188,7 @@ def said_of(folder):
 def test_enrolment_lies_in_a_first_trial_that_is_named_as_rest(study, rest):
     folder = study(classes=(rest, "load"), trials=((7, 107), (107, 207), (207, 400)))
     values = configured(folder)["normalisation"]
-    assert values == {"mode": "enrolment", "enrolment_s": 40.0, "rest_class": rest}
+    assert values == {"mode": "enrolment", "enrolment_s": 40.0, "rest_class": rest, "prior_tokens": 3}
     said = said_of(folder)
     assert f"enrolment: the first 40 s of everyone's first {rest!r} trial" in said
     assert [line for line in said if line.startswith("  P")] == [f"  P{i}: 7 to 47 s" for i in range(4)]
