@@ -127,7 +127,7 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
     job = make_job(tmp_path)
     net, front_end, _, _ = job.pretrained(None)
     job.run()
-    wish = job.config.model.model_copy(update={"name": name, "members": members})
+    wish = job.config.model.model_copy(update={"name": name, "members": members, "line": False})
     config = job.config.model_copy(update={"model": wish})
     model = new_network(config.training_spec, 2, seed=5)
     held = Start(tmp_path / "run", "films", 2).into(model.net, FOLD, "00-seed7")

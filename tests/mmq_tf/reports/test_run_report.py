@@ -8,10 +8,11 @@ from mmq_tf.reports.run_report import enrolment_words
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ([], ", the first 120 s of the test subject, not scored"),
+        (["front_end.frontend_version=2"], ", the first 120 s of the test subject, not scored"),
+        ([], ", the first measured 120 s of the test subject, not scored"),
         (["normalisation={mode='running'}"], ""),
         (
-            ["normalisation.rest_class=rest", "front_end.frontend_version=3"],
+            ["normalisation.rest_class=rest"],
             ", the first measured 120 s of the test subject's first 'rest' trial, not scored",
         ),
     ],
