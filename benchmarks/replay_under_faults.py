@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import shlex
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_descrip
 from mmq_tf.recording import Signal
 from mmq_tf.version import __version__
 
-MODEL = "wrist-stress"
+BUNDLE = Path(os.environ.get("MMQ_BUNDLE", pretrained.path("wrist-stress")))
 SOURCE = "stress_predict"
 VERSIONS = (2, 3)
 ENOUGH = 0.25
@@ -86,8 +87,13 @@ class Evidence:
 
 
 def device_of(version: int) -> Device:
-    """Open the shipped model with a version of the front end: the weights stay the same."""
-    shipped = Device.from_bundle(pretrained.path(MODEL))
+    """Open the bundle with a version of the front end: the weights stay the same."""
+    shipped = Device.from_bundle(BUNDLE)
+    if shipped.front_end.look_back_tokens:
+        raise MMQError(
+            f"{BUNDLE}: it looks back, which front-end version 2 cannot; name one without look-backs in the "
+            "environment variable MMQ_BUNDLE."
+        )
     content = shipped.front_end.model_dump(mode="json") | {"frontend_version": version}
     return Device(FrontEnd.model_validate(content), shipped.model, shipped.decision, shipped.manifest)
 
@@ -178,7 +184,7 @@ def spoiled_by(fault: SessionFault, signals: Mapping[str, Signal]) -> set[str]:
 
 
 NOTES = (
-    f"The shipped model {MODEL} through Device, packet by packet: ten samples of PPG and motion, a second of"
+    f"The model of {BUNDLE.name} through Device, packet by packet: ten samples of PPG and motion, a second of"
     " EDA and temperature, in the order they end. version 2 is the model as it was trained; version 3 is"
     " the same weights with frontend_version 3, so its decisions are compared with its own clean replay"
     " and are not judged.",
