@@ -3,7 +3,7 @@
 # `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
 # runs all tests and prints the share of statements that ran, file by file.
 # `make companion` installs what the companion page and its tests in a browser need (npm; Chromium as root).
-# `make pretrained` builds the model that comes with the package again, from Stress-Predict's recordings under MMQ_DATA.
+# `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,7 +47,7 @@ $(LICENSED:%=demo-%): demo-%: install
 
 pretrained: install
 	@$(BIN)/mmq-tf simulate --out runs/pretrained-golden --subjects 1 --minutes 7 --force
-	@$(BIN)/mmq-tf train stress-predict --data $(MMQ_DATA)/stress_predict --set name=wrist-stress --set model.size=nano \
+	@$(BIN)/mmq-tf train wrist --data $(MMQ_DATA) --set name=wrist-stress --set model.size=nano \
 	  --final --out runs/wrist-stress --force
 	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
 	  --out mmq_tf/pretrained/wrist-stress
