@@ -225,7 +225,8 @@ COGWEAR = Dataset(
     attribution=(
         "Grzeszczyk et al., CogWear: Can we detect cognitive effort with consumer-grade wearables?, version"
         " 1.0.0, PhysioNet 2023, https://doi.org/10.13026/5f6t-b637; Goldberger et al., PhysioBank,"
-        " PhysioToolkit, and PhysioNet, Circulation 2000"
+        " PhysioToolkit, and PhysioNet, Circulation 2000. Contains information from CogWear, which is made"
+        " available under the Open Database License (ODbL)"
     ),
     obtain="https://physionet.org/content/consumer-grade-wearables/1.0.0/",
     tasks={"stress": CLASSES},

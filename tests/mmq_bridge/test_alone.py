@@ -107,7 +107,7 @@ def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
     lines = done.stdout.splitlines()
     decisions = [json.loads(line) for line in lines]
     decided = [one["probabilities"]["stress"] for one in decisions if not one["abstained"]]
-    assert len(decided) >= 20
+    assert len(decided) >= 10
     assert all(sum(one.values()) == pytest.approx(1) for one in decided)
     assert len({one["stress"] for one in decided}) > 5
     assert all(share > 0.5 for one in decisions[-20:] for share in one["sensors"].values())

@@ -45,12 +45,12 @@ def test_it_says_what_it_learned_from_and_under_which_terms():
     manifest = Manifest.load(FOLDER)
     assert manifest.name == NAME
     assert not manifest.simulated
-    assert len(manifest.train_subjects) == 26
-    assert manifest.exported_model.startswith("all 26 subjects")
-    assert manifest.data.licence.startswith("MIT")
+    assert len(manifest.train_subjects) == 26 + 23
+    assert manifest.exported_model.startswith("all 49 subjects")
+    assert manifest.data.licence == "Stress-Predict: MIT; CogWear 1.0.0: ODbL 1.0"
     card = (FOLDER / "MODEL_CARD.md").read_text()
     assert "Sensors 2022, 22(21):8135" in card
-    assert "| licence of the training data | MIT" in card
+    assert "Contains information from CogWear" in card
     assert "could not be judged itself" in card
 
 
@@ -60,7 +60,7 @@ def test_no_sample_of_a_person_is_inside():
     assert (index["data"], index["simulated"]) == ("simulated", True)
     outside = {path.name for path in FOLDER.iterdir()} - {"golden"}
     assert outside == {
-        "MODEL_CARD.md", "README.md", "frontend.json", "manifest.json", "report.html",
+        "MODEL_CARD.md", "README.md", "frontend.json", "manifest.json", "personal_head.json", "report.html",
         "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
     }  # fmt: skip
     assert "no person was measured" in (FOLDER / "MODEL_CARD.md").read_text()
@@ -92,7 +92,7 @@ def test_stream_runs_it_by_name(worn):
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == 132
     device = Device.from_bundle(FOLDER)
-    assert rows[0]["reason"] == "enrolling (535 s left)"
+    assert rows[0]["reason"] == "enrolling (1 of 108 tokens measured)"
     assert set(rows[-1]["probabilities"]["stress"]) == set(device.decision.tasks["stress"])
     assert rows[-1]["sensors"]["eda"] < 1.0
 
