@@ -46,7 +46,12 @@ WRIST = Budget(
     90_000,
     "instructions",
 )
-TEXT = Budget("core_text", "code and constants of the core, all nine modalities", 23 * 1024, "bytes")
+TEXT = Budget(
+    "core_text",
+    "code and constants of the core, all nine modalities and the personal head",
+    27 * 1024,
+    "bytes",
+)
 STATE = Budget(
     "wrist_state", "memory of the wrist set's bridge with look-back, 12 tokens a window", 14 * 1024, "bytes"
 )
