@@ -28,6 +28,7 @@ FILES = {
     "golden.npz",
     "metrics.json",
     "model.keras",
+    "personal_head.json",
     "predictions.csv",
     "report.html",
     "results.json",
@@ -98,7 +99,10 @@ def read(folder, name="metrics.json"):
 def test_a_run_leaves_the_promised_files_and_nothing_else(unbroken, home):
     folder, stdout, stderr = unbroken
     assert {path.name for path in folder.iterdir()} == FILES
-    fold_files = {"frontend.json", "metrics.json", "model.keras", "predictions.csv", "validation.npz"}
+    fold_files = {
+        "frontend.json", "metrics.json", "model.keras", "personal_head.json", "predictions.csv",
+        "validation.npz",
+    }  # fmt: skip
     for fold in ("00", "01"):
         assert {path.name for path in (folder / "folds" / fold).iterdir()} == fold_files
     assert stderr == ""
