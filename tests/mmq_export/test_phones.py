@@ -172,3 +172,13 @@ def test_the_snippets_call_what_exists(tiny_bundle):
         assert name in manifest["decision"]
         assert f'"{name}"' in kotlin
         assert f"let {name}:" in swift
+
+
+def test_phones_show_the_average_of_30_s_unless_told_otherwise(tiny_bundle):
+    kotlin = (tiny_bundle / "android/mmq/Wearable.kt").read_text()
+    swift = (tiny_bundle / "ios/Wearable.swift").read_text()
+    for text, fields in ((kotlin, "val shown"), (swift, "var shown")):
+        assert re.search(r"\bdisplayS: Double = 30(\.0)?\)", text)
+        assert f"{fields}Probabilities: " in text
+        assert f"{fields}: " in text
+        assert re.search(r"timeS - \S+\.timeS >= displayS - 1e-6", text)  # as in display.py

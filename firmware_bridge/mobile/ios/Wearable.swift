@@ -9,11 +9,15 @@ import LiteRT
 
 /// What the model says at the end of a token. With a reason it abstains: the probabilities are not to be acted on.
 /// Of the sensors in `notEnrolled` it knows the wearer too little: show `notice` beside the decision.
+/// For a display take `shown` and `shownProbabilities`, the average of the last seconds: they flicker less. A task
+/// whose class is under its threshold then is not in `shown`; both are empty where there are no probabilities.
 struct Decision {
   let timeS: Double
   let probabilities: [String: [String: Float]]
   let reason: String?
   var notEnrolled: [String] = []
+  var shownProbabilities: [String: [String: Float]] = [:]
+  var shown: [String: String] = [:]
 
   /// "not enrolled: ppg", or nil.
   var notice: String? { notEnrolled.isEmpty ? nil : "not enrolled: " + notEnrolled.joined(separator: ", ") }
@@ -23,9 +27,11 @@ enum WearableError: Error {
   case missing(String)
   case changed(String)
   case status(String, Int32)  // of mmq_bridge.h
+  case display(Double)  // expected 0 to 3600 s
 }
 
 /// Raw samples in, decisions out: this bundle in an app. Use it from one thread or actor.
+/// What is shown is the average of the decisions of the last `displayS` seconds; 0 shows each decision as it is.
 final class Wearable {
   private struct Manifest: Decodable {
     struct File: Decodable { let sha256: String }
@@ -54,9 +60,13 @@ final class Wearable {
   private var features = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_features()))
   private var presence = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_modalities()))
   private var named = [UInt8](repeating: 0, count: Int(mmq_device_modalities()))
+  private let displayS: Double
+  private var averaged: [Decision] = []
   private var decided: Int64 = 0
 
-  init(bundle: Bundle = .main) throws {
+  init(bundle: Bundle = .main, displayS: Double = 30) throws {
+    guard (0...3600).contains(displayS) else { throw WearableError.display(displayS) }
+    self.displayS = displayS
     let manifest = try JSONDecoder().decode(
       Manifest.self, from: Data(contentsOf: Wearable.find("manifest.json", bundle)))
     let name = "model_int8_float_io.tflite"
@@ -149,8 +159,27 @@ final class Wearable {
       Double(values.values.max() ?? 0) < rules.min_confidence[task] ?? 0
     }
     let reason = doubt.map { "confidence under threshold (\($0.key))" }
-    return Decision(
-      timeS: timeS, probabilities: probabilities, reason: reason, notEnrolled: try notEnrolled())
+    return shown(Decision(
+      timeS: timeS, probabilities: probabilities, reason: reason, notEnrolled: try notEnrolled()))
+  }
+
+  /// A decision with what a display shows of it: the rule of mmq_bridge/decision/display.py.
+  private func shown(_ made: Decision) -> Decision {
+    averaged.removeAll { made.timeS - $0.timeS >= displayS - 1e-6 }
+    averaged.append(made)
+    var said = made
+    for (task, values) in made.probabilities {
+      var means: [String: Float] = [:]
+      for name in values.keys {
+        let sum = averaged.reduce(0.0) { $0 + Double($1.probabilities[task]?[name] ?? 0) }
+        means[name] = Float(sum / Double(averaged.count))
+      }
+      said.shownProbabilities[task] = means
+      let names = rules.tasks[task] ?? []
+      let best = names.max { (means[$0] ?? 0) < (means[$1] ?? 0) }
+      if let best, Double(means[best] ?? 0) >= rules.min_confidence[task] ?? 0 { said.shown[task] = best }
+    }
+    return said
   }
 
   /// The sensors of the window that were normalised by the population.

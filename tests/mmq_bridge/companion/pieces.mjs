@@ -169,6 +169,13 @@ const SCENARIOS = {
     return Promise.all(states.map(one));
   },
 
+  /** What is shown of decisions [{time_s, probabilities, ...}], averaged over so many s; by default as the page. */
+  async display({ displayS, decisions, thresholds }) {
+    const { DisplayFilter } = await part("display.js");
+    const filter = new DisplayFilter(displayS);
+    return decisions.map((decision) => filter.show(decision, thresholds));
+  },
+
   /** What is kept of wearers, in a database that stands in for the browser's, or that refuses. */
   async kept() {
     const { Kept, Keeper, wearerName } = await part("kept.js");

@@ -137,6 +137,29 @@ export async function switching(page, { url, sensor, key, untilS, offS }) {
   return result;
 }
 
+/** What is shown of the same decisions, newest first, with the average and without; what is saved. */
+export async function averaging(page, { url, untilS }) {
+  await begin(page, url);
+  await page.selectOption("#speed", "60");
+  await page.click("#simulate");
+  await pauseAt(page, untilS);
+  await page.click("#table-details summary");
+  await page.waitForSelector("#table-details tbody tr");
+  const shown = async () => ({
+    isOn: await page.isChecked("#average"),
+    now: await page.locator("#now-tasks .chance > span").allTextContents(),
+    table: await page.evaluate(() =>
+      [...document.querySelectorAll("#table-details tbody tr")].map((row) => row.cells[1].textContent),
+    ),
+  });
+  const said = { first: await shown() };
+  await page.uncheck("#average");
+  said.off = await shown();
+  const raw = await saved(page);
+  await page.check("#average");
+  return { ...said, again: await shown(), raw, decisions: await saved(page) };
+}
+
 /** Play the simulated wearer for a while, under names and without; reload in between; at last forget. */
 export async function wearers(page, { url, untilS, damage }) {
   const wear = async (name, seconds) => {

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from command_line import invoke
 from mmq_bridge.core_binding.bridge import Bridge
+from mmq_bridge.decision.display import DisplayFilter
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import TFLiteModel
 
@@ -176,6 +177,28 @@ def test_a_sensor_switched_off_is_absent_within_one_token(browser, serve, tiny_b
     assert said["simulated"] == "SIMULATED (model and recording)"
     assert len(said["rested"]) == 4
     assert all(said["rested"])
+
+
+def test_the_average_is_shown_until_switched_off_and_never_saved(browser, serve, tiny_bundle):
+    said = browser("averaging", serve(tiny_bundle), untilS=150)
+    assert said["first"] == said["again"]
+    assert (said["first"]["isOn"], said["off"]["isOn"]) == (True, False)
+    assert said["raw"] == said["decisions"]
+    display, averages = DisplayFilter(30.0), []
+    for line in said["raw"]:
+        averages.append(display.add(line["time_s"], line["probabilities"]).get("stress"))
+    raw = [line["probabilities"].get("stress") for line in said["raw"]]
+    for shown, chances in ((said["first"], averages), (said["off"], raw)):
+        words = [f"{max(one, key=one.get)} {percent(max(one.values()))}" if one else "–" for one in chances]
+        assert len(words) >= 25
+        assert shown["table"] == words[::-1][:60]  # all it has room for
+        assert shown["now"] == [percent(value) for value in chances[-1].values()]
+    assert said["first"]["table"] != said["off"]["table"]
+    assert all("shown" not in line for line in said["raw"])
+
+
+def percent(share):
+    return f"{int(100 * share + 0.5)} %"
 
 
 def test_a_named_wearer_is_known_after_a_reload_until_forgotten(browser, serve, tiny_bundle):

@@ -12,6 +12,7 @@ import pytest
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.decision.display import DisplayFilter
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 SCRIPT = Path(__file__).with_name("pieces.mjs")
@@ -145,6 +146,33 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
     for wanted, one in zip(words, said[6:], strict=True):
         assert wanted in one["refused"]
         assert one["same"]
+
+
+@pytest.mark.parametrize("display_s", [None, 0.0, 12.5, 600.0])
+def test_the_page_shows_what_python_shows(pieces, display_s):
+    """As the class after the filter of a device with the same threshold; None is the page's own 30 s."""
+    rng, least = np.random.default_rng(1), 0.6
+    display = DisplayFilter(30.0 if display_s is None else display_s)
+    decisions, wanted = [], []
+    for k in np.flatnonzero(rng.random(80) < 0.7):
+        p = rng.random(2)
+        known = rng.random() < 0.9
+        chances = {"stress": {"rest": 1 - p[0], "stress": p[0]}, "valence": {"low": p[1], "high": 1 - p[1]}}
+        decisions.append({"time_s": 5.0 * k, "probabilities": chances if known else {}, "reason": "raw"})
+        wanted.append(display.add(5.0 * k, decisions[-1]["probabilities"]))
+    given = {} if display_s is None else {"displayS": display_s}
+    said = pieces("display", decisions=decisions, thresholds={"stress": least}, **given)
+    for made, shown, average in zip(decisions, said, wanted, strict=True):
+        if not average:
+            assert shown == made
+            continue
+        for task, values in average.items():
+            assert shown["probabilities"][task] == pytest.approx(values, rel=1e-13)
+        assert shown["abstained"] == (max(average["stress"].values()) < least)
+        assert (shown["reason"] is not None) == shown["abstained"]
+        assert shown["time_s"] == made["time_s"]
+    if display_s == 0:
+        assert [one["probabilities"] for one in said] == [one["probabilities"] for one in decisions]
 
 
 def test_what_is_kept_of_wearers(pieces):

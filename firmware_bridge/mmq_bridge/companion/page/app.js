@@ -240,6 +240,7 @@ function wire() {
     "change",
     ({ target }) => state.session && (state.session.speed = Number(target.value)),
   );
+  $("#average").addEventListener("change", () => state.live?.redraw());
   $("#shown").addEventListener("change", () => state.live?.redraw());
   $("#table-details").addEventListener("toggle", () => state.live?.redraw());
   $("#save").addEventListener("click", save);

@@ -167,7 +167,8 @@ export function likeliest(values) {
   return Object.keys(values).reduce((best, name) => (values[name] > values[best] ? name : best));
 }
 
-function doubt(probabilities, thresholds = {}) {
+/** Why probabilities are not to be acted on: the first task under its threshold; null where there is none. */
+export function doubt(probabilities, thresholds = {}) {
   for (const [task, values] of Object.entries(probabilities)) {
     const best = values[likeliest(values)],
       needed = thresholds[task] ?? 0;

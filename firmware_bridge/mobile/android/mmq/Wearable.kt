@@ -12,12 +12,16 @@ import org.json.JSONObject
 /**
  * What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on.
  * Of the sensors in [notEnrolled] it knows the wearer too little: show [notice] beside the decision.
+ * For a display take [shown] and [shownProbabilities], the average of the last seconds: they flicker less. A task whose
+ * class is under its threshold then is not in [shown]; both are empty where there are no probabilities.
  */
 data class Decision(
     val timeS: Double,
     val probabilities: Map<String, Map<String, Float>>,
     val reason: String?,
     val notEnrolled: List<String> = emptyList(),
+    val shownProbabilities: Map<String, Map<String, Float>> = emptyMap(),
+    val shown: Map<String, String> = emptyMap(),
 ) {
     /** "not enrolled: ppg", or null. */
     val notice: String?
@@ -27,9 +31,10 @@ data class Decision(
 /**
  * Raw samples in, decisions out: this bundle in an app. Use it from one thread.
  *
- * Copy manifest.json and model_int8_float_io.tflite into the app's assets/[folder].
+ * Copy manifest.json and model_int8_float_io.tflite into the app's assets/[folder]. What is shown is the average of the
+ * decisions of the last [displayS] seconds; 0 shows each decision as it is.
  */
-class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
+class Wearable(context: Context, folder: String = "mmq", private val displayS: Double = 30.0) : AutoCloseable {
     private val bridge = MmqBridge()
     private val rules: JSONObject
     private val tasks: List<String>
@@ -37,9 +42,11 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
     private val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
     private val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
     private val named = ByteArray(MmqBridge.modalities())
+    private val averaged = ArrayDeque<Decision>()
     private var decided = 0L
 
     init {
+        require(displayS in 0.0..3600.0) { "displayS: expected 0 to 3600 s, got $displayS" }
         val manifest = JSONObject(String(context.assets.open("$folder/manifest.json").use { it.readBytes() }))
         val content = context.assets.open("$folder/$MODEL").use { it.readBytes() }
         val wanted = manifest.getJSONObject("files").getJSONObject(MODEL).getString("sha256")
@@ -110,7 +117,22 @@ class Wearable(context: Context, folder: String = "mmq") : AutoCloseable {
         val probabilities = tasks.associateWith { probabilities(it, outputs.getValue(it).readFloat()) }
         val least = rules.getJSONObject("min_confidence")
         val doubt = tasks.firstOrNull { probabilities.getValue(it).values.max() < least.optDouble(it, 0.0) }
-        return Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" }, notEnrolled())
+        return shown(Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" }, notEnrolled()))
+    }
+
+    /** A decision with what a display shows of it: the rule of mmq_bridge/decision/display.py. */
+    private fun shown(made: Decision): Decision {
+        while (averaged.isNotEmpty() && made.timeS - averaged.first().timeS >= displayS - 1e-6) averaged.removeFirst()
+        averaged.addLast(made)
+        val means = made.probabilities.mapValues { (task, values) ->
+            values.mapValues { (name, _) ->
+                averaged.map { it.probabilities.getValue(task).getValue(name).toDouble() }.average().toFloat()
+            }
+        }
+        val least = rules.getJSONObject("min_confidence")
+        val sure = means.filter { (task, values) -> values.values.max() >= least.optDouble(task, 0.0) }
+        val shown = sure.mapValues { (_, values) -> values.maxBy { it.value }.key }
+        return made.copy(shownProbabilities = means, shown = shown)
     }
 
     /** The sensors of the window that were normalised by the population. */

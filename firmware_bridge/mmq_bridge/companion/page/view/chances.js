@@ -7,8 +7,8 @@ const STRIP = 5;
 const TICKS_S = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400];
 const TICK_PX = 70;
 
-/** Draw a task's probabilities over a span of time. */
-export function drawChances(canvas, history, task, classes, tokenS, everyTokens, [fromS, toS], clock) {
+/** Draw a task's probabilities over a span of time, of decisions as `view` shows them. */
+export function drawChances(canvas, history, view, task, classes, tokenS, everyTokens, [fromS, toS], clock) {
   const place = fit(canvas);
   if (!place) return;
   const { context, width, height } = place;
@@ -20,7 +20,7 @@ export function drawChances(canvas, history, task, classes, tokenS, everyTokens,
     if (!decision) continue;
     const left = Math.round(x(decision.time_s - column)),
       wide = Math.max(Math.round(x(decision.time_s)) - left, 1);
-    drawColumn(context, decision, task, classes, { left, wide: wide > 4 ? wide - 1 : wide, plot });
+    drawColumn(context, view(decision), task, classes, { left, wide: wide > 4 ? wide - 1 : wide, plot });
   }
   drawAxis(context, { width, plot, x, fromS, toS, clock });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // live.js: a running session on the page: what it says is remembered, drawn and, when it changes, announced.
 import { likeliest } from "../device.js";
+import { DisplayFilter } from "../display.js";
 import { colour, span } from "./canvas.js";
 import { drawChances } from "./chances.js";
 import { History } from "./memory.js";
@@ -21,6 +22,7 @@ export class Live {
   #session;
   #cards;
   #history;
+  #filter = new DisplayFilter();
   #charts;
   #frame = 0;
   #changed = true;
@@ -53,8 +55,9 @@ export class Live {
         this.#changed = true;
       },
       decision: (decision, { number }) => {
-        this.#history.addDecision(number, decision);
-        this.#newest = decision;
+        const shown = this.#filter.show(decision, this.#bundle.manifest.decision.min_confidence);
+        this.#newest = { ...decision, shown };
+        this.#history.addDecision(number, this.#newest);
         this.#changed = true;
       },
       end: () => {
@@ -92,7 +95,10 @@ export class Live {
     this.#cards[index]?.press();
   }
 
-  /** Every remembered decision as `mmq-tf stream --json` writes it. */
+  /** A decision as it is to be shown: averaged, or as it was made. */
+  #view = (decision) => ($("#average").checked ? decision.shown : decision);
+
+  /** Every remembered decision, as it was made, as `mmq-tf stream --json` writes it. */
   lines() {
     const simulated = this.#bundle.manifest.simulated || this.#source.simulated;
     return [...this.#history.decisions()].map(
@@ -119,20 +125,21 @@ export class Live {
     this.#drawCharts(shown);
     this.#showDecision();
     if ($("#table-details").open)
-      fillTable($("#table-details table"), this.#history, this.#tasks, this.#device.names);
+      fillTable($("#table-details table"), this.#history, this.#view, this.#tasks, this.#device.names);
   }
 
   #showDecision() {
     const decision = this.#newest;
     if (!decision) return;
-    showNow(decision, this.#tasks);
+    const shown = this.#view(decision);
+    showNow(shown, this.#tasks, decision);
     const [task] = Object.keys(this.#tasks);
     const values = decision.probabilities[task];
     this.#cards.forEach((card, m) => {
       const change = decision.rested?.[task]?.[this.#device.names[m]] ?? null;
       card.setRested(change, values ? likeliest(values) : null);
     });
-    this.#announce(spoken(decision));
+    this.#announce(spoken(shown));
   }
 
   #makeCharts() {
@@ -159,8 +166,8 @@ export class Live {
   #drawCharts(shown) {
     const { every_tokens: everyTokens } = this.#bundle.manifest.decision;
     for (const { task, classes, canvas } of this.#charts) {
-      drawChances(canvas, this.#history, task, classes, this.#device.tokenS, everyTokens, shown, clock);
-      const values = this.#newest?.probabilities[task];
+      drawChances(canvas, this.#history, this.#view, task, classes, this.#device.tokenS, everyTokens, shown, clock);
+      const values = this.#newest && this.#view(this.#newest).probabilities[task];
       const now = values
         ? classes.map((name) => `${name} ${percentOf(values[name])}`).join(", ")
         : "no decision";

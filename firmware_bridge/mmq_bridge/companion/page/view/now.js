@@ -4,18 +4,25 @@ import { likeliest } from "../device.js";
 import { colour } from "./canvas.js";
 import { percentOf, restedMost } from "./words.js";
 
-/** Show a decision of {task: classes}. */
-export function showNow(decision, tasks) {
+/** Show a decision of {task: classes}; what it rested on is that of the decision as it was made. */
+export function showNow(decision, tasks, made = decision) {
   const several = Object.keys(tasks).length > 1;
   const blocks = Object.entries(tasks).map(([task, classes]) => taskBlock(decision, task, classes, several));
   document.querySelector("#now-tasks").replaceChildren(...blocks);
   document.querySelector("#now-reason").textContent = decision
     ? reasonOf(decision)
     : "Waiting for the first samples.";
-  const sentences = Object.entries(decision?.rested ?? {}).map(([task, rested]) =>
-    restedMost(rested, likeliest(decision.probabilities[task])),
-  );
-  document.querySelector("#now-rested").textContent = sentences.join(" ");
+  document.querySelector("#now-rested").textContent = restedOn(decision, made);
+}
+
+/** What the newest decision rested on; where the average shows another class, it says so. */
+function restedOn(decision, made) {
+  const sentences = Object.entries(made?.rested ?? {}).map(([task, rested]) => {
+    const best = likeliest(made.probabilities[task]);
+    const words = restedMost(rested, best);
+    return words && best !== likeliest(decision.probabilities[task]) ? `The newest alone: ${words}` : words;
+  });
+  return sentences.join(" ");
 }
 
 function reasonOf({ abstained, probabilities, reason, not_enrolled }) {

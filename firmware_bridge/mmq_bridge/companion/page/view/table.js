@@ -6,15 +6,15 @@ import { clock, percentOf } from "./words.js";
 
 const ROWS = 60;
 
-/** Fill the table with the newest decisions, newest first. */
-export function fillTable(table, history, tasks, names) {
+/** Fill the table with the newest decisions as `view` shows them, newest first. */
+export function fillTable(table, history, view, tasks, names) {
   const head = element("tr");
   head.append(
     ...["Time", ...Object.keys(tasks), ...names, "Abstained because"].map((text) => element("th", "", text)),
   );
   table.tHead.replaceChildren(head);
   const newest = [...history.decisions()].slice(-ROWS).reverse();
-  table.tBodies[0].replaceChildren(...newest.map((decision) => row(decision, tasks, names)));
+  table.tBodies[0].replaceChildren(...newest.map((decision) => row(view(decision), tasks, names)));
 }
 
 function row(decision, tasks, names) {
