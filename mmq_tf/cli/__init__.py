@@ -42,6 +42,7 @@ COMMANDS = (
     "verify",
     "stream",
     "play",
+    "personalise",
     "companion",
     "bench",
 )

@@ -154,7 +154,7 @@ class TransferJob:
     def run(self, on_epoch: Progress) -> None:
         """Predict with every method under every condition; `on_epoch` counts the methods."""
         windows = fold_windows(self.fold)
-        test, parts = self._windows(windows), []
+        test, parts = self.windows_there(windows), []
         for count, method in enumerate(self.methods, start=1):
             parts += self._judge(method, windows, test)
             on_epoch(count, {})
@@ -188,7 +188,7 @@ class TransferJob:
             if not gone or (there & set(gone) and there - set(gone))
         }
 
-    def _windows(self, windows: FoldWindows) -> WindowSet:
+    def windows_there(self, windows: FoldWindows) -> WindowSet:
         """Cut the other people's windows, normalised by training people and their own enrolment."""
         front_end, least = windows.front_end, self.there.normalisation.enrolment_least
         norm = front_end.normalisation

@@ -10,6 +10,7 @@ import click
 
 from mmq_bridge.cli.companion import companion_command
 from mmq_bridge.cli.host import Host
+from mmq_bridge.cli.personalise import personalise_command
 from mmq_bridge.cli.play import play_command
 from mmq_bridge.cli.readers import open_recording
 from mmq_bridge.cli.stream import stream_command
@@ -34,8 +35,8 @@ def cli(debug: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
 
 
-for _command in (stream_command(HOST), play_command(HOST), verify_command(HOST), companion_command(HOST)):
-    cli.add_command(_command)
+for _make in (stream_command, play_command, personalise_command, verify_command, companion_command):
+    cli.add_command(_make(HOST))
 
 
 def main() -> None:
