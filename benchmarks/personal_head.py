@@ -69,7 +69,7 @@ class Parts(NamedTuple):
     later: np.ndarray
 
 
-def parts_of(windows: WindowSet, person: str) -> Parts | None:
+def parts_of(windows: WindowSet, person: str, window_s: float = 60.0) -> Parts | None:
     """Return a person's two parts; None where one of them lacks a class.
 
     Who came several times marks in the first visit and is judged in the others. Else the later part begins
@@ -91,7 +91,7 @@ def parts_of(windows: WindowSet, person: str) -> Parts | None:
             found = Parts(rows[start_s < cut_s], rows[start_s >= cut_s])
         else:
             middle = np.median(start_s[positive]) if positive.any() else np.inf
-            found = Parts(rows[start_s < middle - 30.0], rows[start_s >= middle + 30.0])
+            found = Parts(rows[start_s < middle - window_s / 2], rows[start_s >= middle + window_s / 2])
     complete = all(len(np.unique(windows.label[part])) == 2 for part in found)
     return found if complete else None
 
@@ -188,7 +188,8 @@ class HeadJob:
     def _judge(self, test: WindowSet, named: Mapping[str, Sequence[str]], head: PersonalHead) -> Scores:
         """Return the scores of everyone whose two parts have both classes."""
         job = self.fold
-        people = {person: parts_of(test, person) for person in dict.fromkeys(test.subject.tolist())}
+        window_s = job.config.front_end.window_s
+        people = {one: parts_of(test, one, window_s) for one in dict.fromkeys(test.subject.tolist())}
         net, task = load_network(job.folder / "model.keras"), job.config.data.task
         temperature = read_fold(job.folder)["decision"]["temperature"][task]
         layout = job.config.front_end.feature_layout
@@ -272,7 +273,9 @@ def table_of(run: Run, found: Sequence[FoldScores], elsewhere: tuple[str, str] |
         prefix = f"{elsewhere[0]}: "
         rows += quantity_rows(list(quantities([fold.there for fold in found], prefix)))
         said = f"; conditions under {prefix.strip()} are {elsewhere[1]}, judged by the model of every fold"
-    subjects = max((row.n for row in rows), default=0)
+    if not rows:
+        raise MMQError(f"{run.folder}: none of its people has windows of both classes before and after.")
+    subjects = max(row.n for row in rows)
     table = results_file(run, rows, subjects)
     return table.model_copy(
         update={
