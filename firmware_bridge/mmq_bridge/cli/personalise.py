@@ -133,7 +133,7 @@ def _tell_change(personal: Personal, window_s: float) -> None:
     """Say of how many decisions the marks are right, without and with them, and how many others change."""
     marked, others = [], []
     for time_s, before, after in personal.before_and_after():
-        said = (before >= 0.5, after >= 0.5)
+        said = (before > 0.5, after > 0.5)  # of equals a decision names the first
         label = _label(personal, time_s - window_s, time_s)
         (others if label is None else marked).append((label, *said))
     right = [sum(row[place] == row[0] for row in marked) for place in (1, 2)]
