@@ -102,7 +102,7 @@ class MMQNet(TokenNet):
             )
         self.quality = tuple(quality)
         self._make_layers()
-        self.line = self._make_line() if line else None
+        self.line: Any = self._make_line() if line else None
         self.build()
 
     @classmethod

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
 
@@ -90,9 +91,8 @@ class PersonalHead:
         self.tables = tables
         self._core = library()
         self._arrays = c_tables(tables)
-        pointers = {
-            name: array.ctypes.data_as(dict(CHead._fields_)[name]) for name, array in self._arrays.items()
-        }
+        kinds: dict[str, Any] = {field[0]: field[1] for field in CHead._fields_}
+        pointers = {name: array.ctypes.data_as(kinds[name]) for name, array in self._arrays.items()}
         self._head = CHead(**c_sizes(tables), **pointers)
         self._state = CHeadState()
         self._given = ctypes.byref(self._head), ctypes.byref(self._state)

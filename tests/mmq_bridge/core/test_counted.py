@@ -241,7 +241,7 @@ def test_the_state_of_a_wrist_stays_under_14_kb(made: SimpleNamespace) -> None:
 @pytest.mark.parametrize("cut", [1, 7, 64, 200])
 def test_what_is_held_counts_however_long_another_sensor_s_push_is(made: SimpleNamespace, cut: int) -> None:
     """A packet of EDA is missing, those behind it are held, then PPG comes for a minute, at once or cut."""
-    rates = {"ppg": 64, "eda": 4}
+    rates = {"ppg": 64.0, "eda": 4.0}
     front_end = front_end_of(rates)
     signals = made.made_up(80, rates, seed=6)
     ppg, eda = signals["ppg"].samples, signals["eda"].samples

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The line beside the queries: exact statistics, nothing of what is absent, and the same in a saved file."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -109,7 +111,7 @@ def test_saved_and_read_back(tmp_path):
     net, inputs = net_with_line(quality=(2,)), windows(4)
     net.line.kernel.assign(np.random.default_rng(1).normal(size=(2 * S, 2)))
     net.save(tmp_path / "net.keras")
-    again = keras.models.load_model(tmp_path / "net.keras")
+    again: Any = keras.models.load_model(tmp_path / "net.keras")
     assert again.quality == (2,)
     np.testing.assert_array_equal(logits(net, inputs), logits(again, inputs))
 

@@ -2,6 +2,7 @@
 """The line is logistic regression, is chosen without the test people, and needs no past."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_the_regression_is_scikit_learns(classes):
     weight = rng.uniform(0.5, 2, 300)
     found, bias = _logistic(rows, label, weight, 0.1, np.zeros((300, classes)), True)
     # With two classes scikit-learn has one column, the difference of ours, whose squares count half.
-    theirs = LogisticRegression(C=0.2 if classes == 2 else 0.1, tol=1e-8, max_iter=1000)
+    theirs: Any = LogisticRegression(C=0.2 if classes == 2 else 0.1, tol=1e-8, max_iter=1000)
     theirs.fit(rows, label, sample_weight=weight)
     ours = found[:, 1:] - found[:, :1]
     wanted = theirs.coef_.T if classes == 2 else (theirs.coef_[1:] - theirs.coef_[:1]).T
