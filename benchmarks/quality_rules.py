@@ -73,7 +73,7 @@ class Case:
         return f"{self.modality} {self.source}"
 
     def front_end(self) -> FrontEnd:
-        """Everything at its default but the limits of the converter."""
+        """Everything at version 2's default but the limits of the converter."""
         signal = self.recording.signals[self.modality]
         part = {
             "sampling_rate_hz": signal.sampling_rate_hz,
@@ -81,7 +81,12 @@ class Case:
             **self.settings,
         }
         return FrontEnd.model_validate(
-            {"token_s": self.token_s, "tokens": 4, "modalities": {self.modality: part}}
+            {
+                "frontend_version": 2,
+                "token_s": self.token_s,
+                "tokens": 4,
+                "modalities": {self.modality: part},
+            }
         )
 
 

@@ -86,7 +86,12 @@ def untouched(mmq_data):
             part = {"sampling_rate_hz": signal.sampling_rate_hz, "channels": signal.channels}
             part |= COUNTS if source == "physiokit_sample" else {}
             front_end = FrontEnd.model_validate(
-                {"token_s": TOKEN_S[source], "tokens": 4, "modalities": {modality: part}}
+                {
+                    "frontend_version": 2,
+                    "token_s": TOKEN_S[source],
+                    "tokens": 4,
+                    "modalities": {modality: part},
+                }
             )
             plain = inject(
                 signal, FAULTS["jitter"], [], front_end.modalities[modality], np.random.default_rng(0)

@@ -204,7 +204,7 @@ def test_broken_json_with_a_forged_digest_is_named(copy, tiny, name, content):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"enrolment_tokens": 4', '"enrolment_tokens": 99999999999'),
+        ('"enrolment_tokens": 2', '"enrolment_tokens": 99999999999'),
         ('"step_s": 1.0', '"step_s": 0'),
         ('"start_s": 0.25', '"start_s": 1e300'),
         ('"ppg"', '"../ppg"'),
@@ -245,7 +245,7 @@ def test_a_golden_array_of_another_shape_is_named(copy, tiny):
 
 def test_golden_samples_that_never_fill_a_window_are_named(copy, tiny):
     path = copy / "golden/golden.json"
-    path.write_text(path.read_text().replace('"enrolment_tokens": 4', '"enrolment_tokens": 90000'))
+    path.write_text(path.read_text().replace('"enrolment_tokens": 2', '"enrolment_tokens": 90000'))
     tiny.sign_again(copy, ["golden/golden.json"])
     assert "no window" in problem(copy)
 

@@ -99,7 +99,7 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
             "[i] = float_at(bridge->spec, at, i);",
             "[i] = float_at(bridge->spec, at, 0);",
         ),
-        ("push", "persist.c", "bridge->measured[m] = get(at, HEAD + m);", ""),
+        ("push", "persist.c", "bridge->measured[m] = mmq_word_at(at, HEAD + m);", ""),
         ("push", "persist.c", "bridge->past.counts, at + 4u", "bridge->past.counts, at + 3u"),
         ("push", "normalise.c", "counts += MMQ_SUMS;", "counts += 0x10000u;"),
         ("spec", "bridge.c", "return arena.used + 8u;", "return arena.used / 0x7fffffffu;"),

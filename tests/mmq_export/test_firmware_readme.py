@@ -216,7 +216,14 @@ def test_every_rule_of_the_core_is_in_the_table_of_reasons():
 def test_names_in_the_guide_exist(tiny_bundle):
     source = "".join(
         (tiny_bundle / "mmq_bridge" / name).read_text()
-        for name in ("include/mmq_bridge.h", "mmq_spec.h", "mmq_model.h", "mmq_ops.h", "src/mmq_internal.h")
+        for name in (
+            "include/mmq_bridge.h",
+            "include/mmq_personal.h",
+            "mmq_spec.h",
+            "mmq_model.h",
+            "mmq_ops.h",
+            "src/mmq_internal.h",
+        )
     )
     used = set(re.findall(r"\b(?:mmq|MMQ)_\w+\b", TEXT)) - {
         "mmq_bridge",

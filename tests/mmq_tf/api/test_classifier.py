@@ -312,7 +312,7 @@ def stress_predict(mmq_data, tmp_path_factory):
     """Windows of the first three people of Stress-Predict, and their front end."""
     config = load_config(
         "stress-predict",
-        ["artefacts.variants=0", 'normalisation.mode="population"', "normalisation.enrolment_s=0"],
+        ["artefacts.variants=0", 'normalisation={mode="population"}'],
     )
     dataset, folder = get_dataset("stress_predict"), mmq_data / "stress_predict"
     settings = TokenSettings(config.front_end, config.artefacts, seed=0)

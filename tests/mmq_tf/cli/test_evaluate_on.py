@@ -113,7 +113,7 @@ def test_the_table_is_the_mean_over_models_and_people(judged):
     assert table.simulated
     assert any("lacks temp" in note for note in table.notes)
     assert "first half of it" in table.normalisation
-    assert table.normalisation.startswith("enrolment, the first 50 s")
+    assert table.normalisation.startswith("enrolment, the first measured 50 s")
     assert (table.name, table.seeds) == ("tiny-on-others", (3, 4))
 
 

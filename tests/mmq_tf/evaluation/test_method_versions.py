@@ -58,8 +58,8 @@ class Swept(sweep.SweepJob):
 class Transferred(transfer.TransferJob):
     """Judges without windows; notes whom."""
 
-    def _windows(self, windows: Any) -> Any:
-        return None
+    def windows_there(self, windows: Any) -> Any:
+        """Return nothing: nobody looks."""
 
     def _judge(self, method: str, windows: Any, test: Any) -> list[Predictions]:
         JUDGED.append(method)

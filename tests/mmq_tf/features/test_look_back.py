@@ -163,7 +163,13 @@ def test_a_configuration_says_how_wide_its_windows_are():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["front_end.frontend_version=2"], r"normalisation\.look_back_s needs frontend_version 3"),
+        (
+            [
+                'normalisation={mode="enrolment", enrolment_s=540, look_back_s=600}',
+                "front_end.frontend_version=2",
+            ],
+            r"normalisation\.look_back_s needs frontend_version 3",
+        ),
         (["normalisation.look_back_s=70"], "must be a multiple of 50 s, got 70 s"),
         (["normalisation.look_back_s=1250"], "less than or equal to 1200"),
         (

@@ -20,6 +20,7 @@ SETTINGS = [
     "front_end.modalities={eda={sampling_rate_hz=4},temp={sampling_rate_hz=4}}",
     f"training.epochs={EPOCHS}",
     "training.batch_size=16",
+    "model.line=false",  # a callback sees the network before a line is fitted beside it
 ]
 CONFIG = load_config("simulated", SETTINGS)
 SPEC = CONFIG.training_spec
