@@ -174,7 +174,7 @@ class HeadJob:
         """Return the scores at home and, where there is another set, there."""
         job = self.fold
         windows = fold_windows(job)
-        layout = job.config.front_end.feature_layout
+        layout = job.config.feature_layout
         tables = head_tables(windows.train, layout, job.config.data.task, job.classes)
         if tables is None:
             raise MMQError(f"{job.folder}: a personal head is for two classes, not {', '.join(job.classes)}.")
@@ -192,7 +192,7 @@ class HeadJob:
         people = {one: parts_of(test, one, window_s) for one in dict.fromkeys(test.subject.tolist())}
         net, task = load_network(job.folder / "model.keras"), job.config.data.task
         temperature = read_fold(job.folder)["decision"]["temperature"][task]
-        layout = job.config.front_end.feature_layout
+        layout = job.config.feature_layout
         found: Scores = {}
         for condition, gone in named.items():
             presence = hide_modalities(test.presence, layout.modality_names, gone)

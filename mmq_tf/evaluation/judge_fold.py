@@ -74,7 +74,7 @@ def run_fold(job: FoldJob, on_epoch: Progress = lambda epoch, metrics: None) -> 
     predictions += [judge_baseline(name, windows, job) for name in BASELINES]
     write_predictions(job.folder / "predictions.csv", Predictions.concatenate(predictions))
     write_model(job.folder, model, windows.front_end, windows.validation)
-    layout, task = job.config.front_end.feature_layout, job.config.data.task
+    layout, task = windows.front_end.feature_layout, job.config.data.task
     write_head(job.folder, windows.train, layout, task, job.classes)
     facts = {
         "exported_model": f"fold {job.index}, test subjects {', '.join(job.fold.test)}",

@@ -10,6 +10,7 @@ import numpy as np
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.head_tables import MAX_BYTES, MAX_COMPONENTS, HeadTables, table_bytes
 
+from mmq_tf.baselines.base import check_windows
 from mmq_tf.features.windows import WindowSet
 from mmq_tf.model.line_path import REACH, SQUASH
 from mmq_tf.training.line import LEAST_DEVIATION
@@ -48,7 +49,13 @@ def head_tables(
         Features that are evidence are read; look-backs are, if those they look back on are.
     task : str
     classes : sequence of str
+
+    Raises
+    ------
+    MMQError
+        If the windows are not of this layout.
     """
+    check_windows(windows.features, windows.presence, layout.feature_slices)
     columns = np.flatnonzero(~_quality(layout))
     if len(classes) != 2 or len(windows) < 2 or not len(columns):
         return None

@@ -7,6 +7,7 @@ from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.head_tables import MAX_BYTES, HeadTables
 
+from mmq_tf.errors import MMQError
 from mmq_tf.features.windows import WindowSet
 from mmq_tf.training.personal_tables import head_tables
 
@@ -97,3 +98,9 @@ def test_no_tables_without_two_classes_or_anything_that_varies():
     assert head_tables(still, LAYOUT, "stress", ("rest", "stress")) is None
     quality = FeatureLayout(4, {"ppg": 4, "temp": 2}, ("ppg.rmssd",) * 6)
     assert head_tables(given, quality, "stress", ("rest", "stress")) is None
+
+
+def test_windows_of_another_layout_are_refused():
+    bare = FeatureLayout(4, {"ppg": 2, "temp": 2}, ("ppg.heart_rate", "ppg.rmssd", "temp.mean", "temp.slope"))
+    with pytest.raises(MMQError, match="they cover 4 features, but the windows hold 6"):
+        head_tables(windows(LAYOUT), bare, "stress", ("rest", "stress"))
