@@ -231,14 +231,9 @@ class MMQNet(TokenNet):
             whose weighted sum the logits are. Token ``t * M + m`` is step t of modality m. What comes from a
             kind of query that was left out is not there.
         """
-        presence = ops.cast(inputs["presence"], self.compute_dtype)
+        features, presence, tokens, trace, distrust = self._look(inputs)
         here = ops.reshape(presence, (-1, 1, self.n_all))
         unseen = MASK_BIAS - here * MASK_BIAS
-        features = inputs["features"]
-        if self.line:
-            features = ops.tanh(features * (1.0 / SQUASH))
-        tokens = self.embedding(features, presence)
-        trace, distrust = self._find_interference(tokens, here, self._quality(features, presence))
         completed = tokens
         if self.modality_queries:
             rebuilt = self.modality_queries(tokens, penalty=_both(unseen, distrust))
@@ -255,12 +250,19 @@ class MMQNet(TokenNet):
 
     def line_statistics(self, inputs):
         """Return what the line reads of windows; see `LinePath.statistics`. Inputs as of `trace`."""
+        features, presence, _, _, distrust = self._look(inputs)
+        return self._line.statistics(features, presence, self._of_tokens(distrust))
+
+    def _look(self, inputs):
+        """Return features (squashed beside a line), presence, tokens, what interference found, penalty."""
         presence = ops.cast(inputs["presence"], self.compute_dtype)
-        features = ops.tanh(inputs["features"] * (1.0 / SQUASH))
+        features = inputs["features"]
+        if self.line:
+            features = ops.tanh(features * (1.0 / SQUASH))
         tokens = self.embedding(features, presence)
         here = ops.reshape(presence, (-1, 1, self.n_all))
-        _, distrust = self._find_interference(tokens, here, self._quality(features, presence))
-        return self._line.statistics(features, presence, self._of_tokens(distrust))
+        found, distrust = self._find_interference(tokens, here, self._quality(features, presence))
+        return features, presence, tokens, found, distrust
 
     @property
     def _line(self) -> LinePath:

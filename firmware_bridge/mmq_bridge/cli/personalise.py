@@ -99,7 +99,7 @@ def personalise_command(host: Host) -> click.Command:
             _tell_advice(personal)
         if out is not None:
             device.save_state(out)
-            click.echo(f"{out}: enrolment and marks; `{host.program} stream --state {out}` goes on with them")
+            click.echo(f"{out}: enrolment and marks, for `{host.program} stream --state {out}`")
 
     return command
 
