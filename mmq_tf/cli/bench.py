@@ -166,10 +166,17 @@ def _cost_table(costs: dict[str, list[ScenarioCost]], level: str) -> Table:
 def _flash_table(flashes: dict[str, Flash]) -> Table:
     table = Table(title="Bytes on a Cortex-M4F (arm-none-eabi-size, all nine modalities)")
     libraries = list(dict.fromkeys(name for flash in flashes.values() for name in flash.libraries))
-    for name in ("level", "code and constants", "static RAM", *(f"drawn in of {lib}" for lib in libraries)):
+    for name in (
+        "level",
+        "code and constants",
+        "decision",
+        "static RAM",
+        *(f"drawn in of {lib}" for lib in libraries),
+    ):
         table.add_column(name, justify="right")
     for level, flash in flashes.items():
-        numbers = (flash.text, flash.data + flash.bss, *(flash.libraries.get(lib, 0) for lib in libraries))
+        numbers = [flash.text, flash.decision, flash.data + flash.bss]
+        numbers += [flash.libraries.get(lib, 0) for lib in libraries]
         table.add_row(level, *(f"{number:,}" for number in numbers))
     return table
 

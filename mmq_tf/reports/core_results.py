@@ -76,7 +76,8 @@ def _instructions(cost: ScenarioCost, level: str) -> list[ResultRow]:
 
 
 def _bytes(flash: Flash, costs: Sequence[ScenarioCost]) -> list[ResultRow]:
-    sizes = {"core code and constants": flash.text, "core static RAM": flash.data + flash.bss}
+    sizes = {"core code and constants": flash.text, "decision code and constants": flash.decision}
+    sizes |= {"core static RAM": flash.data + flash.bss}
     sizes |= {f"drawn in of {name}": size for name, size in flash.libraries.items()}
     sizes["stack, deepest use"] = max(cost.stack_bytes for cost in costs)
     return [

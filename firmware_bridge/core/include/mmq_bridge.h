@@ -28,6 +28,7 @@ extern "C" {
 #define MMQ_MAX_TOKENS 512u
 #define MMQ_MAX_CONTEXT 40000u
 #define MMQ_MAX_LOOK_BACK 2550u /* tokens */
+#define MMQ_BEHIND 4u          /* closed tokens that stay readable beside those of the newest window */
 #define MMQ_MAX_FFT 1024u
 #define MMQ_START_S 60.0       /* a clock that starts within so many seconds of 0 counts from 0 */
 #define MMQ_MAX_JUMP_S 864000.0 /* a push further ahead of all that was seen, 10 days, is an error, not a gap */
@@ -57,7 +58,9 @@ typedef enum {
     MMQ_STATE_FOREIGN, /* a saved state is of another front end */
     MMQ_STATE_NEWER,  /* a saved state is of a newer core: update the core */
     MMQ_STATE_LATE,   /* a state must be loaded before the first sample */
-    MMQ_BAD_MARK      /* mmq_personal.h: a label other than 0 and 1, or a number that is none */
+    MMQ_BAD_MARK,     /* mmq_personal.h: a label other than 0 and 1, or a number that is none */
+    MMQ_BUSY,         /* mmq_decision.h: the network wants to go on; call again */
+    MMQ_NO_NETWORK    /* mmq_decision.h: the network failed */
 } mmq_status_t;
 
 typedef enum {
@@ -223,8 +226,13 @@ mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, floa
  * Errors: as above, MMQ_NOT_QUANTISED. */
 mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence);
 
+/* The same of the window that ends with closed token `number`, one of the last MMQ_BEHIND + 1: where several closed at
+ * once. Errors: as above, MMQ_NO_TOKEN. */
+mmq_status_t mmq_bridge_window_at(const mmq_bridge_t *bridge, int64_t number, float *features, float *presence);
+mmq_status_t mmq_bridge_window_i8_at(const mmq_bridge_t *bridge, int64_t number, int8_t *features, int8_t *presence);
+
 /* Why the modalities of closed token `number` are absent: reasons [M], MMQ_WHY_* bits, 0 where present. The last
- * T + 4 closed tokens can be asked. Errors: MMQ_NULL, MMQ_NO_TOKEN. */
+ * T + MMQ_BEHIND closed tokens can be asked. Errors: MMQ_NULL, MMQ_NO_TOKEN. */
 mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint16_t *reasons);
 
 /* The spatial matrix of a modality on some frames: out [outputs][frames] = matrix x samples [channels][frames];
@@ -257,7 +265,7 @@ int64_t mmq_bridge_closed(const mmq_bridge_t *bridge);
  * has one): before one of them has enrolment_tokens, there is no window. */
 int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge);
 
-/* How far the enrolment was at the end of closed token `number`, one of the last T + 4; what is NULL is not written.
+/* How far the enrolment was at the end of closed token `number`, one of the last T + MMQ_BEHIND; what is NULL is not written.
  *   measured  [M] present tokens of each modality so far, from version 3 on: with fewer than enrolment_least it was
  *             normalised by the population. For older versions all M say how many tokens passed, 0 without enrolment
  *   left      as mmq_bridge_enrolment_left, at that token's end

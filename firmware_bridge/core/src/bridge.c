@@ -29,7 +29,7 @@ static void layout(mmq_bridge_t *bridge, const mmq_spec_t *spec, mmq_arena_t *ar
     bridge->spec = spec;
     mmq_enrolment_begin(bridge);
     bridge->states = mmq_arena_take(arena, m, sizeof *bridge->states);
-    bridge->kept = spec->tokens + 4u;
+    bridge->kept = spec->tokens + MMQ_BEHIND;
     bridge->capacity = bridge->kept + (uint32_t)(spec->grace_s / spec->token_s) + 2u;
     bridge->features = mmq_arena_floats(arena, bridge->capacity * f);
     bridge->reasons = mmq_arena_take(arena, bridge->capacity * m, sizeof(uint16_t));

@@ -42,31 +42,59 @@ void mmq_head_reset(mmq_head_state_t *state) {
     if (state) memset(state, 0, sizeof *state);
 }
 
+/* A window: arrays, or, with a bridge, tokens it keeps. */
+typedef struct {
+    const float *features, *presence;
+    const mmq_bridge_t *bridge;
+    int64_t first;
+} window_t;
+
+/* A feature of token t; whether its modality was present. */
+static int seen(const mmq_head_t *head, const window_t *window, uint32_t t, uint32_t e, float *x) {
+    const uint32_t owner = head->owner[e], column = head->column[e];
+    uint16_t *reasons;
+    if (window->bridge) {
+        *x = mmq_token_at(window->bridge, &reasons, window->first + (int64_t)t)[column];
+        return reasons[owner] == 0;
+    }
+    *x = window->features[t * head->n_features + column];
+    return window->presence[t * head->n_modalities + owner] > 0.5f;
+}
+
 /* The mean of a squashed feature over the present tokens; returns how many there are. */
-static uint32_t mean_of(const mmq_head_t *head, const float *features, const float *presence, uint32_t e, float *mean) {
+static uint32_t mean_of(const mmq_head_t *head, const window_t *window, uint32_t e, float *mean) {
     uint32_t count = 0;
-    float sum = 0.0f;
-    for (uint32_t t = 0; t < head->tokens; t++, features += head->n_features, presence += head->n_modalities) {
-        if (!(presence[head->owner[e]] > 0.5f)) continue;
-        sum += mmq_tanhf(features[head->column[e]] / SQUASH);
+    float sum = 0.0f, x;
+    for (uint32_t t = 0; t < head->tokens; t++) {
+        if (!seen(head, window, t, e, &x)) continue;
+        sum += mmq_tanhf(x / SQUASH);
         count++;
     }
     if (count) *mean = sum / (float)count;
     return count;
 }
 
-mmq_status_t mmq_head_summary(const mmq_head_t *head, const float *features, const float *presence, float *u) {
+static mmq_status_t summary(const mmq_head_t *head, const window_t *window, float *u) {
     mmq_status_t status = MMQ_NOT_READY;
-    if (!head || !features || !presence || !u) return MMQ_NULL;
     for (uint32_t c = 0; c < head->components; c++) u[c] = 0.0f;
     for (uint32_t e = 0; e < head->statistics; e++) {
         float mean, shown;
-        if (!mean_of(head, features, presence, e, &mean)) continue;
+        if (!mean_of(head, window, e, &mean)) continue;
         shown = mmq_tanhf((mean - head->centre[e]) * head->scale[e]);
         for (uint32_t c = 0; c < head->components; c++) u[c] += head->component[c * head->statistics + e] * shown;
         status = MMQ_OK;
     }
     return status;
+}
+
+mmq_status_t mmq_head_summary(const mmq_head_t *head, const float *features, const float *presence, float *u) {
+    const window_t window = {features, presence, NULL, 0};
+    return head && features && presence && u ? summary(head, &window, u) : MMQ_NULL;
+}
+
+mmq_status_t mmq_head_summary_at(const mmq_head_t *head, const mmq_bridge_t *bridge, int64_t number, float *u) {
+    const window_t window = {NULL, NULL, bridge, number + 1 - (int64_t)head->tokens};
+    return summary(head, &window, u);
 }
 
 static uint32_t marked(const mmq_head_state_t *state, uint32_t label) {

@@ -3,7 +3,9 @@
 #ifndef MMQ_INTERNAL_H
 #define MMQ_INTERNAL_H
 
+#include "mmq_bits.h"
 #include "mmq_bridge.h"
+#include "mmq_decision.h"
 
 #define MMQ_NAN mmq_nan()
 
@@ -428,7 +430,15 @@ void mmq_learnt_place(mmq_bridge_t *bridge); /* sums and counts, once `running` 
 /* Tokens that still lack for the end, with so many present ones by modality [M]. */
 uint32_t mmq_enrolment_lacks(const mmq_spec_t *spec, const uint32_t *measured);
 
+/* decide.c */
+void mmq_judge(const mmq_rules_t *rules, mmq_decision_t *decision); /* what its probabilities say */
+
+/* head.c: mmq_head_summary() of the window that ends with a closed token, which is kept */
+mmq_status_t mmq_head_summary_at(const mmq_head_t *head, const mmq_bridge_t *bridge, int64_t number, float *u);
+
 /* tokens.c */
+float *mmq_token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t token); /* features and reasons of a token
+                                                                                      * that is kept */
 void mmq_tokens_clear(mmq_bridge_t *bridge);
 void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state); /* and settles at the token's end */
 void mmq_tokens_settle(mmq_bridge_t *bridge, int64_t now_ns);

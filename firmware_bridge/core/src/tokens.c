@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Features of a token that is kept, and the reasons of its modalities. */
-static float *token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t token) {
+float *mmq_token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t token) {
     const size_t slot = (size_t)(token % (int64_t)bridge->capacity);
     *reasons = bridge->reasons + slot * bridge->spec->n_modalities;
     return bridge->features + slot * bridge->spec->n_features;
@@ -19,7 +19,7 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     if (state->strict && state->rate.off) why |= MMQ_WHY_RATE;
     if (state->token >= bridge->closed) {
         uint16_t *reasons;
-        float *features = token_at(bridge, &reasons, state->token) + state->feature_start;
+        float *features = mmq_token_at(bridge, &reasons, state->token) + state->feature_start;
         reasons[state->index] = why;
         for (uint32_t i = 0; i < state->spec->features; i++) features[i] = why ? 0.0f : out[i];
     }
@@ -30,7 +30,7 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
 
 static void clear_slot(mmq_bridge_t *bridge, int64_t token) {
     uint16_t *reasons;
-    float *features = token_at(bridge, &reasons, token);
+    float *features = mmq_token_at(bridge, &reasons, token);
     for (uint32_t i = 0; i < bridge->spec->n_features; i++) features[i] = 0.0f;
     for (uint32_t i = 0; i < bridge->spec->n_modalities; i++) reasons[i] = MMQ_WHY_LOST;
 }
@@ -45,7 +45,7 @@ static void close_until(mmq_bridge_t *bridge, int64_t until) {
     uint32_t steps = 0;
     while (bridge->closed < until) {
         uint16_t *reasons;
-        float *features = token_at(bridge, &reasons, bridge->closed);
+        float *features = mmq_token_at(bridge, &reasons, bridge->closed);
         mmq_normalise(bridge, features, reasons);
         /* The slot that becomes writable held a token now too old to be read. */
         clear_slot(bridge, bridge->closed + ahead);
@@ -75,7 +75,7 @@ mmq_status_t mmq_bridge_token(mmq_bridge_t *bridge, float *features, uint8_t *pr
     const float *token;
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (bridge->popped >= bridge->closed) return MMQ_NO_TOKEN;
-    token = token_at(bridge, &reasons, bridge->popped);
+    token = mmq_token_at(bridge, &reasons, bridge->popped);
     memcpy(features, token, bridge->spec->n_features * sizeof *features);
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) presence[m] = reasons[m] == 0;
     if (number) *number = bridge->popped;
@@ -87,17 +87,16 @@ mmq_status_t mmq_bridge_reasons(const mmq_bridge_t *bridge, int64_t number, uint
     uint16_t *kept;
     if (!bridge || !reasons) return MMQ_NULL;
     if (number < 0 || number >= bridge->closed || number < bridge->closed - (int64_t)bridge->kept) return MMQ_NO_TOKEN;
-    (void)token_at(bridge, &kept, number);
+    (void)mmq_token_at(bridge, &kept, number);
     memcpy(reasons, kept, bridge->spec->n_modalities * sizeof *reasons);
     return MMQ_OK;
 }
 
-static mmq_status_t ready(const mmq_bridge_t *bridge) {
+/* Whether there is a window once so many tokens are closed. */
+static mmq_status_t ready(const mmq_bridge_t *bridge, int64_t closed) {
     const int64_t tokens = (int64_t)bridge->spec->tokens;
-    if (bridge->spec->normaliser == MMQ_ENROLMENT && bridge->closed - tokens < bridge->enrolment_end) {
-        return MMQ_ENROLLING;
-    }
-    return bridge->closed < tokens ? MMQ_NOT_READY : MMQ_OK;
+    if (bridge->spec->normaliser == MMQ_ENROLMENT && closed - tokens < bridge->enrolment_end) return MMQ_ENROLLING;
+    return closed < tokens ? MMQ_NOT_READY : MMQ_OK;
 }
 
 static int8_t quantised(float x, const mmq_spec_t *spec) {
@@ -109,15 +108,16 @@ static int8_t quantised(float x, const mmq_spec_t *spec) {
     return (int8_t)(whole > 127 ? 127 : whole < -128 ? -128 : whole);
 }
 
-/* The window as float, or, where those are NULL, as int8. */
-static mmq_status_t window(const mmq_bridge_t *bridge, float *features, float *presence, int8_t *features_i8,
-                           int8_t *presence_i8) {
+/* The window after so many tokens, as float, or, where those are NULL, as int8. */
+static mmq_status_t window(const mmq_bridge_t *bridge, int64_t closed, float *features, float *presence,
+                           int8_t *features_i8, int8_t *presence_i8) {
     const mmq_spec_t *spec = bridge->spec;
-    const mmq_status_t status = ready(bridge);
+    const mmq_status_t status = ready(bridge, closed);
     if (status != MMQ_OK) return status;
-    for (int64_t number = bridge->closed - (int64_t)spec->tokens; number < bridge->closed; number++) {
+    if (closed > bridge->closed || closed < bridge->closed - (int64_t)MMQ_BEHIND) return MMQ_NO_TOKEN;
+    for (int64_t number = closed - (int64_t)spec->tokens; number < closed; number++) {
         uint16_t *reasons;
-        const float *token = token_at(bridge, &reasons, number);
+        const float *token = mmq_token_at(bridge, &reasons, number);
         for (uint32_t i = 0; i < spec->n_features; i++) {
             if (features) *features++ = token[i];
             else *features_i8++ = quantised(token[i], spec);
@@ -130,15 +130,28 @@ static mmq_status_t window(const mmq_bridge_t *bridge, float *features, float *p
     return MMQ_OK;
 }
 
+mmq_status_t mmq_bridge_window_at(const mmq_bridge_t *bridge, int64_t number, float *features, float *presence) {
+    if (!bridge || !features || !presence) return MMQ_NULL;
+    if (number < 0 || number >= bridge->closed) return MMQ_NO_TOKEN;
+    return window(bridge, number + 1, features, presence, NULL, NULL);
+}
+
+mmq_status_t mmq_bridge_window_i8_at(const mmq_bridge_t *bridge, int64_t number, int8_t *features, int8_t *presence) {
+    if (!bridge || !features || !presence) return MMQ_NULL;
+    if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
+    if (number < 0 || number >= bridge->closed) return MMQ_NO_TOKEN;
+    return window(bridge, number + 1, NULL, NULL, features, presence);
+}
+
 mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, float *presence) {
     if (!bridge || !features || !presence) return MMQ_NULL;
-    return window(bridge, features, presence, NULL, NULL);
+    return window(bridge, bridge->closed, features, presence, NULL, NULL);
 }
 
 mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence) {
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
-    return window(bridge, NULL, NULL, features, presence);
+    return window(bridge, bridge->closed, NULL, NULL, features, presence);
 }
 
 int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge) {
@@ -153,7 +166,7 @@ static uint32_t measured_until(const mmq_bridge_t *bridge, uint32_t m, int64_t n
     uint32_t count = bridge->measured[m];
     for (int64_t later = number + 1; later < bridge->closed; later++) {
         uint16_t *reasons;
-        (void)token_at(bridge, &reasons, later);
+        (void)mmq_token_at(bridge, &reasons, later);
         count -= reasons[m] == 0;
     }
     return count;

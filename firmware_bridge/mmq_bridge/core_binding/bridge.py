@@ -178,6 +178,17 @@ class Bridge:
             raise BridgeError("bridge: it was closed: make another one")
         return self._bridge
 
+    @property
+    def handle(self) -> ctypes.c_void_p:
+        """The core's own `mmq_bridge_t`, for others that call it.
+
+        Raises
+        ------
+        BridgeError
+            When the bridge was closed.
+        """
+        return self._open()
+
     def close(self) -> None:
         """Give the state's memory back now; nothing but closing again works afterwards."""
         self._bridge, self._memory = ctypes.c_void_p(), None
@@ -321,6 +332,37 @@ class Bridge:
         status, features, presence = self._window(np.float32, self._core.mmq_bridge_window)
         if status != OK:
             raise_status(status, "window")
+        return features, presence
+
+    def window_at(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the window that ends with closed token `number`, one of the last five, as `window` does.
+
+        Raises
+        ------
+        BridgeError
+            When there is none, or it is no longer kept.
+        """
+        return self._window_at(number, np.float32, self._core.mmq_bridge_window_at)
+
+    def window_i8_at(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same window quantised, as `window_i8` does.
+
+        Raises
+        ------
+        BridgeError
+            As `window_at`, or when the front end has no quantisation.
+        """
+        return self._window_at(number, np.int8, self._core.mmq_bridge_window_i8_at)
+
+    def _window_at(
+        self, number: int, dtype: type, read: ctypes._NamedFuncPointer
+    ) -> tuple[np.ndarray, np.ndarray]:
+        known = whole_number("number of the token", number, 0, MAX_TOKEN)
+        features = np.zeros((self.front_end.tokens, self._n_features), dtype)
+        presence = np.zeros((self.front_end.tokens, len(self._order)), dtype)
+        status = read(self._open(), known, features.ctypes.data, presence.ctypes.data)
+        if status != OK:
+            raise_status(status, f"window of token {number}")
         return features, presence
 
     def window_i8(self) -> tuple[np.ndarray, np.ndarray]:

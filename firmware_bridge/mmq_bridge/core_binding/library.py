@@ -46,6 +46,8 @@ STATUS = (
     "the state is of a newer version than this core: update mmq-tf",
     "samples came before the state: load it first",
     "a marked window needs the label 0 or 1 and finite numbers",
+    "the network wants to go on",
+    "the network failed",
 )
 
 
@@ -99,6 +101,8 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_bridge_token.argtypes = [pointer, pointer, pointer, ctypes.POINTER(ctypes.c_int64)]
     core.mmq_bridge_window.argtypes = [pointer, pointer, pointer]
     core.mmq_bridge_window_i8.argtypes = [pointer, pointer, pointer]
+    core.mmq_bridge_window_at.argtypes = [pointer, ctypes.c_int64, pointer, pointer]
+    core.mmq_bridge_window_i8_at.argtypes = [pointer, ctypes.c_int64, pointer, pointer]
     core.mmq_bridge_beats.argtypes = [
         pointer, ctypes.c_uint32, pointer, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)
     ]  # fmt: skip
@@ -123,6 +127,15 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_head_size.argtypes, core.mmq_head_size.restype = [pointer, pointer], ctypes.c_size_t
     core.mmq_head_save.argtypes = [pointer, pointer, pointer, ctypes.c_size_t]
     core.mmq_head_load.argtypes = [pointer, pointer, pointer, ctypes.c_size_t]
+    core.mmq_decider_init.argtypes = [pointer, pointer, pointer]
+    core.mmq_decider_personal.argtypes = [pointer, pointer, pointer, ctypes.c_uint32]
+    core.mmq_decision_due.argtypes = [pointer, pointer]
+    core.mmq_decide.argtypes = [pointer, pointer, pointer]
+    core.mmq_decide_i8.argtypes = [pointer, pointer, pointer]
+    core.mmq_step.argtypes = [pointer, pointer, pointer]
+    core.mmq_display_show.argtypes = [pointer, pointer, pointer, pointer]
+    core.mmq_abstention_name.argtypes = [ctypes.c_uint32]
+    core.mmq_abstention_name.restype = ctypes.c_char_p
 
 
 def raise_status(status: int, what: str) -> NoReturn:

@@ -95,8 +95,8 @@ class PersonalHead:
         pointers = {name: array.ctypes.data_as(kinds[name]) for name, array in self._arrays.items()}
         self._head = CHead(**c_sizes(tables), **pointers)
         self._state = CHeadState()
-        self._given = ctypes.byref(self._head), ctypes.byref(self._state)
-        status = self._core.mmq_head_init(*self._given)
+        self.given = ctypes.byref(self._head), ctypes.byref(self._state)
+        status = self._core.mmq_head_init(*self.given)
         if status != OK:
             raise BridgeError("personal head: the C core refuses its tables: export the bundle again")
 
@@ -135,7 +135,7 @@ class PersonalHead:
         seen = self._floats("presence", presence, (tables.tokens, tables.n_modalities))
         u = np.zeros(len(tables.component), np.float32)
         pointers = (array.ctypes.data for array in (shown, seen, u))
-        status = self._core.mmq_head_summary(self._given[0], *pointers)
+        status = self._core.mmq_head_summary(self.given[0], *pointers)
         if status not in (OK, NOT_READY):
             raise_status(status, "personal head")
         return u if status == OK else None
@@ -159,7 +159,7 @@ class PersonalHead:
         """
         shown = self._floats("u", u, (len(self.tables.component),))
         value, kind = plain_number("logit", logit), whole_number("label", label, 0, 1)
-        status = self._core.mmq_mark_summary(*self._given, shown.ctypes.data, value, kind)
+        status = self._core.mmq_mark_summary(*self.given, shown.ctypes.data, value, kind)
         if status != OK:
             raise_status(status, "personal head")
 
@@ -169,7 +169,7 @@ class PersonalHead:
         With fewer nothing is corrected.
         """
         scratch = (ctypes.c_float * _SCRATCH)()
-        status = self._core.mmq_adapt(*self._given, ctypes.cast(scratch, ctypes.c_void_p))
+        status = self._core.mmq_adapt(*self.given, ctypes.cast(scratch, ctypes.c_void_p))
         if status not in (OK, NOT_READY):
             raise_status(status, "personal head")
         return status == OK
@@ -179,16 +179,16 @@ class PersonalHead:
         if u is None:
             return 0.0
         shown = self._floats("u", u, (len(self.tables.component),))
-        return float(self._core.mmq_head_correction(*self._given, shown.ctypes.data))
+        return float(self._core.mmq_head_correction(*self.given, shown.ctypes.data))
 
     def reset(self) -> None:
         """Forget all marks and what was learned from them."""
-        self._core.mmq_head_reset(self._given[1])
+        self._core.mmq_head_reset(self.given[1])
 
     def save(self) -> bytes:
         """Return marks and what was learned, for `load` with the same tables: the same bytes everywhere."""
-        content = (ctypes.c_uint8 * self._core.mmq_head_size(*self._given))()
-        status = self._core.mmq_head_save(*self._given, content, len(content))
+        content = (ctypes.c_uint8 * self._core.mmq_head_size(*self.given))()
+        status = self._core.mmq_head_save(*self.given, content, len(content))
         if status != OK:
             raise_status(status, "personal head")
         return bytes(content)
@@ -201,7 +201,7 @@ class PersonalHead:
         BridgeError
             When the bytes are cut short, changed, of other tables or of a newer core; nothing is changed.
         """
-        status = self._core.mmq_head_load(*self._given, content, len(content))
+        status = self._core.mmq_head_load(*self.given, content, len(content))
         if status != OK:
             raise_status(status, where)
 

@@ -52,10 +52,16 @@ TEXT = Budget(
     27 * 1024,
     "bytes",
 )
+DECISION = Budget(
+    "decision_text",
+    "code of the decision: when due, abstention, temperature, personal head's shift, display, step",
+    2_560,
+    "bytes",
+)
 STATE = Budget(
     "wrist_state", "memory of the wrist set's bridge with look-back, 12 tokens a window", 14 * 1024, "bytes"
 )
-BUDGETS = (EEG_32, WRIST, TEXT, STATE)
+BUDGETS = (EEG_32, WRIST, TEXT, DECISION, STATE)
 
 
 @dataclass(frozen=True)
@@ -95,5 +101,6 @@ def judge(costs: Mapping[str, Sequence[ScenarioCost]], flashes: Mapping[str, Fla
         found[EEG_32][level] = named[EEG_32.name].per_token
         found[WRIST][level] = named[WRIST.name].per_second
         found[TEXT][level] = flashes[level].text
+        found[DECISION][level] = flashes[level].decision
         found[STATE][level] = named[WRIST.name].state_bytes
     return [Verdict(budget, values) for budget, values in found.items()]

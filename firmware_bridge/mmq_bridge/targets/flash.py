@@ -12,6 +12,8 @@ from mmq_bridge.targets.build import CORTEX_M, compile_objects, core_sources, ru
 from mmq_bridge.targets.table import M4F
 from mmq_bridge.targets.tools import require
 
+DECISION = ("decide", "decide_personal", "display", "step")
+"""The object files that decide: counted apart from those that make windows."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 _ENTRY = re.compile(r"^ (\.\S+)?\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+)$")
 _NAME_ALONE = re.compile(r"^ (\.\S+)$")
@@ -26,7 +28,9 @@ class Flash:
     level : str
         ``-O2`` or ``-Os``.
     text : int
-        Code and constants of the core's object files.
+        Code and constants of the core's object files, but for the decision.
+    decision : int
+        The same of the decision.
     data, bss : int
         Static RAM of the core's object files.
     libraries : dict of str to int
@@ -35,6 +39,7 @@ class Flash:
 
     level: str
     text: int
+    decision: int
     data: int
     bss: int
     libraries: dict[str, int]
@@ -87,8 +92,13 @@ def measure_flash(level: str, build: Path) -> Flash:
     require([M4F])
     folder = build / f"flash{level}"
     core = compile_objects(M4F, core_sources(), (), folder, (level,))
-    sizes = run_tool(["arm-none-eabi-size", "-t", *(p.name for p in core)], folder, "flash").splitlines()[-1]
-    text, data, bss = (int(number) for number in sizes.split()[:3])
+    names = [place.name for place in core]
+    rows = run_tool(["arm-none-eabi-size", *names], folder, "flash").splitlines()[1:]
+    sizes = {
+        place.stem: [int(word) for word in row.split()[:3]] for place, row in zip(core, rows, strict=True)
+    }
+    text, data, bss = (sum(column) for column in zip(*sizes.values(), strict=True))
+    decision = sum(sizes[name][0] for name in DECISION)
     main = compile_objects(M4F, [CORTEX_M / "flash.c"], (), folder, (level,))
     # No start-up code and no C library's input and output: only what the core itself refers to.
     command = [
@@ -111,4 +121,4 @@ def measure_flash(level: str, build: Path) -> Flash:
         libraries = library_bytes((folder / "flash.map").read_text(encoding="utf-8"))
     except OSError as error:
         raise BridgeError(f"{folder / 'flash.map'}: cannot be read ({error}): build again") from error
-    return Flash(level, text, data, bss, libraries)
+    return Flash(level, text - decision, decision, data, bss, libraries)

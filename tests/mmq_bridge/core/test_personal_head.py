@@ -236,7 +236,7 @@ def test_a_bad_mark_changes_nothing(u, logit, label):
 def test_the_c_function_marks_and_applies_a_window():
     given, rng = tables(), np.random.default_rng(0)
     head, by_hand, core = PersonalHead(given), PersonalHead(given), library()
-    where, state = head._given
+    where, state = head.given
     for place in range(8):
         features = rng.standard_normal((12, FEATURES)).astype(np.float32)
         presence = np.ones((12, MODALITIES), np.float32)

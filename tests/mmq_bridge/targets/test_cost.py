@@ -89,7 +89,7 @@ def test_budget_just_reached_is_exceeded() -> None:
 
 def test_judging_wants_the_budgeted_scenarios() -> None:
     with pytest.raises(BridgeError, match="expected a measurement of eeg_32"):
-        judge({HELD_AT: []}, {HELD_AT: Flash(HELD_AT, 1, 0, 0, {})})
+        judge({HELD_AT: []}, {HELD_AT: Flash(HELD_AT, 1, 1, 0, 0, {})})
 
 
 def test_failed_scenario_is_named() -> None:
