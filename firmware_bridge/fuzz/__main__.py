@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m fuzz`: build both fuzz targets, run them, print what they did."""
+"""`python -m fuzz`: build the fuzz targets, run them, print what they did."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument(
-        "--seconds", type=int, default=30, help="how long both run, side by side (default 30)"
+        "--seconds", type=int, default=30, help="how long they run, side by side (default 30)"
     )
     parser.add_argument("--target", choices=TARGETS, action="append", help="only this one")
     parser.add_argument("--work", type=Path, default=Path("build/fuzz"), help="binaries, corpus, crashes")
@@ -73,7 +73,7 @@ def _head(clang: str, seconds: int) -> str:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     lines = version.splitlines()[:1]
     return (
-        f"python -m fuzz --seconds {seconds} (both targets at the same time)\n"
+        f"python -m fuzz --seconds {seconds} (all targets at the same time)\n"
         f"{lines[0] if lines else clang}, {SANITIZERS}\n"
         f"core of {len(files)} files, SHA-256 {digest}\n\n"
     )

@@ -16,7 +16,7 @@ from mmq_bridge.targets.tools import install_packages
 
 from fuzz.front_ends import front_ends
 
-TARGETS = ("push", "spec")
+TARGETS = ("push", "spec", "head")
 PACKAGES = ("clang", "libclang-rt-dev")
 HERE = Path(__file__).parent
 CORE = SOURCES / "core"

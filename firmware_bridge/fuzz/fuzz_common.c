@@ -152,3 +152,33 @@ void fuzz_check_window(const mmq_bridge_t *bridge, const mmq_spec_t *spec) {
     free(features);
     free(presence);
 }
+
+static uint32_t crc32(const uint8_t *at, size_t bytes) {
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= at[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc & 1u ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+    }
+    return ~crc;
+}
+
+static void put_word(uint8_t *at, uint32_t word) {
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(word >> (8 * i));
+}
+
+uint8_t *fuzz_forged(fuzz_input_t *in, const uint8_t *saved, size_t *size) {
+    const uint8_t how = fuzz_u8(in);
+    const size_t length = how & 1u ? fuzz_u32(in) % (2u * *size) : *size;
+    uint8_t *made = fuzz_exactly(length + 1u);
+    for (size_t i = 0; i < length; i++) made[i] = how & 2u || i >= *size ? fuzz_u8(in) : saved[i];
+    for (uint32_t n = how >> 4; n > 0 && length >= 4u; n--) {
+        uint8_t *word = made + fuzz_u8(in) % (length / 4u) * 4u;
+        put_word(word, fuzz_u32(in));
+    }
+    if (how & 4u && length >= 16u) {
+        put_word(made + 8, (uint32_t)length);
+        put_word(made + length - 4u, crc32(made, length - 4u));
+    }
+    *size = length;
+    return made;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_common.h: what both fuzz targets share: bytes as numbers, made-up samples, promises about what comes out. */
+/* fuzz_common.h: what the fuzz targets share: bytes as numbers, made-up samples, promises about what comes out. */
 #ifndef FUZZ_COMMON_H
 #define FUZZ_COMMON_H
 
@@ -35,6 +35,9 @@ void fuzz_check_token(const mmq_spec_t *spec, const float *features, const uint8
 
 /* Read the window both ways and check that it is the same window. */
 void fuzz_check_window(const mmq_bridge_t *bridge, const mmq_spec_t *spec);
+
+/* Change saved bytes as the input says: their length, words of them, or all; maybe sign them again. */
+uint8_t *fuzz_forged(fuzz_input_t *in, const uint8_t *saved, size_t *size);
 
 /* The good specs, generated from front ends (see front_ends.py). */
 extern const uint32_t fuzz_specs_count;

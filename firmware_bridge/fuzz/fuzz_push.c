@@ -342,19 +342,6 @@ static void normalise(const fuzz_t *f, fuzz_input_t *in) {
     free(presence);
 }
 
-static uint32_t crc32(const uint8_t *at, size_t bytes) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < bytes; i++) {
-        crc ^= at[i];
-        for (int bit = 0; bit < 8; bit++) crc = crc & 1u ? crc >> 1 ^ 0xedb88320u : crc >> 1;
-    }
-    return ~crc;
-}
-
-static void put_word(uint8_t *at, uint32_t word) {
-    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(word >> (8 * i));
-}
-
 /* What a bridge has learnt, in exactly its bytes. */
 static uint8_t *saved(const fuzz_t *f, const subject_t *s, size_t size) {
     uint8_t *state = fuzz_exactly(size);
@@ -362,21 +349,6 @@ static uint8_t *saved(const fuzz_t *f, const subject_t *s, size_t size) {
     PROMISE(mmq_state_save(s->bridge, state, size - 1u) == MMQ_TOO_SMALL);
     PROMISE(mmq_state_save(s->bridge, state, size) == MMQ_OK);
     return state;
-}
-
-/* Change a state as the input says: its length, words of it, or all; maybe sign it again. */
-static uint8_t *forged(fuzz_input_t *in, const uint8_t *state, size_t *size) {
-    const uint8_t how = fuzz_u8(in);
-    const size_t length = how & 1u ? fuzz_u32(in) % (2u * *size) : *size;
-    uint8_t *made = fuzz_exactly(length + 1u);
-    for (size_t i = 0; i < length; i++) made[i] = how & 2u || i >= *size ? fuzz_u8(in) : state[i];
-    for (uint32_t n = how >> 4; n > 0 && length >= 4u; n--) put_word(made + fuzz_u8(in) % (length / 4u) * 4u, fuzz_u32(in));
-    if (how & 4u && length >= 16u) {
-        put_word(made + 8, (uint32_t)length);
-        put_word(made + length - 4u, crc32(made, length - 4u));
-    }
-    *size = length;
-    return made;
 }
 
 /* Begin anew with a state of any bytes: it is taken over to the bit, or refused by name and nothing is changed. */
@@ -408,7 +380,7 @@ static void state(fuzz_t *f, fuzz_input_t *in) {
         free(pieces);
     }
     if (begun) PROMISE(mmq_state_load(f->whole.bridge, whole, size) == MMQ_STATE_LATE);
-    made = forged(in, whole, &length);
+    made = fuzz_forged(in, whole, &length);
     restart(f, &f->whole, made, length, f->layout);
     if (f->pieces.bridge) restart(f, &f->pieces, made, length, ~f->layout);
     f->off_rate = 0;

@@ -15,7 +15,7 @@ from mmq_bridge.errors import BridgeError
 
 from fuzz.build import HERE
 
-MAX_LEN = {"push": 1024, "spec": 512}
+MAX_LEN = {"push": 1024, "spec": 512, "head": 1024}
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-print_final_stats=1")
 
 

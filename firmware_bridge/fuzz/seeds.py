@@ -25,13 +25,14 @@ _SHAPES = {
 _TOKEN, _WINDOW, _REASONS, _BEATS, _SPATIAL, _CLOCK, _NORMALISE, _NOTHING = 9, 10, 11, 12, 13, 14, 31, 15
 _COUNTS = 64  # of the enrolment's byte: front-end version 3
 _ADVANCE, _LEAD_OFF, _ANYWHERE, _STATE, _COUNTED = 7, 8, 6, 5, 4
+_ADAPT, _RELOAD, _NULLS, _MARK, _MARK_SUMMARY = 0, 1, 2, 3, 6  # of a personal head
 SECONDS = 10
 
 
 def write(target: str, folder: Path) -> int:
     """Write the seeds of a target into a folder and return how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = push_seeds() if target == "push" else spec_seeds()
+    made = {"push": push_seeds, "spec": spec_seeds, "head": head_seeds}[target]()
     for name, content in made.items():
         (folder / f"seed_{name}").write_bytes(content)
     return len(made)
@@ -84,6 +85,39 @@ def spec_seeds() -> dict[str, bytes]:
         shapes = b"".join(_shape(kind, part) for kind, part in front_end.modalities.items())
         seeds[name] = unchanged + 7 * shapes
     return seeds
+
+
+def head_seeds() -> dict[str, bytes]:
+    """Return personal heads by name: tame ones, marked, adapted and reloaded, with more marks than are kept.
+
+    The first byte says: 1 numbers of any bits, 2 columns and owners that may be wrong.
+    """
+    seeds = {}
+    for components in (1, 4, 12):
+        tables = bytes([0, 4, 3, 6, 5, components, *range(5)]) + bytes(
+            16 + i for i in range(5 * (components + 2))
+        )
+        windows = b"".join(
+            bytes([_MARK, k % 2 << 1, 8 * (k % 5), *range(k, k + 24), *(12 * [k % 4 != 3])]) for k in range(9)
+        )
+        summaries = b"".join(
+            bytes([_MARK_SUMMARY, k % 3 % 2, 4 * k, *(k * c % 64 for c in range(components))])
+            for k in range(36)
+        )
+        for how, change in (
+            ("kept", [0]),
+            ("cut", [1, 40, 0, 0, 0]),
+            ("flipped", [16, 9, 0, 0, 0, 0]),
+            ("forged", [20, 8, 0, 0, 128, 127]),
+            ("of_another_label", [20, 6 + components, 0, 1, 0, 0]),
+        ):
+            end = bytes([_ADAPT, _RELOAD, *change, _ADAPT, _NULLS])
+            seeds[f"windows_{components}_{how}"] = tables + windows + end
+            seeds[f"summaries_{components}_{how}"] = tables + summaries + end
+    huge = bytes([0, 0, 0, 127])
+    wild = bytes([1, 1, 1, 1, 1, 1, 0]) + bytes(8) + bytes([0, 0, 128, 63])
+    marks = b"".join(bytes([_MARK_SUMMARY, k % 2]) + bytes(4) + huge for k in range(4))
+    return {**seeds, "wild": wild + marks + bytes([_ADAPT, _RELOAD, 0])}
 
 
 def _stream(front_end: FrontEnd, seconds: int = SECONDS, faults: bool = False) -> bytes:

@@ -79,10 +79,11 @@ mmq_status_t mmq_mark_summary(const mmq_head_t *head, mmq_head_state_t *state, c
                               uint32_t label);
 
 /* Learn from what is marked: scratch [MMQ_HEAD_SCRATCH] floats. Errors: MMQ_NULL; MMQ_NOT_READY (fewer than
- * MMQ_HEAD_LEAST windows of a class: nothing is corrected). */
+ * MMQ_HEAD_LEAST windows of a class, or numbers far beyond what a window has: nothing is corrected). */
 mmq_status_t mmq_adapt(const mmq_head_t *head, mmq_head_state_t *state, float *scratch);
 
-/* What is added to the logit of a window with these components, within +-MMQ_HEAD_BOUND; 0 when a pointer is NULL. */
+/* What is added to the logit of a window with these components, within +-MMQ_HEAD_BOUND; 0 when a pointer is NULL
+ * or u says nothing (NaN). */
 float mmq_head_correction(const mmq_head_t *head, const mmq_head_state_t *state, const float *u);
 
 /* The corrected logit of a window; as it was when a pointer is NULL, or nothing that is read is present. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bytes.c: little-endian words of any alignment, and the checksum over them. */
+/* bytes.c: little-endian words of any alignment, the checksum over them, and whether saved ones came whole. */
 #include "mmq_internal.h"
 
 #include <string.h>
+
+#define LEAST 4u /* words anything that is saved has */
 
 uint32_t mmq_bits_of(float x) {
     uint32_t bits;
@@ -22,6 +24,11 @@ uint32_t mmq_crc_add(uint32_t crc, uint32_t word) {
     return crc;
 }
 
+uint32_t mmq_crc_floats(uint32_t crc, const float *x, size_t n) {
+    while (n--) crc = mmq_crc_add(crc, mmq_bits_of(*x++));
+    return crc;
+}
+
 uint32_t mmq_word_at(const unsigned char *at, size_t word) {
     at += 4u * word;
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
@@ -35,4 +42,12 @@ uint32_t mmq_checksum(const unsigned char *at, size_t words) {
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < words; i++) crc = mmq_crc_add(crc, mmq_word_at(at, i));
     return ~crc;
+}
+
+mmq_status_t mmq_is_whole(const unsigned char *at, size_t size, uint32_t magic) {
+    if (size < 4u * LEAST) return MMQ_STATE_SHORT;
+    if (mmq_word_at(at, 0) != magic) return MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 2) > size) return MMQ_STATE_SHORT;
+    if (mmq_word_at(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
+    return mmq_checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
 }

@@ -200,12 +200,16 @@ static float share_of(const mmq_head_t *head, const mmq_head_state_t *state, con
     return LONGEST / most;
 }
 
+static void forget_learned(mmq_head_state_t *state) {
+    state->bias = 0.0f;
+    memset(state->weight, 0, sizeof state->weight);
+}
+
 mmq_status_t mmq_adapt(const mmq_head_t *head, mmq_head_state_t *state, float *scratch) {
     float *step = scratch, *triangle;
     if (!head || !state || !scratch) return MMQ_NULL;
     triangle = scratch + head->components + 1u;
-    state->bias = 0.0f;
-    memset(state->weight, 0, sizeof state->weight);
+    forget_learned(state);
     if (marked(state, 0) < MMQ_HEAD_LEAST || marked(state, 1) < MMQ_HEAD_LEAST) return MMQ_NOT_READY;
     for (uint32_t i = 0; i < STEPS; i++) {
         float share;
@@ -215,7 +219,9 @@ mmq_status_t mmq_adapt(const mmq_head_t *head, mmq_head_state_t *state, float *s
         state->bias += share * step[0];
         for (uint32_t c = 0; c < head->components; c++) state->weight[c] += share * step[c + 1u];
     }
-    return MMQ_OK;
+    if (mmq_is_finite(state->bias) && all_finite(state->weight, head->components)) return MMQ_OK;
+    forget_learned(state);
+    return MMQ_NOT_READY;
 }
 
 float mmq_head_correction(const mmq_head_t *head, const mmq_head_state_t *state, const float *u) {
@@ -223,7 +229,8 @@ float mmq_head_correction(const mmq_head_t *head, const mmq_head_state_t *state,
     if (!head || !state || !u) return 0.0f;
     sum = uncut(head, &state->bias, state->weight, u);
     if (sum > MMQ_HEAD_BOUND) return MMQ_HEAD_BOUND;
-    return sum < -MMQ_HEAD_BOUND ? -MMQ_HEAD_BOUND : sum;
+    if (sum < -MMQ_HEAD_BOUND) return -MMQ_HEAD_BOUND;
+    return mmq_is_finite(sum) ? sum : 0.0f; /* NaN */
 }
 
 float mmq_head_apply(const mmq_head_t *head, const mmq_head_state_t *state, const float *features,

@@ -6,17 +6,9 @@
 #include "mmq_internal.h"
 #include "mmq_personal.h"
 
-#include <string.h>
-
 #define MAGIC 0x48514d4du /* "MMQH" */
 #define LAYOUT 1u
 #define HEAD 5u /* words before bias */
-#define LEAST 4u
-
-static uint32_t add_floats(uint32_t crc, const float *x, uint32_t n) {
-    while (n--) crc = mmq_crc_add(crc, mmq_bits_of(*x++));
-    return crc;
-}
 
 static uint32_t digest(const mmq_head_t *head) {
     const uint32_t n = head->statistics;
@@ -24,8 +16,8 @@ static uint32_t digest(const mmq_head_t *head) {
     crc = mmq_crc_add(mmq_crc_add(crc, head->tokens), head->n_features);
     crc = mmq_crc_add(mmq_crc_add(crc, n), head->components);
     for (uint32_t e = 0; e < n; e++) crc = mmq_crc_add(crc, head->column[e] | (uint32_t)head->owner[e] << 16);
-    crc = add_floats(add_floats(crc, head->centre, n), head->scale, n);
-    return ~add_floats(crc, head->component, head->components * n);
+    crc = mmq_crc_floats(mmq_crc_floats(crc, head->centre, n), head->scale, n);
+    return ~mmq_crc_floats(crc, head->component, head->components * n);
 }
 
 static size_t bytes_of(const mmq_head_t *head, uint32_t count) {
@@ -62,14 +54,6 @@ mmq_status_t mmq_head_save(const mmq_head_t *head, const mmq_head_state_t *state
     return MMQ_OK;
 }
 
-static mmq_status_t is_whole(const unsigned char *at, size_t size) {
-    if (size < 4u * LEAST) return MMQ_STATE_SHORT;
-    if (mmq_word_at(at, 0) != MAGIC) return MMQ_STATE_DAMAGED;
-    if (mmq_word_at(at, 2) > size) return MMQ_STATE_SHORT;
-    if (mmq_word_at(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
-    return mmq_checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
-}
-
 /* Whether whole bytes are ones these tables can have made. */
 static mmq_status_t fits(const mmq_head_t *head, const unsigned char *at, size_t size) {
     const uint32_t wide = 2u + head->components;
@@ -96,7 +80,7 @@ mmq_status_t mmq_head_load(const mmq_head_t *head, mmq_head_state_t *state, cons
     mmq_status_t status;
     size_t word = HEAD;
     if (!head || !state || !buffer) return MMQ_NULL;
-    if ((status = is_whole(at, size)) != MMQ_OK) return status;
+    if ((status = mmq_is_whole(at, size, MAGIC)) != MMQ_OK) return status;
     if ((status = fits(head, at, size)) != MMQ_OK) return status;
     mmq_head_reset(state);
     state->count = mmq_word_at(at, 4);

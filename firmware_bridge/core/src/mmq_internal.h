@@ -55,9 +55,13 @@ float mmq_tanhf(float x);
 uint32_t mmq_bits_of(float x);
 float mmq_float_of(uint32_t bits);
 uint32_t mmq_crc_add(uint32_t crc, uint32_t word); /* CRC-32 of zip and Ethernet; starts and ends inverted */
+uint32_t mmq_crc_floats(uint32_t crc, const float *x, size_t n);
 uint32_t mmq_word_at(const unsigned char *at, size_t word);
 void mmq_put_word(unsigned char *at, size_t word, uint32_t value);
 uint32_t mmq_checksum(const unsigned char *at, size_t words); /* CRC-32 of so many words */
+/* Whether these are all the bytes some core has saved, as it saved them: magic in word 0, their number in word 2, the
+ * checksum of all before in the last one. */
+mmq_status_t mmq_is_whole(const unsigned char *at, size_t size, uint32_t magic);
 
 /* lanes1.c, lanes8.c: the same operations (lanes.h) on one channel, and on eight side by side: x[sample][lane].
  * The bits of a channel are the same in both. */

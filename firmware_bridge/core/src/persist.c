@@ -14,7 +14,6 @@
 #define MAGIC 0x53514d4du /* "MMQS" */
 #define NEWEST_LAYOUT 2u
 #define HEAD 5u /* words before the features */
-#define LEAST 4u /* words any layout has */
 #define FLOATS 64u /* number of a modality's first float in the digest */
 #define MOST_COUNT 16777216.0f /* where a float stops counting */
 
@@ -23,11 +22,6 @@ static uint32_t word_of(const void *numbers, uint32_t i) {
     uint32_t bits;
     memcpy(&bits, (const unsigned char *)numbers + 4u * i, sizeof bits);
     return bits;
-}
-
-static uint32_t add_floats(uint32_t crc, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) crc = mmq_crc_add(crc, mmq_bits_of(x[i]));
-    return crc;
 }
 
 /* The numbers of a modality but its tables, and what tables its kind reads. A number that is 0 says nothing, and the
@@ -39,14 +33,14 @@ static uint32_t add_modality(uint32_t crc, const mmq_modality_t *m) {
         const uint32_t word = word_of(m, i);
         if (word) crc = mmq_crc_add(mmq_crc_add(crc, i < first_float ? i : i - first_float + FLOATS), word);
     }
-    if (wave) crc = add_floats(crc, m->prefilter, 5u * (size_t)m->prefilter_sections);
-    if (wave) crc = add_floats(crc, m->bank, 5u * (size_t)m->bands);
+    if (wave) crc = mmq_crc_floats(crc, m->prefilter, 5u * (size_t)m->prefilter_sections);
+    if (wave) crc = mmq_crc_floats(crc, m->bank, 5u * (size_t)m->bands);
     if (bank || m->kind == MMQ_PPG) {
-        crc = add_floats(crc, m->fft_window, bank ? m->fft_size : m->spectrum_samples);
-        crc = add_floats(crc, m->twiddles, m->fft_size);
+        crc = mmq_crc_floats(crc, m->fft_window, bank ? m->fft_size : m->spectrum_samples);
+        crc = mmq_crc_floats(crc, m->twiddles, m->fft_size);
     }
     for (uint32_t i = 0; bank && i < 2u * m->bands; i++) crc = mmq_crc_add(crc, m->band_bins[i]);
-    if (bank && m->spatial) crc = add_floats(crc, m->spatial, (size_t)m->outputs * m->channels);
+    if (bank && m->spatial) crc = mmq_crc_floats(crc, m->spatial, (size_t)m->outputs * m->channels);
     return crc;
 }
 
@@ -60,8 +54,8 @@ static uint32_t digest(const mmq_spec_t *spec) {
     if (mmq_counts_evidence(spec)) crc = mmq_crc_add(crc, spec->enrolment_least);
     if (spec->look_back_tokens) crc = mmq_crc_add(crc, spec->look_back_tokens);
     if (spec->normaliser != MMQ_RAW) {
-        crc = add_floats(crc, spec->mean, mmq_all_features(spec));
-        crc = add_floats(crc, spec->std, mmq_all_features(spec));
+        crc = mmq_crc_floats(crc, spec->mean, mmq_all_features(spec));
+        crc = mmq_crc_floats(crc, spec->std, mmq_all_features(spec));
     }
     for (uint32_t m = 0; m < spec->n_modalities; m++) crc = add_modality(crc, spec->modalities + m);
     return ~crc;
@@ -122,15 +116,6 @@ mmq_status_t mmq_state_save(const mmq_bridge_t *bridge, void *buffer, size_t siz
     return MMQ_OK;
 }
 
-/* Whether these are bytes some core has saved, as it saved them. */
-static mmq_status_t is_whole(const unsigned char *at, size_t size) {
-    if (size < 4u * LEAST) return MMQ_STATE_SHORT;
-    if (mmq_word_at(at, 0) != MAGIC) return MMQ_STATE_DAMAGED;
-    if (mmq_word_at(at, 2) > size) return MMQ_STATE_SHORT;
-    if (mmq_word_at(at, 2) != size || size % 4u) return MMQ_STATE_DAMAGED;
-    return mmq_checksum(at, size / 4u - 1u) == mmq_word_at(at, size / 4u - 1u) ? MMQ_OK : MMQ_STATE_DAMAGED;
-}
-
 static float float_at(const mmq_spec_t *spec, const unsigned char *at, size_t i) {
     return mmq_float_of(mmq_word_at(at, learnt_at(spec) + i));
 }
@@ -176,7 +161,7 @@ mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t siz
     mmq_status_t status;
     if (!bridge || !buffer) return MMQ_NULL;
     if (bridge->started) return MMQ_STATE_LATE;
-    if ((status = is_whole(at, size)) != MMQ_OK) return status;
+    if ((status = mmq_is_whole(at, size, MAGIC)) != MMQ_OK) return status;
     if ((status = fits(bridge->spec, at, size)) != MMQ_OK) return status;
     bridge->enrolment_end = (int64_t)(bridge->spec->enrolment_tokens - mmq_word_at(at, 4));
     if (bridge->measured && bridge->enrolment_end) bridge->enrolment_end = MMQ_UNKNOWN_END;

@@ -68,9 +68,9 @@ def _show_vectors(vectors: Sequence[Vector], wanted: dict[str, Hashes]) -> None:
     rows = []
     for vector in vectors:
         h = wanted[vector.name]
-        rows.append((vector.name, str(h.tokens), str(h.windows), h.features, h.int8))
+        rows.append((vector.name, str(h.tokens), str(h.windows), h.features, h.int8, h.head))
     title = "Golden vectors (FNV-1a of all bits, as Python's library computes them)"
-    _show_table(title, ("vector", "tokens", "windows", "features", "int8 windows"), rows)
+    _show_table(title, ("vector", "tokens", "windows", "features", "int8 windows", "head"), rows)
 
 
 def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> None:
@@ -105,7 +105,7 @@ def command(names: tuple[str, ...], build: Path, install: bool, accept: bool) ->
     require(targets, install)
     click.echo("making golden vectors", err=True)
     vectors = make_vectors()
-    wanted = {vector.name: replay(vector.front_end, vector.operations) for vector in vectors}
+    wanted = {v.name: replay(v.front_end, v.operations, v.head) for v in vectors}
     folder = write_vectors(vectors, build / "vectors")
     if len(vectors) == len([v for v in vectors if v.simulated]):
         click.echo(

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmq_bridge.bundle.head_source import head_sources
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.errors import BridgeError
@@ -33,7 +34,7 @@ def core_sources() -> list[Path]:
 
 
 def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
-    """Write each vector's ``mmq_spec.h`` and script, and the table ``vectors.h``/``.c`` of them all.
+    """Write each vector's ``mmq_spec.h``, head and script, and the table ``vectors.h``/``.c`` of them all.
 
     Returns
     -------
@@ -50,8 +51,16 @@ def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
             f"const mmq_spec_t *spec_{vector.name}(void) {{ return &mmq_spec; }}\n",
             encoding="utf-8",
         )
+        for name, content in head_sources(vector.head).items():
+            (folder / vector.name / name).write_bytes(content)
+        (folder / f"vector_{vector.name}_head.c").write_text(
+            f'#define mmq_head mmq_head_{vector.name}\n#include "{vector.name}/mmq_head.c"\n\n'
+            '#include "vectors.h"\n\n'
+            f"const mmq_head_t *head_{vector.name}(void) {{ return &mmq_head; }}\n",
+            encoding="utf-8",
+        )
     (folder / "vectors.h").write_text(_vectors_header(vectors), encoding="utf-8")
-    rows = "".join(f'    {{"{v.name}", spec_{v.name}}},\n' for v in vectors)
+    rows = "".join(f'    {{"{v.name}", spec_{v.name}, head_{v.name}}},\n' for v in vectors)
     (folder / "vectors.c").write_text(
         f'#include "vectors.h"\n\nconst replay_vector_t replay_vectors[REPLAY_VECTORS] = {{\n{rows}}};\n',
         encoding="utf-8",
@@ -73,7 +82,9 @@ def _vectors_header(vectors: Sequence[Vector]) -> str:
         "SCRIPT_BYTES": max(len(encode(vector.operations)) for vector in vectors),
     }
     defines = "".join(f"#define REPLAY_{name} {value}u\n" for name, value in sizes.items())
-    specs = "".join(f"const mmq_spec_t *spec_{vector.name}(void);\n" for vector in vectors)
+    specs = "".join(
+        f"const mmq_spec_t *spec_{v.name}(void);\nconst mmq_head_t *head_{v.name}(void);\n" for v in vectors
+    )
     return (
         "/* vectors.h: written by the build: the golden vectors and sizes that fit them all. */\n"
         f'#ifndef MMQ_VECTORS_H\n#define MMQ_VECTORS_H\n\n#include "replay.h"\n\n{defines}\n{specs}\n'

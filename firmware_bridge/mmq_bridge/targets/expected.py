@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mmq_bridge.core_binding.library import OK, library, raise_status
+from mmq_bridge.core_binding.library import NOT_READY, OK, library, raise_status
+from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.core_binding.spec_struct import SpecTables
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.head_tables import HeadTables
 from mmq_bridge.targets.script import ADVANCE, COUNTED, LEAD_OFF, Operation
 
 COMMITTED = Path(__file__).parent / "hashes.json"
@@ -39,6 +41,9 @@ class Hashes:
     saved : str
         What was learnt, as it is saved at the end; features of every token of a run that has loaded it;
         what is saved at the end of that.
+    head : str
+        What a personal head learns from every window, marked two and two, and adds to its logit; what is
+        saved at the end, twice.
     """
 
     tokens: int
@@ -48,6 +53,7 @@ class Hashes:
     presence: str
     int8: str
     saved: str
+    head: str
 
 
 def fnv(data: bytes, state: int = FNV_START) -> int:
@@ -66,7 +72,7 @@ def fnv(data: bytes, state: int = FNV_START) -> int:
 class _Replay:
     """`replay.c` once more, over ctypes."""
 
-    def __init__(self, front_end: FrontEnd) -> None:
+    def __init__(self, front_end: FrontEnd, head: PersonalHead | None = None) -> None:
         self._core, self._tables, self._front_end = library(), SpecTables(front_end), front_end
         self._pointer = ctypes.c_void_p()
         spec = ctypes.byref(self._tables.spec)
@@ -76,6 +82,7 @@ class _Replay:
         if status != OK:
             raise_status(status, "front end")
         self.features, self.presence, self.int8 = bytearray(), bytearray(), bytearray()
+        self._head, self.head = head, bytearray()
         self.tokens = self.windows = 0
 
     def save(self) -> bytes:
@@ -133,11 +140,30 @@ class _Replay:
         features = np.zeros((tokens, front_end.n_features), np.int8)
         presence = np.zeros((tokens, len(front_end.modalities)), np.int8)
         if self._core.mmq_bridge_window_i8(self._pointer, features.ctypes.data, presence.ctypes.data) == OK:
+            if self._head is not None:
+                self._mark(self._head)
             self.windows += 1
             self.int8 += features.tobytes() + presence.tobytes()
 
+    def _mark(self, head: PersonalHead) -> None:
+        """Mark this window, two and two of a class; the model's logit is made up."""
+        tokens, front_end = self._front_end.tokens, self._front_end
+        features = np.zeros((tokens, front_end.n_features), np.float32)
+        presence = np.zeros((tokens, len(front_end.modalities)), np.float32)
+        status = self._core.mmq_bridge_window(self._pointer, features.ctypes.data, presence.ctypes.data)
+        if status != OK:
+            raise_status(status, "window")
+        logit = np.float32(0.75) * np.float32(self.windows % 9 - 4)
+        u = head.summary(features, presence)
+        if u is not None:
+            head.mark(u, float(logit), self.windows >> 1 & 1)
+        self.head += bytes([NOT_READY if u is None else OK, OK if head.adapt() else NOT_READY])
+        bias, weights = head.weights
+        corrected = logit + np.float32(head.correction(u))
+        self.head += np.float32(bias).tobytes() + weights.tobytes() + corrected.tobytes()
 
-def replay(front_end: FrontEnd, operations: Iterable[Operation]) -> Hashes:
+
+def replay(front_end: FrontEnd, operations: Iterable[Operation], head: HeadTables) -> Hashes:
     """Replay a script through the library that Python loads.
 
     Raises
@@ -145,7 +171,9 @@ def replay(front_end: FrontEnd, operations: Iterable[Operation]) -> Hashes:
     BridgeError
         When the core refuses the front end, or its own state.
     """
-    raw, normal, loaded = _Replay(front_end.with_normalisation(None)), _Replay(front_end), _Replay(front_end)
+    mine = PersonalHead(head)
+    raw, normal = _Replay(front_end.with_normalisation(None)), _Replay(front_end, mine)
+    loaded = _Replay(front_end)
     operations = tuple(operations)
     for operation in operations:
         raw.call(operation)
@@ -155,9 +183,17 @@ def replay(front_end: FrontEnd, operations: Iterable[Operation]) -> Hashes:
     for operation in operations:
         loaded.call(operation)
     parts = (
-        raw.features, normal.features, normal.presence, normal.int8, state + loaded.features + loaded.save()
+        raw.features, normal.features, normal.presence, normal.int8, state + loaded.features + loaded.save(),
+        normal.head + _saved_twice(mine),
     )  # fmt: skip
     return Hashes(normal.tokens, normal.windows, *(f"{fnv(bytes(part)):016x}" for part in parts))
+
+
+def _saved_twice(head: PersonalHead) -> bytes:
+    content = head.save()
+    head.reset()
+    head.load(content)
+    return content + head.save()
 
 
 def differences(wanted: Hashes, got: Hashes) -> list[str]:

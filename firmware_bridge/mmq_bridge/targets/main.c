@@ -18,7 +18,7 @@ int main(void) {
         FILE *file;
         (void)snprintf(line, sizeof line, "%s.bin", vector->name);
         if ((file = fopen(line, "rb")) != NULL) {
-            problem = replay(vector->spec(), read_file, rewind_file, file, &result);
+            problem = replay(vector, read_file, rewind_file, file, &result);
             (void)fclose(file);
         }
         if (problem) {

@@ -11,6 +11,7 @@
 
 typedef struct {
     const mmq_spec_t *spec;
+    const mmq_head_t *head;
     mmq_bridge_t *bridge;
     replay_result_t *result;
     enum { RAW, NORMAL, LOADED } pass;
@@ -22,6 +23,9 @@ static uint8_t presence[MMQ_MAX_MODALITIES];
 static uint16_t reasons[MMQ_MAX_MODALITIES];
 static unsigned char state[REPLAY_SAVED_BYTES];
 static int8_t window[REPLAY_WINDOW], window_presence[REPLAY_WINDOW_PRESENCE];
+static float shown[REPLAY_WINDOW], seen[REPLAY_WINDOW_PRESENCE], scratch[MMQ_HEAD_SCRATCH];
+static mmq_head_state_t mine;
+static unsigned char marks[MMQ_HEAD_SAVED_BYTES];
 
 static void hash(uint64_t *state, uint64_t value, unsigned bytes) {
     for (unsigned i = 0; i < bytes; i++) {
@@ -38,12 +42,39 @@ static void hash_floats(uint64_t *state, const float *values, uint32_t n) {
     }
 }
 
+/* The wearer marks this window, two and two of a class; the model's logit is made up. */
+static void hash_head(replay_t *run) {
+    const uint32_t number = run->result->windows;
+    const float logit = 0.75f * ((float)(number % 9u) - 4.0f);
+    uint64_t *head = &run->result->head;
+    float corrected;
+    if (mmq_bridge_window(run->bridge, shown, seen) != MMQ_OK) return;
+    hash(head, (uint64_t)mmq_mark(run->head, &mine, shown, seen, logit, number >> 1 & 1u), 1);
+    hash(head, (uint64_t)mmq_adapt(run->head, &mine, scratch), 1);
+    corrected = mmq_head_apply(run->head, &mine, shown, seen, logit);
+    hash_floats(head, &mine.bias, 1);
+    hash_floats(head, mine.weight, run->head->components);
+    hash_floats(head, &corrected, 1);
+}
+
+static const char *save_head(replay_t *run) {
+    const size_t size = mmq_head_size(run->head, &mine);
+    if (mmq_head_save(run->head, &mine, marks, sizeof marks) != MMQ_OK) return "the head cannot be saved";
+    for (size_t i = 0; i < size; i++) hash(&run->result->head, marks[i], 1);
+    mmq_head_reset(&mine);
+    if (mmq_head_load(run->head, &mine, marks, size) != MMQ_OK) return "the head refuses its own state";
+    if (mmq_head_save(run->head, &mine, marks, sizeof marks) != MMQ_OK) return "the head cannot be saved again";
+    for (size_t i = 0; i < size; i++) hash(&run->result->head, marks[i], 1);
+    return NULL;
+}
+
 static void hash_window(replay_t *run) {
     const size_t f = (size_t)run->spec->tokens * run->spec->n_features;
     const size_t m = (size_t)run->spec->tokens * run->spec->n_modalities;
     if (mmq_bridge_window_i8(run->bridge, window, window_presence) != MMQ_OK) return; /* not full, or enrolling */
     for (size_t i = 0; i < f; i++) hash(&run->result->int8, (uint8_t)window[i], 1);
     for (size_t i = 0; i < m; i++) hash(&run->result->int8, (uint8_t)window_presence[i], 1);
+    hash_head(run);
     run->result->windows++;
 }
 
@@ -118,24 +149,26 @@ static const char *once(replay_t *run, replay_read_t read, void *stream) {
     return problem;
 }
 
-const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(void *stream), void *stream,
+const char *replay(const replay_vector_t *vector, replay_read_t read, void (*again)(void *stream), void *stream,
                    replay_result_t *result) {
+    const mmq_spec_t *spec = vector->spec();
     mmq_spec_t raw = *spec;
-    replay_t run = {&raw, NULL, result, RAW};
+    replay_t run = {&raw, vector->head(), NULL, result, RAW};
     const char *problem;
     memset(result, 0, sizeof *result);
-    result->raw = result->features = result->presence = result->int8 = result->saved = FNV_START;
+    result->raw = result->features = result->presence = result->int8 = result->saved = result->head = FNV_START;
     result->state_bytes = (uint32_t)mmq_bridge_size(spec);
     raw.normaliser = MMQ_RAW; /* and without look-backs */
     raw.look_back_tokens = raw.n_features = 0;
     for (uint32_t m = 0; m < raw.n_modalities; m++) raw.n_features += raw.modalities[m].features;
+    if (mmq_head_init(run.head, &mine) != MMQ_OK) return "the core refuses the head";
     if ((problem = once(&run, read, stream)) != NULL) return problem;
     run.spec = spec;
     for (run.pass = NORMAL; run.pass <= LOADED; run.pass++) {
         again(stream);
         if ((problem = once(&run, read, stream)) != NULL || (problem = save(&run)) != NULL) return problem;
     }
-    return NULL;
+    return save_head(&run);
 }
 
 static char *put(char *at, const char *text) {
@@ -168,6 +201,7 @@ void replay_line(const char *name, const replay_result_t *result, char line[REPL
     at = put_hex(at, " presence=", result->presence);
     at = put_hex(at, " int8=", result->int8);
     at = put_hex(at, " saved=", result->saved);
+    at = put_hex(at, " head=", result->head);
     at = put_count(at, " bytes=", result->state_bytes);
     *at = '\0';
 }

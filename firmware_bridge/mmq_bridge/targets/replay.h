@@ -9,7 +9,7 @@
 #ifndef MMQ_REPLAY_H
 #define MMQ_REPLAY_H
 
-#include "mmq_bridge.h"
+#include "mmq_personal.h"
 
 enum { REPLAY_PUSH = 0, REPLAY_LEAD_OFF = 1, REPLAY_ADVANCE = 2, REPLAY_COUNTED = 3 };
 
@@ -21,12 +21,14 @@ typedef struct {
     uint64_t presence; /* every call's status, every token's number, presence and reasons */
     uint64_t int8;     /* every window's quantised features and presence */
     uint64_t saved;    /* the state that was saved at the end; features after it was loaded; the state after those */
+    uint64_t head;     /* a personal head, every window marked: what it learns and corrects; its saved state */
 } replay_result_t;
 
 /* One vector of vectors.h, which the build writes. */
 typedef struct {
     const char *name;
     const mmq_spec_t *(*spec)(void);
+    const mmq_head_t *(*head)(void);
 } replay_vector_t;
 
 /* Give up to `bytes` bytes of the script; how many there were. */
@@ -35,10 +37,10 @@ typedef size_t (*replay_read_t)(void *stream, void *to, size_t bytes);
 /* Run the script three times: raw, as the spec normalises, and so once more in a bridge that has loaded what the one
  * before had saved. `again` goes back to its beginning.
  * NULL, or what went wrong. */
-const char *replay(const mmq_spec_t *spec, replay_read_t read, void (*again)(void *stream), void *stream,
+const char *replay(const replay_vector_t *vector, replay_read_t read, void (*again)(void *stream), void *stream,
                    replay_result_t *result);
 
-/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. saved=.. bytes=.." */
+/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. saved=.. head=.. bytes=.." */
 #define REPLAY_LINE 256
 void replay_line(const char *name, const replay_result_t *result, char line[REPLAY_LINE]);
 

@@ -92,7 +92,8 @@ def parse_line(line: str) -> tuple[str, Hashes, int]:
 
     Examples
     --------
-    >>> parse_line("wrist tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e bytes=640")[2]
+    >>> line = "wrist tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f bytes=640"
+    >>> parse_line(line)[2]
     640
     """
     name, *pairs = line.split()
@@ -100,7 +101,7 @@ def parse_line(line: str) -> tuple[str, Hashes, int]:
     if set(values) != {"bytes", *(f.name for f in fields(Hashes))}:
         raise ValueError(f"expected a line of the replay, got {line!r}")
     counts = int(values["tokens"]), int(values["windows"])
-    texts = values["raw"], values["features"], values["presence"], values["int8"], values["saved"]
+    texts = (values[f.name] for f in fields(Hashes) if f.name not in ("tokens", "windows"))
     return name, Hashes(*counts, *texts), int(values["bytes"])
 
 

@@ -15,15 +15,18 @@ import numpy as np
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation, Quantisation
+from mmq_bridge.front_end.head_tables import MAX_COMPONENTS, HeadTables
 from mmq_bridge.targets.faults import faulty
 from mmq_bridge.targets.recorded import RECORDED
-from mmq_bridge.targets.script import Operation, counted_packets, pushes
+from mmq_bridge.targets.script import Operation, counted_packets, pushes, uniform
 from mmq_bridge.targets.simulated import PlainSignal, simulate
 
 QUANTISATION = Quantisation(scale=5.0 / 127.0, zero_point=-3)
 """A model that takes z in -5 to 5; the zero point is off 0, so that it is exercised."""
 DIGITS = 4
 """Statistics are rounded to so many digits: the last bits of a mean depend on NumPy's order of adding."""
+HEAD_STATISTICS = 40
+"""Features a personal head reads, besides the first one of each modality; fewer where there are fewer."""
 PACKET_FRAMES = 8
 """Longest radio packet: two of them fit where packets may change places."""
 
@@ -46,6 +49,28 @@ class Vector:
     front_end: FrontEnd
     operations: tuple[Operation, ...]
     simulated: bool
+
+    @property
+    def head(self) -> HeadTables:
+        """A personal head that reads features of all modalities; its numbers are made up."""
+        front_end = self.front_end
+        slices = front_end.feature_slices
+        owners = np.concatenate([[m] * (s.stop - s.start) for m, s in enumerate(slices.values())])
+        evenly = np.arange(HEAD_STATISTICS) * front_end.n_features // HEAD_STATISTICS
+        columns = np.unique([*evenly, *(part.start for part in slices.values())])
+        size = len(columns)
+        numbers = np.round(2.0 * uniform((MAX_COMPONENTS + 2) * size, 11) - 1.0, DIGITS).reshape(-1, size)
+        return HeadTables(
+            task="made up",
+            tokens=front_end.tokens,
+            n_modalities=len(front_end.modalities),
+            n_features=front_end.n_features,
+            column=tuple(columns.tolist()),
+            owner=tuple(owners[columns].tolist()),
+            centre=tuple(numbers[0].tolist()),
+            scale=tuple((2.0 * numbers[1]).tolist()),
+            component=tuple(map(tuple, numbers[2:].tolist())),
+        )
 
 
 def front_end(parts: Mapping[str, Mapping[str, Any]], **settings: Any) -> FrontEnd:

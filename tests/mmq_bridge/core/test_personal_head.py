@@ -132,6 +132,20 @@ def test_confidently_wrong_logits():
     assert np.allclose(np.r_[bias, weight], likeliest(u, logit.astype(float), label), atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1e6, 1e19, 3e38])
+def test_numbers_no_window_has_correct_within_the_bound(size):
+    """Where no correction can be computed there is none, and what is saved can be loaded."""
+    head = PersonalHead(tables())
+    for place in range(8):
+        head.mark(np.full(4, size * (-1) ** (place // 3)), (-1) ** place * size, place % 2)
+    assert head.adapt() == bool(head.weights[1].any())
+    assert abs(head.correction(np.full(4, size))) <= BOUND
+    assert head.correction(np.array([np.nan] * 4)) == 0.0
+    again = PersonalHead(tables())
+    again.load(head.save())
+    assert again.save() == head.save()
+
+
 def test_fewer_than_the_least_marks_of_a_class_correct_nothing():
     u, logit, label = marked(12, 4, 0)
     for kept in (label == 1, label == 0, np.cumsum(label == 1) * (label == 1) <= LEAST_MARKS - 1):

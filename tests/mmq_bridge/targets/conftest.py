@@ -38,7 +38,7 @@ def simulated() -> list[Vector]:
 
 @pytest.fixture(scope="session")
 def wanted(simulated: list[Vector]) -> dict[str, Hashes]:
-    return {vector.name: replay(vector.front_end, vector.operations) for vector in simulated}
+    return {v.name: replay(v.front_end, v.operations, v.head) for v in simulated}
 
 
 @pytest.fixture(scope="session")

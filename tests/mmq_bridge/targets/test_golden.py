@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.personal_head import LEAST_MARKS, MAX_MARKS
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.modalities import SUPPORTED_MODALITIES
 from mmq_bridge.targets import expected
@@ -20,7 +21,7 @@ from mmq_bridge.targets.vectors import RECORDED, SIMULATED, Vector, make_vectors
 
 pytestmark = pytest.mark.slow
 
-LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e bytes=640"
+LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f bytes=640"
 
 
 def presence_of(vector: Vector) -> dict[str, float]:
@@ -45,7 +46,7 @@ def test_hashes_are_those_committed(wanted: dict[str, Hashes]) -> None:
 def test_hashes_of_recordings_are_those_committed(mmq_data: Path) -> None:
     committed = load_committed()
     for vector in make_vectors(mmq_data):
-        assert replay(vector.front_end, vector.operations) == committed[vector.name], vector.name
+        assert replay(vector.front_end, vector.operations, vector.head) == committed[vector.name], vector.name
 
 
 def test_every_modality_and_recording_is_in_the_committed_file(simulated: list[Vector]) -> None:
@@ -135,11 +136,26 @@ def test_one_bit_of_one_sample_changes_the_hashes(simulated: list[Vector], wante
     samples = first.samples.copy()
     samples.view(np.uint32)[0, 0] ^= 1
     operations = (replace(first, samples=samples), *vector.operations[1:])
-    assert "raw" in differences(wanted[vector.name], replay(vector.front_end, operations))
+    assert "raw" in differences(wanted[vector.name], replay(vector.front_end, operations, vector.head))
+
+
+def test_another_head_changes_its_hash_alone(simulated: list[Vector], wanted: dict[str, Hashes]) -> None:
+    vector = simulated[0]
+    other = vector.head.model_copy(update={"centre": tuple(c + 0.01 for c in vector.head.centre)})
+    assert differences(wanted[vector.name], replay(vector.front_end, vector.operations, other)) == ["head"]
+
+
+def test_a_head_reads_every_modality_and_more_windows_are_marked_than_it_keeps(
+    simulated: list[Vector], wanted: dict[str, Hashes]
+) -> None:
+    for vector in simulated:
+        assert set(vector.head.owner) == set(range(len(vector.front_end.modalities)))
+    assert max(hashes.windows for hashes in wanted.values()) > MAX_MARKS
+    assert min(hashes.windows for hashes in wanted.values()) >= 2 * LEAST_MARKS
 
 
 def test_replay_line_is_read() -> None:
-    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d", "0e"), 640)
+    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d", "0e", "0f"), 640)
 
 
 @pytest.mark.parametrize("line", ["", "v", "v tokens=2", LINE.replace("raw=0a", "raw:0a"), LINE + " more=1"])
@@ -150,7 +166,7 @@ def test_other_lines_are_refused(line: str) -> None:
 
 def test_committed_hashes_survive_a_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "hashes.json"
-    first, second = Hashes(1, 0, "a", "b", "c", "d", "e"), Hashes(2, 1, "e", "f", "a", "b", "e")
+    first, second = Hashes(1, 0, "a", "b", "c", "d", "e", "f"), Hashes(2, 1, "e", "f", "a", "b", "e", "f")
     save_committed({"one": first}, path)
     save_committed({"two": second}, path)
     assert load_committed(path) == {"one": first, "two": second}

@@ -42,7 +42,7 @@ unsigned char *script_room(uint32_t bytes) {
 /* Replay the script that was written: a line of hashes, or what went wrong. */
 const char *replay_vector(uint32_t i) {
     replay_result_t result;
-    const char *problem = replay(replay_vectors[i].spec(), read_script, rewind_script, NULL, &result);
+    const char *problem = replay(replay_vectors + i, read_script, rewind_script, NULL, &result);
     if (problem) return problem;
     replay_line(replay_vectors[i].name, &result, line);
     return line;
