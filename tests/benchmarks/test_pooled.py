@@ -18,9 +18,7 @@ def entries():
 
 
 def test_own_windows_are_judged_only_where_they_differ(entries):
-    assert list(entries) == [
-        "pooled", "own-stress_predict", "windows-stress_predict", "own-eegmat", "windows-eegmat",
-    ]  # fmt: skip
+    assert list(entries) == ["pooled", "own-stress_predict", "own-eegmat", "windows-eegmat"]
     own, same, joint = (entries[name].config for name in ("own-eegmat", "windows-eegmat", "pooled"))
     assert same.front_end.modality_names == ("eeg", "ecg")
     assert (same.front_end.token_s, same.front_end.tokens) == (

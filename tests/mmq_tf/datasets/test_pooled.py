@@ -65,7 +65,7 @@ def offered(parts, monkeypatch, tmp_path):
 
 @pytest.fixture
 def config(offered):
-    """Of version 2, as the preset `pooled`: in version 3 nobody enrols by motion alone beside EDA."""
+    """Of version 2: in version 3 nobody enrols by motion alone beside EDA."""
     changes = [f'data.dataset="{offered.name}"', "front_end.frontend_version=2", *CHANGES]
     return load_config("simulated", changes)
 
@@ -171,7 +171,8 @@ def test_the_real_pool_keeps_what_its_presets_say(mmq_data):
     assert config.classes == CLASSES
     assert config.front_end.modalities == {**wrist.front_end.modalities, **eeg.front_end.modalities}
     limits = {member.dataset.name: member.limits for member in pool.members}
-    assert config.normalisation.enrolment_s == wrist.normalisation.enrolment_s
+    assert config.front_end.frontend_version == wrist.front_end.frontend_version == 3
+    assert (config.normalisation, config.model) == (wrist.normalisation, wrist.model)
     assert limits["eegmat"].enrolment_s == eeg.normalisation.enrolment_s
     assert limits["eegmat"].window_s == eeg.front_end.window_s
     for fold in joined_folds(pool.grouped(pool.subjects(mmq_data)), 5, 0.2, 0):
