@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from mmq_bridge.bundle.reader import read_files
-from mmq_bridge.decision.device import read_front_end
+from mmq_bridge.decision.bundle_files import read_front_end
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest, file_entry
 from mmq_export import card
 from mmq_export.folder import write_folder

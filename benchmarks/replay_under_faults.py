@@ -20,7 +20,8 @@ from pathlib import Path
 import click
 from methods.replay_faults import CLEAN, MOMENT_S, SESSION_FAULTS, Arrival, SessionFault, arrivals
 from mmq_bridge.decision.decisions import Decision
-from mmq_bridge.decision.device import RATE_TOLERANCE, Device
+from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.pushing import RATE_TOLERANCE
 from mmq_bridge.decision.replay import select
 from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd

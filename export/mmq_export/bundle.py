@@ -17,7 +17,7 @@ from mmq_bridge.bundle import golden, sources
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.microcontroller import arena_bytes
-from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import HEAD_FILE, check_head
 from mmq_bridge.decision.manifest import (

@@ -11,7 +11,8 @@ from mmq_tf import pretrained
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from mmq_bridge.decision.device import Device, ModelName
+    from mmq_bridge.decision.bundle_files import ModelName
+    from mmq_bridge.decision.device import Device
 
     from mmq_tf.recording import Recording
 

@@ -23,7 +23,8 @@ from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
     from mmq_bridge.bundle.verify import VerifyReport
-    from mmq_bridge.decision.device import Device, ModelName
+    from mmq_bridge.decision.bundle_files import ModelName
+    from mmq_bridge.decision.device import Device
     from mmq_bridge.decision.manifest import Manifest
 
     from mmq_tf.training.run import Run

@@ -153,7 +153,7 @@ typedef struct {
 
 /* Average a decision with those before it that were made less than display_s earlier, and judge it anew: `shown` is the
  * decision with probabilities, likeliest classes, sure, unsure_task and abstention of the average. A decision without
- * probabilities is shown as it is and not averaged. Summed in float32 from the oldest on.
+ * probabilities is shown as it is and not averaged. In float32, from the oldest on: mean += (p - mean) / how many.
  * Errors: MMQ_NULL, MMQ_TOO_SMALL (no row, or fewer columns than probabilities). */
 mmq_status_t mmq_display_show(mmq_display_t *display, const mmq_rules_t *rules, const mmq_decision_t *decision,
                               mmq_decision_t *shown);

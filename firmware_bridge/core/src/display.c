@@ -35,11 +35,12 @@ mmq_status_t mmq_display_show(mmq_display_t *display, const mmq_rules_t *rules, 
     if (!decision->n_probabilities) return MMQ_OK;
     keep(display, decision);
     for (uint32_t k = 0; k < decision->n_probabilities; k++) {
-        float sum = 0.0f;
+        float mean = 0.0f;
         for (uint32_t i = 0; i < display->count; i++) {
-            sum += display->kept[(size_t)row_at(display, i) * display->columns + k];
+            const float p = display->kept[(size_t)row_at(display, i) * display->columns + k];
+            mean += (p - mean) / (float)(i + 1u);
         }
-        shown->probability[k] = sum / (float)display->count;
+        shown->probability[k] = mean;
     }
     mmq_judge(rules, shown);
     return MMQ_OK;

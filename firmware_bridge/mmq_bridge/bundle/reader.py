@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.golden_store import GoldenStore, load_golden
-from mmq_bridge.decision.device import MODEL_FILES, read_front_end
+from mmq_bridge.decision.bundle_files import MODEL_FILES, read_front_end
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import read_head_file
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest

@@ -17,7 +17,7 @@ from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.head_source import head_sources
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.decision.manifest import DecisionSettings, ModelFacts
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError

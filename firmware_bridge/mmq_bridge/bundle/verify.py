@@ -17,7 +17,7 @@ from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, micro_there
 from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
 from mmq_bridge.bundle.sources import check_sources
-from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.device import read_front_end
+from mmq_bridge.decision.bundle_files import read_front_end
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.errors import BridgeError
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmq_bridge.core_binding.bridge import Bridge
-from mmq_bridge.core_binding.input_validation import number_array, plain_number
+from mmq_bridge.core_binding.input_validation import number_array
 from mmq_bridge.core_binding.library import NO_TOKEN, OK, library, raise_status
 from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.errors import BridgeError
@@ -276,17 +275,3 @@ def abstention_name(abstention: int) -> str:
     'too little present'
     """
     return library().mmq_abstention_name(abstention).decode("ascii")
-
-
-def plain_seconds(what: str, value: object, most: float) -> float:
-    """Return a number of seconds from 0 to `most`.
-
-    Raises
-    ------
-    BridgeError
-        When it is none.
-    """
-    seconds = plain_number(what, value)
-    if not (math.isfinite(seconds) and 0 <= seconds <= most):
-        raise BridgeError(f"{what}: expected 0 to {most:g} s, got {seconds:g}.")
-    return seconds

@@ -5,71 +5,33 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from mmq_bridge.core_binding.bridge import Enrolment
-from mmq_bridge.core_binding.input_validation import plain_number, sample_rows
-from mmq_bridge.core_binding.native import Bridge, SignalLike
-from mmq_bridge.decision.arrivals import Arrivals, Turns
-from mmq_bridge.decision.decisions import Decision, Decisions, likeliest
-from mmq_bridge.decision.display import DisplayFilter
+from mmq_bridge.core_binding.native import SignalLike
+from mmq_bridge.decision.bundle_files import (
+    ModelName,
+    enrolled_shorter,
+    read_front_end,
+    read_model,
+)
+from mmq_bridge.decision.deciding import Deciding
+from mmq_bridge.decision.decisions import Decision, Decisions
+from mmq_bridge.decision.display import display_seconds
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import check_head, read_head_file
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
 from mmq_bridge.decision.personal import Personal, split_state
-from mmq_bridge.decision.replay import Chunk, steps
+from mmq_bridge.decision.pushing import Pushing
+from mmq_bridge.decision.replay import steps
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.decision.state_file import read_state, write_state
 from mmq_bridge.decision.whole_recordings import whole_signals
-from mmq_bridge.errors import BridgeError, BridgeWarning
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.front_end.head_tables import HeadTables
-
-MODEL_FILES = {
-    "int8": "model_int8.tflite",
-    "int8_float_io": "model_int8_float_io.tflite",
-    "float32": "model_float32.tflite",
-}
-RATE_TOLERANCE = 0.02
-"""Share by which a sensor's rate may differ from the model's before `Device.push` says so."""
-ModelName = Literal["int8", "int8_float_io", "float32"]
-
-
-@dataclass
-class _Window:
-    """The last T tokens, oldest first."""
-
-    features: deque[np.ndarray]
-    presence: deque[np.ndarray]
-    tokens_seen: int = 0
-    names: tuple[str, ...] = field(default=())
-    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def add(self, number: int, token: tuple[np.ndarray, np.ndarray], why: dict[str, tuple[str, ...]]) -> None:
-        self.features.append(token[0])
-        self.presence.append(token[1])
-        self.tokens_seen = number
-        self.absent = {name: names for name, names in why.items() if names}
-
-    def clear(self, n_features: int) -> None:
-        """Forget all: T absent tokens."""
-        for _ in range(self.features.maxlen or 0):
-            self.features.append(np.zeros(n_features, np.float32))
-            self.presence.append(np.zeros(len(self.names), bool))
-
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack(self.features), np.stack(self.presence)
-
-    def sensors(self) -> dict[str, float]:
-        share = np.stack(self.presence).mean(axis=0)
-        return {name: float(value) for name, value in zip(self.names, share, strict=True)}
 
 
 class Device:
@@ -89,16 +51,16 @@ class Device:
         every other one as it is.
     display_s : float
         Each decision also gets what a display shows: the average of the probabilities of the last so many
-        seconds, see `DisplayFilter`. 0 is off.
+        seconds. 0 is off.
     head : HeadTables, optional
         Of the bundle's personal head.
 
     Attributes
     ----------
+    bridge : Bridge
+        The core's, which is fed.
     personal : Personal or None
         The wearer's own correction of the decisions; None where the bundle has none.
-    late_pushes : dict of str to int
-        By modality the pushes of which samples came too late, or twice, and were not used.
 
     Raises
     ------
@@ -132,25 +94,13 @@ class Device:
         if head is not None:
             check_head(head, front_end, decision)
         self.front_end, self.model, self.decision, self.manifest = front_end, model, decision, manifest
-        self._tables = head
-        self.personal = self._nothing_marked()
-        self._convert, self._display = convert, DisplayFilter(display_s)
-        self._bridge = Bridge(front_end)
+        self._tables, self._convert, self._display_s = head, convert, display_seconds(display_s)
+        self._deciding = Deciding(front_end, model, decision, self._display_s)
+        self.bridge = self._deciding.bridge
+        self._pushing = Pushing(front_end, self.bridge, self._deciding.decisions)
+        self.personal: Personal | None = None
+        self._follow(self._nothing_marked())
         self._enrolment_end = front_end.enrolment_tokens
-        self._waiting: str | None = None
-        length = front_end.tokens
-        self._window = _Window(deque(maxlen=length), deque(maxlen=length), names=front_end.modality_names)
-        self._arrivals = {
-            name: Arrivals(name, modality.sampling_rate_hz, front_end.token_s)
-            for name, modality in front_end.modalities.items()
-        }
-        self._turns = Turns(
-            {name: modality.sampling_rate_hz for name, modality in front_end.modalities.items()},
-            front_end.grace_s,
-        )
-        self.late_pushes = dict.fromkeys(front_end.modality_names, 0)
-        self._off_rate: set[str] = set()
-        self._newest_s = -math.inf
 
     @classmethod
     def from_bundle(
@@ -181,14 +131,9 @@ class Device:
             When the bundle is not complete, was changed, `model` is not one of its models, `enrolment_s` is
             no shorter enrolment, or `display_s` cannot be.
         """
-        if model not in MODEL_FILES:
-            raise BridgeError(f"model: expected one of {', '.join(MODEL_FILES)}, got {model!r}.")
         manifest = Manifest.load(folder)
-        front_end = read_front_end(manifest, folder)
-        if enrolment_s is not None:
-            front_end = _enrolled_shorter(front_end, enrolment_s)
-        content = manifest.read(folder, MODEL_FILES[model])
-        loaded = TFLiteModel(content, str(Path(folder) / MODEL_FILES[model]))
+        front_end = enrolled_shorter(read_front_end(manifest, folder), enrolment_s, stacklevel=2)
+        loaded = read_model(manifest, folder, model)
         head = read_head_file(manifest, folder, front_end)
         return cls(front_end, loaded, manifest.decision, manifest, convert, display_s, head)
 
@@ -200,7 +145,7 @@ class Device:
         BridgeError
             When it cannot be written.
         """
-        write_state(path, self._bridge.save() + (self.personal.save() if self.personal else b""))
+        write_state(path, self.bridge.save() + (self.personal.save() if self.personal else b""))
 
     def load_state(self, path: str | os.PathLike[str]) -> None:
         """Take over what `save_state` wrote, before the first sample.
@@ -220,9 +165,9 @@ class Device:
         personal = self._nothing_marked()
         if personal and learned:
             personal.load(learned, str(path))
-        self._bridge.load(state, str(path))
-        self.personal = personal
-        self._enrolment_end = self._bridge.enrolment_left
+        self.bridge.load(state, str(path))
+        self._follow(personal)
+        self._enrolment_end = self.bridge.enrolment_left
 
     def mark(self, label: str, start_s: float, stop_s: float) -> int:
         """Say that a stretch of the past was of one class; decisions are corrected by it from now on.
@@ -266,6 +211,11 @@ class Device:
             return None
         return Personal(self._tables, self.decision, self.front_end.window_s)
 
+    def _follow(self, personal: Personal | None) -> None:
+        self.personal = personal
+        if personal:
+            self._deciding.follow(personal)
+
     def _own(self) -> Personal:
         if self.personal is None:
             raise BridgeError(
@@ -300,29 +250,7 @@ class Device:
             When the samples do not have the front end's channels, or the last pushes of this sensor cover far
             more or far less time than their times say: they have another rate.
         """
-        if modality not in self.front_end.modalities:
-            return []
-        settings = self.front_end.modalities[modality]
-        rows, first_s = sample_rows(modality, samples, len(settings.channels)), plain_number("time_s", time_s)
-        if math.isfinite(first_s):
-            self._arrivals[modality].add(first_s, rows.shape[1])
-        decisions = self._take_all(self._turns.put(Chunk(modality, rows, first_s)))
-        self._warn_rate(modality, settings.sampling_rate_hz)
-        return decisions
-
-    def _take_all(self, pieces: Sequence[Chunk]) -> list[Decision]:
-        """Take pieces in their order; say once of a sensor that it lags."""
-        decisions: list[Decision] = []
-        for modality, samples, time_s in pieces:
-            known = self.late_pushes[modality] > 0
-            try:
-                decisions += self.take(modality, samples, time_s)
-            except BridgeError:
-                self._turns.clear()
-                raise
-            if not known and self.late_pushes[modality]:
-                self._warn_late(modality, time_s)
-        return decisions
+        return self._pushing.push(modality, samples, time_s)
 
     def push_counted(self, modality: str, samples: np.ndarray, first_index: int) -> list[Decision]:
         """Take a radio packet that carries a sample counter instead of a time; return decisions as `push`.
@@ -343,19 +271,7 @@ class Device:
         BridgeError
             When the samples do not have the front end's channels, or the counter is no whole number.
         """
-        if modality not in self.front_end.modalities:
-            return []
-        settings = self.front_end.modalities[modality]
-        rows = sample_rows(modality, samples, len(settings.channels))
-        step = max(1, int(self.front_end.token_s * settings.sampling_rate_hz))
-        decisions = self._take_all(self._turns.release())
-        in_time = True
-        for first in range(0, max(rows.shape[1], 1), step):
-            part = rows[:, first : first + step]
-            in_time &= self._bridge.push_counted(modality, part, first_index + first)
-            decisions += self._decisions()
-        self.late_pushes[modality] += not in_time
-        return decisions
+        return self._pushing.push_counted(modality, samples, first_index)
 
     def take(self, modality: str, samples: np.ndarray, time_s: float) -> list[Decision]:
         """Do as `push` for a source that watches rate and lateness itself: nothing is said about either.
@@ -374,40 +290,12 @@ class Device:
         BridgeError
             When the samples do not have the front end's channels, or the time is impossible.
         """
-        settings = self.front_end.modalities[modality]
-        step, frames = max(1, int(self.front_end.token_s * settings.sampling_rate_hz)), samples.shape[1]
-        decisions: list[Decision] = []
-        in_time = True
-        for first in range(0, max(frames, 1), step):
-            part, part_s = samples[:, first : first + step], time_s + first / settings.sampling_rate_hz
-            in_time &= self._bridge.push(modality, part, part_s)
-            self._newest_s = max(self._newest_s, part_s + part.shape[1] / settings.sampling_rate_hz)
-            decisions += self._decisions()
-        self.late_pushes[modality] += not in_time
-        return decisions
+        return self._pushing.take(modality, samples, time_s)
 
-    def _warn_rate(self, modality: str, rate_hz: float) -> None:
-        """Say once when the times of a sensor's samples make another rate than the model's."""
-        found_hz = self._bridge.rate(modality)
-        if modality in self._off_rate or found_hz is None or abs(found_hz / rate_hz - 1) <= RATE_TOLERANCE:
-            return
-        self._off_rate.add(modality)
-        warnings.warn(
-            f"{modality}: its samples come at {found_hz:.4g} Hz by their times, the model expects "
-            f"{rate_hz:g} Hz; resample them, or correct the times.",
-            BridgeWarning,
-            stacklevel=3,
-        )
-
-    def _warn_late(self, modality: str, time_s: float) -> None:
-        grace_s, behind_s = self.front_end.grace_s, self._newest_s - time_s
-        warnings.warn(
-            f"{modality} lags: samples of {time_s:g} s came when {self._newest_s:g} s had been reached "
-            f"({behind_s:g} s late, or twice), so they are not used. Push all sensors in turn, none more "
-            f"than {grace_s:g} s ahead of another; a whole recording goes to Device.decide.",
-            BridgeWarning,
-            stacklevel=4,
-        )
+    @property
+    def late_pushes(self) -> dict[str, int]:
+        """By modality the pushes of which samples came too late, or twice, and were not used."""
+        return self._pushing.late_pushes
 
     def advance(self, time_s: float) -> list[Decision]:
         """Say that it is `time_s` now and nothing older will come; return the decisions that completes.
@@ -419,10 +307,7 @@ class Device:
         BridgeError
             When the time is not finite.
         """
-        decisions = self._take_all(self._turns.release())
-        self._bridge.advance(time_s)
-        self._newest_s = max(self._newest_s, float(time_s))
-        return decisions + self._decisions()
+        return self._pushing.advance(time_s)
 
     def decide(self, recording: Any) -> Decisions:
         """Return the decisions of a whole recording, as if it were worn from its first second.
@@ -461,7 +346,7 @@ class Device:
         """
         signals = whole_signals(self.front_end, self._convert(recording) if self._convert else recording)
         parts = self.front_end, self.model, self.decision, self.manifest
-        fresh = Device(*parts, display_s=self._display.display_s, head=self._tables)
+        fresh = Device(*parts, display_s=self._display_s, head=self._tables)
         if self.personal and fresh.personal and (learned := self.personal.save()):
             fresh.personal.load(learned)
         said = Decisions()
@@ -490,10 +375,10 @@ class Device:
         length_s = max((_stop_s(signal) for signal in signals.values()), default=0.0)
         if (math.ceil(length_s) if reached_s is None else reached_s) < self.shortest_s:
             raise BridgeError(self._too_short(length_s))
-        if reached_s is not None and self._waiting:
+        if reached_s is not None and self._deciding.waiting:
             raise BridgeError(
                 f"recording: nothing can be decided, for at the end of {length_s:g} s the device is still "
-                f"{self._waiting}; see that a sensor other than temp and acc is worn and measures."
+                f"{self._deciding.waiting}; see that a sensor other than temp and acc is worn and measures."
             )
 
     @property
@@ -511,138 +396,6 @@ class Device:
             f"{front_end.grace_s:g} s more where a sensor is missing."
         )
 
-    def _decisions(self) -> list[Decision]:
-        tokens = []
-        while (token := self._bridge.pop_token()) is not None:
-            tokens.append(token)
-        first = self._bridge.closed - len(tokens)
-        if first > self._window.tokens_seen:  # after a long silence the core skips tokens: all were absent
-            self._window.clear(self.front_end.n_features)
-        decisions = []
-        for number, token in enumerate(tokens, start=first + 1):
-            self._window.add(number, token, self._bridge.reasons(number - 1))
-            if number % self.decision.every_tokens == 0:
-                decisions.append(self._shown(replace(self._decide(number), absent=self._window.absent)))
-        return decisions
-
-    def _shown(self, said: Decision) -> Decision:
-        """Return a decision with what the display filter shows of it, where there is one."""
-        if self._display.display_s == 0:
-            return said
-        averaged = self._display.add(said.time_s, said.probabilities)
-        least = self.decision.min_confidence
-        shown = {
-            task: name
-            for task, name in likeliest(averaged).items()
-            if averaged[task][name] >= least.get(task, 0.0)
-        }
-        return replace(said, shown_probabilities=averaged, shown=shown)
-
-    def _decide(self, number: int) -> Decision:
-        """Decide at the end of the token before `number`."""
-        window, enrolment = self._window, self._bridge.enrolment(number - 1)
-        time_s, sensors = number * self.front_end.token_s, window.sensors()
-        self._waiting = self._waits(enrolment, number)
-        if self._waiting:
-            return Decision(time_s, {}, sensors, True, self._waiting)
-        said = self._judge(time_s, sensors)
-        return replace(said, not_enrolled=self._not_enrolled(enrolment, window.arrays()[1]))
-
-    def _judge(self, time_s: float, sensors: dict[str, float]) -> Decision:
-        """Ask the model about the window, where enough of it is present."""
-        features, presence = self._window.arrays()
-        share = float(presence.mean())
-        if share < self.decision.min_present_share or not presence.any():
-            needed = self.decision.min_present_share
-            return Decision(
-                time_s, {}, sensors, True, f"too little present ({share:.0%} of {needed:.0%} needed)"
-            )
-        logits = self.model.predict(features, presence)
-        own = self.personal
-        added = {own.task: own.follow(time_s, features, presence, logits)} if own else {}
-        probabilities = self._probabilities(logits, added)
-        reason = self._doubt(probabilities)
-        return Decision(time_s, probabilities, sensors, reason is not None, reason)
-
-    def _waits(self, enrolment: Enrolment, number: int) -> str | None:
-        """Why no window is ready yet, or None."""
-        front_end, left = self.front_end, enrolment.left
-        if left > 0 and front_end.counts_evidence:
-            aim = front_end.enrolment_tokens
-            return f"enrolling ({aim - left} of {aim} tokens measured)"
-        if left > 0:
-            return f"enrolling ({left * front_end.token_s:g} s left)"
-        left = (enrolment.end or 0) + front_end.tokens - number
-        return f"filling the first window ({left * front_end.token_s:g} s left)" if left > 0 else None
-
-    def _not_enrolled(self, enrolment: Enrolment, presence: np.ndarray) -> tuple[str, ...]:
-        """Return the modalities of which a token of the window was normalised by the population."""
-        if not self.front_end.counts_evidence:
-            return ()
-        shown = zip(self.front_end.modality_names, enrolment.measured, presence.sum(axis=0), strict=True)
-        least = self.front_end.enrolment_least
-        return tuple(name for name, measured, seen in shown if seen and measured - seen + 1 < least)
-
-    def _probabilities(
-        self, logits: Mapping[str, np.ndarray], added: Mapping[str, float]
-    ) -> dict[str, dict[str, float]]:
-        """Return the classes' probabilities; `added` is what corrects the second class's logit of a task."""
-        settings, result = self.decision, {}
-        for task, names in settings.tasks.items():
-            scaled = np.asarray(logits[task], np.float64) / settings.temperature.get(task, 1.0)
-            scaled[1] += added.get(task, 0.0)
-            values = softmax(scaled)
-            result[task] = {name: float(value) for name, value in zip(names, values, strict=True)}
-        return result
-
-    def _doubt(self, probabilities: Mapping[str, Mapping[str, float]]) -> str | None:
-        """Name the first task whose likeliest class is under its threshold."""
-        for task, values in probabilities.items():
-            best, needed = max(values.values()), self.decision.min_confidence.get(task, 0.0)
-            if best < needed:
-                return f"confidence under threshold ({task} {best:.2f} < {needed:.2f})"
-        return None
-
-
-def _enrolled_shorter(front_end: FrontEnd, enrolment_s: float) -> FrontEnd:
-    shorter = front_end.with_shorter_enrolment(enrolment_s)
-    if shorter.enrolment_tokens < front_end.enrolment_tokens and front_end.normalisation:
-        trained_s = front_end.normalisation.enrolment_s
-        text = (
-            f"enrolment: {enrolment_s:g} s, but the model was trained with {trained_s:g} s: expect worse "
-            "decisions."
-        )
-        warnings.warn(text, BridgeWarning, stacklevel=3)
-    return shorter
-
 
 def _stop_s(signal: SignalLike) -> float:
     return signal.start_s + signal.samples.shape[1] / signal.sampling_rate_hz
-
-
-def read_front_end(manifest: Manifest, folder: str | os.PathLike[str]) -> FrontEnd:
-    """Return the checked front end of a bundle.
-
-    Raises
-    ------
-    BridgeError
-        When ``frontend.json`` is absent, changed or not a front end.
-    """
-    content = manifest.read(folder, "frontend.json")
-    where = str(Path(folder) / "frontend.json")
-    try:
-        return FrontEnd.from_json(content.decode("utf-8"), where)
-    except UnicodeDecodeError as error:
-        raise BridgeError(f"{where}: expected UTF-8 text; export the bundle again.") from error
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax of a vector of logits.
-
-    Examples
-    --------
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
-    """
-    shifted = np.exp(logits - logits.max())
-    return shifted / shifted.sum()

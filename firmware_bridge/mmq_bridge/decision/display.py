@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The display filter: what is shown is the average of the probabilities of the last seconds."""
+"""The display filter over a whole table; on a device the core does the same (`mmq_display_show`)."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -70,58 +68,15 @@ def _near(passed_s: Any, display_s: float) -> Any:
     return passed_s < display_s - _ROUNDING_S
 
 
-class DisplayFilter:
-    """`display_average` of decisions as they are made, one after the other.
-
-    Parameters
-    ----------
-    display_s : float
-        Seconds, from 0, which changes nothing, to `MAX_DISPLAY_S`.
+def display_seconds(value: Any) -> float:
+    """Return over how many seconds a display averages, from 0, which changes nothing, to `MAX_DISPLAY_S`.
 
     Raises
     ------
     BridgeError
-        When `display_s` is none of these.
-
-    Examples
-    --------
-    >>> shown = DisplayFilter(30.0)
-    >>> shown.add(5.0, {"stress": {"rest": 1.0, "stress": 0.0}})
-    {'stress': {'rest': 1.0, 'stress': 0.0}}
-    >>> shown.add(10.0, {"stress": {"rest": 0.0, "stress": 1.0}})
-    {'stress': {'rest': 0.5, 'stress': 0.5}}
-    >>> shown.add(40.0, {"stress": {"rest": 0.0, "stress": 1.0}})
-    {'stress': {'rest': 0.0, 'stress': 1.0}}
+        When `value` is none of these.
     """
-
-    def __init__(self, display_s: float) -> None:
-        self.display_s = plain_number("display", display_s)
-        if not (math.isfinite(self.display_s) and 0 <= self.display_s <= MAX_DISPLAY_S):
-            raise BridgeError(f"display: expected 0 to {MAX_DISPLAY_S:g} s, got {self.display_s:g}.")
-        self._rows: deque[tuple[float, list[float]]] = deque()
-
-    def add(
-        self, time_s: float, probabilities: Mapping[str, Mapping[str, float]]
-    ) -> dict[str, dict[str, float]]:
-        """Take a decision; return what is shown with it.
-
-        Parameters
-        ----------
-        time_s : float
-            When it was made, in s; never before the one added last.
-        probabilities : mapping
-            Probability by class by task; empty where the decision was withheld, which is not averaged.
-
-        Returns
-        -------
-        dict
-            Averaged probability by class by task; empty where `probabilities` are.
-        """
-        if not probabilities:
-            return {}
-        self._rows.append((time_s, [value for one in probabilities.values() for value in one.values()]))
-        while len(self._rows) > 1 and not _near(time_s - self._rows[0][0], self.display_s):
-            self._rows.popleft()
-        times_s, rows = (np.array(part) for part in zip(*self._rows, strict=True))
-        values = iter(display_average(np.zeros(len(rows), int), times_s, rows, self.display_s)[-1].tolist())
-        return {task: {name: next(values) for name in one} for task, one in probabilities.items()}
+    display_s = plain_number("display", value)
+    if not (math.isfinite(display_s) and 0 <= display_s <= MAX_DISPLAY_S):
+        raise BridgeError(f"display: expected 0 to {MAX_DISPLAY_S:g} s, got {display_s:g}.")
+    return display_s

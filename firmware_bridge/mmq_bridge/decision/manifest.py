@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from mmq_bridge.core_binding.decision import MAX_OUTPUTS
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.validation import StrictModel, first_problem
 
@@ -59,6 +60,8 @@ class DecisionSettings(StrictModel):
         for task, classes in self.tasks.items():
             if not 2 <= len(classes) <= 256 or len(set(classes)) != len(classes):
                 raise ValueError(f"task {task!r} needs 2 to 256 different class names, got {classes}")
+        if (outputs := sum(map(len, self.tasks.values()))) > MAX_OUTPUTS:
+            raise ValueError(f"the core has room for {MAX_OUTPUTS} classes of all tasks, got {outputs}")
         for name, values, low, high in (
             ("temperature", self.temperature, 1e-3, 1e3),
             ("min_confidence", self.min_confidence, 0.0, 1.0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,6 +66,8 @@ class Personal:
 
     Attributes
     ----------
+    head : PersonalHead
+        What was learned.
     marks : list of MarkedStretch
         Since the device began or last forgot.
     """
@@ -74,15 +75,14 @@ class Personal:
     def __init__(self, tables: HeadTables, decision: DecisionSettings, window_s: float) -> None:
         self.task, self.classes = tables.task, decision.tasks[tables.task]
         self.marks: list[MarkedStretch] = []
-        self._head = PersonalHead(tables)
-        self._temperature = decision.temperature.get(tables.task, 1.0)
+        self.head = PersonalHead(tables)
         self._window_s, self._loaded = window_s, False
         self._past: deque[_Past] = deque(maxlen=PAST)
 
     @property
     def counts(self) -> dict[str, int]:
         """Marked windows that are kept, by class."""
-        found = np.bincount(self._head.labels, minlength=2)
+        found = np.bincount(self.head.labels, minlength=2)
         return dict(zip(self.classes, found.tolist(), strict=True))
 
     @property
@@ -90,23 +90,19 @@ class Personal:
         """Whether anything is corrected."""
         return min(self.counts.values()) >= LEAST_MARKS
 
-    def follow(
-        self, time_s: float, features: np.ndarray, presence: np.ndarray, logits: Mapping[str, np.ndarray]
-    ) -> float:
-        """Remember a window that is decided about, and return what is added to its logit.
+    def follow(self, time_s: float, u: np.ndarray | None, logit: float) -> None:
+        """Remember a window that is decided about.
 
         Parameters
         ----------
         time_s : float
             Its end.
-        features, presence : ndarray, shape (T, F) and (T, M)
-        logits : mapping of str to ndarray
-            The model's, by task.
+        u : ndarray, shape (k,), or None
+            Its components; None where nothing that is read was present.
+        logit : float
+            The model's, of the second class against the first, at the decision's temperature.
         """
-        low, high = (float(value) for value in logits[self.task])
-        u = self._head.summary(features, presence)
-        self._past.append(_Past(time_s, u, (high - low) / self._temperature))
-        return self._head.correction(u)
+        self._past.append(_Past(time_s, u, logit))
 
     def mark(self, label: str, start_s: float, stop_s: float) -> int:
         """Learn that a stretch of the past was of one class; return how many of its windows are used.
@@ -134,14 +130,14 @@ class Personal:
                 f"{self._reach()}."
             )
         for one in windows:
-            self._head.mark(np.asarray(one.u), one.logit, self.classes.index(label))
-        self._head.adapt()
+            self.head.mark(np.asarray(one.u), one.logit, self.classes.index(label))
+        self.head.adapt()
         self.marks.append(MarkedStretch(label, start_s, stop_s, len(windows)))
         return len(windows)
 
     def forget(self) -> None:
         """Undo all marks: decisions are the model's own again."""
-        self._head.reset()
+        self.head.reset()
         self.marks.clear()
         self._loaded = False
 
@@ -182,7 +178,7 @@ class Personal:
 
     def save(self) -> bytes:
         """Return what was learned as bytes; empty where nothing is marked."""
-        return self._head.save() if self._head.count else b""
+        return self.head.save() if self.head.count else b""
 
     def load(self, content: bytes, where: str = "marks") -> None:
         """Take over what `save` returned; `where` begins the error's sentence.
@@ -192,12 +188,12 @@ class Personal:
         BridgeError
             When it is damaged, of another model or of a newer version; nothing is changed.
         """
-        self._head.load(content, where)
+        self.head.load(content, where)
         self.marks.clear()
         self._loaded = True
 
     def _said(self, one: _Past) -> float:
-        return one.logit + self._head.correction(one.u)
+        return one.logit + self.head.correction(one.u)
 
     def _windows(self, start_s: float, stop_s: float) -> list[_Past]:
         """Return the windows of a stretch that are marked, oldest first."""

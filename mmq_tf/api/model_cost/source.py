@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.bundle.flatbuffer import read_graph
-from mmq_bridge.decision.device import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd

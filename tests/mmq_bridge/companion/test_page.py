@@ -5,12 +5,13 @@ import json
 import re
 import shutil
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import invoke
 from mmq_bridge.core_binding.bridge import Bridge
-from mmq_bridge.decision.display import DisplayFilter
+from mmq_bridge.decision.display import display_average
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import TFLiteModel
 
@@ -179,15 +180,21 @@ def test_a_sensor_switched_off_is_absent_within_one_token(browser, serve, tiny_b
     assert all(said["rested"])
 
 
+def averaged(times_s, chances) -> list[Any]:
+    """The mean of the last 30 s; None where nothing was decided."""
+    rows = np.array([list(one.values()) for one in chances if one])
+    when = np.array([time_s for time_s, one in zip(times_s, chances, strict=True) if one])
+    means = iter(display_average(np.zeros(len(rows), int), when, rows, 30.0))
+    return [dict(zip(one, next(means).tolist(), strict=True)) if one else None for one in chances]
+
+
 def test_the_average_is_shown_until_switched_off_and_never_saved(browser, serve, tiny_bundle):
     said = browser("averaging", serve(tiny_bundle), untilS=150)
     assert said["first"] == said["again"]
     assert (said["first"]["isOn"], said["off"]["isOn"]) == (True, False)
     assert said["raw"] == said["decisions"]
-    display, averages = DisplayFilter(30.0), []
-    for line in said["raw"]:
-        averages.append(display.add(line["time_s"], line["probabilities"]).get("stress"))
     raw = [line["probabilities"].get("stress") for line in said["raw"]]
+    averages = averaged([line["time_s"] for line in said["raw"]], raw)
     for shown, chances in ((said["first"], averages), (said["off"], raw)):
         words = [f"{max(one, key=one.get)} {percent(max(one.values()))}" if one else "–" for one in chances]
         assert len(words) >= 25

@@ -12,7 +12,7 @@ import pytest
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.display import DisplayFilter
+from mmq_bridge.decision.display import display_average
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 SCRIPT = Path(__file__).with_name("pieces.mjs")
@@ -152,23 +152,28 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
 def test_the_page_shows_what_python_shows(pieces, display_s):
     """As the class after the filter of a device with the same threshold; None is the page's own 30 s."""
     rng, least = np.random.default_rng(1), 0.6
-    display = DisplayFilter(30.0 if display_s is None else display_s)
-    decisions, wanted = [], []
+    decisions = []
     for k in np.flatnonzero(rng.random(80) < 0.7):
         p = rng.random(2)
         known = rng.random() < 0.9
         chances = {"stress": {"rest": 1 - p[0], "stress": p[0]}, "valence": {"low": p[1], "high": 1 - p[1]}}
         decisions.append({"time_s": 5.0 * k, "probabilities": chances if known else {}, "reason": "raw"})
-        wanted.append(display.add(5.0 * k, decisions[-1]["probabilities"]))
+    decided = [one for one in decisions if one["probabilities"]]
+    rows = np.array([[p for task in one["probabilities"].values() for p in task.values()] for one in decided])
+    times_s = np.array([one["time_s"] for one in decided])
+    wanted = iter(
+        display_average(np.zeros(len(rows), int), times_s, rows, 30.0 if display_s is None else display_s)
+    )
     given = {} if display_s is None else {"displayS": display_s}
     said = pieces("display", decisions=decisions, thresholds={"stress": least}, **given)
-    for made, shown, average in zip(decisions, said, wanted, strict=True):
-        if not average:
+    for made, shown in zip(decisions, said, strict=True):
+        if not made["probabilities"]:
             assert shown == made
             continue
-        for task, values in average.items():
-            assert shown["probabilities"][task] == pytest.approx(values, rel=1e-13)
-        assert shown["abstained"] == (max(average["stress"].values()) < least)
+        average = next(wanted)
+        for task, values in zip(("stress", "valence"), (average[:2], average[2:]), strict=True):
+            assert list(shown["probabilities"][task].values()) == pytest.approx(values, abs=1e-6)
+        assert shown["abstained"] == (average[:2].max() < least)
         assert (shown["reason"] is not None) == shown["abstained"]
         assert shown["time_s"] == made["time_s"]
     if display_s == 0:

@@ -16,7 +16,7 @@ import pytest
 from command_line import invoke
 from mmq_bridge.companion import build, litert, server
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.device import read_front_end
+from mmq_bridge.decision.bundle_files import read_front_end
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.table import TARGETS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The display filter: exact small sequences, the same bits in one go and in steps, what a device shows."""
+"""The display filter: exact small sequences, a table in one go and in steps, what a device shows."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmq_bridge.core_binding.decision import CDecision, Display, Rules, TaskRules
 from mmq_bridge.decision.decisions import Decisions
 from mmq_bridge.decision.device import Device
-from mmq_bridge.decision.display import DisplayFilter, display_average
+from mmq_bridge.decision.display import display_average, display_seconds
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
@@ -41,21 +42,26 @@ def test_the_filter_is_the_mean_of_the_last_seconds(seed, display_s):
         np.testing.assert_allclose(found[i], p[near].mean(axis=0))
 
 
-def stress(p):
-    return {"stress": {"rest": 1 - p, "stress": p}}
+def shown_with(display, time_s, p):
+    """What is shown with probabilities; none for a withheld decision."""
+    said = CDecision(time_s=time_s, n_probabilities=len(p))
+    said.probability[: len(p)] = p
+    shown = display.show(said)
+    return shown.probability[: shown.n_probabilities]
 
 
-def shown_of(display_s, given_):
+def shown_of(display_s, given_) -> list[Any]:
     """What is shown of ``(time_s, p)``, None for a withheld decision."""
-    display = DisplayFilter(display_s)
-    found = [display.add(time_s, {} if p is None else stress(p)) for time_s, p in given_]
-    return [one["stress"]["stress"] if one else None for one in found]
+    display = Display(Rules([TaskRules(2)]), display_s, 100)
+    found = [shown_with(display, time_s, [] if p is None else [1 - p, p]) for time_s, p in given_]
+    return [one[1] if one else None for one in found]
 
 
 def test_a_sequence_by_hand():
     given_ = [(5.0, 1.0), (10.0, 0.0), (15.0, 0.5), (20.0, 0.5), (25.0, 0.25), (30.0, 0.75), (35.0, 0.0)]
-    assert shown_of(30.0, given_) == [1.0, 0.5, 0.5, 0.5, 0.45, 0.5, 2.0 / 6]
-    assert shown_of(15.0, given_)[-2:] == [0.5, 1.0 / 3]
+    wanted = [1.0, 0.5, 0.5, 0.5, 0.45, 0.5, 2.0 / 6]
+    np.testing.assert_allclose(shown_of(30.0, given_), wanted, rtol=1e-6)
+    np.testing.assert_allclose(shown_of(15.0, given_)[-2:], [0.5, 1.0 / 3], rtol=1e-6)
 
 
 def test_what_is_withheld_is_not_averaged_and_shows_nothing():
@@ -71,41 +77,38 @@ def test_after_a_gap_it_begins_anew():
 
 
 def test_tasks_are_averaged_each_for_itself():
-    display = DisplayFilter(30.0)
-    display.add(5.0, {"valence": {"low": 1.0, "high": 0.0}, "arousal": {"a": 0.5, "b": 0.25, "c": 0.25}})
-    assert display.add(
-        10.0, {"valence": {"low": 0.5, "high": 0.5}, "arousal": {"a": 0.0, "b": 0.25, "c": 0.75}}
-    ) == {"valence": {"low": 0.75, "high": 0.25}, "arousal": {"a": 0.25, "b": 0.25, "c": 0.5}}
+    display = Display(Rules([TaskRules(2), TaskRules(3)]), 30.0, 8)
+    shown_with(display, 5.0, [1.0, 0.0, 0.5, 0.25, 0.25])
+    assert shown_with(display, 10.0, [0.5, 0.5, 0.0, 0.25, 0.75]) == [0.75, 0.25, 0.25, 0.25, 0.5]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 2.5, 30.0, 31.0, 600.0]))
-def test_one_by_one_is_the_table_bit_for_bit(seed, display_s):
+def test_one_by_one_is_the_table(seed, display_s):
+    """The core's average in float32 is that of the training side in float64."""
     rng = np.random.default_rng(seed)
     times_s = 0.1 * np.sort(rng.choice(4000, size=40, replace=False))
     p = rng.random(40)
-    rows = np.stack([1 - p, p], axis=1)
-    display = DisplayFilter(display_s)
-    found = [display.add(time_s, stress(one))["stress"] for time_s, one in zip(times_s, p, strict=True)]
-    wanted = display_average(np.zeros(40, int), times_s, rows, display_s)
-    assert [[one["rest"], one["stress"]] for one in found] == wanted.tolist()
+    wanted = display_average(np.zeros(40, int), times_s, np.stack([1 - p, p], axis=1), display_s)
+    found = shown_of(display_s, zip(times_s, p, strict=True))
+    np.testing.assert_allclose(found, wanted[:, 1], rtol=0, atol=1e-6)
     if display_s == 0:
-        assert wanted.tolist() == rows.tolist()
+        assert found == p.astype(np.float32).tolist()
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 3600), st.integers(1, 60))
 def test_a_constant_stays(p, display_s, count):
     for shown in shown_of(display_s, [(5.0 * k, p) for k in range(count)]):
-        assert shown == pytest.approx(p, rel=1e-14, abs=1e-300)
+        assert shown == np.float32(p)
 
 
 @pytest.mark.parametrize("display_s", [-1.0, float("nan"), float("inf"), 3600.5])
 def test_what_cannot_be_averaged_over_is_refused(display_s):
     with pytest.raises(BridgeError, match=r"^display: expected 0 to 3600 s, got"):
-        DisplayFilter(display_s)
+        display_seconds(display_s)
     with pytest.raises(BridgeError, match=r"^display: expected a number"):
-        DisplayFilter("30")  # type: ignore[arg-type]
+        display_seconds("30")
 
 
 TOKENS = 2

@@ -208,12 +208,11 @@ def test_more_than_two_classes_are_refused_by_name(tiny, tiny_bundle):
         check_head(tables(front_end), front_end, three)
 
 
-def test_the_logit_is_corrected_at_the_decisions_temperature(tiny):
+def test_the_logit_is_remembered_at_the_decisions_temperature(bundle, worn):
     """What is remembered is the log-odds of class 1 against class 0, divided by the temperature."""
-    front_end = tiny.front_end()
-    settings = decision_settings(tiny.DECISION)
-    personal = Personal(tables(front_end), settings, 20.0)
-    window = tiny.windows(front_end, 1)
-    personal.follow(20.0, window.features[0], window.presence[0], {"stress": np.array([1.0, 4.0])})
-    ((_, before, after),) = personal.before_and_after()
-    assert before == after == pytest.approx(1 / (1 + np.exp(-1.5)))
+    device = Worn.of(bundle, worn)
+    found = {time_s: (before, after) for time_s, before, after in own(device).before_and_after()}
+    for said in device.first:
+        if said.probabilities:
+            p = said.probabilities["stress"]["stress"]
+            assert found[said.time_s] == pytest.approx((p, p), abs=1e-6)

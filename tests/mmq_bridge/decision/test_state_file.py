@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_name_and_changes_nothing(tiny,
         with pytest.raises(BridgeError) as refused:
             device.load_state(path)
         assert str(refused.value).startswith(f"{path}: {words}")
-        assert device._bridge.save() == good
+        assert device.bridge.save() == good
     for missing in (tmp_path / "no", tmp_path, "\0"):
         with pytest.raises(BridgeError, match="expected the file of a saved state; there is none"):
             device.load_state(missing)
@@ -125,7 +125,7 @@ def test_what_was_learnt_is_kept_however_a_session_ends(tiny, tiny_bundle, devic
                 raise end
     except (KeyboardInterrupt, BrokenPipeError, BridgeError):
         assert end
-    assert read_state(path) == device._bridge.save() != Bridge(device.front_end).save()
+    assert read_state(path) == device.bridge.save() != Bridge(device.front_end).save()
     again = Device.from_bundle(tiny_bundle)
     with kept_state(again, path):
         assert again.shortest_s == 50

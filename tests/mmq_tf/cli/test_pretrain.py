@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from command_line import printed
 from mmq_bridge.core_binding.native import extract_tokens, normalise_tokens
-from mmq_bridge.decision.device import Device, softmax
+from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.manifest import Manifest
 from tiny_study import write_tiny_study
 
 from mmq_tf.cli import export, pretrain, stream, train, verify
 from mmq_tf.datasets import get_dataset
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.calibration import apply_temperature
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -107,7 +108,7 @@ def test_its_bundle_says_of_streamed_samples_what_it_says_of_training_windows(ca
         end = round(row["time_s"] / device.front_end.token_s)
         window = slice(end - device.front_end.tokens, end)
         logits = device.model.predict(features[window], tokens.presence[window])["stress"]
-        wanted = softmax(np.asarray(logits, np.float64) / device.decision.temperature["stress"])
+        wanted = apply_temperature(logits, device.decision.temperature["stress"])
         np.testing.assert_allclose(list(row["probabilities"]["stress"].values()), wanted, rtol=1e-6)
 
 
