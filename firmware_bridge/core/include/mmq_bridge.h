@@ -60,7 +60,10 @@ typedef enum {
     MMQ_STATE_LATE,   /* a state must be loaded before the first sample */
     MMQ_BAD_MARK,     /* mmq_personal.h: a label other than 0 and 1, or a number that is none */
     MMQ_BUSY,         /* mmq_decision.h: the network wants to go on; call again */
-    MMQ_NO_NETWORK    /* mmq_decision.h: the network failed */
+    MMQ_NO_NETWORK,   /* mmq_decision.h: the network failed */
+    MMQ_UNALIGNED,    /* mmq_network.h: memory at an address that is not aligned as it must be */
+    MMQ_BAD_STATE,    /* mmq_network.h: how far a run is, of another network */
+    MMQ_BAD_PLAN      /* mmq_plan.h: no plan of a network, or one that this core does not know */
 } mmq_status_t;
 
 typedef enum {

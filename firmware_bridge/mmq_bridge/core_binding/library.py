@@ -48,6 +48,9 @@ STATUS = (
     "a marked window needs the label 0 or 1 and finite numbers",
     "the network wants to go on",
     "the network failed",
+    "the memory is not aligned",
+    "the state of the run is of another network",
+    "it is no plan that this core knows: export again with the version installed here",
 )
 
 
@@ -136,6 +139,14 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_display_show.argtypes = [pointer, pointer, pointer, pointer]
     core.mmq_abstention_name.argtypes = [ctypes.c_uint32]
     core.mmq_abstention_name.restype = ctypes.c_char_p
+    core.mmq_plan_size.argtypes, core.mmq_plan_size.restype = [pointer, ctypes.c_size_t], ctypes.c_size_t
+    core.mmq_plan_load.argtypes = [
+        pointer, ctypes.c_size_t, pointer, ctypes.c_size_t, ctypes.POINTER(pointer)
+    ]  # fmt: skip
+    core.mmq_network_run.argtypes = [pointer, pointer, ctypes.c_size_t]
+    core.mmq_network_run_slice.argtypes = [pointer, pointer, pointer, ctypes.c_size_t, ctypes.c_uint32]
+    core.mmq_network_cost.argtypes, core.mmq_network_cost.restype = [pointer], ctypes.c_uint32
+    core.mmq_network_longest.argtypes, core.mmq_network_longest.restype = [pointer], ctypes.c_uint32
 
 
 def raise_status(status: int, what: str) -> NoReturn:

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* network.c: run a network's operations in order, whole or in slices. */
+#include "mmq_network.h"
+
+static mmq_status_t check(const mmq_network_t *network, const int8_t *arena, size_t arena_bytes) {
+    if (network == NULL || arena == NULL) return MMQ_NULL;
+    if ((uintptr_t)arena % MMQ_NETWORK_ALIGNMENT != 0) return MMQ_UNALIGNED;
+    return arena_bytes < network->arena_bytes ? MMQ_TOO_SMALL : MMQ_OK;
+}
+
+static void run_strip(const mmq_group_t *group, const mmq_operation_t *operations, int8_t *arena, uint32_t row) {
+    const uint32_t left = group->rows - row, count = left < group->strip ? left : group->strip;
+    for (uint32_t i = 0; i < group->operations; i++) operations[i].run(operations[i].parameters, arena, row, count);
+}
+
+mmq_status_t mmq_network_run(const mmq_network_t *network, int8_t *arena, size_t arena_bytes) {
+    const mmq_status_t status = check(network, arena, arena_bytes);
+    const mmq_operation_t *operations;
+    if (status != MMQ_OK) return status;
+    operations = network->operations;
+    for (uint32_t g = 0; g < network->n_groups; g++) {
+        const mmq_group_t *group = network->groups + g;
+        for (uint32_t row = 0; row < group->rows; row += group->strip) run_strip(group, operations, arena, row);
+        operations += group->operations;
+    }
+    return MMQ_OK;
+}
+
+/* Whether a run can be as far as the state says. */
+static int belongs(const mmq_network_t *network, const mmq_network_state_t *state) {
+    uint32_t operation = 0;
+    if (state->group >= network->n_groups || state->row >= network->groups[state->group].rows) return 0;
+    for (uint32_t g = 0; g < state->group; g++) operation += network->groups[g].operations;
+    return operation == state->operation && state->row % network->groups[state->group].strip == 0;
+}
+
+mmq_status_t mmq_network_run_slice(const mmq_network_t *network, mmq_network_state_t *state, int8_t *arena,
+                                   size_t arena_bytes, uint32_t budget) {
+    static const mmq_network_state_t start = {0, 0, 0};
+    mmq_status_t status;
+    uint32_t spent = 0;
+    if (state == NULL) return MMQ_NULL;
+    status = check(network, arena, arena_bytes);
+    if (status != MMQ_OK) return status;
+    if (!belongs(network, state)) return MMQ_BAD_STATE;
+    while (state->group < network->n_groups) {
+        const mmq_group_t *group = network->groups + state->group;
+        if (spent > 0 && (spent >= budget || group->cost > budget - spent)) return MMQ_BUSY;
+        run_strip(group, network->operations + state->operation, arena, state->row);
+        spent += group->cost > 0 ? group->cost : 1;
+        state->row += group->strip;
+        if (state->row < group->rows) continue;
+        state->operation += group->operations;
+        state->group++;
+        state->row = 0;
+    }
+    *state = start;
+    return MMQ_OK;
+}
+
+uint32_t mmq_network_longest(const mmq_network_t *network) {
+    uint32_t longest = 0;
+    for (uint32_t g = 0; network != NULL && g < network->n_groups; g++) {
+        if (network->groups[g].cost > longest) longest = network->groups[g].cost;
+    }
+    return longest;
+}
+
+uint32_t mmq_network_cost(const mmq_network_t *network) {
+    uint32_t cost = 0;
+    for (uint32_t g = 0; network != NULL && g < network->n_groups; g++) {
+        const mmq_group_t *group = network->groups + g;
+        cost += group->cost * ((group->rows + group->strip - 1) / group->strip);
+    }
+    return cost;
+}

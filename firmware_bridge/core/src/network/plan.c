@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan.c: read a network's plan and check all of it.
+ *
+ * A plan is 32-bit little-endian words: a head, tensors, groups, operations, then the data they point into. */
+#include "mmq_plan.h"
+
+#include <string.h>
+
+#include "mmq_kernels.h"
+
+#define MAGIC 0x4e514d4du /* "MMQN" */
+#define HEAD_WORDS 8u
+#define TENSOR_WORDS 5u
+#define GROUP_WORDS 4u
+#define NONE 0xffffffffu
+#define MAX_ROWS (1u << 20)
+#define MAX_DEPTH (1u << 14)
+#define MAX_SHIFT 22u
+#define MAX_SUM (1 << 29)
+
+typedef union {
+    mmq_dense_t dense;
+    mmq_product_t product;
+    mmq_pair_t pair;
+    mmq_lookup_t lookup;
+    mmq_softmax_t softmax;
+    mmq_maximum_t maximum;
+    mmq_mean_t mean;
+    mmq_copy_t copy;
+} parameters_t;
+
+/* Words are taken one after the other; `bad` is set by whatever is not as it must be, and stays. */
+typedef struct {
+    const uint32_t *words, *end; /* of what is still to be read */
+    const int8_t *data;
+    uint32_t data_bytes, arena_bytes;
+    uint32_t rows, strip; /* of the group that is read */
+    uint64_t work;
+    int bad;
+} plan_t;
+
+static void want(plan_t *plan, int condition) {
+    if (!condition) plan->bad = 1;
+}
+
+static uint32_t take(plan_t *plan) {
+    if (plan->words == plan->end) {
+        plan->bad = 1;
+        return 0;
+    }
+    return *plan->words++;
+}
+
+static int32_t take_signed(plan_t *plan) { return (int32_t)take(plan); }
+
+static uint32_t take_up_to(plan_t *plan, uint32_t least, uint32_t most) {
+    const uint32_t value = take(plan);
+    want(plan, value >= least && value <= most);
+    return plan->bad ? least : value;
+}
+
+static int32_t take_between(plan_t *plan, int32_t least, int32_t most) {
+    const int32_t value = take_signed(plan);
+    want(plan, value >= least && value <= most);
+    return plan->bad ? least : value;
+}
+
+/* Data of so many bytes, aligned to 4. */
+static const int8_t *take_data(plan_t *plan, uint64_t bytes) {
+    const uint32_t at = take(plan);
+    want(plan, at % 4u == 0 && at <= plan->data_bytes && bytes <= plan->data_bytes - at);
+    return plan->bad ? NULL : plan->data + at;
+}
+
+static void take_rows(plan_t *plan, mmq_rows_t *rows) {
+    const uint32_t at = take(plan);
+    rows->constant = NULL;
+    if (at != NONE) {
+        want(plan, at < plan->data_bytes);
+        if (!plan->bad) rows->constant = plan->data + at;
+    }
+    rows->at = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    rows->step = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+}
+
+/* How far behind its begin the last row of rows ends that has so many bytes. */
+static uint64_t extent(const plan_t *plan, const mmq_rows_t *rows, uint32_t width, uint64_t length) {
+    const uint32_t last = (plan->rows - 1) / plan->strip * plan->strip;
+    uint64_t far = (uint64_t)last * rows->step + (uint64_t)(plan->rows - 1 - last) * width;
+    if (last > 0) {
+        const uint64_t before = (uint64_t)(last - plan->strip) * rows->step + (uint64_t)(plan->strip - 1) * width;
+        if (before > far) far = before;
+    }
+    return far + length;
+}
+
+static void check_output(plan_t *plan, const mmq_rows_t *rows, uint32_t width, uint64_t length) {
+    if (plan->bad) return;
+    want(plan, rows->constant == NULL && rows->at + extent(plan, rows, width, length) <= plan->arena_bytes);
+}
+
+static void check_input(plan_t *plan, const mmq_rows_t *rows, uint32_t width, uint64_t length) {
+    uint64_t end;
+    if (plan->bad) return;
+    end = extent(plan, rows, width, length);
+    if (rows->constant == NULL) {
+        want(plan, rows->at + end <= plan->arena_bytes);
+    } else {
+        want(plan, (uint64_t)(rows->constant - plan->data) + end <= plan->data_bytes);
+    }
+}
+
+static void do_work(plan_t *plan, uint64_t elements) {
+    plan->work += plan->rows * elements;
+    want(plan, plan->work <= MMQ_PLAN_MAX_WORK);
+}
+
+static void take_ending(plan_t *plan, int32_t *multiplier, int32_t *rounding, uint32_t *shift, int32_t *low,
+                        int32_t *high) {
+    *multiplier = take_between(plan, 1 << 30, INT32_MAX);
+    *rounding = take_between(plan, -(1 << 29), (1 << 29) + (1 << 21));
+    *shift = take_up_to(plan, 1, MAX_SHIFT);
+    *low = take_between(plan, -128, 127);
+    *high = take_between(plan, -128, 127);
+    want(plan, *low <= *high);
+}
+
+static uint32_t take_scratch(plan_t *plan) { return take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA); }
+
+static void check_scratch(plan_t *plan, uint32_t at, uint32_t depth) {
+    want(plan, at % 4u == 0 && at + (uint64_t)4 * ((depth + 3u) & ~3u) <= plan->arena_bytes);
+}
+
+static void read_dense(plan_t *plan, mmq_dense_t *p) {
+    uint32_t padded;
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->scratch = take_scratch(plan);
+    p->depth = take_up_to(plan, 1, MAX_DEPTH);
+    p->outputs = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    take_ending(plan, &p->multiplier, &p->rounding, &p->shift, &p->low, &p->high);
+    padded = (p->depth + 3u) & ~3u;
+    p->weights = take_data(plan, (uint64_t)p->outputs * padded);
+    p->bias = (const int32_t *)(const void *)take_data(plan, (uint64_t)p->outputs * 4u);
+    check_input(plan, &p->input, p->input_width, p->depth);
+    check_output(plan, &p->output, p->output_width, p->outputs);
+    check_scratch(plan, p->scratch, p->depth);
+    for (uint32_t j = 0; j < p->outputs && !plan->bad; j++) want(plan, p->bias[j] > -MAX_SUM && p->bias[j] < MAX_SUM);
+    do_work(plan, (uint64_t)p->outputs * padded);
+}
+
+static void read_product(plan_t *plan, mmq_product_t *p) {
+    uint64_t matrix;
+    take_rows(plan, &p->left);
+    take_rows(plan, &p->right);
+    take_rows(plan, &p->output);
+    p->scratch = take_scratch(plan);
+    p->depth = take_up_to(plan, 1, MAX_DEPTH / 4u);
+    p->outputs = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->left_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->left_offset = take_between(plan, -128, 128);
+    p->right_offset = take_between(plan, -128, 128);
+    take_ending(plan, &p->multiplier, &p->rounding, &p->shift, &p->low, &p->high);
+    matrix = (uint64_t)p->depth * p->outputs;
+    check_input(plan, &p->left, p->left_width, p->depth);
+    want(plan, p->right.step == 0);
+    check_input(plan, &p->right, 0, matrix);
+    check_output(plan, &p->output, p->output_width, p->outputs);
+    check_scratch(plan, p->scratch, p->depth);
+    do_work(plan, matrix);
+}
+
+static void read_operand(plan_t *plan, mmq_operand_t *operand) {
+    take_rows(plan, &operand->rows);
+    operand->width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    operand->next = take_up_to(plan, 0, 1);
+    operand->offset = take_between(plan, -128, 128);
+}
+
+static void read_pair(plan_t *plan, mmq_pair_t *p, int adds) {
+    read_operand(plan, &p->left);
+    read_operand(plan, &p->right);
+    take_rows(plan, &p->output);
+    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->factor = take_signed(plan);
+    p->right_multiplier = take_signed(plan);
+    p->right_shift = take_up_to(plan, 0, 30);
+    p->negate = take_between(plan, -1, 0);
+    take_ending(plan, &p->multiplier, &p->rounding, &p->shift, &p->low, &p->high);
+    want(plan, !adds || p->factor == (1 << 19) || p->factor == -(1 << 19));
+    want(plan, !adds || p->right_multiplier >= (1 << 30));
+    check_input(plan, &p->left.rows, p->left.width, p->left.next ? p->count : 1);
+    check_input(plan, &p->right.rows, p->right.width, p->right.next ? p->count : 1);
+    check_output(plan, &p->output, p->output_width, p->count);
+    do_work(plan, p->count);
+}
+
+static void read_lookup(plan_t *plan, mmq_lookup_t *p) {
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->table = take_data(plan, 256);
+    check_input(plan, &p->input, p->input_width, p->count);
+    check_output(plan, &p->output, p->output_width, p->count);
+    do_work(plan, p->count);
+}
+
+static void read_softmax(plan_t *plan, mmq_softmax_t *p) {
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->count = take_up_to(plan, 1, 4095);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->exponentials = (const int32_t *)(const void *)take_data(plan, 1024);
+    want(plan, plan->bad || p->exponentials[0] == INT32_MAX);
+    for (uint32_t d = 1; d < 256 && !plan->bad; d++) want(plan, p->exponentials[d] >= 0);
+    check_input(plan, &p->input, p->input_width, p->count);
+    check_output(plan, &p->output, p->output_width, p->count);
+    do_work(plan, p->count);
+}
+
+static void read_maximum(plan_t *plan, mmq_maximum_t *p) {
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->terms = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    check_input(plan, &p->input, p->input_width, (uint64_t)p->terms * p->count);
+    check_output(plan, &p->output, p->output_width, p->count);
+    do_work(plan, (uint64_t)p->terms * p->count);
+}
+
+static void read_mean(plan_t *plan, mmq_mean_t *p) {
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->terms = take_up_to(plan, 1, MAX_DEPTH);
+    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->start = take_between(plan, -128 * (int32_t)MAX_DEPTH, 128 * (int32_t)MAX_DEPTH);
+    p->multiplier = take_between(plan, 1, INT32_MAX);
+    p->shift = take_up_to(plan, 0, 30);
+    p->zero_point = take_between(plan, -128, 127);
+    check_input(plan, &p->input, p->input_width, (uint64_t)p->terms * p->count);
+    check_output(plan, &p->output, p->output_width, p->count);
+    do_work(plan, (uint64_t)p->terms * p->count);
+}
+
+static uint64_t reach(uint32_t outer, uint32_t far_outer, uint32_t inner, uint32_t far_inner) {
+    return (uint64_t)(outer - 1) * far_outer + (uint64_t)(inner - 1) * far_inner + 1;
+}
+
+static void read_copy(plan_t *plan, mmq_copy_t *p) {
+    take_rows(plan, &p->input);
+    take_rows(plan, &p->output);
+    p->outer = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->inner = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->input_outer = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->input_inner = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_outer = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    p->output_inner = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    check_input(plan, &p->input, p->input_width, reach(p->outer, p->input_outer, p->inner, p->input_inner));
+    check_output(plan, &p->output, p->output_width, reach(p->outer, p->output_outer, p->inner, p->output_inner));
+    do_work(plan, (uint64_t)p->outer * p->inner);
+}
+
+static void read_operation(plan_t *plan, mmq_operation_t *operation, parameters_t *p) {
+    static const mmq_kernel_t kernels[] = {NULL, mmq_dense, mmq_product_by_rows, mmq_product_by_columns, mmq_add,
+                                           mmq_multiply, mmq_lookup, mmq_softmax, mmq_maximum, mmq_mean, mmq_copy};
+    const uint32_t kernel = take_up_to(plan, 1, sizeof kernels / sizeof *kernels - 1);
+    operation->run = kernels[kernel];
+    operation->parameters = p;
+    if (plan->bad) return;
+    switch (kernel) {
+    case 1: read_dense(plan, &p->dense); break;
+    case 2:
+    case 3: read_product(plan, &p->product); break;
+    case 4: read_pair(plan, &p->pair, 1); break;
+    case 5: read_pair(plan, &p->pair, 0); break;
+    case 6: read_lookup(plan, &p->lookup); break;
+    case 7: read_softmax(plan, &p->softmax); break;
+    case 8: read_maximum(plan, &p->maximum); break;
+    case 9: read_mean(plan, &p->mean); break;
+    default: read_copy(plan, &p->copy); break;
+    }
+}
+
+static void read_tensor(plan_t *plan, mmq_tensor_t *tensor) {
+    const uint32_t name = take_up_to(plan, 0, MMQ_PLAN_MAX_BYTES);
+    uint32_t bits;
+    tensor->at = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    tensor->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    bits = take(plan);
+    memcpy(&tensor->scale, &bits, sizeof bits);
+    tensor->zero_point = take_between(plan, -128, 127);
+    want(plan, tensor->scale > 0 && tensor->scale < 1e30f && (uint64_t)tensor->at + tensor->count <= plan->arena_bytes);
+    want(plan, name < plan->data_bytes && memchr(plan->data + name, 0, plan->data_bytes - name) != NULL);
+    tensor->name = plan->bad ? "" : (const char *)plan->data + name;
+}
+
+/* How many of each the head says there are; 0 when it is none. */
+typedef struct {
+    uint32_t arena_bytes, inputs, outputs, groups, operations, words;
+} head_t;
+
+static int read_head(const uint32_t *words, size_t size, head_t *head) {
+    static const uint32_t one = 1;
+    uint8_t little;
+    memcpy(&little, &one, 1);
+    if (!little || size < HEAD_WORDS * 4u || size > MMQ_PLAN_MAX_BYTES) return 0;
+    if (words[0] != MAGIC || words[1] != MMQ_PLAN_VERSION) return 0;
+    head->arena_bytes = words[2];
+    head->inputs = words[3];
+    head->outputs = words[4];
+    head->groups = words[5];
+    head->operations = words[6];
+    head->words = words[7]; /* of everything before the data */
+    if (head->arena_bytes > MMQ_PLAN_MAX_ARENA || head->words > size / 4u || head->words < HEAD_WORDS) return 0;
+    if (head->inputs == 0 || head->inputs > MMQ_NETWORK_MAX_TENSORS) return 0;
+    if (head->outputs == 0 || head->outputs > MMQ_NETWORK_MAX_TENSORS) return 0;
+    return head->groups <= head->operations && head->operations > 0 && head->operations <= head->words;
+}
+
+/* What is laid out in the memory, all aligned as pointers are. */
+typedef struct {
+    mmq_network_t network;
+    mmq_tensor_t tensors[2 * MMQ_NETWORK_MAX_TENSORS];
+} fixed_t;
+
+static size_t memory_of(const head_t *head) {
+    const size_t parts = sizeof(parameters_t) + sizeof(mmq_operation_t);
+    return sizeof(fixed_t) + head->operations * parts + head->groups * sizeof(mmq_group_t);
+}
+
+size_t mmq_plan_size(const void *bytes, size_t size) {
+    head_t head;
+    if (bytes == NULL || (uintptr_t)bytes % 4u != 0 || !read_head((const uint32_t *)bytes, size, &head)) return 0;
+    return memory_of(&head);
+}
+
+static void read_groups(plan_t *plan, const head_t *head, mmq_group_t *groups, mmq_operation_t *operations,
+                        parameters_t *parameters) {
+    uint32_t left = head->operations;
+    for (uint32_t g = 0; g < head->groups && !plan->bad; g++) {
+        mmq_group_t *group = groups + g;
+        group->operations = take_up_to(plan, 1, left);
+        group->rows = plan->rows = take_up_to(plan, 1, MAX_ROWS);
+        group->strip = plan->strip = take_up_to(plan, 1, group->rows);
+        group->cost = take(plan);
+        for (uint32_t i = 0; i < group->operations && !plan->bad; i++) {
+            read_operation(plan, operations++, parameters++);
+            left--;
+        }
+    }
+    want(plan, left == 0);
+}
+
+static void read_all(plan_t *plan, const head_t *head, fixed_t *fixed) {
+    parameters_t *parameters = (parameters_t *)(void *)(fixed + 1);
+    mmq_operation_t *operations = (mmq_operation_t *)(void *)(parameters + head->operations);
+    mmq_group_t *groups = (mmq_group_t *)(void *)(operations + head->operations);
+    mmq_network_t *network = &fixed->network;
+    network->arena_bytes = head->arena_bytes;
+    network->n_inputs = head->inputs;
+    network->n_outputs = head->outputs;
+    network->n_groups = head->groups;
+    network->inputs = fixed->tensors;
+    network->outputs = fixed->tensors + head->inputs;
+    network->groups = groups;
+    network->operations = operations;
+    for (uint32_t i = 0; i < head->inputs + head->outputs; i++) read_tensor(plan, fixed->tensors + i);
+    read_groups(plan, head, groups, operations, parameters);
+    want(plan, plan->words == plan->end);
+}
+
+mmq_status_t mmq_plan_load(const void *bytes, size_t size, void *memory, size_t memory_size,
+                           const mmq_network_t **network) {
+    const uint32_t *words = (const uint32_t *)bytes;
+    head_t head;
+    plan_t plan;
+    if (network == NULL) return MMQ_NULL;
+    *network = NULL;
+    if (bytes == NULL || memory == NULL) return MMQ_NULL;
+    if ((uintptr_t)bytes % 4u != 0 || (uintptr_t)memory % sizeof(void *) != 0) return MMQ_UNALIGNED;
+    if (!read_head(words, size, &head)) return MMQ_BAD_PLAN;
+    if (memory_size < memory_of(&head)) return MMQ_TOO_SMALL;
+    memset(&plan, 0, sizeof plan);
+    plan.words = words + HEAD_WORDS;
+    plan.end = words + head.words;
+    plan.data = (const int8_t *)(const void *)plan.end;
+    plan.data_bytes = (uint32_t)(size - (size_t)head.words * 4u);
+    plan.arena_bytes = head.arena_bytes;
+    plan.rows = plan.strip = 1;
+    read_all(&plan, &head, (fixed_t *)memory);
+    if (plan.bad) return MMQ_BAD_PLAN;
+    *network = &((const fixed_t *)memory)->network;
+    return MMQ_OK;
+}
