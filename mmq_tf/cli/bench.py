@@ -61,6 +61,7 @@ def core(results: Path | None, build: Path, install: bool) -> None:
     verdicts = judge(costs, flashes)
     console.print(_cost_table(costs, HELD_AT))
     console.print(_flash_table(flashes))
+    console.print(_linked_table(flashes))
     console.print(_budget_table(verdicts, HELD_AT))
     if results:
         from mmq_tf.reports.core_results import write_core_results
@@ -178,6 +179,16 @@ def _flash_table(flashes: dict[str, Flash]) -> Table:
         numbers = [flash.text, flash.decision, flash.data + flash.bss]
         numbers += [flash.libraries.get(lib, 0) for lib in libraries]
         table.add_row(level, *(f"{number:,}" for number in numbers))
+    return table
+
+
+def _linked_table(flashes: dict[str, Flash]) -> Table:
+    table = Table(title="Bytes of the core that a linker keeps: windows, and what each part adds")
+    table.add_column("program")
+    for level in flashes:
+        table.add_column(level, justify="right")
+    for part in next(iter(flashes.values())).linked:
+        table.add_row(part, *(f"{flash.linked[part]:,}" for flash in flashes.values()))
     return table
 
 

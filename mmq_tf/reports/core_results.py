@@ -47,6 +47,8 @@ def write_core_results(
             "instructions: counted by SysTick under -icount; not cycles, not times; same on all machines.",
             f"a push brings {CHUNK_S:g} s of samples; token: everything until one token is closed; features: "
             "the push that closes it (of the wrist set: only its last sensor's).",
+            "linked: what a linker keeps of the core (-ffunction-sections, --gc-sections) in a program that "
+            "makes windows of all nine kinds, and what each part adds to it.",
             f"arena_bytes: the memory the caller hands to the bridge, {TOKENS} tokens a window.",
             *(
                 f"budget, at {HELD_AT}: {v.budget.what}: {v.measured[HELD_AT]:,.0f} of {v.budget.limit:,} "
@@ -78,6 +80,7 @@ def _instructions(cost: ScenarioCost, level: str) -> list[ResultRow]:
 def _bytes(flash: Flash, costs: Sequence[ScenarioCost]) -> list[ResultRow]:
     sizes = {"core code and constants": flash.text, "decision code and constants": flash.decision}
     sizes |= {"core static RAM": flash.data + flash.bss}
+    sizes |= {f"linked: {name}": size for name, size in flash.linked.items()}
     sizes |= {f"drawn in of {name}": size for name, size in flash.libraries.items()}
     sizes["stack, deepest use"] = max(cost.stack_bytes for cost in costs)
     return [

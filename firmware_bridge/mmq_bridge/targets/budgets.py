@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.cost import ScenarioCost
-from mmq_bridge.targets.flash import Flash
+from mmq_bridge.targets.flash import WINDOWS, Flash
 from mmq_bridge.targets.scenarios import WRIST_LOOK_BACK
 
 LEVELS = ("-Os", "-O2")
@@ -46,9 +46,15 @@ WRIST = Budget(
     90_000,
     "instructions",
 )
+LINKED = Budget(
+    "windows_text",
+    "code and constants that a program links for windows of all nine modalities",
+    20 * 1024,
+    "bytes",
+)
 TEXT = Budget(
     "core_text",
-    "code and constants of the core, all nine modalities and the personal head",
+    "code and constants of the whole core without the decision: also counters, saved state, personal head",
     27 * 1024,
     "bytes",
 )
@@ -61,7 +67,7 @@ DECISION = Budget(
 STATE = Budget(
     "wrist_state", "memory of the wrist set's bridge with look-back, 12 tokens a window", 14 * 1024, "bytes"
 )
-BUDGETS = (EEG_32, WRIST, TEXT, DECISION, STATE)
+BUDGETS = (EEG_32, WRIST, LINKED, TEXT, DECISION, STATE)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def judge(costs: Mapping[str, Sequence[ScenarioCost]], flashes: Mapping[str, Fla
                 raise BridgeError(f"budgets: expected a measurement of {needed}, got {', '.join(named)}")
         found[EEG_32][level] = named[EEG_32.name].per_token
         found[WRIST][level] = named[WRIST.name].per_second
+        found[LINKED][level] = flashes[level].linked[WINDOWS]
         found[TEXT][level] = flashes[level].text
         found[DECISION][level] = flashes[level].decision
         found[STATE][level] = named[WRIST.name].state_bytes

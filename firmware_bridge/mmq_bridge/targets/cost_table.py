@@ -12,6 +12,7 @@ from typing import Any
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.source_files import SOURCES
+from mmq_bridge.targets.flash import PARTS, WHOLE, WINDOWS
 
 README = SOURCES / "README.md"
 RESULTS = Path("results/core_cost.json")
@@ -54,12 +55,24 @@ def cost_table(results: Mapping[str, Any]) -> str:
             number(method, f"{of} {_LEVEL}", "instructions") for of in ("second", "token", "longest push")
         ]
         lines.append(f"| {method} | {' | '.join(cells)} |")
-    code = number("core code and constants", _LEVEL, "bytes")
+    linked = {
+        row["method"].removeprefix("linked: "): f"{row['mean']:,.0f}"
+        for row in results["rows"]
+        if row["method"].startswith("linked: ") and row["condition"] == _LEVEL
+    }
+    code = number(f"linked: {WINDOWS}", _LEVEL, "bytes")
+    whole = number(f"linked: {WHOLE}", _LEVEL, "bytes")
     library = number("drawn in of libgcc", _LEVEL, "bytes")
     stack = number("stack, deepest use", _LEVEL, "bytes")
     lines += [
         "",
-        f"Code of all nine kinds {code} bytes, of the compiler's library {library}; stack {stack} bytes.",
+        f"A linker keeps {code} bytes of code for windows of all nine kinds (`-ffunction-sections`, "
+        f"`--gc-sections`), and {library} of the compiler's library; stack {stack} bytes. With all parts "
+        f"{whole} bytes; each by itself adds:",
+        "",
+        "| part | bytes |",
+        "|---|---:|",
+        *(f"| {part} | {linked[part]} |" for part in PARTS if part in linked),
     ]
     return "\n".join(lines) + "\n"
 

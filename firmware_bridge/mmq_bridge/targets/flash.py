@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,27 @@ from mmq_bridge.targets.tools import require
 DECISION = ("decide", "decide_personal", "display", "step")
 """The object files that decide: counted apart from those that make windows."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
+SECTIONS = ("-ffunction-sections", "-fdata-sections")
+WINDOWS, WHOLE = "windows of all nine kinds", "all parts together"
+WINDOWS_USE = (
+    "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_advance", "mmq_bridge_lead_off",
+    "mmq_bridge_token", "mmq_bridge_reasons", "mmq_bridge_window", "mmq_bridge_window_i8",
+    "mmq_bridge_closed",
+)  # fmt: skip
+PARTS: dict[str, tuple[str, ...]] = {
+    "enrolment told": ("mmq_bridge_enrolment", "mmq_bridge_enrolment_left"),
+    "beats, true rate, a tick counter": ("mmq_bridge_beats", "mmq_bridge_rate", "mmq_clock_s"),
+    "packets with a counter": ("mmq_bridge_push_counted",),
+    "saved state": ("mmq_state_size", "mmq_state_save", "mmq_state_load"),
+    "streams offline": ("mmq_normalise_stream", "mmq_spatial"),
+    "personal head": (
+        "mmq_head_init", "mmq_head_reset", "mmq_mark", "mmq_adapt", "mmq_head_apply",
+        "mmq_head_size", "mmq_head_save", "mmq_head_load",
+    ),
+    "decision": ("mmq_decider_init", "mmq_step", "mmq_display_show"),
+}  # fmt: skip
+"""What a program may use besides, by the functions that draw it in."""
+_HEADERS = '#include "mmq_decision.h"\n#include "mmq_personal.h"\n\n'
 _ENTRY = re.compile(r"^ (\.\S+)?\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+)$")
 _NAME_ALONE = re.compile(r"^ (\.\S+)$")
 
@@ -35,6 +58,9 @@ class Flash:
         Static RAM of the core's object files.
     libraries : dict of str to int
         Code and constants drawn in of libgcc (float64 arithmetic for time), libm and libc.
+    linked : dict of str to int
+        Code and constants of the core that a linker keeps (``--gc-sections``): of a program that makes
+        windows of all nine kinds (`WINDOWS`), what each of `PARTS` adds to it, and with all (`WHOLE`).
     """
 
     level: str
@@ -43,6 +69,7 @@ class Flash:
     data: int
     bss: int
     libraries: dict[str, int]
+    linked: dict[str, int]
 
 
 def library_bytes(map_text: str) -> dict[str, int]:
@@ -58,7 +85,19 @@ def library_bytes(map_text: str) -> dict[str, int]:
     >>> library_bytes(text)
     {'libgcc': 36, 'libm_nano': 16}
     """
-    found: dict[str, int] = {}
+    return dict(map_bytes(map_text, r"(lib\w+)\.a\("))
+
+
+def map_bytes(map_text: str, pattern: str) -> Counter[str]:
+    """Add up code and constants in a linker map by what a pattern finds in the files' names.
+
+    Parameters
+    ----------
+    map_text : str
+    pattern : str
+        Of the files that count; its group, or all it matches, is the name they count for.
+    """
+    found: Counter[str] = Counter()
     section = ""
     for line in map_text.partition("Linker script and memory map")[2].splitlines():
         if alone := _NAME_ALONE.match(line):
@@ -68,10 +107,10 @@ def library_bytes(map_text: str) -> dict[str, int]:
         if not entry:
             continue
         section = entry[1] or section
-        archive = re.search(r"(lib\w+)\.a\(", entry[3])
-        if archive and section.startswith(KEPT):
-            found[archive[1]] = found.get(archive[1], 0) + int(entry[2], 16)
-    return {name: size for name, size in found.items() if size}
+        name = re.search(pattern, entry[3])
+        if name and section.startswith(KEPT):
+            found[name[name.lastindex or 0]] += int(entry[2], 16)
+    return +found
 
 
 def measure_flash(level: str, build: Path) -> Flash:
@@ -99,26 +138,32 @@ def measure_flash(level: str, build: Path) -> Flash:
     }
     text, data, bss = (sum(column) for column in zip(*sizes.values(), strict=True))
     decision = sum(sizes[name][0] for name in DECISION)
-    main = compile_objects(M4F, [CORTEX_M / "flash.c"], (), folder, (level,))
+    apart = compile_objects(M4F, core_sources(), (), folder / "apart", (level, *SECTIONS))
+    linked = {WINDOWS: _link(apart, WINDOWS_USE, folder)}
+    for part, uses in PARTS.items():
+        linked[part] = _link(apart, WINDOWS_USE + uses, folder) - linked[WINDOWS]
+    linked[WHOLE] = _link(apart, WINDOWS_USE + sum(PARTS.values(), ()), folder)
+    libraries = library_bytes(_read_map(folder))
+    return Flash(level, text - decision, decision, data, bss, libraries, linked)
+
+
+def _link(core: Sequence[Path], uses: Sequence[str], folder: Path) -> int:
+    """Link the smallest program that uses these functions; return the core's bytes in it."""
+    lines = "".join(f"    used = (void *){name};\n" for name in uses)
+    head = "void *volatile used;\nvoid reset(void);\nvoid reset(void) {\n"
+    (folder / "uses.c").write_text(f"{_HEADERS}{head}{lines}    for (;;) {{}}\n}}\n", encoding="utf-8")
+    main = compile_objects(M4F, [(folder / "uses.c").resolve()], (), folder, ("-Os",))
     # No start-up code and no C library's input and output: only what the core itself refers to.
-    command = [
-        M4F.compiler,
-        *M4F.flags,
-        *(p.name for p in (*core, *main)),
-        "-o",
-        "flash.elf",
-        "-nostartfiles",
-    ]
-    command += [
-        f"-L{CORTEX_M}",
-        f"-T{M4F.linker_script}",
-        "--specs=nano.specs",
-        "-Wl,--gc-sections",
-        "-Wl,-Map=flash.map",
-    ]
+    places = [str(place.resolve()) for place in (*core, *main)]
+    command = [M4F.compiler, *M4F.flags, *places, "-o", "flash.elf", "-nostartfiles", f"-L{CORTEX_M}"]
+    command += [f"-T{M4F.linker_script}", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,-Map=flash.map"]
     run_tool([*command, "-Wl,--entry=reset", "-lm"], folder.resolve(), "flash")
+    return map_bytes(_read_map(folder), re.escape(str(core[0].resolve().parent) + "/")).total()
+
+
+def _read_map(folder: Path) -> str:
+    path = folder / "flash.map"
     try:
-        libraries = library_bytes((folder / "flash.map").read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BridgeError(f"{folder / 'flash.map'}: cannot be read ({error}): build again") from error
-    return Flash(level, text - decision, decision, data, bss, libraries)
+        raise BridgeError(f"{path}: cannot be read ({error}): build again") from error

@@ -11,7 +11,7 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets import tools
 from mmq_bridge.targets.budgets import BUDGETS, HELD_AT, LEVELS, STATE, TEXT, WRIST, Verdict, judge
 from mmq_bridge.targets.cost import ScenarioCost, _parse, measure_cost
-from mmq_bridge.targets.flash import Flash, library_bytes, measure_flash
+from mmq_bridge.targets.flash import PARTS, WHOLE, WINDOWS, Flash, library_bytes, measure_flash
 from mmq_bridge.targets.scenarios import Scenario, all_scenarios
 from mmq_bridge.targets.table import M4F, Target
 
@@ -82,6 +82,16 @@ def test_libgcc_is_counted_apart(measured: tuple[dict[str, ScenarioCost], Flash]
     assert 500 < measured[1].libraries["libgcc"] < 8192
 
 
+def test_each_part_adds_to_what_is_linked(measured: tuple[dict[str, ScenarioCost], Flash]) -> None:
+    flash = measured[1]
+    assert set(flash.linked) == {WINDOWS, *PARTS, WHOLE}
+    assert min(flash.linked.values()) > 50
+    parts = sum(flash.linked[part] for part in PARTS)
+    assert flash.linked[WHOLE] <= flash.linked[WINDOWS] + parts  # what two share is there once
+    assert flash.linked[WHOLE] < flash.text + flash.decision + 600  # padding aside
+    assert flash.linked[WINDOWS] < 0.8 * flash.text
+
+
 def test_budget_just_reached_is_exceeded() -> None:
     assert not Verdict(TEXT, {HELD_AT: TEXT.limit}).kept
     assert Verdict(TEXT, {HELD_AT: TEXT.limit - 1}).kept
@@ -89,7 +99,7 @@ def test_budget_just_reached_is_exceeded() -> None:
 
 def test_judging_wants_the_budgeted_scenarios() -> None:
     with pytest.raises(BridgeError, match="expected a measurement of eeg_32"):
-        judge({HELD_AT: []}, {HELD_AT: Flash(HELD_AT, 1, 1, 0, 0, {})})
+        judge({HELD_AT: []}, {HELD_AT: Flash(HELD_AT, 1, 1, 0, 0, {}, {})})
 
 
 def test_failed_scenario_is_named() -> None:
