@@ -1,29 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmq_device.c: see mmq_device.h. The only file of an app that includes mmq_spec.h. */
+/* mmq_device.c: see mmq_device.h. The only file of an app that includes mmq_spec.h and mmq_rules.h. */
 #include "mmq_device.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmq_rules.h"
 #include "mmq_spec.h"
+
+#define LONGEST_DISPLAY_S 3600.0
 
 struct mmq_device {
     mmq_bridge_t *bridge;
+    mmq_decider_t decider;
+    mmq_display_t display;
+    mmq_decision_t said[2]; /* as it was made, and as it is shown */
     uint64_t state[MMQ_SPEC_BYTES / 8 + 1];
 };
 
 static const char *const kind_names[MMQ_KINDS] = {"eeg", "ecg", "ppg", "eda", "temp", "acc", "eog", "emg", "resp"};
 
-mmq_device_t *mmq_device_create(void) {
-    mmq_device_t *device = calloc(1, sizeof *device);
-    if (device && mmq_bridge_init(device->state, sizeof device->state, &mmq_spec, &device->bridge) != MMQ_OK) {
-        free(device);
-        return NULL;
+mmq_device_t *mmq_device_create(double display_s) {
+    const double apart_s = (double)mmq_spec.token_s * (double)mmq_rules.every_tokens;
+    mmq_device_t *device;
+    uint32_t rows;
+    if (!(display_s >= 0.0 && display_s <= LONGEST_DISPLAY_S)) return NULL;
+    rows = (uint32_t)(display_s / apart_s) + 2u;
+    device = calloc(1, sizeof *device);
+    if (!device) return NULL;
+    device->display.display_s = display_s;
+    device->display.rows = rows;
+    device->display.columns = MMQ_RULES_OUTPUTS;
+    device->display.times_s = calloc(rows, sizeof(double));
+    device->display.kept = calloc((size_t)rows * MMQ_RULES_OUTPUTS, sizeof(float));
+    if (device->display.times_s && device->display.kept &&
+        mmq_bridge_init(device->state, sizeof device->state, &mmq_spec, &device->bridge) == MMQ_OK &&
+        mmq_decider_init(&device->decider, device->bridge, &mmq_rules) == MMQ_OK) {
+        return device;
     }
-    return device;
+    mmq_device_free(device);
+    return NULL;
 }
 
-void mmq_device_free(mmq_device_t *device) { free(device); }
+void mmq_device_free(mmq_device_t *device) {
+    if (!device) return;
+    free(device->display.times_s);
+    free(device->display.kept);
+    free(device);
+}
 
 int32_t mmq_device_tokens(void) { return MMQ_SPEC_TOKENS; }
 
@@ -100,21 +124,82 @@ int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *
     return (int32_t)mmq_bridge_reasons(device->bridge, token, reasons);
 }
 
-/* A modality's token was normalised by the population when fewer than enrolment_least had been present by its end; of
- * those present in the window the first had the fewest. */
-int32_t mmq_device_not_enrolled(const mmq_device_t *device, const float *presence, int64_t presence_length,
-                                uint8_t *named, int64_t length) {
-    uint32_t measured[MMQ_SPEC_MODALITIES];
+int32_t mmq_device_tasks(void) { return MMQ_RULES_TASKS; }
+
+const char *mmq_device_task(int32_t task) {
+    return task < 0 || task >= (int32_t)MMQ_RULES_TASKS ? NULL : mmq_task_names[task];
+}
+
+int32_t mmq_device_classes(int32_t task) {
+    return task < 0 || task >= (int32_t)MMQ_RULES_TASKS ? 0 : (int32_t)mmq_rules_tasks[task].classes;
+}
+
+const char *mmq_device_class(int32_t task, int32_t number) {
+    int32_t first = 0;
+    if (number < 0 || number >= mmq_device_classes(task)) return NULL;
+    for (int32_t before = 0; before < task; before++) first += mmq_device_classes(before);
+    return mmq_class_names[first + number];
+}
+
+/* What is shown of the newest decision. */
+static int32_t show(mmq_device_t *device) {
+    return (int32_t)mmq_display_show(&device->display, &mmq_rules, &device->said[0], &device->said[1]);
+}
+
+int32_t mmq_device_due(mmq_device_t *device) {
     int32_t status;
-    if (!device || !presence || !named) return MMQ_NULL;
-    if (presence_length < MMQ_SPEC_TOKENS * MMQ_SPEC_MODALITIES || length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
-    status = (int32_t)mmq_bridge_enrolment(device->bridge, mmq_bridge_closed(device->bridge) - 1, measured, NULL, NULL);
-    if (status != MMQ_OK) return status;
-    for (uint32_t m = 0; m < MMQ_SPEC_MODALITIES; m++) {
-        uint32_t seen = 0;
-        for (uint32_t t = 0; t < MMQ_SPEC_TOKENS; t++) seen += presence[t * MMQ_SPEC_MODALITIES + m] > 0.0f;
-        named[m] = mmq_spec.enrolment_least && seen && measured[m] + 1u < mmq_spec.enrolment_least + seen;
-    }
+    if (!device) return MMQ_NULL;
+    status = (int32_t)mmq_decision_due(&device->decider, &device->said[0]);
+    return status == MMQ_OK ? show(device) : status;
+}
+
+int32_t mmq_device_due_window(const mmq_device_t *device, float *features, int64_t length, float *presence,
+                              int64_t presence_length) {
+    if (!device) return MMQ_NULL;
+    if (length < MMQ_SPEC_TOKENS * MMQ_SPEC_FEATURES) return MMQ_TOO_SMALL;
+    if (presence_length < MMQ_SPEC_TOKENS * MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
+    return (int32_t)mmq_bridge_window_at(device->bridge, device->said[0].number, features, presence);
+}
+
+int32_t mmq_device_decide(mmq_device_t *device, const float *logits, int64_t length) {
+    int32_t status;
+    if (!device) return MMQ_NULL;
+    if (length < (int64_t)MMQ_RULES_OUTPUTS) return MMQ_TOO_SMALL;
+    status = (int32_t)mmq_decide(&device->decider, logits, &device->said[0]);
+    return status == MMQ_OK ? show(device) : status;
+}
+
+double mmq_device_time_s(const mmq_device_t *device) { return device ? device->said[0].time_s : 0.0; }
+
+int32_t mmq_device_abstention(const mmq_device_t *device, int32_t shown) {
+    return device ? (int32_t)device->said[shown != 0].abstention : -1;
+}
+
+const char *mmq_device_abstention_name(int32_t abstention) { return mmq_abstention_name((uint32_t)abstention); }
+
+int32_t mmq_device_probabilities(const mmq_device_t *device, int32_t shown, float *p, int64_t length) {
+    const mmq_decision_t *said;
+    if (!device || !p) return 0;
+    said = &device->said[shown != 0];
+    if (length < (int64_t)said->n_probabilities) return 0;
+    memcpy(p, said->probability, said->n_probabilities * sizeof *p);
+    return (int32_t)said->n_probabilities;
+}
+
+int32_t mmq_device_best(const mmq_device_t *device, int32_t shown, int32_t task) {
+    if (!device || mmq_device_classes(task) == 0 || device->said[0].n_probabilities == 0) return -1;
+    return device->said[shown != 0].best[task];
+}
+
+int32_t mmq_device_sure(const mmq_device_t *device, int32_t shown, int32_t task) {
+    if (mmq_device_best(device, shown, task) < 0) return 0;
+    return (int32_t)(device->said[shown != 0].sure >> task & 1u);
+}
+
+int32_t mmq_device_not_enrolled(const mmq_device_t *device, uint8_t *named, int64_t length) {
+    if (!device || !named) return MMQ_NULL;
+    if (length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;
+    for (uint32_t m = 0; m < MMQ_SPEC_MODALITIES; m++) named[m] = device->said[0].not_enrolled >> m & 1u;
     return MMQ_OK;
 }
 

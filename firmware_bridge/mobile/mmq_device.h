@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmq_device.h: the bridge of this bundle behind plain calls, for Java, Kotlin and Swift.
+/* mmq_device.h: the bridge and the decision of this bundle behind plain calls, for Java, Kotlin and Swift.
  *
  * One device is one wearer and belongs to one thread. Unlike the core it allocates, once, when it is made. Every array
  * comes with its length and nothing beyond it is touched: one that is too short gives MMQ_TOO_SMALL. What returns
@@ -8,7 +8,7 @@
 #ifndef MMQ_DEVICE_H
 #define MMQ_DEVICE_H
 
-#include "mmq_bridge.h"
+#include "mmq_decision.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,8 +16,9 @@ extern "C" {
 
 typedef struct mmq_device mmq_device_t;
 
-/* A device, or NULL without memory. mmq_device_free(NULL) does nothing. */
-mmq_device_t *mmq_device_create(void);
+/* A device, or NULL without memory or where display_s is not 0 to 3600: what is shown of decisions is their average over
+ * so many seconds. mmq_device_free(NULL) does nothing. */
+mmq_device_t *mmq_device_create(double display_s);
 void mmq_device_free(mmq_device_t *device);
 
 /* Sizes of a window: T tokens, F features, M modalities, and the seconds of one token. */
@@ -47,11 +48,35 @@ int32_t mmq_device_window(const mmq_device_t *device, float *features, int64_t l
                           int64_t presence_length);
 int32_t mmq_device_reasons(const mmq_device_t *device, int64_t token, uint16_t *reasons, int64_t length);
 
-/* Which sensors the newest window knows too little of the wearer for: named [M] is 1 where a token of it was normalised
- * by the population, as front ends from version 3 on can tell; presence [T][M] is that of mmq_device_window(). A
- * decision on the window should say so: "not enrolled: ppg". */
-int32_t mmq_device_not_enrolled(const mmq_device_t *device, const float *presence, int64_t presence_length,
-                                uint8_t *named, int64_t length);
+/* Tasks of the model, their names, and how many classes each has; the names of those. -1, NULL or 0 for what is none. */
+int32_t mmq_device_tasks(void);
+const char *mmq_device_task(int32_t task);
+int32_t mmq_device_classes(int32_t task);
+const char *mmq_device_class(int32_t task, int32_t number);
+
+/* The next decision that is due (mmq_decision.h), MMQ_NO_TOKEN where there is none: ask until then after every push.
+ * Where its abstention is MMQ_DECIDED the model is to be run on mmq_device_due_window(), and mmq_device_decide() finishes
+ * it with the logits of one task after the other; anything else is the decision already. */
+int32_t mmq_device_due(mmq_device_t *device);
+int32_t mmq_device_due_window(const mmq_device_t *device, float *features, int64_t length, float *presence,
+                              int64_t presence_length);
+int32_t mmq_device_decide(mmq_device_t *device, const float *logits, int64_t length);
+
+/* The newest decision: the end of its window in s; why it abstains (mmq_abstention_t), and that in words. `shown` 0: as it
+ * was made, 1: as it is shown, averaged over the display's seconds. */
+double mmq_device_time_s(const mmq_device_t *device);
+int32_t mmq_device_abstention(const mmq_device_t *device, int32_t shown);
+const char *mmq_device_abstention_name(int32_t abstention);
+
+/* Its probabilities, one task after the other; returns how many there are, 0 where the model was not run or `p` is too
+ * short. The likeliest class of a task, and whether that reaches the task's threshold; -1 and 0 where there is none. */
+int32_t mmq_device_probabilities(const mmq_device_t *device, int32_t shown, float *p, int64_t length);
+int32_t mmq_device_best(const mmq_device_t *device, int32_t shown, int32_t task);
+int32_t mmq_device_sure(const mmq_device_t *device, int32_t shown, int32_t task);
+
+/* Which sensors it knows too little of the wearer for: named [M] is 1 where a token of the window was normalised by the
+ * population, as front ends from version 3 on can tell. A decision should say so: "not enrolled: ppg". */
+int32_t mmq_device_not_enrolled(const mmq_device_t *device, uint8_t *named, int64_t length);
 
 /* What the wearer taught, to outlive the app: mmq_device_state_bytes() bytes. It is loaded before the first push, all
  * `length` bytes of it; see mmq_state_load() for what is refused. */

@@ -40,9 +40,15 @@ def test_the_folder_is_complete_and_the_manifest_names_every_file(tiny_bundle):
     manifest = Manifest.load(tiny_bundle)
     found = {p.relative_to(tiny_bundle).as_posix() for p in tiny_bundle.rglob("*") if p.is_file()}
     assert found == {*manifest.files, "manifest.json"}
-    assert {"mmq_spec.h", "mmq_model.c", "mmq_model.h", "mmq_ops.h", "main.c", "CMakeLists.txt"} <= {
-        name.removeprefix("mmq_bridge/") for name in manifest.files
-    }
+    assert {
+        "mmq_spec.h",
+        "mmq_rules.h",
+        "mmq_model.c",
+        "mmq_model.h",
+        "mmq_ops.h",
+        "main.c",
+        "CMakeLists.txt",
+    } <= {name.removeprefix("mmq_bridge/") for name in manifest.files}
     for name in manifest.files:
         manifest.read(tiny_bundle, name)
 
@@ -116,6 +122,10 @@ def test_c_names_and_texts_cannot_be_broken_by_task_or_class_names(tiny_bundle):
     assert "MMQ_OUTPUT_A_B 0" in header
     assert '{"x_", "y_"}' in header
     assert "Task a ___b:" in header
+    rules = c_model.rules_header(model, settings)
+    assert 'mmq_task_names[MMQ_RULES_TASKS] = {"a ___b"}' in rules
+    assert 'mmq_class_names[MMQ_RULES_OUTPUTS] = {"x_", "y_"}' in rules
+    assert "/* a ___b */" in rules
 
 
 @pytest.mark.parametrize("mode", ["population", "running"])

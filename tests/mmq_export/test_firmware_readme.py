@@ -218,7 +218,9 @@ def test_names_in_the_guide_exist(tiny_bundle):
         (tiny_bundle / "mmq_bridge" / name).read_text()
         for name in (
             "include/mmq_bridge.h",
+            "include/mmq_decision.h",
             "include/mmq_personal.h",
+            "mmq_rules.h",
             "mmq_spec.h",
             "mmq_model.h",
             "mmq_ops.h",
@@ -230,6 +232,7 @@ def test_names_in_the_guide_exist(tiny_bundle):
         "mmq_example",
         "mmq_golden",
         "MMQ_LATE",
+        "mmq_head",
     }
     prefixes = {"MMQ_INPUT_", "MMQ_WHY_"}
     files = {path.stem for path in tiny_bundle.rglob("mmq_*")}

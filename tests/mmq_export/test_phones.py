@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The snippets for phones: the JNI bridge built and run with Java; the rest marked as not run."""
 
-import json
 import os
 import re
 import shutil
@@ -13,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmq_bridge.bundle.example_run import find_compiler
+from mmq_bridge.core_binding.decision import Abstention, Decider, Display
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.decision.deciding import core_rules
+from mmq_bridge.decision.manifest import decision_settings
 from mmq_bridge.decision.replay import Drop, steps
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -79,6 +81,8 @@ def chunks(tiny):
 def session(front_end, tiny, state, stop_s):
     """Return what Replay is given for one run of the app, its answer, whom it names and what it learns."""
     bridge, names = Bridge(front_end), front_end.modality_names
+    rules = core_rules(decision_settings(tiny.DECISION))
+    decider, display = Decider(bridge, rules), Display(rules, 30.0, 8)
     if state:
         bridge.load(state)
     pushes, wanted, taken, named = b"", b"", 0, []
@@ -96,17 +100,27 @@ def session(front_end, tiny, state, stop_s):
             status = 0 if ready else 9 if bridge.enrolling else 8
             shape = front_end.tokens * (front_end.n_features + len(names))
             window = b"".join(part.tobytes() for part in bridge.window()) if ready else bytes(4 * shape)
-            if ready:
-                named.append(not_enrolled(bridge, number))
-            wanted += bytes(name in named[-1] for name in names) if ready else bytes(len(names))
             wanted += struct.pack("<i", status) + window
         taken = bridge.closed
+        for said in iter(decider.due, None):
+            if said.abstention == Abstention.DECIDED:
+                features, presence = bridge.window_at(said.number)
+                decider.decide(said, np.array([features[-1, -1], presence[0, 0]]))
+            here = not_enrolled(bridge, said.number) if said.n_probabilities else set()
+            named += [here] if said.n_probabilities else []
+            wanted += struct.pack("<d", said.time_s) + bytes(name in here for name in names)
+            for one in (said, display.show(said)):
+                count = one.n_probabilities
+                p = struct.pack("<2f", *one.probability[:2])
+                wanted += (
+                    struct.pack("<4i", one.abstention, count, one.best[0] if count else -1, one.sure) + p
+                )
     return pushes, wanted, named, bridge.save()
 
 
 def not_enrolled(bridge, number):
-    """Name the modalities of which a token of the newest window was normalised by the population."""
-    front_end, window = bridge.front_end, bridge.window()[1] > 0
+    """Name the modalities of which a token of a window was normalised by the population."""
+    front_end, window = bridge.front_end, bridge.window_at(number)[1] > 0
     found = set()
     for m, name in enumerate(front_end.modality_names if front_end.counts_evidence else ()):
         for row, seen in enumerate(window[:, m]):
@@ -140,11 +154,14 @@ def test_java_cannot_reach_beyond_its_arrays(java):
         "3 3",
         "7 9",  # MMQ_NO_TOKEN, MMQ_ENROLLING
         "ppg acc null null",
+        "1 stress null 2 0 stress null",
         "1 3 7",  # MMQ_NULL, MMQ_TOO_SMALL, MMQ_NO_TOKEN
+        "1 3 1 3 0 -1 false enrolling ",
         "1 3 0",  # a state: MMQ_NULL, MMQ_TOO_SMALL, MMQ_OK
         "1 12 13 0",  # MMQ_NULL, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_OK
         "0 1 5.0",
         "16",  # MMQ_STATE_LATE
+        "displayS: expected 0 to 3600 s, got NaN",
         "the bridge was closed",
     ]
 
@@ -167,11 +184,6 @@ def test_the_snippets_call_what_exists(tiny_bundle):
     kotlin = (tiny_bundle / "android/mmq/Wearable.kt").read_text()
     for name in set(re.findall(r"\b(?:bridge|MmqBridge)\.(\w+)\(", kotlin)):
         assert re.search(rf"public .*\b{name}\(", java), name
-    manifest = json.loads((tiny_bundle / "manifest.json").read_text())
-    for name in ("tasks", "temperature", "min_confidence", "min_present_share", "every_tokens"):
-        assert name in manifest["decision"]
-        assert f'"{name}"' in kotlin
-        assert f"let {name}:" in swift
 
 
 def test_phones_show_the_average_of_30_s_unless_told_otherwise(tiny_bundle):
@@ -181,4 +193,5 @@ def test_phones_show_the_average_of_30_s_unless_told_otherwise(tiny_bundle):
         assert re.search(r"\bdisplayS: Double = 30(\.0)?\)", text)
         assert f"{fields}Probabilities: " in text
         assert f"{fields}: " in text
-        assert re.search(r"timeS - \S+\.timeS >= displayS - 1e-6", text)  # as in display.py
+        for rule in ("exp(", "averag", "min_confidence", "every_tokens"):  # the core has them
+            assert rule not in text.partition("class Wearable")[2], rule

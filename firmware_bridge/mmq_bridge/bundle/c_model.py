@@ -48,7 +48,7 @@ def model_source(content: bytes) -> str:
 
 
 def model_header(content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int) -> str:
-    """Return ``mmq_model.h``: sizes, the order of inputs and outputs, scales, classes, decision rules."""
+    """Return ``mmq_model.h``: sizes, the order of inputs and outputs, classes and scales."""
     lines = [
         f"#define MMQ_MODEL_BYTES {len(content)}u",
         f"#define MMQ_ARENA_BYTES {arena_bytes}u /* measured with 64-bit pointers: an upper bound */",
@@ -59,8 +59,6 @@ def model_header(content: bytes, model: TFLiteModel, decision: DecisionSettings,
         lines.append(f"#define MMQ_INPUT_{_identifier(name)} {position}")
     for task, position in model.output_positions.items():
         lines += _task_lines(task, position, model, decision)
-    lines.append(f"\n#define MMQ_MIN_PRESENT_SHARE {_c_float(decision.min_present_share)}")
-    lines.append(f"#define MMQ_EVERY_TOKENS {decision.every_tokens}u")
     body = "\n".join(lines)
     return (
         f"{_WARNING}#ifndef MMQ_MODEL_H\n#define MMQ_MODEL_H\n\n"
@@ -78,16 +76,45 @@ def _task_lines(task: str, position: int, model: TFLiteModel, decision: Decision
     scale, zero_point = model.output_details[task]["quantization"]
     names = ", ".join(f'"{text}"' for text in (_c_text(item) for item in classes))
     return [
-        f"\n/* Task {_c_text(task)}: logit = (q - ZERO_POINT) * SCALE; probabilities = softmax(logit / "
-        "TEMPERATURE). */",
+        f"\n/* Task {_c_text(task)}: logit = (q - ZERO_POINT) * SCALE; see mmq_rules.h. */",
         f"#define MMQ_OUTPUT_{name} {position}",
         f"#define MMQ_{name}_CLASSES {len(classes)}u",
         f"#define MMQ_{name}_CLASS_NAMES {{{names}}}",
         f"#define MMQ_{name}_SCALE {_c_float(float(scale))}",
         f"#define MMQ_{name}_ZERO_POINT {int(zero_point)}",
-        f"#define MMQ_{name}_TEMPERATURE {_c_float(decision.temperature.get(task, 1.0))}",
-        f"#define MMQ_{name}_MIN_CONFIDENCE {_c_float(decision.min_confidence.get(task, 0.0))}",
     ]
+
+
+def rules_header(model: TFLiteModel, decision: DecisionSettings) -> str:
+    """Return ``mmq_rules.h``: `mmq_rules` of the core's ``mmq_decision.h``, and the names of what it decides.
+
+    Parameters
+    ----------
+    model : TFLiteModel
+        The int8 one: of its logits are scales and zero points.
+    """
+    tasks, names, rows = decision.tasks, [], []
+    for task, classes in tasks.items():
+        scale, zero_point = model.output_details[task]["quantization"]
+        limits = decision.temperature.get(task, 1.0), decision.min_confidence.get(task, 0.0)
+        numbers = ", ".join(_c_float(float(value)) for value in (scale, *limits))
+        rows.append(f"    {{{len(classes)}u, {int(zero_point)}, {numbers}}}, /* {_c_text(task)} */")
+        names += classes
+    listed = {"task": list(tasks), "class": names}
+    texts = {key: ", ".join(f'"{_c_text(name)}"' for name in values) for key, values in listed.items()}
+    return (
+        f"{_WARNING}/* mmq_rules.h: how logits become a decision. Include it in one C or C++ file. */\n"
+        '#ifndef MMQ_RULES_H\n#define MMQ_RULES_H\n\n#include "mmq_decision.h"\n\n'
+        f"#define MMQ_RULES_TASKS {len(tasks)}u\n"
+        f"#define MMQ_RULES_OUTPUTS {len(names)}u /* classes of all tasks, in the order of the logits */\n\n"
+        f"static const char *const mmq_task_names[MMQ_RULES_TASKS] = {{{texts['task']}}};\n"
+        f"static const char *const mmq_class_names[MMQ_RULES_OUTPUTS] = {{{texts['class']}}};\n\n"
+        "/* Classes, zero point and scale of int8 logits, temperature, least confidence. */\n"
+        "static const mmq_task_t mmq_rules_tasks[MMQ_RULES_TASKS] = {\n" + "\n".join(rows) + "\n};\n\n"
+        "/* A decision every so many tokens, with at least this share of them present. */\n"
+        f"static const mmq_rules_t mmq_rules = {{MMQ_RULES_TASKS, {decision.every_tokens}u, "
+        f"{_c_float(decision.min_present_share)}, mmq_rules_tasks}};\n\n#endif\n"
+    )
 
 
 def ops_header(ops: Mapping[str, int]) -> str:

@@ -93,10 +93,11 @@ def generated_headers(
 def model_sources(
     content: bytes, model: TFLiteModel, decision: DecisionSettings, facts: ModelFacts
 ) -> dict[str, bytes]:
-    """Return the int8 model as C: the array, its sizes and scales, the operations it needs."""
+    """Return the int8 model as C: the array, its sizes and scales, its operations, how it decides."""
     text = {
         "mmq_model.h": c_model.model_header(content, model, decision, facts.arena_bytes),
         "mmq_model.c": c_model.model_source(content),
+        "mmq_rules.h": c_model.rules_header(model, decision),
         "mmq_ops.h": c_model.ops_header(facts.ops),
     }
     return {name: value.encode("utf-8") for name, value in text.items()}

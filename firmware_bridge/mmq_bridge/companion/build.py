@@ -19,7 +19,8 @@ FUNCTIONS = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_push_counted",
     "mmq_bridge_advance", "mmq_bridge_token",
     "mmq_bridge_reasons", "mmq_bridge_closed", "mmq_bridge_enrolment_left",
-    "mmq_bridge_enrolment",
+    "mmq_bridge_window_at", "mmq_decider_init", "mmq_decision_due", "mmq_decide", "mmq_display_show",
+    "mmq_abstention_name",
     "mmq_state_size", "mmq_state_save", "mmq_state_load",
 )  # fmt: skip
 """What the page calls."""

@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core.c: what the page asks of the module beside the core's own functions: how large the structs are there, so that a
- * spec of another layout is refused before it is read. */
-#include "mmq_bridge.h"
+ * spec of another layout is refused before it is read, and a display made of its parts. */
+#include "mmq_decision.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
 EXPORT(spec_bytes) uint32_t spec_bytes(void);
 EXPORT(modality_bytes) uint32_t modality_bytes(void);
+EXPORT(task_bytes) uint32_t task_bytes(void);
+EXPORT(decider_bytes) uint32_t decider_bytes(void);
+EXPORT(decision_bytes) uint32_t decision_bytes(void);
+EXPORT(display_bytes) uint32_t display_bytes(void);
+EXPORT(tokens) uint32_t tokens(const mmq_spec_t *spec);
+EXPORT(token_s) float token_s(const mmq_spec_t *spec);
+EXPORT(begin_display)
+void begin_display(mmq_display_t *display, double display_s, double *times_s, float *kept, uint32_t rows,
+                   uint32_t columns);
 
 uint32_t spec_bytes(void) { return (uint32_t)sizeof(mmq_spec_t); }
 uint32_t modality_bytes(void) { return (uint32_t)sizeof(mmq_modality_t); }
+uint32_t task_bytes(void) { return (uint32_t)sizeof(mmq_task_t); }
+uint32_t decider_bytes(void) { return (uint32_t)sizeof(mmq_decider_t); }
+uint32_t decision_bytes(void) { return (uint32_t)sizeof(mmq_decision_t); }
+uint32_t display_bytes(void) { return (uint32_t)sizeof(mmq_display_t); }
+uint32_t tokens(const mmq_spec_t *spec) { return spec->tokens; }
+float token_s(const mmq_spec_t *spec) { return spec->token_s; }
+
+void begin_display(mmq_display_t *display, double display_s, double *times_s, float *kept, uint32_t rows,
+                   uint32_t columns) {
+    const mmq_display_t made = {display_s, times_s, kept, rows, columns, 0, 0};
+    *display = made;
+}

@@ -9,9 +9,9 @@
 
 static mmq_device_t *device_of(jlong handle) { return (mmq_device_t *)(intptr_t)handle; }
 
-CALL(jlong, create)(JNIEnv *env, jclass type) {
+CALL(jlong, create)(JNIEnv *env, jclass type, jdouble display_s) {
     (void)env, (void)type;
-    return (jlong)(intptr_t)mmq_device_create();
+    return (jlong)(intptr_t)mmq_device_create(display_s);
 }
 
 CALL(void, free)(JNIEnv *env, jclass type, jlong handle) {
@@ -137,16 +137,104 @@ CALL(jint, reasons)(JNIEnv *env, jclass type, jlong handle, jlong token, jcharAr
     return status;
 }
 
-CALL(jint, notEnrolled)(JNIEnv *env, jclass type, jlong handle, jfloatArray presence, jbyteArray named) {
+CALL(jint, tasks)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return mmq_device_tasks();
+}
+
+CALL(jstring, task)(JNIEnv *env, jclass type, jint task) {
+    const char *text = mmq_device_task(task);
+    (void)type;
+    return text ? (*env)->NewStringUTF(env, text) : NULL;
+}
+
+CALL(jint, classes)(JNIEnv *env, jclass type, jint task) {
+    (void)env, (void)type;
+    return mmq_device_classes(task);
+}
+
+CALL(jstring, className)(JNIEnv *env, jclass type, jint task, jint number) {
+    const char *text = mmq_device_class(task, number);
+    (void)type;
+    return text ? (*env)->NewStringUTF(env, text) : NULL;
+}
+
+CALL(jint, due)(JNIEnv *env, jclass type, jlong handle) {
+    (void)env, (void)type;
+    return mmq_device_due(device_of(handle));
+}
+
+CALL(jint, dueWindow)(JNIEnv *env, jclass type, jlong handle, jfloatArray features, jfloatArray presence) {
+    const jsize length = features ? (*env)->GetArrayLength(env, features) : 0;
     const jsize presence_length = presence ? (*env)->GetArrayLength(env, presence) : 0;
-    const jsize length = named ? (*env)->GetArrayLength(env, named) : 0;
+    float *x = features ? (*env)->GetPrimitiveArrayCritical(env, features, NULL) : NULL;
     float *p = presence ? (*env)->GetPrimitiveArrayCritical(env, presence, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x && p) status = mmq_device_due_window(device_of(handle), x, length, p, presence_length);
+    if (p) (*env)->ReleasePrimitiveArrayCritical(env, presence, p, 0);
+    if (x) (*env)->ReleasePrimitiveArrayCritical(env, features, x, 0);
+    return status;
+}
+
+CALL(jint, decide)(JNIEnv *env, jclass type, jlong handle, jfloatArray logits) {
+    const jsize length = logits ? (*env)->GetArrayLength(env, logits) : 0;
+    float *x = logits ? (*env)->GetPrimitiveArrayCritical(env, logits, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x) {
+        status = mmq_device_decide(device_of(handle), x, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, logits, x, JNI_ABORT);
+    }
+    return status;
+}
+
+CALL(jdouble, timeS)(JNIEnv *env, jclass type, jlong handle) {
+    (void)env, (void)type;
+    return mmq_device_time_s(device_of(handle));
+}
+
+CALL(jint, abstention)(JNIEnv *env, jclass type, jlong handle, jboolean shown) {
+    (void)env, (void)type;
+    return mmq_device_abstention(device_of(handle), shown);
+}
+
+CALL(jstring, abstentionName)(JNIEnv *env, jclass type, jint abstention) {
+    (void)type;
+    return (*env)->NewStringUTF(env, mmq_device_abstention_name(abstention));
+}
+
+CALL(jint, probabilities)(JNIEnv *env, jclass type, jlong handle, jboolean shown, jfloatArray values) {
+    const jsize length = values ? (*env)->GetArrayLength(env, values) : 0;
+    float *p = values ? (*env)->GetPrimitiveArrayCritical(env, values, NULL) : NULL;
+    jint count = 0;
+    (void)type;
+    if (p) {
+        count = mmq_device_probabilities(device_of(handle), shown, p, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, values, p, 0);
+    }
+    return count;
+}
+
+CALL(jint, best)(JNIEnv *env, jclass type, jlong handle, jboolean shown, jint task) {
+    (void)env, (void)type;
+    return mmq_device_best(device_of(handle), shown, task);
+}
+
+CALL(jboolean, sure)(JNIEnv *env, jclass type, jlong handle, jboolean shown, jint task) {
+    (void)env, (void)type;
+    return mmq_device_sure(device_of(handle), shown, task) ? JNI_TRUE : JNI_FALSE;
+}
+
+CALL(jint, notEnrolled)(JNIEnv *env, jclass type, jlong handle, jbyteArray named) {
+    const jsize length = named ? (*env)->GetArrayLength(env, named) : 0;
     uint8_t *bytes = named ? (*env)->GetPrimitiveArrayCritical(env, named, NULL) : NULL;
     jint status = MMQ_NULL;
     (void)type;
-    if (p && bytes) status = mmq_device_not_enrolled(device_of(handle), p, presence_length, bytes, length);
-    if (bytes) (*env)->ReleasePrimitiveArrayCritical(env, named, bytes, 0);
-    if (p) (*env)->ReleasePrimitiveArrayCritical(env, presence, p, JNI_ABORT);
+    if (bytes) {
+        status = mmq_device_not_enrolled(device_of(handle), bytes, length);
+        (*env)->ReleasePrimitiveArrayCritical(env, named, bytes, 0);
+    }
     return status;
 }
 

@@ -30,28 +30,20 @@ enum WearableError: Error {
   case display(Double)  // expected 0 to 3600 s
 }
 
-/// Raw samples in, decisions out: this bundle in an app. Use it from one thread or actor.
+/// Raw samples in, decisions out: this bundle in an app. Use it from one thread or actor. The core decides; here its
+/// decisions get names.
 /// What is shown is the average of the decisions of the last `displayS` seconds; 0 shows each decision as it is.
 final class Wearable {
   private struct Manifest: Decodable {
     struct File: Decodable { let sha256: String }
-    struct Rules: Decodable {
-      let tasks: [String: [String]]
-      let temperature: [String: Double]
-      let min_confidence: [String: Double]
-      let min_present_share: Double
-      let every_tokens: Int64
-    }
     let files: [String: File]
-    let decision: Rules
   }
 
   private static let ok = Int32(MMQ_OK.rawValue)
   private static let late = Int32(MMQ_LATE.rawValue)
-  private static let enrolling = Int32(MMQ_ENROLLING.rawValue)
+  private static let decided = Int32(MMQ_DECIDED.rawValue)
 
   private let bridge: OpaquePointer
-  private let rules: Manifest.Rules
   private let model: CompiledModel
   private let inputs: [TensorBuffer]
   private let outputs: [TensorBuffer]
@@ -60,20 +52,21 @@ final class Wearable {
   private var features = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_features()))
   private var presence = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_modalities()))
   private var named = [UInt8](repeating: 0, count: Int(mmq_device_modalities()))
-  private let displayS: Double
-  private var averaged: [Decision] = []
-  private var decided: Int64 = 0
+  private let tasks = (0..<mmq_device_tasks()).map { String(cString: mmq_device_task($0)) }
+  private let classes = (0..<mmq_device_tasks()).map { task in
+    (0..<mmq_device_classes(task)).map { String(cString: mmq_device_class(task, $0)) }
+  }
+  private var chances = [Float](
+    repeating: 0, count: (0..<mmq_device_tasks()).reduce(0) { $0 + Int(mmq_device_classes($1)) })
 
   init(bundle: Bundle = .main, displayS: Double = 30) throws {
     guard (0...3600).contains(displayS) else { throw WearableError.display(displayS) }
-    self.displayS = displayS
     let manifest = try JSONDecoder().decode(
       Manifest.self, from: Data(contentsOf: Wearable.find("manifest.json", bundle)))
     let name = "model_int8_float_io.tflite"
     let file = try Wearable.find(name, bundle)
     let digest = SHA256.hash(data: try Data(contentsOf: file)).map { String(format: "%02x", $0) }.joined()
     guard digest == manifest.files[name]?.sha256 else { throw WearableError.changed(name) }
-    rules = manifest.decision
 
     let options = try Options()
     try options.setHardwareAccelerators([.cpu])
@@ -83,16 +76,16 @@ final class Wearable {
     inputNames = try inputs.indices.map { try compiled.inputName(inputIndex: $0) }
     outputNames = try outputs.indices.map { try compiled.outputName(outputIndex: $0) }
     model = compiled
-    guard let device = mmq_device_create() else { throw WearableError.missing("memory for the bridge") }
+    guard let device = mmq_device_create(displayS) else { throw WearableError.missing("memory for the bridge") }
     bridge = device
   }
 
   deinit { mmq_device_free(bridge) }
 
   /// Samples [channels][frames] of "ppg", "eda", ...; `timeS` is when the first frame was taken.
-  func push(_ modality: String, _ samples: [Float], frames: Int, at timeS: Double) throws -> Decision? {
+  func push(_ modality: String, _ samples: [Float], frames: Int, at timeS: Double) throws -> [Decision] {
     let number = mmq_device_modality(modality)
-    if number < 0 { return nil }  // a sensor this model does not use
+    if number < 0 { return [] }  // a sensor this model does not use
     let status = mmq_device_push(bridge, number, samples, Int64(samples.count), Int32(frames), timeS)
     guard status == Wearable.ok || status == Wearable.late else {
       throw WearableError.status(modality, status)
@@ -101,9 +94,9 @@ final class Wearable {
   }
 
   /// A radio packet of samples [channels][frames] with a counter instead of a time: that of its first frame.
-  func pushCounted(_ modality: String, _ samples: [Float], frames: Int, firstIndex: UInt32) throws -> Decision? {
+  func pushCounted(_ modality: String, _ samples: [Float], frames: Int, firstIndex: UInt32) throws -> [Decision] {
     let number = mmq_device_modality(modality)
-    if number < 0 { return nil }
+    if number < 0 { return [] }
     let status = mmq_device_push_counted(bridge, number, samples, Int64(samples.count), Int32(frames), firstIndex)
     guard status == Wearable.ok || status == Wearable.late else {
       throw WearableError.status(modality, status)
@@ -112,7 +105,7 @@ final class Wearable {
   }
 
   /// It is `timeS` now and nothing older will come: call it a few times a second, in case all sensors are silent.
-  func advance(to timeS: Double) throws -> Decision? {
+  func advance(to timeS: Double) throws -> [Decision] {
     let status = mmq_device_advance(bridge, timeS)
     guard status == Wearable.ok else { throw WearableError.status("advance", status) }
     return try decide()
@@ -132,69 +125,56 @@ final class Wearable {
     mmq_device_load(bridge, [UInt8](state), Int64(state.count)) == Wearable.ok
   }
 
-  /// The decision of the newest token, where one is due; what several tokens closed at once is decided once.
-  private func decide() throws -> Decision? {
-    let closed = mmq_device_closed(bridge)
-    if closed / rules.every_tokens == decided / rules.every_tokens { return nil }
-    decided = closed
-    let timeS = Double(closed) * Double(mmq_device_token_s())
-    let status = mmq_device_window(
+  /// The decisions that are due, oldest first.
+  private func decide() throws -> [Decision] {
+    var made: [Decision] = []
+    while mmq_device_due(bridge) == Wearable.ok {
+      if mmq_device_abstention(bridge, 0) == Wearable.decided { try run() }
+      made.append(try read())
+    }
+    return made
+  }
+
+  /// Run the model on the window that is due.
+  private func run() throws {
+    var status = mmq_device_due_window(
       bridge, &features, Int64(features.count), &presence, Int64(presence.count))
-    if status != Wearable.ok {
-      let reason = status == Wearable.enrolling ? "enrolling" : "filling the first window"
-      return Decision(timeS: timeS, probabilities: [:], reason: reason)
-    }
-    let share = Double(presence.reduce(0, +)) / Double(presence.count)
-    if share == 0 || share < rules.min_present_share {
-      return Decision(
-        timeS: timeS, probabilities: [:], reason: "too little present", notEnrolled: try notEnrolled())
-    }
+    guard status == Wearable.ok else { throw WearableError.status("window", status) }
     for (buffer, name) in zip(inputs, inputNames) { try buffer.write(name == "features" ? features : presence) }
     try model.run(inputs: inputs, outputs: outputs)
-    var probabilities: [String: [String: Float]] = [:]
-    for (buffer, task) in zip(outputs, outputNames) {
-      probabilities[task] = try softmax(task, buffer.read())
+    var logits: [Float] = []
+    for task in tasks {
+      guard let place = outputNames.firstIndex(of: task) else { throw WearableError.missing(task) }
+      logits += try outputs[place].read() as [Float]
     }
-    let doubt = probabilities.first { task, values in
-      Double(values.values.max() ?? 0) < rules.min_confidence[task] ?? 0
-    }
-    let reason = doubt.map { "confidence under threshold (\($0.key))" }
-    return shown(Decision(
-      timeS: timeS, probabilities: probabilities, reason: reason, notEnrolled: try notEnrolled()))
+    status = mmq_device_decide(bridge, logits, Int64(logits.count))
+    guard status == Wearable.ok else { throw WearableError.status("logits", status) }
   }
 
-  /// A decision with what a display shows of it: the rule of mmq_bridge/decision/display.py.
-  private func shown(_ made: Decision) -> Decision {
-    averaged.removeAll { made.timeS - $0.timeS >= displayS - 1e-6 }
-    averaged.append(made)
-    var said = made
-    for (task, values) in made.probabilities {
-      var means: [String: Float] = [:]
-      for name in values.keys {
-        let sum = averaged.reduce(0.0) { $0 + Double($1.probabilities[task]?[name] ?? 0) }
-        means[name] = Float(sum / Double(averaged.count))
-      }
-      said.shownProbabilities[task] = means
-      let names = rules.tasks[task] ?? []
-      let best = names.max { (means[$0] ?? 0) < (means[$1] ?? 0) }
-      if let best, Double(means[best] ?? 0) >= rules.min_confidence[task] ?? 0 { said.shown[task] = best }
-    }
-    return said
-  }
-
-  /// The sensors of the window that were normalised by the population.
-  private func notEnrolled() throws -> [String] {
-    let status = mmq_device_not_enrolled(
-      bridge, presence, Int64(presence.count), &named, Int64(named.count))
+  /// The core's decision with names.
+  private func read() throws -> Decision {
+    let status = mmq_device_not_enrolled(bridge, &named, Int64(named.count))
     guard status == Wearable.ok else { throw WearableError.status("enrolment", status) }
-    return named.indices.filter { named[$0] > 0 }.map { String(cString: mmq_device_name(Int32($0))) }
+    let why = mmq_device_abstention(bridge, 0)
+    var shown: [String: String] = [:]
+    for (number, task) in tasks.enumerated() where mmq_device_sure(bridge, 1, Int32(number)) > 0 {
+      shown[task] = classes[number][Int(mmq_device_best(bridge, 1, Int32(number)))]
+    }
+    return Decision(
+      timeS: mmq_device_time_s(bridge),
+      probabilities: probabilities(0),
+      reason: why == Wearable.decided ? nil : String(cString: mmq_device_abstention_name(why)),
+      notEnrolled: named.indices.filter { named[$0] > 0 }.map { String(cString: mmq_device_name(Int32($0))) },
+      shownProbabilities: probabilities(1),
+      shown: shown)
   }
 
-  private func softmax(_ task: String, _ logits: [Float]) -> [String: Float] {
-    let temperature = rules.temperature[task] ?? 1
-    let scaled = logits.map { exp(Double($0 - (logits.max() ?? 0)) / temperature) }
-    let values = scaled.map { Float($0 / scaled.reduce(0, +)) }
-    return Dictionary(uniqueKeysWithValues: zip(rules.tasks[task] ?? [], values))
+  private func probabilities(_ shown: Int32) -> [String: [String: Float]] {
+    if mmq_device_probabilities(bridge, shown, &chances, Int64(chances.count)) == 0 { return [:] }
+    var values = chances.makeIterator()
+    return Dictionary(uniqueKeysWithValues: zip(tasks, classes).map { task, names in
+      (task, Dictionary(uniqueKeysWithValues: names.map { ($0, values.next() ?? 0) }))
+    })
   }
 
   private static func find(_ name: String, _ bundle: Bundle) throws -> URL {

@@ -145,7 +145,7 @@ const SCENARIOS = {
       spec = readSpec(header);
     const bundle = {
       spec,
-      manifest: { decision: { tasks: {}, every_tokens: 1, min_present_share: 1 } },
+      manifest: { decision: { tasks: { stress: ["rest", "stress"] }, every_tokens: 1, min_present_share: 1 } },
       frontEnd: { token_s: Number.parseFloat(spec.fields.get("token_s")), grace_s: 0 },
       modalities: spec.modalities.map(({ name }) => ({ name, channels: 1 })),
       tokens: Number(spec.fields.get("tokens")),
@@ -169,11 +169,27 @@ const SCENARIOS = {
     return Promise.all(states.map(one));
   },
 
-  /** What is shown of decisions [{time_s, probabilities, ...}], averaged over so many s; by default as the page. */
-  async display({ displayS, decisions, thresholds }) {
-    const { DisplayFilter } = await part("display.js");
-    const filter = new DisplayFilter(displayS);
-    return decisions.map((decision) => filter.show(decision, thresholds));
+  /** What the core shows of decisions [{timeS, probability: []}] about a manifest's tasks, averaged over so many s. */
+  async display({ header, displayS, decision, decisions }) {
+    const { Bridge } = await part("core.js"),
+      { readSpec } = await part("spec.js"),
+      { DISPLAY_S } = await part("device.js");
+    const bridge = new Bridge(new WebAssembly.Module(readFileSync(`${folder}core.wasm`)), readSpec(header));
+    bridge.beginToDecide(decision, displayS ?? DISPLAY_S);
+    return decisions.map(({ timeS, probability }) => {
+      const bytes = new Uint8Array(464), // an mmq_decision_t
+        view = new DataView(bytes.buffer);
+      view.setFloat64(8, timeS, true);
+      view.setUint32(40, probability.length, true);
+      new Float32Array(bytes.buffer, 208).set(probability);
+      const shown = bridge.show({ bytes });
+      return {
+        probability: [...shown.probability],
+        best: shown.best[0],
+        sure: shown.sure,
+        abstains: bridge.abstentionName(shown.abstention),
+      };
+    });
   },
 
   /** What is kept of wearers, in a database that stands in for the browser's, or that refuses. */

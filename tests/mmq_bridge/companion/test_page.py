@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import invoke
-from mmq_bridge.core_binding.bridge import Bridge
+from mmq_bridge.decision.deciding import Deciding
 from mmq_bridge.decision.display import display_average
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import TFLiteModel
@@ -68,12 +68,13 @@ class Python:
 
     def __init__(self, bundle, recording, monkeypatch):
         self.features, self.windows, self.logits = [], [], []
-        pop, predict = Bridge.pop_token, TFLiteModel.predict
+        due, predict = Deciding.decisions, TFLiteModel.predict
 
-        def popped(bridge):
-            token = pop(bridge)
-            self.features += [] if token is None else [token[0].tobytes().hex()]
-            return token
+        def decided(deciding):
+            said = due(deciding)
+            while (token := deciding.bridge.pop_token()) is not None:
+                self.features.append(token[0].tobytes().hex())
+            return said
 
         def predicted(model, features, presence):
             self.windows.append((features, presence))
@@ -81,7 +82,7 @@ class Python:
             return self.logits[-1]
 
         with monkeypatch.context() as patch:
-            patch.setattr(Bridge, "pop_token", popped)
+            patch.setattr(Deciding, "decisions", decided)
             patch.setattr(TFLiteModel, "predict", predicted)
             arguments = [
                 "stream",

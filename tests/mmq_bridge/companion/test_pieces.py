@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmq_bridge.companion.build import PAGE
+from mmq_bridge.core_binding.decision import CDecision, Display, Rules, TaskRules, abstention_name
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.display import display_average
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 SCRIPT = Path(__file__).with_name("pieces.mjs")
@@ -149,35 +149,31 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
 
 
 @pytest.mark.parametrize("display_s", [None, 0.0, 12.5, 600.0])
-def test_the_page_shows_what_python_shows(pieces, display_s):
-    """As the class after the filter of a device with the same threshold; None is the page's own 30 s."""
-    rng, least = np.random.default_rng(1), 0.6
-    decisions = []
-    for k in np.flatnonzero(rng.random(80) < 0.7):
+def test_the_page_shows_what_python_shows(pieces, remembering, display_s):
+    """The average and the class after it, bit for bit; None is the page's own 30 s."""
+    rng, rules = np.random.default_rng(1), Rules([TaskRules(2, 1.0, 0.6), TaskRules(3)])
+    display = Display(rules, 30.0 if display_s is None else display_s, 601)
+    given, wanted = [], []
+    for k in np.flatnonzero(rng.random(80) < 0.7).tolist():
         p = rng.random(2)
-        known = rng.random() < 0.9
-        chances = {"stress": {"rest": 1 - p[0], "stress": p[0]}, "valence": {"low": p[1], "high": 1 - p[1]}}
-        decisions.append({"time_s": 5.0 * k, "probabilities": chances if known else {}, "reason": "raw"})
-    decided = [one for one in decisions if one["probabilities"]]
-    rows = np.array([[p for task in one["probabilities"].values() for p in task.values()] for one in decided])
-    times_s = np.array([one["time_s"] for one in decided])
-    wanted = iter(
-        display_average(np.zeros(len(rows), int), times_s, rows, 30.0 if display_s is None else display_s)
-    )
-    given = {} if display_s is None else {"displayS": display_s}
-    said = pieces("display", decisions=decisions, thresholds={"stress": least}, **given)
-    for made, shown in zip(decisions, said, strict=True):
-        if not made["probabilities"]:
-            assert shown == made
-            continue
-        average = next(wanted)
-        for task, values in zip(("stress", "valence"), (average[:2], average[2:]), strict=True):
-            assert list(shown["probabilities"][task].values()) == pytest.approx(values, abs=1e-6)
-        assert shown["abstained"] == (average[:2].max() < least)
-        assert (shown["reason"] is not None) == shown["abstained"]
-        assert shown["time_s"] == made["time_s"]
-    if display_s == 0:
-        assert [one["probabilities"] for one in said] == [one["probabilities"] for one in decisions]
+        row = [1 - p[0], p[0], p[1] / 2, p[1] / 2, 1 - p[1]] if rng.random() < 0.9 else []
+        said = CDecision(time_s=1.0 * k, n_probabilities=len(row))
+        said.probability[: len(row)] = row
+        given.append({"timeS": 1.0 * k, "probability": row})
+        wanted.append(display.show(said))
+    decision = {
+        "tasks": {"stress": ["rest", "stress"], "valence": ["low", "middle", "high"]},
+        "min_confidence": {"stress": 0.6},
+        "every_tokens": 1,
+        "min_present_share": 0,
+    }
+    settings = {} if display_s is None else {"displayS": display_s}
+    found = pieces("display", header=spec_header(remembering), decision=decision, decisions=given, **settings)
+    for one, other in zip(found, wanted, strict=True):
+        assert one["probability"] == other.probability[: other.n_probabilities]
+        assert (one["best"], one["sure"]) == (other.best[0], other.sure)
+        assert one["abstains"] == abstention_name(other.abstention)
+    assert {one["abstains"] for one in found} == {"decided", "confidence under threshold"}
 
 
 def test_what_is_kept_of_wearers(pieces):

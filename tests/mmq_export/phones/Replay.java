@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Pushes what comes from standard input through MmqBridge; prints every token, its reasons and every window. */
+/* Pushes what comes from standard input through MmqBridge; prints every token, its reasons, every window and
+ * every decision; its model says of a window its last feature and the presence of its first sensor. */
 import java.io.*;
 import java.nio.*;
 import mmq.MmqBridge;
@@ -23,7 +24,7 @@ public class Replay {
     /** Until the input ends or says -1 for a modality, where the app is started again; returns what was learnt. */
     static byte[] session(DataInputStream in, byte[] head, byte[] learnt, OutputStream out) throws IOException {
         byte[] state = new byte[MmqBridge.stateBytes()];
-        try (MmqBridge bridge = new MmqBridge()) {
+        try (MmqBridge bridge = new MmqBridge(30)) {
             if (learnt != null && bridge.load(learnt) != MmqBridge.OK) throw new IllegalStateException("load");
             long taken = 0;
             do {
@@ -37,6 +38,7 @@ public class Replay {
                 int status = bridge.push(h.getInt(0), samples, h.getInt(4), h.getDouble(12));
                 if (status != MmqBridge.OK) throw new IllegalStateException("push: " + status);
                 for (; taken < bridge.closed(); taken++) token(bridge, taken, out);
+                while (bridge.due() == MmqBridge.OK) decision(bridge, out);
             } while (in.read(head, 0, 1) == 1);
             if (bridge.save(state) != MmqBridge.OK) throw new IllegalStateException("save");
         }
@@ -45,24 +47,40 @@ public class Replay {
 
     static void token(MmqBridge bridge, long number, OutputStream out) throws IOException {
         float[] features = new float[F], window = new float[T * F], present = new float[T * M];
-        byte[] presence = new byte[M], named = new byte[M];
+        byte[] presence = new byte[M];
         char[] reasons = new char[M];
         if (bridge.token(features, presence) != 0 || bridge.reasons(number, reasons) != 0) throw new IOException("token");
         int status = bridge.window(window, present);
-        if (status == MmqBridge.OK && bridge.notEnrolled(present, named) != MmqBridge.OK) throw new IOException("named");
-        ByteBuffer text = ByteBuffer.allocate(4 * F + M + 2 * M + M + 4 + 4 * T * (F + M)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer text = ByteBuffer.allocate(4 * F + M + 2 * M + 4 + 4 * T * (F + M)).order(ByteOrder.LITTLE_ENDIAN);
         for (float x : features) text.putFloat(x);
         text.put(presence);
         for (char bits : reasons) text.putChar(bits);
-        text.put(named);
         text.putInt(status);
         for (float x : window) text.putFloat(x);
         for (float x : present) text.putFloat(x);
         out.write(text.array());
     }
 
+    static void decision(MmqBridge bridge, OutputStream out) throws IOException {
+        byte[] named = new byte[M];
+        if (bridge.abstention(false) == MmqBridge.DECIDED) {
+            float[] window = new float[T * F], present = new float[T * M];
+            if (bridge.dueWindow(window, present) != MmqBridge.OK) throw new IOException("window");
+            if (bridge.decide(new float[] {window[T * F - 1], present[0]}) != MmqBridge.OK) throw new IOException("decide");
+        }
+        if (bridge.notEnrolled(named) != MmqBridge.OK) throw new IOException("named");
+        ByteBuffer text = ByteBuffer.allocate(8 + M + 2 * (4 + 4 + 4 + 4 + 8)).order(ByteOrder.LITTLE_ENDIAN);
+        text.putDouble(bridge.timeS()).put(named);
+        for (boolean shown : new boolean[] {false, true}) {
+            float[] p = new float[2];
+            text.putInt(bridge.abstention(shown)).putInt(bridge.probabilities(shown, p)).putInt(bridge.best(shown, 0));
+            text.putInt(bridge.sure(shown, 0) ? 1 : 0).putFloat(p[0]).putFloat(p[1]);
+        }
+        out.write(text.array());
+    }
+
     static void misuse() {
-        MmqBridge bridge = new MmqBridge();
+        MmqBridge bridge = new MmqBridge(30);
         float[] chunk = new float[10];
         System.out.println(MmqBridge.modality("ppg") + " " + MmqBridge.modality("ecg") + " " + MmqBridge.modality(null));
         System.out.println(MmqBridge.channels(3) + " " + MmqBridge.channels(-1) + " " + MmqBridge.channels(99));
@@ -73,8 +91,12 @@ public class Replay {
         System.out.println(bridge.token(new float[F - 1], new byte[M]) + " " + bridge.reasons(0, new char[M - 1]));
         System.out.println(bridge.token(new float[F], new byte[M]) + " " + bridge.window(new float[T * F], new float[T * M]));
         System.out.println(MmqBridge.name(0) + " " + MmqBridge.name(3) + " " + MmqBridge.name(-1) + " " + MmqBridge.name(99));
-        System.out.println(bridge.notEnrolled(null, new byte[M]) + " " + bridge.notEnrolled(new float[T * M], new byte[M - 1])
-                + " " + bridge.notEnrolled(new float[T * M], new byte[M]));
+        System.out.println(MmqBridge.tasks() + " " + MmqBridge.task(0) + " " + MmqBridge.task(1) + " " + MmqBridge.classes(0)
+                + " " + MmqBridge.classes(-1) + " " + MmqBridge.className(0, 1) + " " + MmqBridge.className(0, 2));
+        System.out.println(bridge.notEnrolled(null) + " " + bridge.notEnrolled(new byte[M - 1]) + " " + bridge.due());
+        System.out.println(bridge.decide(null) + " " + bridge.decide(new float[1]) + " " + bridge.dueWindow(null, chunk)
+                + " " + bridge.dueWindow(chunk, chunk) + " " + bridge.probabilities(true, null) + " " + bridge.best(false, 0)
+                + " " + bridge.sure(true, 9) + " " + MmqBridge.abstentionName(1) + " " + MmqBridge.abstentionName(-1));
         byte[] state = new byte[MmqBridge.stateBytes()], damaged;
         System.out.println(bridge.save(null) + " " + bridge.save(new byte[state.length - 1]) + " " + bridge.save(state));
         damaged = state.clone();
@@ -84,6 +106,11 @@ public class Replay {
         System.out.println(bridge.load(state));
         bridge.close();
         bridge.close();
+        try (MmqBridge none = new MmqBridge(Double.NaN)) {
+            none.due();
+        } catch (IllegalArgumentException error) {
+            System.out.println(error.getMessage());
+        }
         try {
             bridge.closed();
         } catch (IllegalStateException error) {

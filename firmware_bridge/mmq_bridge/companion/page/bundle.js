@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 64_000_000;
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
  * @returns {{digest: string, manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence,
- *   enrolmentLeast, features, modalities: {name, ...}[]}}
+ *   features, modalities: {name, ...}[]}}
  */
 export async function openBundle(read) {
   const content = await read("manifest.json", MAX_MANIFEST_BYTES);
@@ -76,14 +76,12 @@ export function featuresOf(spec, fields) {
 
 /**
  * Tokens the enrolment lasts, as the core is told; 0 where the normalisation has none. From version 3 on the core
- * counts evidence: present tokens, of which a modality needs at least enrolmentLeast; 0 before.
+ * counts evidence: present tokens.
  */
 export function enrolmentOf({ fields }) {
   const has = fieldNumber(fields, "normaliser") === ENROLMENT;
   const enrolmentTokens = has ? fieldNumber(fields, "enrolment_tokens") : 0;
-  const countsEvidence = enrolmentTokens > 0 && fieldNumber(fields, "version") >= 3;
-  const enrolmentLeast = countsEvidence ? fieldNumber(fields, "enrolment_least") : 0;
-  return { enrolmentTokens, countsEvidence, enrolmentLeast };
+  return { enrolmentTokens, countsEvidence: enrolmentTokens > 0 && fieldNumber(fields, "version") >= 3 };
 }
 
 function checkManifest(manifest) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // core.js: the C core in WebAssembly, the same bits as on the wearable.
+import { readDecision, rulesWords, TASK_WORDS, tasksWords } from "./decision.js";
 import { Problem } from "./problem.js";
 import { fieldNumber, layOut } from "./spec.js";
 
@@ -24,6 +25,9 @@ const STATUS = [
   "the state is of another front end",
   "the state is of a newer version than this core: update mmq-tf",
   "samples came before the state: load it first",
+  "a marked window is none",
+  "the network wants to go on",
+  "the network failed",
 ];
 const PAGE_BYTES = 65536;
 const ALIGNMENT = 16;
@@ -38,6 +42,7 @@ export class Bridge {
   #spec;
   #scratch = { address: 0, bytes: 0 };
   #out;
+  #decider;
 
   constructor(module, spec) {
     this.#core = new WebAssembly.Instance(module).exports;
@@ -67,9 +72,6 @@ export class Bridge {
         presence: this.#reserve(count),
         reasons: this.#reserve(2 * count),
         number: this.#reserve(8),
-        measured: this.#reserve(4 * count),
-        left: this.#reserve(4),
-        end: this.#reserve(8),
       },
     };
   }
@@ -122,7 +124,7 @@ export class Bridge {
     check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
   }
 
-  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons, enrolment}. */
+  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons}. */
   pop() {
     const { at, features, count } = this.#out;
     const status = this.#core.mmq_bridge_token(this.#bridge, at.features, at.presence, at.number);
@@ -136,22 +138,96 @@ export class Bridge {
       features: new Float32Array(buffer, at.features, features).slice(),
       presence: new Uint8Array(buffer, at.presence, count).slice(),
       reasons: new Uint16Array(buffer, at.reasons, count).slice(),
-      enrolment: this.#enrolment(number),
     };
   }
 
-  /** How far the enrolment was at the end of a closed token; end is null where it cannot be known yet. */
-  #enrolment(number) {
-    const { at, count } = this.#out;
-    const { measured, left, end } = at;
-    check(this.#core.mmq_bridge_enrolment(this.#bridge, number, measured, left, end), "enrolment");
-    const { buffer } = this.#memory;
-    const first = Number(new BigInt64Array(buffer, end, 1)[0]);
-    return {
-      measured: new Uint32Array(buffer, measured, count).slice(),
-      left: new Uint32Array(buffer, left, 1)[0],
-      end: first < 0 ? null : first,
+  /**
+   * Begin to decide by the rules of a manifest, {tasks, temperature, min_confidence, ...}, about tokens that close from
+   * now on; what is shown is the average of displayS.
+   */
+  beginToDecide(decision, displayS) {
+    const core = this.#core,
+      outputs = Object.values(decision.tasks).reduce((sum, classes) => sum + classes.length, 0),
+      tasks = this.#place(tasksWords(decision)),
+      rules = this.#place(rulesWords(decision, tasks)),
+      decider = this.#reserve(core.decider_bytes()),
+      status = core.task_bytes() === 4 * TASK_WORDS ? core.mmq_decider_init(decider, this.#bridge, rules) : -1;
+    if (status !== OK)
+      throw new Problem("manifest.json: the core refuses its decision settings; export the bundle again.");
+    const rows = Math.ceil(displayS / (core.token_s(this.#spec) * decision.every_tokens)) + 1,
+      display = this.#reserve(core.display_bytes()),
+      times = this.#reserve(8 * rows),
+      kept = this.#reserve(4 * rows * outputs);
+    core.begin_display(display, displayS, times, kept, rows, outputs);
+    const bytes = core.decision_bytes();
+    const [said, shown] = [this.#reserve(bytes), this.#reserve(bytes)];
+    const { features, count } = this.#out,
+      tokens = core.tokens(this.#spec);
+    const window = {
+      features: { address: this.#reserve(4 * tokens * features), length: tokens * features },
+      presence: { address: this.#reserve(4 * tokens * count), length: tokens * count },
     };
+    const logits = { address: this.#reserve(4 * outputs), length: outputs };
+    this.#decider = { decider, rules, display, bytes, said, shown, window, logits };
+  }
+
+  /** The next decision that is due, with what is known before the model is run; or null. See readDecision. */
+  due() {
+    const { decider, said } = this.#decider;
+    const status = this.#core.mmq_decision_due(decider, said);
+    if (status === NO_TOKEN) return null;
+    check(status, "decision");
+    return this.#read(said);
+  }
+
+  /** The window {features, presence} of a decision that is due. */
+  windowOf({ number }) {
+    const { features, presence } = this.#decider.window;
+    const { address } = features;
+    check(
+      this.#core.mmq_bridge_window_at(this.#bridge, BigInt(number), address, presence.address),
+      "window",
+    );
+    return { features: this.#floats(features).slice(), presence: this.#floats(presence).slice() };
+  }
+
+  /** A decision that was due, finished with the logits of one task after the other. */
+  decide({ bytes }, given) {
+    const { decider, said, logits } = this.#decider;
+    if (given.length !== logits.length)
+      throw new Problem(`the model gave ${given.length} logits, expected ${logits.length}; export again.`);
+    this.#write(said, bytes);
+    this.#floats(logits).set(given);
+    check(this.#core.mmq_decide(decider, logits.address, said), "decision");
+    return this.#read(said);
+  }
+
+  /** What a display shows of a decision, never before the one shown last: the average of the last seconds. */
+  show({ bytes }) {
+    const { rules, display, said, shown } = this.#decider;
+    this.#write(said, bytes);
+    check(this.#core.mmq_display_show(display, rules, said, shown), "display");
+    return this.#read(shown);
+  }
+
+  /** The core's words for why a decision abstains. */
+  abstentionName(abstention) {
+    const start = this.#core.mmq_abstention_name(abstention);
+    const bytes = new Uint8Array(this.#memory.buffer, start);
+    return String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));
+  }
+
+  #read(address) {
+    const { bytes } = this.#decider;
+    return readDecision(new Uint8Array(this.#memory.buffer, address, bytes).slice());
+  }
+
+  #write(address, bytes) {
+    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
+  }
+
+  #floats({ address, length }) {
+    return new Float32Array(this.#memory.buffer, address, length);
   }
 
   /** Room for what is handed over in one call. */

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// device.js: raw samples in, decisions out: the rules of mmq_bridge/decision/device.py, word for word.
+// device.js: raw samples in, decisions out: the core's decision around a model, and in words.
 import { Bridge, reasonNames } from "./core.js";
+import { ABSTAIN } from "./decision.js";
+
+/** What is shown of decisions is the average of so many seconds. */
+export const DISPLAY_S = 30;
 
 /** Front end, model and decision rules of one bundle. `core` is core.wasm compiled, `model` a Model. */
 export class Device {
   #bundle;
   #bridge;
   #model;
-  #window = [];
 
-  constructor(bundle, core, model) {
+  constructor(bundle, core, model, displayS = DISPLAY_S) {
     this.#bundle = bundle;
     this.#bridge = new Bridge(core, bundle.spec);
+    this.#bridge.beginToDecide(bundle.manifest.decision, displayS);
     this.#model = model;
     this.names = bundle.modalities.map(({ name }) => name);
     this.tokenS = bundle.frontEnd.token_s;
@@ -51,94 +55,103 @@ export class Device {
     return this.#closed();
   }
 
-  /** The tokens that closed, each with the window it ends; `decide` makes a decision of one whose turn it is. */
+  /** The tokens that closed; one at whose end a decision is due has it, with its window: `decide` makes it. */
   #closed() {
-    const tokens = [];
-    for (let token = this.#bridge.pop(); token; token = this.#bridge.pop()) {
-      this.#window = [...this.#window, token].slice(-this.#bundle.tokens);
-      const isTurn = (token.number + 1) % this.#bundle.manifest.decision.every_tokens === 0;
-      tokens.push({ ...token, window: this.#window, isTurn });
+    const dues = new Map();
+    for (let due = this.#bridge.due(); due; due = this.#bridge.due()) {
+      const window = due.abstention === ABSTAIN.decided ? this.#bridge.windowOf(due) : null;
+      dues.set(due.number, { ...due, window });
     }
+    const tokens = [];
+    for (let token = this.#bridge.pop(); token; token = this.#bridge.pop())
+      tokens.push({ ...token, due: dues.get(token.number) ?? null });
     return tokens;
   }
 
-  /** The decision at the end of a token, with its logits and, by task and sensor, what hiding the sensor changes. */
-  async decide({ number, window, presence, reasons, enrolment }) {
-    const { decision } = this.#bundle.manifest;
-    const seen = number + 1;
-    const sensors = Object.fromEntries(
-      this.names.map((name, m) => [
-        name,
-        window.reduce((sum, token) => sum + token.presence[m], 0) / window.length,
+  /**
+   * The decision that is due at the end of a token, and as it is shown, with its logits and, by task and sensor, what
+   * hiding the sensor changes. Decisions are made one after the other.
+   */
+  async decide({ due }) {
+    if (!due.window) return this.#withShown(due);
+    const logits = await this.#model.predict(due.window.features.slice(), due.window.presence.slice());
+    const made = this.#finish(due, logits);
+    const said = this.#withShown(made);
+    const rested = made.probability.length ? await this.#rested(due, said.probabilities) : undefined;
+    return { ...said, logits, rested, shown: { ...said.shown, logits, rested } };
+  }
+
+  #finish(due, logits) {
+    const tasks = Object.keys(this.#bundle.manifest.decision.tasks);
+    return this.#bridge.decide(due, Float32Array.from(tasks.flatMap((task) => [...logits[task]])));
+  }
+
+  #withShown(made) {
+    return { ...this.#told(made), shown: this.#told(this.#bridge.show(made)) };
+  }
+
+  /** A decision of the core with names and sentences. */
+  #told(said) {
+    const reason = said.abstention === ABSTAIN.decided ? null : this.#reason(said);
+    const absent = this.names.map((name, m) => [name, reasonNames(said.reasons[m])]);
+    return {
+      time_s: (said.number + 1) * this.tokenS,
+      probabilities: this.#probabilities(said),
+      sensors: Object.fromEntries(this.names.map((name, m) => [name, said.present[m] / said.tokens])),
+      abstained: reason !== null,
+      reason,
+      absent: Object.fromEntries(absent.filter(([, why]) => why.length)),
+      not_enrolled: this.names.filter((_, m) => (said.notEnrolled >> m) & 1),
+    };
+  }
+
+  #probabilities({ probability }) {
+    if (!probability.length) return {};
+    let at = 0;
+    const tasks = Object.entries(this.#bundle.manifest.decision.tasks);
+    return Object.fromEntries(
+      tasks.map(([task, classes]) => [
+        task,
+        Object.fromEntries(classes.map((name) => [name, probability[at++]])),
       ]),
     );
-    const absent = Object.fromEntries(
-      this.names
-        .flatMap((name, m) => (presence[m] ? [] : [[name, reasonNames(reasons[m])]]))
-        .filter(([, why]) => why.length),
-    );
-    const said = {
-      time_s: seen * this.tokenS,
-      probabilities: {},
-      sensors,
-      abstained: true,
-      reason: null,
-      absent,
-      not_enrolled: [],
-    };
-    const waiting = this.#waiting(enrolment, seen);
-    if (waiting) return { ...said, reason: waiting };
-    said.not_enrolled = this.#notEnrolled(enrolment, window);
-    const shares = window.reduce((sum, token) => sum + token.presence.reduce((a, b) => a + b, 0), 0);
-    const share = shares / (window.length * this.names.length);
-    if (share < decision.min_present_share || shares === 0) {
-      const needed = percent(decision.min_present_share);
-      return { ...said, reason: `too little present (${percent(share)} of ${needed} needed)` };
+  }
+
+  #reason(said) {
+    const why = this.#bridge.abstentionName(said.abstention),
+      details = this.#details(said);
+    return details ? `${why} (${details})` : why;
+  }
+
+  #details({ abstention, tokens, tokensLeft: left, present, unsureTask, confidence }) {
+    const { enrolmentTokens, countsEvidence, manifest } = this.#bundle,
+      { tasks, min_confidence: least = {}, min_present_share: needed } = manifest.decision;
+    if (abstention === ABSTAIN.enrolling && countsEvidence)
+      return `${enrolmentTokens - left} of ${enrolmentTokens} tokens measured`;
+    if (abstention === ABSTAIN.enrolling || abstention === ABSTAIN.filling)
+      return `${short(left * this.tokenS)} s left`;
+    if (abstention === ABSTAIN.absent) {
+      const share = present.reduce((sum, count) => sum + count, 0) / (tokens * this.names.length);
+      return `${percent(share)} of ${percent(needed)} needed`;
     }
-    const { logits, probabilities } = await this.#run(window);
-    const reason = doubt(probabilities, decision.min_confidence);
-    const rested = await this.#rested(window, probabilities);
-    return { ...said, probabilities, abstained: reason !== null, reason, logits, rested };
+    if (abstention === ABSTAIN.unsure) {
+      const task = Object.keys(tasks)[unsureTask];
+      return `${task} ${confidence[unsureTask].toFixed(2)} < ${(least[task] ?? 0).toFixed(2)}`;
+    }
+    return "";
   }
 
-  #waiting({ left, end }, seen) {
-    const { enrolmentTokens, countsEvidence, tokens } = this.#bundle;
-    if (left > 0 && countsEvidence)
-      return `enrolling (${enrolmentTokens - left} of ${enrolmentTokens} tokens measured)`;
-    if (left > 0) return `enrolling (${short(left * this.tokenS)} s left)`;
-    const toFill = (end ?? 0) + tokens - seen;
-    return toFill > 0 ? `filling the first window (${short(toFill * this.tokenS)} s left)` : null;
-  }
-
-  /** The modalities of which a token of the window was normalised by the population. */
-  #notEnrolled({ measured }, window) {
-    const { countsEvidence, enrolmentLeast } = this.#bundle;
-    return this.names.filter((_, m) => {
-      const seen = window.reduce((sum, token) => sum + token.presence[m], 0);
-      return countsEvidence && seen && measured[m] - seen + 1 < enrolmentLeast;
-    });
-  }
-
-  /** Run the model on a window, with the sensor number `hidden` taken out where one is named. */
-  async #run(window, hidden = -1) {
-    const { features: width, modalities, manifest } = this.#bundle;
-    const features = new Float32Array(window.length * width);
-    const presence = new Float32Array(window.length * modalities.length);
-    window.forEach((token, row) => {
-      features.set(token.features, row * width);
-      presence.set(token.presence, row * modalities.length);
-      if (hidden < 0) return;
-      const { first, last } = modalities[hidden];
+  /** The probabilities of a window with the sensor number `hidden` taken out of it. */
+  async #without(due, hidden) {
+    const { features: width, modalities } = this.#bundle,
+      { first, last } = modalities[hidden],
+      features = due.window.features.slice(),
+      presence = due.window.presence.slice();
+    for (let row = 0; row < due.tokens; row++) {
       features.fill(0, row * width + first, row * width + last);
       presence[row * modalities.length + hidden] = 0;
-    });
-    const logits = await this.#model.predict(features, presence);
-    const probabilities = {};
-    for (const [task, classes] of Object.entries(manifest.decision.tasks)) {
-      const values = softmax(logits[task], manifest.decision.temperature?.[task] ?? 1);
-      probabilities[task] = Object.fromEntries(classes.map((name, k) => [name, values[k]]));
     }
-    return { logits, probabilities };
+    return this.#probabilities(this.#finish(due, await this.#model.predict(features, presence)));
   }
 
   /**
@@ -147,12 +160,12 @@ export class Device {
    * deployed graph gives logits only, no attention. A missing sensor is an ordinary input of this model, so
    * hiding one is a fair question.)
    */
-  async #rested(window, probabilities) {
-    const here = this.names.map((_, m) => window.some((token) => token.presence[m]));
+  async #rested(due, probabilities) {
+    const here = this.names.map((_, m) => due.present[m] > 0);
     const alone = here.filter(Boolean).length < 2;
     const rested = Object.fromEntries(Object.keys(probabilities).map((task) => [task, {}]));
     for (const [m, name] of this.names.entries()) {
-      const without = here[m] && !alone ? (await this.#run(window, m)).probabilities : null;
+      const without = here[m] && !alone ? await this.#without(due, m) : null;
       for (const [task, values] of Object.entries(probabilities)) {
         const best = likeliest(values);
         rested[task][name] = without ? values[best] - without[task][best] : null;
@@ -165,25 +178,6 @@ export class Device {
 /** The likeliest class of {class: probability}; the first of equals. */
 export function likeliest(values) {
   return Object.keys(values).reduce((best, name) => (values[name] > values[best] ? name : best));
-}
-
-/** Why probabilities are not to be acted on: the first task under its threshold; null where there is none. */
-export function doubt(probabilities, thresholds = {}) {
-  for (const [task, values] of Object.entries(probabilities)) {
-    const best = values[likeliest(values)],
-      needed = thresholds[task] ?? 0;
-    if (best < needed)
-      return `confidence under threshold (${task} ${best.toFixed(2)} < ${needed.toFixed(2)})`;
-  }
-  return null;
-}
-
-function softmax(logits, temperature) {
-  const scaled = Array.from(logits, (value) => value / temperature);
-  const high = Math.max(...scaled);
-  const shifted = scaled.map((value) => Math.exp(value - high));
-  const sum = shifted.reduce((a, b) => a + b, 0);
-  return shifted.map((value) => value / sum);
 }
 
 /** Six significant digits at most, as Python's :g. */

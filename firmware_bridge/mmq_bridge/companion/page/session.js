@@ -84,7 +84,7 @@ export class Session {
   async #settle(tokens) {
     for (const token of tokens) {
       this.#on.token(token);
-      if (token.isTurn) this.#on.decision(await this.#device.decide(token), token);
+      if (token.due) this.#on.decision(await this.#device.decide(token), token);
     }
   }
 

@@ -3,7 +3,8 @@
 package mmq;
 
 /**
- * One wearer's bridge: raw samples in, windows of features out, as mmq_bridge.h describes them.
+ * One wearer's bridge: raw samples in, windows of features and decisions out, as mmq_bridge.h and mmq_decision.h
+ * describe them.
  *
  * <p>Use it from one thread. Calls return a status of mmq_bridge.h; {@link #OK} is 0. Arrays hold one row after the
  * other: samples [channels][frames], features [tokens][features], presence [tokens][modalities].
@@ -19,14 +20,20 @@ public final class MmqBridge implements AutoCloseable {
     public static final int STATE_FOREIGN = 14; // it is of another front end
     public static final int STATE_NEWER = 15; // it is of a newer core
     public static final int STATE_LATE = 16; // samples came before it
+    public static final int DECIDED = 0; // an abstention: none
 
     static {
         System.loadLibrary("mmq_jni");
     }
 
-    private long handle = create();
+    private long handle;
 
-    public MmqBridge() {
+    /** Shows of decisions the average of so many seconds, 0 to 3600. */
+    public MmqBridge(double displayS) {
+        if (!(displayS >= 0 && displayS <= 3600)) {
+            throw new IllegalArgumentException("displayS: expected 0 to 3600 s, got " + displayS);
+        }
+        handle = create(displayS);
         if (handle == 0) throw new OutOfMemoryError("no memory for the bridge");
     }
 
@@ -77,7 +84,7 @@ public final class MmqBridge implements AutoCloseable {
         return token(open(), features, presence);
     }
 
-    /** The newest window: features [T][F], presence [T][M] as 0 or 1: what model_int8_float_io.tflite reads. */
+    /** The newest window: features [T][F], presence [T][M] as 0 or 1. */
     public int window(float[] features, float[] presence) {
         return window(open(), features, presence);
     }
@@ -87,14 +94,71 @@ public final class MmqBridge implements AutoCloseable {
         return reasons(open(), token, reasons);
     }
 
+    /** Tasks of the model. */
+    public static native int tasks();
+
+    /** The name of a task's number, or null. */
+    public static native String task(int task);
+
+    /** Classes of a task, or 0. */
+    public static native int classes(int task);
+
+    /** The name of a class of a task, or null. */
+    public static native String className(int task, int number);
+
     /**
-     * Which sensors the newest window knows too little of the wearer for: named [M] becomes 1 where a token was
-     * normalised by the population. A decision on the window should say so: "not enrolled: ppg".
-     *
-     * @param presence that of {@link #window}
+     * Goes to the next decision that is due: {@link #OK}, or {@link #NO_TOKEN} where there is none. Ask until then after
+     * every push. Where {@link #abstention} is {@link #DECIDED} run the model on {@link #dueWindow} and {@link #decide};
+     * anything else is the decision already.
      */
-    public int notEnrolled(float[] presence, byte[] named) {
-        return notEnrolled(open(), presence, named);
+    public int due() {
+        return due(open());
+    }
+
+    /** The window of the decision that is due: what model_int8_float_io.tflite reads. */
+    public int dueWindow(float[] features, float[] presence) {
+        return dueWindow(open(), features, presence);
+    }
+
+    /** Finishes the decision that was due, with the logits of one task after the other. */
+    public int decide(float[] logits) {
+        return decide(open(), logits);
+    }
+
+    /** The end of the newest decision's window, in seconds. */
+    public double timeS() {
+        return timeS(open());
+    }
+
+    /** Why it is not to be acted on, or {@link #DECIDED}; as it was made, or as it is shown. */
+    public int abstention(boolean shown) {
+        return abstention(open(), shown);
+    }
+
+    /** An abstention in words. */
+    public static native String abstentionName(int abstention);
+
+    /** Its probabilities, one task after the other; returns how many, 0 where the model was not run. */
+    public int probabilities(boolean shown, float[] values) {
+        return probabilities(open(), shown, values);
+    }
+
+    /** The likeliest class of a task; -1 where the model was not run. */
+    public int best(boolean shown, int task) {
+        return best(open(), shown, task);
+    }
+
+    /** Whether that class reaches its task's threshold. */
+    public boolean sure(boolean shown, int task) {
+        return sure(open(), shown, task);
+    }
+
+    /**
+     * Which sensors it knows too little of the wearer for: named [M] becomes 1 where a token of the window was normalised
+     * by the population. A decision should say so: "not enrolled: ppg".
+     */
+    public int notEnrolled(byte[] named) {
+        return notEnrolled(open(), named);
     }
 
     /** Bytes of a state. */
@@ -121,7 +185,7 @@ public final class MmqBridge implements AutoCloseable {
         return handle;
     }
 
-    private static native long create();
+    private static native long create(double displayS);
 
     private static native void free(long handle);
 
@@ -141,7 +205,23 @@ public final class MmqBridge implements AutoCloseable {
 
     private static native int reasons(long handle, long token, char[] reasons);
 
-    private static native int notEnrolled(long handle, float[] presence, byte[] named);
+    private static native int due(long handle);
+
+    private static native int dueWindow(long handle, float[] features, float[] presence);
+
+    private static native int decide(long handle, float[] logits);
+
+    private static native double timeS(long handle);
+
+    private static native int abstention(long handle, boolean shown);
+
+    private static native int probabilities(long handle, boolean shown, float[] values);
+
+    private static native int best(long handle, boolean shown, int task);
+
+    private static native boolean sure(long handle, boolean shown, int task);
+
+    private static native int notEnrolled(long handle, byte[] named);
 
     private static native int save(long handle, byte[] state);
 

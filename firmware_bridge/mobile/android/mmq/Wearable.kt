@@ -6,7 +6,6 @@ import android.content.Context
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import java.security.MessageDigest
-import kotlin.math.exp
 import org.json.JSONObject
 
 /**
@@ -29,30 +28,27 @@ data class Decision(
 }
 
 /**
- * Raw samples in, decisions out: this bundle in an app. Use it from one thread.
+ * Raw samples in, decisions out: this bundle in an app. Use it from one thread. The core decides; here its decisions get
+ * names.
  *
  * Copy manifest.json and model_int8_float_io.tflite into the app's assets/[folder]. What is shown is the average of the
  * decisions of the last [displayS] seconds; 0 shows each decision as it is.
  */
-class Wearable(context: Context, folder: String = "mmq", private val displayS: Double = 30.0) : AutoCloseable {
-    private val bridge = MmqBridge()
-    private val rules: JSONObject
-    private val tasks: List<String>
+class Wearable(context: Context, folder: String = "mmq", displayS: Double = 30.0) : AutoCloseable {
+    private val bridge = MmqBridge(displayS)
+    private val tasks = List(MmqBridge.tasks()) { MmqBridge.task(it) }
+    private val classes = List(tasks.size) { task -> List(MmqBridge.classes(task)) { MmqBridge.className(task, it) } }
     private val model: CompiledModel
     private val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
     private val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
     private val named = ByteArray(MmqBridge.modalities())
-    private val averaged = ArrayDeque<Decision>()
-    private var decided = 0L
+    private val chances = FloatArray(classes.sumOf { it.size })
 
     init {
-        require(displayS in 0.0..3600.0) { "displayS: expected 0 to 3600 s, got $displayS" }
         val manifest = JSONObject(String(context.assets.open("$folder/manifest.json").use { it.readBytes() }))
         val content = context.assets.open("$folder/$MODEL").use { it.readBytes() }
         val wanted = manifest.getJSONObject("files").getJSONObject(MODEL).getString("sha256")
         check(sha256(content) == wanted) { "$MODEL is not the file that was exported" }
-        rules = manifest.getJSONObject("decision")
-        tasks = rules.getJSONObject("tasks").keys().asSequence().toList()
         model = CompiledModel.create(context.assets, "$folder/$MODEL", CompiledModel.Options(Accelerator.CPU))
     }
 
@@ -60,25 +56,25 @@ class Wearable(context: Context, folder: String = "mmq", private val displayS: D
     private val outputs = tasks.associateWith { model.createOutputBuffer(it) }
 
     /** Samples [channels][frames] of "ppg", "eda", ...; [timeS] is when the first frame was taken. */
-    fun push(modality: String, samples: FloatArray, frames: Int, timeS: Double): Decision? {
+    fun push(modality: String, samples: FloatArray, frames: Int, timeS: Double): List<Decision> {
         val number = MmqBridge.modality(modality)
-        if (number < 0) return null // a sensor this model does not use
+        if (number < 0) return emptyList() // a sensor this model does not use
         val status = bridge.push(number, samples, frames, timeS)
         require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
         return decide()
     }
 
     /** A radio packet of samples [channels][frames] with a counter instead of a time: that of its first frame. */
-    fun pushCounted(modality: String, samples: FloatArray, frames: Int, firstIndex: Long): Decision? {
+    fun pushCounted(modality: String, samples: FloatArray, frames: Int, firstIndex: Long): List<Decision> {
         val number = MmqBridge.modality(modality)
-        if (number < 0) return null
+        if (number < 0) return emptyList()
         val status = bridge.pushCounted(number, samples, frames, firstIndex)
         require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
         return decide()
     }
 
     /** It is [timeS] now and nothing older will come: call it a few times a second, in case all sensors are silent. */
-    fun advance(timeS: Double): Decision? {
+    fun advance(timeS: Double): List<Decision> {
         check(bridge.advance(timeS) == MmqBridge.OK) { "advance: $timeS is no time" }
         return decide()
     }
@@ -96,56 +92,44 @@ class Wearable(context: Context, folder: String = "mmq", private val displayS: D
      */
     fun loadState(state: ByteArray): Boolean = bridge.load(state) == MmqBridge.OK
 
-    /** The decision of the newest token, where one is due; what several tokens closed at once is decided once. */
-    private fun decide(): Decision? {
-        val closed = bridge.closed()
-        val every = rules.getLong("every_tokens")
-        if (closed / every == decided / every) return null
-        decided = closed
-        val timeS = closed * MmqBridge.tokenS().toDouble()
-        when (bridge.window(features, presence)) {
-            MmqBridge.OK -> Unit
-            MmqBridge.ENROLLING -> return Decision(timeS, emptyMap(), "enrolling")
-            else -> return Decision(timeS, emptyMap(), "filling the first window")
+    /** The decisions that are due, oldest first. */
+    private fun decide(): List<Decision> {
+        val made = mutableListOf<Decision>()
+        while (bridge.due() == MmqBridge.OK) {
+            if (bridge.abstention(false) == MmqBridge.DECIDED) run()
+            made += read()
         }
-        if (presence.average() < rules.getDouble("min_present_share") || presence.none { it > 0 }) {
-            return Decision(timeS, emptyMap(), "too little present", notEnrolled())
-        }
+        return made
+    }
+
+    /** Run the model on the window that is due. */
+    private fun run() {
+        check(bridge.dueWindow(features, presence) == MmqBridge.OK) { "the window cannot be read" }
         inputs.getValue("features").writeFloat(features)
         inputs.getValue("presence").writeFloat(presence)
         model.run(inputs, outputs)
-        val probabilities = tasks.associateWith { probabilities(it, outputs.getValue(it).readFloat()) }
-        val least = rules.getJSONObject("min_confidence")
-        val doubt = tasks.firstOrNull { probabilities.getValue(it).values.max() < least.optDouble(it, 0.0) }
-        return shown(Decision(timeS, probabilities, doubt?.let { "confidence under threshold ($it)" }, notEnrolled()))
+        val logits = tasks.flatMap { outputs.getValue(it).readFloat().toList() }
+        check(bridge.decide(logits.toFloatArray()) == MmqBridge.OK) { "the logits cannot be read" }
     }
 
-    /** A decision with what a display shows of it: the rule of mmq_bridge/decision/display.py. */
-    private fun shown(made: Decision): Decision {
-        while (averaged.isNotEmpty() && made.timeS - averaged.first().timeS >= displayS - 1e-6) averaged.removeFirst()
-        averaged.addLast(made)
-        val means = made.probabilities.mapValues { (task, values) ->
-            values.mapValues { (name, _) ->
-                averaged.map { it.probabilities.getValue(task).getValue(name).toDouble() }.average().toFloat()
-            }
-        }
-        val least = rules.getJSONObject("min_confidence")
-        val sure = means.filter { (task, values) -> values.values.max() >= least.optDouble(task, 0.0) }
-        val shown = sure.mapValues { (_, values) -> values.maxBy { it.value }.key }
-        return made.copy(shownProbabilities = means, shown = shown)
+    /** The core's decision with names. */
+    private fun read(): Decision {
+        val why = bridge.abstention(false)
+        check(bridge.notEnrolled(named) == MmqBridge.OK) { "the enrolment cannot be read" }
+        return Decision(
+            bridge.timeS(),
+            probabilities(false),
+            if (why == MmqBridge.DECIDED) null else MmqBridge.abstentionName(why),
+            named.indices.filter { named[it] > 0 }.map { MmqBridge.name(it) },
+            probabilities(true),
+            tasks.indices.filter { bridge.sure(true, it) }.associate { tasks[it] to classes[it][bridge.best(true, it)] },
+        )
     }
 
-    /** The sensors of the window that were normalised by the population. */
-    private fun notEnrolled(): List<String> {
-        check(bridge.notEnrolled(presence, named) == MmqBridge.OK) { "the enrolment cannot be read" }
-        return named.indices.filter { named[it] > 0 }.map { MmqBridge.name(it) }
-    }
-
-    private fun probabilities(task: String, logits: FloatArray): Map<String, Float> {
-        val temperature = rules.getJSONObject("temperature").optDouble(task, 1.0)
-        val names = rules.getJSONObject("tasks").getJSONArray(task)
-        val scaled = logits.map { exp((it - logits.max()) / temperature) }
-        return scaled.indices.associate { names.getString(it) to (scaled[it] / scaled.sum()).toFloat() }
+    private fun probabilities(shown: Boolean): Map<String, Map<String, Float>> {
+        if (bridge.probabilities(shown, chances) == 0) return emptyMap()
+        val values = chances.iterator()
+        return tasks.indices.associate { task -> tasks[task] to classes[task].associateWith { values.next() } }
     }
 
     override fun close() {

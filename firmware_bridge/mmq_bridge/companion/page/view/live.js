@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // live.js: a running session on the page: what it says is remembered, drawn and, when it changes, announced.
 import { likeliest } from "../device.js";
-import { DisplayFilter } from "../display.js";
 import { colour, span } from "./canvas.js";
 import { drawChances } from "./chances.js";
 import { History } from "./memory.js";
@@ -22,7 +21,6 @@ export class Live {
   #session;
   #cards;
   #history;
-  #filter = new DisplayFilter();
   #charts;
   #frame = 0;
   #changed = true;
@@ -55,9 +53,8 @@ export class Live {
         this.#changed = true;
       },
       decision: (decision, { number }) => {
-        const shown = this.#filter.show(decision, this.#bundle.manifest.decision.min_confidence);
-        this.#newest = { ...decision, shown };
-        this.#history.addDecision(number, this.#newest);
+        this.#newest = decision;
+        this.#history.addDecision(number, decision);
         this.#changed = true;
       },
       end: () => {
