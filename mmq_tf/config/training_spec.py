@@ -89,6 +89,9 @@ class ModelConfig(ConfigSection):
     `FeatureLayout.quality`) are then read by interference queries alone; with `quality` = "evidence" they
     count as any other, to see what a decision owes to movement that spoils a pulse. `network_share` is the
     network's share in the logit, 0 leaves the line alone; without it validation people choose.
+    `line_squash` is where a feature stops counting in full for the line, in the wearer's own deviations:
+    where it is small, little but the direction counts. `line_gate` lets the line's mean believe some tokens
+    more than others, by what their sensor measured.
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
@@ -109,6 +112,8 @@ class ModelConfig(ConfigSection):
     line: bool = False
     quality: Literal["gate", "evidence"] = "gate"
     network_share: float | None = Field(default=None, ge=0, le=1)
+    line_squash: float = Field(default=1.5, ge=0.05, le=10)
+    line_gate: bool = False
 
     @model_validator(mode="after")
     def _line_stands_beside_queries(self) -> ModelConfig:
@@ -116,6 +121,8 @@ class ModelConfig(ConfigSection):
             raise ValueError(f"line: it stands beside mmqnet's queries, not in {self.name}: set it to false")
         if self.network_share is not None and not self.line:
             raise ValueError("network_share: it is the share beside a line, so it goes with line = true")
+        if self.line_gate and not self.line:
+            raise ValueError("line_gate: it is a part of the line, so it goes with line = true")
         return self
 
     @property

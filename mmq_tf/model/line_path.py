@@ -14,7 +14,7 @@ from mmq_tf.model.keras_names import ops
 from mmq_tf.model.tokens import feature_owner
 
 SQUASH = 1.5
-"""Where a feature, in the wearer's own deviations, stops counting in full: ``tanh(x / SQUASH)``."""
+"""Where a feature, in the wearer's own deviations, stops counting in full unless said otherwise."""
 
 STATISTICS = ("mean", "max", "min")
 """What the line reads of each feature over the present tokens of a window."""
@@ -30,8 +30,8 @@ PIECES = 2
 class LinePath(keras.layers.Layer):
     """A logit that is linear in statistics of each feature, each squashed; fitted, not trained by gradients.
 
-    Of each feature over the present tokens of its modality: the mean, weighted by
-    ``softmax(-distrust)`` over time, so that interference decides which tokens to believe; the largest and
+    Each feature is squashed, ``tanh(x / squash)``. Of it over the present tokens of its modality: the mean,
+    weighted by ``softmax(scores)`` over time, so that others decide which tokens to believe; the largest and
     the smallest. Each is standardised with the training windows' mean and deviation, 0 where the modality is
     absent, and squashed; beside it stands what of it is above 0, so that the logit may bend at a training
     person's usual. Which numbers these are `mmq_tf.training.line.fit_line` decides; before that the
@@ -48,6 +48,9 @@ class LinePath(keras.layers.Layer):
         Number of classes of each task.
     unread : collection of int
         Features that are no evidence and are left out.
+    squash : float
+        In the wearer's own deviations. Where it is small, a mean is little but the share of tokens above the
+        wearer's usual less the share below, which is what people of other protocols have in common.
     """
 
     def __init__(
@@ -57,9 +60,11 @@ class LinePath(keras.layers.Layer):
         tasks: Mapping[str, int],
         *,
         unread: Collection[int] = (),
+        squash: float = SQUASH,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.squash = float(squash)
         self.n_tokens, self.tasks = n_tokens, dict(tasks)
         self.feature_sizes, self.unread = dict(feature_sizes), tuple(unread)
         self.owner = feature_owner(self.feature_sizes, self.unread)
@@ -78,21 +83,22 @@ class LinePath(keras.layers.Layer):
             weight = self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
             setattr(self, name, weight)
 
-    def statistics(self, features, presence, distrust=None):
+    def statistics(self, features, presence, scores=None):
         """Return the statistics ``[B, S]``, and 1 where their modality has a token, ``[B, S]``; 0 elsewhere.
 
         Parameters
         ----------
         features : tensor ``[B, T, F]``
-            Squashed: from -1 to 1.
+            In the wearer's own deviations.
         presence : tensor ``[B, T, M]``
-        distrust : tensor ``[B, T, M]``, optional
-            Taken off a token's score.
+        scores : tensor ``[B, T, M]``, optional
+            How much the mean believes a token, `MASK_BIAS` lower where it is absent; without them all present
+            ones count alike.
         """
         owner = ops.convert_to_tensor(self.owner, self.compute_dtype)
         seen = ops.matmul(presence, owner)
-        shown = features * seen
-        scores = MASK_BIAS * presence - (MASK_BIAS if distrust is None else distrust + MASK_BIAS)
+        shown = ops.tanh(features * (1.0 / self.squash)) * seen
+        scores = MASK_BIAS * presence - MASK_BIAS if scores is None else scores
         shares = ops.softmax(ops.transpose(scores, (0, 2, 1)), axis=-1)
         pooled = ops.matmul(shares, shown) * owner  # [B, M, F], each modality's own features alone
         mean = float(self.owner.shape[0]) * ops.mean(pooled, axis=1)
@@ -103,14 +109,14 @@ class LinePath(keras.layers.Layer):
         found = ops.concatenate([mean, most, 0.0 - least], axis=-1)
         return found, ops.concatenate([here] * len(STATISTICS), axis=-1)
 
-    def standardised(self, features, presence, distrust=None):
+    def standardised(self, features, presence, scores=None):
         """Return the squashed statistics ``[B, S]``; arguments as of `statistics`."""
-        found, here = self.statistics(features, presence, distrust)
+        found, here = self.statistics(features, presence, scores)
         return ops.tanh((found - here * self.centre) * self.scale)
 
-    def call(self, features, presence, distrust=None) -> dict:
+    def call(self, features, presence, scores=None) -> dict:
         """Return the logits ``[B, classes]`` of each task; arguments as of `statistics`."""
-        squashed, wide = self.standardised(features, presence, distrust), self.n_statistics
+        squashed, wide = self.standardised(features, presence, scores), self.n_statistics
         # Two products, since int8 has another scale for what is above 0.
         logits = ops.matmul(squashed, self.kernel[:wide]) + self.bias
         logits = logits + ops.matmul(ops.relu(squashed), self.kernel[wide:])
@@ -128,4 +134,4 @@ class LinePath(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         own = {"n_tokens": self.n_tokens, "feature_sizes": self.feature_sizes, "tasks": self.tasks}
-        return {**super().get_config(), **own, "unread": list(self.unread)}
+        return {**super().get_config(), **own, "unread": list(self.unread), "squash": self.squash}

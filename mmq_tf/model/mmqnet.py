@@ -61,8 +61,13 @@ class MMQNet(TokenNet):
         Features that say how good a signal is. They are no evidence: only the interference queries read them,
         by a line a modality that is added to its tokens' scores.
     line : bool
-        Whether a `LinePath` stands beside the queries: ``logits = line + network_share * network``. Features
-        are then squashed, ``tanh(x / 1.5)``, for both.
+        Whether a `LinePath` stands beside the queries: ``logits = line + network_share * network``. The
+        queries' features are then squashed too, ``tanh(x / 1.5)``.
+    line_squash : float
+        Of the line's own features; see `LinePath`.
+    line_gate : bool
+        Whether what a sensor measured says how much the line's mean believes each of its tokens, by a line a
+        modality of its squashed features, which `mmq_tf.training.line_gate.fit_gate` trains after all else.
 
     Raises
     ------
@@ -85,6 +90,8 @@ class MMQNet(TokenNet):
         rebuilt_penalty: float = 2.0,
         quality: Sequence[int] = (),
         line: bool = False,
+        line_squash: float = SQUASH,
+        line_gate: bool = False,
         **shared,
     ):
         super().__init__(n_tokens, feature_sizes, tasks, **shared)
@@ -101,8 +108,10 @@ class MMQNet(TokenNet):
                 f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_BIAS:g}, got {rebuilt_penalty}."
             )
         self.quality = tuple(quality)
+        self.line_squash = float(line_squash)
         self._make_layers()
         self.line: Any = self._make_line() if line else None
+        self.line_gate: Any = self._make_gate() if line and line_gate else None
         self.build()
 
     @classmethod
@@ -113,6 +122,7 @@ class MMQNet(TokenNet):
         if model.line:
             apart = spec.layout.quality if model.quality == "gate" else ()
             parts |= {"line": True, "quality": np.flatnonzero(apart).tolist()}
+            parts |= {"line_squash": model.line_squash, "line_gate": model.line_gate}
         return super().from_spec(spec, classes, seed, **{**parts, **own})
 
     @classmethod
@@ -185,7 +195,14 @@ class MMQNet(TokenNet):
         )
 
     def _make_line(self) -> LinePath:
-        return LinePath(self.n_tokens, self.feature_sizes, self.tasks, unread=self.quality, name="line")
+        own = {"unread": self.quality, "squash": self.line_squash, "name": "line"}
+        return LinePath(self.n_tokens, self.feature_sizes, self.tasks, **own)
+
+    def _make_gate(self) -> BlockDense:
+        sizes = list(self.feature_sizes.values())
+        gate = BlockDense(sizes, [1] * len(sizes), use_bias=False, name="line_gate")
+        gate.trainable = False
+        return gate
 
     def build(self, input_shape=None):
         """Create every weight, once; the shapes follow from the constructor's arguments."""
@@ -201,6 +218,9 @@ class MMQNet(TokenNet):
             self.quality_scores.build((None, self.n_tokens, self.n_features))
         if self.line:
             self.line.build()
+            if self.line_gate:
+                self.line_gate.build((None, self.n_tokens, self.n_features))
+                self.line_gate.kernel.assign(np.zeros(self.line_gate.kernel.shape))
             self.network_share = self.add_weight(
                 name="network_share", shape=(), initializer="ones", trainable=False
             )
@@ -231,12 +251,13 @@ class MMQNet(TokenNet):
             whose weighted sum the logits are. Token ``t * M + m`` is step t of modality m. What comes from a
             kind of query that was left out is not there.
         """
-        features, presence, tokens, trace, distrust = self._look(inputs)
+        shown, presence, tokens, trace, distrust = self._look(inputs)
         here = ops.reshape(presence, (-1, 1, self.n_all))
         unseen = MASK_BIAS - here * MASK_BIAS
+        hidden = _both(unseen, distrust)
         completed = tokens
         if self.modality_queries:
-            rebuilt = self.modality_queries(tokens, penalty=_both(unseen, distrust))
+            rebuilt = self.modality_queries(tokens, penalty=hidden)
             absence = 1.0 - ops.reshape(presence, (-1, self.n_all, 1))
             completed = tokens + absence * (rebuilt + self.imputed)
             trace["rebuilt"], unseen = rebuilt, self.rebuilt_penalty * (1.0 - here)
@@ -245,13 +266,22 @@ class MMQNet(TokenNet):
             encoded = block(encoded, penalty=_both(unseen, distrust), training=training)
         decoded = self._decode(self.norm(encoded), unseen, distrust)
         if self.line:
-            decoded |= self._beside_line(features, presence, distrust, decoded["logits"])
+            line = self.line(inputs["features"], presence, self._line_scores(shown, hidden))
+            decoded |= self._beside_line(line, decoded["logits"])
         return {"tokens": tokens, "completed": completed, **trace, **decoded}
 
     def line_statistics(self, inputs):
         """Return what the line reads of windows; see `LinePath.statistics`. Inputs as of `trace`."""
-        features, presence, _, _, distrust = self._look(inputs)
-        return self._line.statistics(features, presence, self._of_tokens(distrust))
+        return self._line.statistics(*self._line_inputs(inputs))
+
+    def line_logits(self, inputs) -> dict:
+        """Return the line's own logits ``[B, classes]`` by task. Inputs as of `trace`."""
+        return self._line(*self._line_inputs(inputs))
+
+    def _line_inputs(self, inputs):
+        shown, presence, _, _, distrust = self._look(inputs)
+        unseen = MASK_BIAS - ops.reshape(presence, (-1, 1, self.n_all)) * MASK_BIAS
+        return inputs["features"], presence, self._line_scores(shown, _both(unseen, distrust))
 
     def _look(self, inputs):
         """Return features (squashed beside a line), presence, tokens, what interference found, penalty."""
@@ -270,13 +300,13 @@ class MMQNet(TokenNet):
             raise MMQError("MMQNet: there is no line beside this network; make it with line=True.")
         return self.line
 
-    def _of_tokens(self, penalty):
-        """Return a penalty ``[B, 1, N]`` as ``[B, T, M]``; None stays None."""
-        return None if penalty is None else ops.reshape(penalty, (-1, self.n_tokens, self.n_modalities))
+    def _line_scores(self, shown, hidden):
+        """Return how much the line's mean believes each token, ``[B, T, M]``."""
+        hidden = ops.reshape(hidden, (-1, self.n_tokens, self.n_modalities))
+        return (self.line_gate(shown) if self.line_gate else 0.0) - hidden
 
-    def _beside_line(self, features, presence, distrust, network) -> dict:
+    def _beside_line(self, line, network) -> dict:
         """Return the line's logits, the network's, and their weighted sum."""
-        line = self._line(features, presence, self._of_tokens(distrust))
         logits = {task: line[task] + value * self.network_share for task, value in network.items()}
         return {"line": line, "network": network, "logits": logits}
 
@@ -323,7 +353,8 @@ class MMQNet(TokenNet):
         """Return the constructor's arguments."""
         own = {name: getattr(self, name) for name in ("learned_mask", "rebuilt_penalty")}
         parts = {"queries": list(self.queries), "quality": list(self.quality), "line": self.line is not None}
-        return {**super().get_config(), **own, **parts}
+        line = {"line_squash": self.line_squash, "line_gate": self.line_gate is not None}
+        return {**super().get_config(), **own, **parts, **line}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -19,6 +19,7 @@ from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.metrics.grouped_scores import score_by_subject
 from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.line_path import PIECES, REACH, STATISTICS
+from mmq_tf.training.line_gate import fit_gate
 
 STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """C of logistic regression that inner folds of the training side's people choose from."""
@@ -76,7 +77,8 @@ def fit_line(
     """Fit the line of a trained network, in place, and set the network's share.
 
     First the coefficients of the features, then, with that as offset, those of their look-backs: where a
-    wearer's past is not known the line is as if there were none. Classes weigh the same.
+    wearer's past is not known the line is as if there were none. Classes weigh the same. Then the gate, where
+    there is one.
 
     Without `choice` the strengths are chosen by inner folds of training and validation people. The share is
     the likeliest for validation people, under a normal prior and each person counting once, beside a line
@@ -107,9 +109,13 @@ def fit_line(
         strengths = rows[0].strengths()
         for member, own in zip(members, rows, strict=True):
             _set_line(member, own, *strengths, own.side == 0)
+            if member.line_gate:
+                fit_gate(member, [train], spec, seed)
         choice = LineChoice(*strengths, *_share(members, validation, spec))
     for member, own in zip(members, rows, strict=True):
         _set_line(member, own, choice.evidence, choice.look_back, own.side >= 0)
+        if member.line_gate:
+            fit_gate(member, sides, spec, seed)
         _weigh(member, choice.network_share, choice.temperature)
     return choice
 

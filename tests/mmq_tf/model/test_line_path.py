@@ -34,15 +34,32 @@ def test_statistics_of_a_small_window():
     features = np.array([[[0.5, 0.1], [-0.9, 0.2], [0.3, 0.3]]], "float32")
     presence = np.array([[[1, 0], [0, 0], [1, 0]]], "float32")
     found, here = (np.array(part) for part in line.statistics(features, presence))
-    np.testing.assert_allclose(found[0], [0.4, 0, 0.5, 0, 0.3, 0], atol=1e-6)
+    high, low = np.tanh(0.5 / SQUASH), np.tanh(0.3 / SQUASH)
+    np.testing.assert_allclose(found[0], [(high + low) / 2, 0, high, 0, low, 0], atol=1e-6)
     np.testing.assert_array_equal(here[0], [1, 0, 1, 0, 1, 0])
 
 
-def test_distrusted_tokens_count_less_in_the_mean():
-    line = LinePath(2, {"ppg": 1}, {"stress": 2})
+def test_a_small_squash_leaves_the_direction():
+    line = LinePath(3, {"ppg": 1}, {"stress": 2}, squash=0.05)
+    features, presence = np.array([[[0.4], [-3.0], [0.3]]], "float32"), np.ones((1, 3, 1), "float32")
+    assert np.array(line.statistics(features, presence)[0])[0] == pytest.approx([1 / 3, 1, -1], abs=1e-4)
+
+
+def test_tokens_that_are_not_believed_count_less_in_the_mean():
+    line = LinePath(2, {"ppg": 1}, {"stress": 2}, squash=0.05)
     features, presence = np.array([[[1.0], [0.0]]], "float32"), np.ones((1, 2, 1), "float32")
-    distrust = np.array([[[np.log(3.0)], [0.0]]], "float32")
-    assert np.array(line.statistics(features, presence, distrust)[0])[0, 0] == pytest.approx(0.25, abs=1e-6)
+    scores = np.array([[[-np.log(3.0)], [0.0]]], "float32")
+    assert np.array(line.statistics(features, presence, scores)[0])[0, 0] == pytest.approx(0.25, abs=1e-6)
+
+
+def test_a_fresh_gate_changes_nothing():
+    inputs = windows(6)
+    for one, two in zip(
+        net_with_line(line_gate=True).line_statistics(inputs),
+        net_with_line().line_statistics(inputs),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.array(one), np.array(two))
 
 
 def test_features_that_are_no_evidence_are_not_read():
@@ -108,11 +125,12 @@ def test_several_tasks_read_their_own_classes():
 
 
 def test_saved_and_read_back(tmp_path):
-    net, inputs = net_with_line(quality=(2,)), windows(4)
+    net, inputs = net_with_line(quality=(2,), line_squash=0.2, line_gate=True), windows(4)
     net.line.kernel.assign(np.random.default_rng(1).normal(size=(2 * S, 2)))
+    net.line_gate.kernel.assign(np.random.default_rng(2).normal(size=(F, M)))
     net.save(tmp_path / "net.keras")
     again: Any = keras.models.load_model(tmp_path / "net.keras")
-    assert again.quality == (2,)
+    assert (again.quality, again.line.squash) == ((2,), 0.2)
     np.testing.assert_array_equal(logits(net, inputs), logits(again, inputs))
 
 
