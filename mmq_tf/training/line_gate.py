@@ -41,8 +41,8 @@ def fit_gate(net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int
     before = [layer.trainable for layer in layers]
     net.trainable, net.line_gate.trainable = False, True
     net.line_gate.kernel.assign(np.zeros(net.line_gate.kernel.shape, np.float32))
-    rate = keras.optimizers.schedules.CosineDecay(RATE, STEPS)
-    model = GateTraining(net, spec.data.task)
+    rate: Any = keras.optimizers.schedules.CosineDecay(RATE, STEPS)
+    model: Any = GateTraining(net, spec.data.task)
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=DECAY),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
