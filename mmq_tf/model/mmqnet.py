@@ -252,15 +252,15 @@ class MMQNet(TokenNet):
             kind of query that was left out is not there.
         """
         shown, presence, tokens, trace, distrust = self._look(inputs)
-        here = ops.reshape(presence, (-1, 1, self.n_all))
-        unseen = MASK_BIAS - here * MASK_BIAS
+        absent = 1.0 - ops.reshape(presence, (-1, 1, self.n_all))
+        unseen = absent * MASK_BIAS
         hidden = _both(unseen, distrust)
         completed = tokens
         if self.modality_queries:
             rebuilt = self.modality_queries(tokens, penalty=hidden)
             absence = 1.0 - ops.reshape(presence, (-1, self.n_all, 1))
             completed = tokens + absence * (rebuilt + self.imputed)
-            trace["rebuilt"], unseen = rebuilt, self.rebuilt_penalty * (1.0 - here)
+            trace["rebuilt"], unseen = rebuilt, self.rebuilt_penalty * absent
         encoded = completed
         for block in self.encoder:
             encoded = block(encoded, penalty=_both(unseen, distrust), training=training)
@@ -280,7 +280,7 @@ class MMQNet(TokenNet):
 
     def _line_inputs(self, inputs):
         shown, presence, _, _, distrust = self._look(inputs)
-        unseen = MASK_BIAS - ops.reshape(presence, (-1, 1, self.n_all)) * MASK_BIAS
+        unseen = (1.0 - ops.reshape(presence, (-1, 1, self.n_all))) * MASK_BIAS
         return inputs["features"], presence, self._line_scores(shown, _both(unseen, distrust))
 
     def _look(self, inputs):
