@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mmq_tf.config.run_config import RunConfig, load_config
+from mmq_tf.config.training_spec import WITHOUT_LINE
 from mmq_tf.datasets import open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME
 from mmq_tf.errors import MMQError
@@ -83,7 +84,7 @@ def experiment_config(preset: str, sensors: Sequence[str] = (), settings: Sequen
         preset,
         [
             "model.name=mhacl",
-            "model.line=false",
+            *WITHOUT_LINE,
             "artefacts.variants=0",
             "training.teacher_share=0",
             f"training.batch_size={BATCH}",

@@ -101,7 +101,9 @@ def command(
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     changes = config_changes(overrides, seeds, folds, loso=loso)
     if model == "mhacl":  # the presets' line stands beside mmqnet's queries alone
-        changes = ["model.line=false", *changes]
+        from mmq_tf.config.training_spec import WITHOUT_LINE
+
+        changes = [*WITHOUT_LINE, *changes]
     changes += [f'model.name="{model}"'] if model else []
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     one_thread_per_process()

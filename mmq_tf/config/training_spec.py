@@ -78,6 +78,10 @@ class DataConfig(ConfigSection):
         return [one.model_dump(exclude_defaults=True) for one in sets]
 
 
+WITHOUT_LINE = ("model.line=false", "model.line_gate=false")
+"""Changes of a configuration that take the line out of it, and what goes with it alone."""
+
+
 class ModelConfig(ConfigSection):
     """The network and the name of its size; for ablations, without some of its parts (see `MMQNet`).
 

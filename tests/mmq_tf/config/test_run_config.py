@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from mmq_tf.config.run_config import load_config, preset_names
+from mmq_tf.config.training_spec import WITHOUT_LINE
 from mmq_tf.errors import MMQError
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_can_do_without_its_line(name):
+    model = load_config(name, [*WITHOUT_LINE, 'model.name="mhacl"']).model
+    assert (model.name, model.line, model.line_gate) == ("mhacl", False, False)
 
 
 @pytest.mark.parametrize("name", preset_names())
