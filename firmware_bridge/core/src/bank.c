@@ -33,7 +33,8 @@ static uint32_t width_of(const mmq_state_t *state, uint32_t output) {
 
 static void clear(const mmq_state_t *state, float *array, uint32_t size, uint32_t output) {
     float *x = values(state, array, size, output);
-    for (uint32_t k = 0; k < size; k++, x += width_of(state, output)) *x = 0.0f;
+    const uint32_t width = width_of(state, output);
+    for (uint32_t k = 0; k < size; k++) x[k * width] = 0.0f;
 }
 
 static float *sums_of(const mmq_state_t *state, uint32_t output, uint32_t b) {
