@@ -295,8 +295,9 @@ struct mmq_bridge {
     int64_t enrolment_end; /* the enrolment lasts while fewer tokens are closed; MMQ_UNKNOWN_END while evidence lacks */
     int64_t token_ns, grace_ns, latest_ns; /* latest: newest time seen */
     int64_t origin_ns;      /* the caller's time at 0 on the bridge's clock, from which all other times count */
-    uint32_t started, timed, laps; /* whether anything came; whether the origin is known; whether the caller's clock has
-                                    * begun anew */
+    uint32_t started, timed; /* whether anything came; whether the origin is known */
+    uint16_t laps;           /* whether the caller's clock has begun anew */
+    uint16_t letting_go;     /* what is held is being released */
     mmq_running_t *running; /* of each feature, used only where the normaliser learns */
     mmq_past_t past;
     uint32_t *measured;     /* [M] present tokens, NULL unless the enrolment counts them */
@@ -366,17 +367,18 @@ void mmq_quality_next_token(mmq_state_t *state);
 int64_t mmq_frames_in(const mmq_state_t *state, int64_t ns); /* rounded up */
 int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
                    uint32_t frames); /* from next_ns on; whether the first one's token is closed */
-uint32_t mmq_place_ahead(const mmq_state_t *state, uint32_t frames, int64_t *ns); /* up to the token's end, and when */
 void mmq_place_lose(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames); /* so many never came */
 void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);      /* what is due before ns never came */
 void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns);   /* the clock alone, and tokens */
 
-/* counted.c */
-void mmq_counted_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns); /* what is held for before */
-void mmq_counted_end(mmq_bridge_t *bridge, mmq_state_t *state); /* all that is held; samples have times from now on */
-int mmq_counted_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride,
-                     uint32_t frames); /* mmq_place_take, with what is held elsewhere let go in time */
-void mmq_counted_see(mmq_bridge_t *bridge, int64_t ns);         /* it is at least so late */
+/* Frames with a counter; those ahead of a missing one are held. */
+void mmq_place_hold(mmq_state_t *state, uint32_t index, const float *samples, uint32_t stride);
+int mmq_place_holds(const mmq_state_t *state, uint32_t index);
+/* Give up waiting for what is missing among the next `frames`. Returns whether a token of theirs was closed. */
+int mmq_place_go_on(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames);
+void mmq_place_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns); /* what is held for before */
+void mmq_place_timed(mmq_bridge_t *bridge, mmq_state_t *state); /* all that is held; samples have times from now on */
+void mmq_place_see(mmq_bridge_t *bridge, int64_t ns);           /* it is at least so late */
 
 /* rate.c */
 int64_t mmq_jitter_ns(const mmq_state_t *state);                     /* by how much a time may stray, from version 3 on */
@@ -444,7 +446,7 @@ mmq_status_t mmq_head_summary_at(const mmq_head_t *head, const mmq_bridge_t *bri
 float *mmq_token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t token); /* features and reasons of a token
                                                                                       * that is kept */
 void mmq_tokens_clear(mmq_bridge_t *bridge);
-void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state); /* and settles at the token's end */
+void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state); /* without settling */
 void mmq_tokens_settle(mmq_bridge_t *bridge, int64_t now_ns);
 
 #endif

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* place.c: frames that follow each other at the modality's rate, taken or lost, and the tokens that end on the way. */
+/* place.c: frames that follow each other at the modality's rate, taken or lost, the tokens that end on the way, and
+ * frames with a counter that are held until a missing one comes. */
 #include "mmq_internal.h"
+
+#define WINDOW MMQ_REORDER_FRAMES
+#if WINDOW < 1 || WINDOW > 32 || (WINDOW & (WINDOW - 1))
+#error "MMQ_REORDER_FRAMES: expected 1, 2, 4, 8, 16 or 32"
+#endif
 
 /* How long so many frames take, in 1/256 ns, with what is left over of those before. */
 static uint64_t span(const mmq_state_t *state, uint32_t frames) {
@@ -16,13 +22,22 @@ static uint32_t frames_to_token_end(const mmq_state_t *state, uint32_t most) {
     return frames < 1 ? 1u : frames > (int64_t)most ? most : (uint32_t)frames;
 }
 
+static void let_go(mmq_bridge_t *bridge, const mmq_state_t *passing, int64_t ns);
+
+static void finish(mmq_bridge_t *bridge, mmq_state_t *state) {
+    const int64_t end_ns = state->end_ns;
+    mmq_tokens_finish(bridge, state);
+    let_go(bridge, state, end_ns);
+    mmq_tokens_settle(bridge, end_ns);
+}
+
 void mmq_place_forward(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
     const int64_t target = (ns + mmq_tolerance_ns(state)) / bridge->token_ns, capacity = (int64_t)bridge->capacity;
     state->next_ns = ns;
     state->fraction = 0;
     state->started = 1;
     for (uint32_t i = 0; state->token < target; i++) {
-        mmq_tokens_finish(bridge, state);
+        finish(bridge, state);
         /* Once a whole ring of absent tokens is behind us: */
         if (i == bridge->capacity && target - state->token > capacity) {
             state->token = target - capacity;
@@ -57,12 +72,6 @@ void mmq_place_skip(mmq_bridge_t *bridge, mmq_state_t *state, int64_t ns) {
     mmq_place_forward(bridge, state, ns);
 }
 
-uint32_t mmq_place_ahead(const mmq_state_t *state, uint32_t frames, int64_t *ns) {
-    const uint32_t n = frames_to_token_end(state, frames);
-    *ns = state->next_ns + (int64_t)(span(state, n) >> 8);
-    return n;
-}
-
 int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *samples, uint32_t stride, uint32_t frames) {
     const int64_t ns = state->next_ns;
     const int late = state->token < bridge->closed;
@@ -72,8 +81,68 @@ int mmq_place_take(mmq_bridge_t *bridge, mmq_state_t *state, const float *sample
         mmq_frames_take(state, samples + done, stride, n);
         done += n;
         state->next_ns = ns + (int64_t)(span(state, done) >> 8);
-        if (state->next_ns + mmq_tolerance_ns(state) >= state->end_ns) mmq_tokens_finish(bridge, state);
+        if (state->next_ns + mmq_tolerance_ns(state) >= state->end_ns) finish(bridge, state);
     }
     state->fraction = (uint32_t)(span(state, frames) & 255u);
     return late;
+}
+
+static uint32_t bit_of(uint32_t index) { return 1u << (index & (WINDOW - 1u)); }
+
+static float *held_at(const mmq_state_t *state, uint32_t index) {
+    return state->held + (size_t)(index & (WINDOW - 1u)) * state->spec->channels;
+}
+
+void mmq_place_hold(mmq_state_t *state, uint32_t index, const float *samples, uint32_t stride) {
+    float *place = held_at(state, index);
+    for (uint32_t c = 0; c < state->spec->channels; c++) place[c] = samples[(size_t)c * stride];
+    state->held_bits |= bit_of(index);
+}
+
+int mmq_place_holds(const mmq_state_t *state, uint32_t index) { return (state->held_bits & bit_of(index)) != 0; }
+
+int mmq_place_go_on(mmq_bridge_t *bridge, mmq_state_t *state, uint32_t frames) {
+    int late = 0;
+    while (frames) {
+        const uint32_t index = state->next_index, bit = bit_of(index);
+        uint32_t n = 1;
+        if (state->held_bits & bit) {
+            state->held_bits &= ~bit;
+            late |= mmq_place_take(bridge, state, held_at(state, index), 1, 1);
+        } else {
+            while (n < frames && !(state->held_bits & bit_of(index + n))) n = state->held_bits ? n + 1u : frames;
+            mmq_place_lose(bridge, state, n);
+        }
+        state->next_index += n;
+        frames -= n;
+    }
+    return late;
+}
+
+void mmq_place_release(mmq_bridge_t *bridge, mmq_state_t *state, int64_t until_ns) {
+    while (state->held_bits && state->next_ns + mmq_tolerance_ns(state) < until_ns) {
+        (void)mmq_place_go_on(bridge, state, 1);
+    }
+}
+
+/* What the others hold for tokens that close when `passing` is at ns; not again from within. */
+static void let_go(mmq_bridge_t *bridge, const mmq_state_t *passing, int64_t ns) {
+    if (bridge->letting_go) return;
+    bridge->letting_go = 1;
+    for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
+        mmq_state_t *state = bridge->states + m;
+        if (state != passing) mmq_place_release(bridge, state, ns - bridge->grace_ns);
+    }
+    bridge->letting_go = 0;
+}
+
+void mmq_place_see(mmq_bridge_t *bridge, int64_t ns) {
+    let_go(bridge, NULL, ns);
+    mmq_tokens_settle(bridge, ns);
+    if (ns > bridge->latest_ns) bridge->latest_ns = ns;
+}
+
+void mmq_place_timed(mmq_bridge_t *bridge, mmq_state_t *state) {
+    while (state->held_bits) (void)mmq_place_go_on(bridge, state, 1);
+    state->counted = 0;
 }

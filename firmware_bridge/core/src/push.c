@@ -80,12 +80,12 @@ mmq_status_t mmq_bridge_push(mmq_bridge_t *bridge, uint32_t modality, const floa
     if (ns > bridge->latest_ns + jump || (int64_t)frames > jump / state->period_ns) return MMQ_BAD_TIME;
     if (frames == 0) return MMQ_OK;
     keep_origin(bridge, origin);
-    mmq_counted_end(bridge, state);
+    mmq_place_timed(bridge, state);
     mmq_rate_step(state, frames, ns);
     dropped = state->strict ? pace(bridge, state, frames, ns) : align(bridge, state, frames, ns);
     if (dropped == frames) return MMQ_LATE;
-    late = mmq_counted_take(bridge, state, samples + dropped, frames, frames - dropped) && state->strict;
-    mmq_counted_see(bridge, state->next_ns);
+    late = mmq_place_take(bridge, state, samples + dropped, frames, frames - dropped) && state->strict;
+    mmq_place_see(bridge, state->next_ns);
     return dropped || late ? MMQ_LATE : MMQ_OK;
 }
 
@@ -107,11 +107,11 @@ mmq_status_t mmq_bridge_advance(mmq_bridge_t *bridge, double time_s) {
     keep_origin(bridge, origin);
     for (uint32_t m = 0; m < bridge->spec->n_modalities; m++) {
         mmq_state_t *state = bridge->states + m;
-        mmq_counted_release(bridge, state, ns);
+        mmq_place_release(bridge, state, ns);
         if (ns <= state->next_ns) continue;
         mmq_frames_lose(state, ns);
         mmq_place_forward(bridge, state, ns);
     }
-    mmq_counted_see(bridge, ns);
+    mmq_place_see(bridge, ns);
     return MMQ_OK;
 }

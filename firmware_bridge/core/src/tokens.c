@@ -13,7 +13,6 @@ float *mmq_token_at(const mmq_bridge_t *bridge, uint16_t **reasons, int64_t toke
 
 /* A modality reached the end of its token: write features and reasons into the token's slot. */
 void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
-    const int64_t end_ns = state->end_ns;
     const float *out = state->scratch.out;
     uint16_t why = mmq_state_finish(state, bridge->spec->token_s, state->scratch.out);
     if (state->strict && state->rate.off) why |= MMQ_WHY_RATE;
@@ -25,7 +24,6 @@ void mmq_tokens_finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     }
     state->token++;
     state->end_ns += bridge->token_ns;
-    mmq_tokens_settle(bridge, end_ns);
 }
 
 static void clear_slot(mmq_bridge_t *bridge, int64_t token) {

@@ -258,3 +258,25 @@ def test_what_is_held_counts_however_long_another_sensor_s_push_is(made: SimpleN
     whole, pieces = run(64 * 60), run(cut)
     assert whole.closed == pieces.closed
     np.testing.assert_array_equal(popped(whole), popped(pieces))
+
+
+@pytest.mark.parametrize("jump", ["counted", "timed", "advance"])
+def test_what_is_held_counts_when_another_sensor_or_the_clock_jumps(made: SimpleNamespace, jump: str) -> None:
+    """As above; then PPG goes on 30 s later, by its counter or its time, or time just passes."""
+    rates = {"ppg": 64.0, "eda": 4.0}
+    signals = made.made_up(60, rates, seed=6)
+    ppg, eda = signals["ppg"].samples, signals["eda"].samples
+    bridge = Bridge(front_end_of(rates))
+    bridge.push_counted("ppg", ppg[:, :640], 0)
+    bridge.push_counted("eda", eda[:, :40], 0)  # begins now, at 10 s
+    bridge.push_counted("eda", eda[:, 42:62], 42)  # frames 40 and 41 may still come
+    if jump == "counted":
+        bridge.push_counted("ppg", ppg[:, 2560:2640], 2560)
+    elif jump == "timed":
+        bridge.push("ppg", ppg[:, 2560:2640], 40.0)
+    else:
+        bridge.advance(40.0)
+    seen = []
+    while (token := bridge.pop_token()) is not None:
+        seen.append(bool(token[1][1]))
+    assert seen[:7] == [False, False, True, True, True, False, False]
