@@ -6,6 +6,7 @@ An unknown key or an impossible value is an error that names the key, never a si
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -33,6 +34,12 @@ from mmq_tf.config.training_spec import (
 from mmq_tf.datasets import Joint
 from mmq_tf.datasets.protocol_limits import EnrolmentFrom
 from mmq_tf.errors import MMQError
+
+logger = logging.getLogger(__name__)
+ENROLMENT_ONLY = (
+    "enrolment_s", "rest_class", "enrolment_from", "enrolment_least", "short_share", "look_back_s"
+)  # fmt: skip
+"""Keys of `NormalisationConfig` that go with mode ``enrolment`` only."""
 
 
 class WindowsConfig(ConfigSection):
@@ -228,7 +235,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         A name from `preset_names`, or the path of a TOML file.
     overrides
         Dotted keys and TOML values, for example ``training.epochs=5`` or ``model.size="small"``.
-        ``front_end=FILE.json`` takes the whole front end from a file, as `mmq-tf clean` writes it.
+        ``front_end=FILE.json`` takes the whole front end from a file, as `mmq-tf clean` writes it. A
+        ``normalisation.mode`` without enrolment leaves out what only an enrolment has.
 
     Raises
     ------
@@ -242,8 +250,9 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MMQError(f"{where} is not valid TOML: {error}.") from error
-    for override in overrides:
-        _apply_override(values, override)
+    given = {_apply_override(values, override) for override in overrides}
+    if "normalisation.mode" in given and isinstance(values["normalisation"], dict):
+        _leave_enrolment(values["normalisation"], given, where)
     if isinstance(values.get("front_end"), str):
         values["front_end"] = FrontEnd.load(values["front_end"]).without_filters()
     try:
@@ -275,7 +284,21 @@ def _read_source(source: str) -> tuple[str, str]:
         raise MMQError(f"{source!r} is neither a preset ({names}) nor a readable TOML file.") from error
 
 
-def _apply_override(values: dict[str, Any], override: str) -> None:
+def _leave_enrolment(section: dict[str, Any], given: set[str], where: str) -> None:
+    """Where another mode was set, leave out what only an enrolment has, unless it was given too."""
+    if section.get("mode") == "enrolment":
+        return
+    dropped = [key for key in ENROLMENT_ONLY if key in section and f"normalisation.{key}" not in given]
+    for key in dropped:
+        del section[key]
+    if dropped:
+        logger.warning(
+            "%s: normalisation.mode=%s leaves out its %s.", where, section.get("mode"), ", ".join(dropped)
+        )
+
+
+def _apply_override(values: dict[str, Any], override: str) -> str:
+    """Set one value; return its key."""
     key, separator, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not separator or not all(parts):
@@ -290,3 +313,4 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise MMQError(f"--set {override!r}: {part} is a value, not a section.")
     section[parts[-1]] = value
+    return ".".join(parts)

@@ -142,6 +142,25 @@ def test_who_has_no_rest_is_named(trials, words):
         rested(stream(trials))
 
 
+@pytest.mark.parametrize("mode", ["population", "running"])
+def test_another_mode_leaves_out_what_only_an_enrolment_has(mode, caplog):
+    config = load_config("wrist", [f"normalisation.mode={mode}"])
+    assert config.normalisation == NormalisationConfig(mode=mode, prior_tokens=3.0)
+    assert caplog.messages == [
+        f"preset wrist: normalisation.mode={mode} leaves out its enrolment_s, rest_class, enrolment_least, "
+        "short_share, look_back_s."
+    ]
+    with pytest.raises(MMQError, match="rest_class says where to enrol"):
+        load_config("wrist", [f"normalisation.mode={mode}", "normalisation.rest_class=rest"])
+    with pytest.raises(MMQError, match="normalisation"):
+        load_config("wrist", [f"normalisation.mode={mode}", "normalisation=3"])
+
+
+def test_an_enrolment_that_is_set_again_keeps_all(caplog):
+    assert load_config("wrist", ["normalisation.mode=enrolment"]) == load_config("wrist")
+    assert caplog.messages == []
+
+
 def test_rest_class_goes_with_enrolment_only_and_is_not_written_where_it_is_not_set():
     with pytest.raises(MMQError, match="rest_class says where to enrol"):
         load_config("simulated", ['normalisation={mode="running", rest_class="rest"}'])
