@@ -162,9 +162,9 @@ const SCENARIOS = {
       } catch (error) {
         return { refused: error.message, same: hex(bridge.save()) === before };
       }
-      const { enrolmentLeftS: leftS } = device;
+      const { enrolment } = device;
       const { reason } = await device.decide(device.advance(bundle.frontEnd.token_s)[0]);
-      return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, leftS, reason };
+      return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, enrolment, reason };
     };
     return Promise.all(states.map(one));
   },

@@ -227,7 +227,7 @@ def test_a_named_wearer_is_known_after_a_reload_until_forgotten(browser, serve, 
     ]
     assert said["problem"] == "Anna: state: the state was changed, or is none. Enrolling anew."
     assert said["third"][0] == "enrolling (1 of 12 tokens measured)"
-    assert re.fullmatch(r"kept: enrolment, \d+ s left", said["renewed"][1])
+    assert re.fullmatch(r"kept: enrolment, \d+ of 12 tokens measured", said["renewed"][1])
     assert said["forgotten"] == ["Anna", "nothing kept yet", False]
     assert said["end"] == nobody
 

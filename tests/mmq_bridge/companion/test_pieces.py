@@ -127,7 +127,8 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
     said = pieces("restart", header=spec_header(front_end), states=[one.hex() for one in [*states, *bad]])
     assert [one["saved"] for one in said[:6]] == [state.hex() for state in states]
     assert [one["left"] for one in said[:6]] == [4, 3, 2, 1, 0, 0]
-    assert [one["leftS"] for one in said[:6]] == [20, 15, 10, 5, 0, 0]
+    told = [f"{measured} of 4 tokens measured" for measured in range(4)]
+    assert [one["enrolment"] for one in said[:6]] == [*told, None, None]
     assert [one["reason"] for one in said[:6]] == [
         "enrolling (0 of 4 tokens measured)",  # the token that closes here measured nothing
         "enrolling (1 of 4 tokens measured)",

@@ -130,8 +130,8 @@ function learnt(known) {
   } catch (error) {
     return `cannot be used (${sentence(error)})`;
   }
-  const leftS = device.enrolmentLeftS;
-  return leftS > 0 ? `kept: enrolment, ${leftS} s left` : "kept: enrolled";
+  const { enrolment } = device;
+  return enrolment ? `kept: enrolment, ${enrolment}` : "kept: enrolled";
 }
 
 async function forget() {

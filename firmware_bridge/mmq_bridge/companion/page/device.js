@@ -36,9 +36,10 @@ export class Device {
     this.#bridge.load(state);
   }
 
-  /** Seconds the enrolment still lasts. */
-  get enrolmentLeftS() {
-    return this.#bridge.enrolmentLeft * this.tokenS;
+  /** How far the enrolment is; null when it is over. */
+  get enrolment() {
+    const left = this.#bridge.enrolmentLeft;
+    return left > 0 ? this.#enrolment(left) : null;
   }
 
   /** Take samples [channels][frames] of one modality; one the front end lacks is ignored. As `#closed`. */
@@ -123,13 +124,17 @@ export class Device {
     return details ? `${why} (${details})` : why;
   }
 
+  /** By what the core counts: present tokens, or time. */
+  #enrolment(left) {
+    const { enrolmentTokens, countsEvidence } = this.#bundle;
+    if (!countsEvidence) return `${short(left * this.tokenS)} s left`;
+    return `${enrolmentTokens - left} of ${enrolmentTokens} tokens measured`;
+  }
+
   #details({ abstention, tokens, tokensLeft: left, present, unsureTask, confidence }) {
-    const { enrolmentTokens, countsEvidence, manifest } = this.#bundle,
-      { tasks, min_confidence: least = {}, min_present_share: needed } = manifest.decision;
-    if (abstention === ABSTAIN.enrolling && countsEvidence)
-      return `${enrolmentTokens - left} of ${enrolmentTokens} tokens measured`;
-    if (abstention === ABSTAIN.enrolling || abstention === ABSTAIN.filling)
-      return `${short(left * this.tokenS)} s left`;
+    const { tasks, min_confidence: least = {}, min_present_share: needed } = this.#bundle.manifest.decision;
+    if (abstention === ABSTAIN.enrolling) return this.#enrolment(left);
+    if (abstention === ABSTAIN.filling) return `${short(left * this.tokenS)} s left`;
     if (abstention === ABSTAIN.absent) {
       const share = present.reduce((sum, count) => sum + count, 0) / (tokens * this.names.length);
       return `${percent(share)} of ${percent(needed)} needed`;
