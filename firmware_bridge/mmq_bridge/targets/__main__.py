@@ -68,9 +68,9 @@ def _show_vectors(vectors: Sequence[Vector], wanted: dict[str, Hashes]) -> None:
     rows = []
     for vector in vectors:
         h = wanted[vector.name]
-        rows.append((vector.name, str(h.tokens), str(h.windows), h.features, h.int8, h.head))
+        rows.append((vector.name, str(h.tokens), str(h.windows), h.features, h.int8, h.head, h.decisions))
     title = "Golden vectors (FNV-1a of all bits, as Python's library computes them)"
-    _show_table(title, ("vector", "tokens", "windows", "features", "int8 windows", "head"), rows)
+    _show_table(title, ("vector", "tokens", "windows", "features", "int8 windows", "head", "decisions"), rows)
 
 
 def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import ctypes
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 
-from mmq_bridge.core_binding.library import NOT_READY, OK, library, raise_status
+from mmq_bridge.core_binding.decision import Abstention, Decider, Display, Rules, TaskRules
+from mmq_bridge.core_binding.library import NO_TOKEN, NOT_READY, OK, library, raise_status
 from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.core_binding.spec_struct import SpecTables
 from mmq_bridge.errors import BridgeError
@@ -44,6 +48,8 @@ class Hashes:
     head : str
         What a personal head learns from every window, marked two and two, and adds to its logit; what is
         saved at the end, twice.
+    decisions : str
+        Every decision of a made-up model, corrected by that head, and what a display shows of it.
     """
 
     tokens: int
@@ -54,6 +60,7 @@ class Hashes:
     int8: str
     saved: str
     head: str
+    decisions: str
 
 
 def fnv(data: bytes, state: int = FNV_START) -> int:
@@ -69,6 +76,19 @@ def fnv(data: bytes, state: int = FNV_START) -> int:
     return state
 
 
+RULES = Rules(
+    [TaskRules(2, 1.7, 0.6, 0.05, -5), TaskRules(3, 0.8, 0.4, 0.03, 7)], every_tokens=2, min_present_share=0.3
+)
+"""Of the model that `replay.c` makes up."""
+
+
+def made_up_logits(window: np.ndarray) -> np.ndarray:
+    """Return the logits that `replay.c`'s model says of a window, int8 [5], from all its int8 numbers."""
+    place, values = np.arange(window.size), window.astype(np.int64)
+    sums = [int((values * ((5 * place + 3 * k) % 7 - 3)).sum()) for k in range(RULES.outputs)]
+    return np.array([total % 255 - 127 for total in sums], np.int8)
+
+
 class _Replay:
     """`replay.c` once more, over ctypes."""
 
@@ -82,8 +102,12 @@ class _Replay:
         if status != OK:
             raise_status(status, "front end")
         self.features, self.presence, self.int8 = bytearray(), bytearray(), bytearray()
-        self._head, self.head = head, bytearray()
+        self._head, self.head, self.decisions = head, bytearray(), bytearray()
         self.tokens = self.windows = 0
+        if head is not None:
+            self._decider = Decider(cast(Any, SimpleNamespace(handle=self._pointer)), RULES)
+            self._decider.follow(head, 0)
+            self._display = Display(RULES, 20.0, 8)
 
     def save(self) -> bytes:
         content = ctypes.create_string_buffer(self._core.mmq_state_size(ctypes.byref(self._tables.spec)))
@@ -134,6 +158,8 @@ class _Replay:
                 self.presence += reasons.tobytes()
         if self.tokens > before:
             self._window()
+            if self._head is not None:
+                self._decide()
 
     def _window(self) -> None:
         tokens, front_end = self._front_end.tokens, self._front_end
@@ -144,6 +170,28 @@ class _Replay:
                 self._mark(self._head)
             self.windows += 1
             self.int8 += features.tobytes() + presence.tobytes()
+
+    def _decide(self) -> None:
+        """Decide what is due, of what `replay.c`'s made-up model says."""
+        tokens, front_end = self._front_end.tokens, self._front_end
+        features = np.zeros(tokens * front_end.n_features, np.int8)
+        presence = np.zeros(tokens * len(front_end.modalities), np.int8)
+        for said in iter(self._decider.due, None):
+            if said.abstention == Abstention.DECIDED:
+                status = self._core.mmq_bridge_window_i8_at(
+                    self._pointer, said.number, features.ctypes.data, presence.ctypes.data
+                )
+                if status != OK:
+                    raise_status(status, "window")
+                self._decider.decide(said, made_up_logits(np.concatenate([features, presence])))
+            shown = self._display.show(said)
+            outputs = RULES.outputs
+            self.decisions += struct.pack("<qBIIB", said.number, said.abstention, said.tokens_left,
+                                          said.not_enrolled, said.sure)  # fmt: skip
+            self.decisions += struct.pack(f"<{1 + outputs}f", said.present_share, *said.probability[:outputs])
+            self.decisions += bytes([OK, shown.abstention])
+            self.decisions += struct.pack(f"<{outputs}f", *shown.probability[:outputs])
+        self.decisions.append(NO_TOKEN)
 
     def _mark(self, head: PersonalHead) -> None:
         """Mark this window, two and two of a class; the model's logit is made up."""
@@ -184,7 +232,7 @@ def replay(front_end: FrontEnd, operations: Iterable[Operation], head: HeadTable
         loaded.call(operation)
     parts = (
         raw.features, normal.features, normal.presence, normal.int8, state + loaded.features + loaded.save(),
-        normal.head + _saved_twice(mine),
+        normal.head + _saved_twice(mine), normal.decisions,
     )  # fmt: skip
     return Hashes(normal.tokens, normal.windows, *(f"{fnv(bytes(part)):016x}" for part in parts))
 

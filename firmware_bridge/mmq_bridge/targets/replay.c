@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "mmq_decision.h"
 #include "vectors.h" /* sizes that fit every vector */
 
 #define FNV_START 14695981039346656037u
@@ -78,6 +79,63 @@ static void hash_window(replay_t *run) {
     run->result->windows++;
 }
 
+/* A made-up model: two tasks, int8 logits that follow from every number of the window, in three slices. */
+static const mmq_task_t tasks[2] = {{2u, -5, 0.05f, 1.7f, 0.6f}, {3u, 7, 0.03f, 0.8f, 0.4f}};
+static const mmq_rules_t rules = {2u, 2u, 0.3f, tasks};
+#define OUTPUTS 5u
+#define SLICES 3u
+#define SHOWN 8u
+
+static int8_t decided[REPLAY_WINDOW], decided_presence[REPLAY_WINDOW_PRESENCE], logits[OUTPUTS];
+static double times_s[SHOWN];
+static float kept[SHOWN * OUTPUTS];
+static uint32_t slice;
+static mmq_decider_t decider;
+static mmq_runner_t runner;
+static mmq_display_t display;
+static mmq_decision_t said, shown_said;
+
+static int model(void *context, const int8_t *x, const int8_t *seen, int8_t *out) {
+    const mmq_spec_t *spec = context;
+    const int32_t f = (int32_t)(spec->tokens * spec->n_features), m = (int32_t)(spec->tokens * spec->n_modalities);
+    if (++slice % SLICES) return 1;
+    for (int32_t k = 0; k < (int32_t)OUTPUTS; k++) {
+        int32_t sum = 0;
+        for (int32_t i = 0; i < f + m; i++) sum += (i < f ? x[i] : seen[i - f]) * ((5 * i + 3 * k) % 7 - 3);
+        out[k] = (int8_t)((sum % 255 + 255) % 255 - 127);
+    }
+    return 0;
+}
+
+static mmq_status_t begin_deciding(const replay_t *run) {
+    const mmq_runner_t fresh = {model, (void *)(uintptr_t)run->spec, decided, decided_presence, logits, 0};
+    const mmq_display_t empty = {20.0, times_s, kept, SHOWN, OUTPUTS, 0, 0};
+    mmq_status_t status = mmq_decider_init(&decider, run->bridge, &rules);
+    if (status == MMQ_OK) status = mmq_decider_personal(&decider, run->head, &mine, 0);
+    runner = fresh;
+    display = empty;
+    return status;
+}
+
+static void hash_decisions(replay_t *run) {
+    uint64_t *decisions = &run->result->decisions;
+    mmq_status_t status;
+    while ((status = mmq_step(&decider, &runner, &said)) == MMQ_OK || status == MMQ_BUSY) {
+        if (status == MMQ_BUSY) continue;
+        hash(decisions, (uint64_t)said.number, 8);
+        hash(decisions, said.abstention, 1);
+        hash(decisions, said.tokens_left, 4);
+        hash(decisions, said.not_enrolled, 4);
+        hash(decisions, said.sure, 1);
+        hash_floats(decisions, &said.present_share, 1);
+        hash_floats(decisions, said.probability, OUTPUTS);
+        hash(decisions, (uint64_t)mmq_display_show(&display, &rules, &said, &shown_said), 1);
+        hash(decisions, shown_said.abstention, 1);
+        hash_floats(decisions, shown_said.probability, OUTPUTS);
+    }
+    hash(decisions, (uint64_t)status, 1);
+}
+
 static uint64_t *features_of(replay_t *run) {
     return run->pass == RAW ? &run->result->raw : run->pass == NORMAL ? &run->result->features : &run->result->saved;
 }
@@ -97,7 +155,9 @@ static void drain(replay_t *run) {
         if (mmq_bridge_reasons(run->bridge, number, reasons) != MMQ_OK) continue;
         for (uint32_t i = 0; i < m; i++) hash(&result->presence, reasons[i], 2);
     }
-    if (any && run->pass == NORMAL) hash_window(run);
+    if (!any || run->pass != NORMAL) return;
+    hash_window(run);
+    hash_decisions(run);
 }
 
 /* One operation, its head already read. */
@@ -142,6 +202,7 @@ static const char *once(replay_t *run, replay_read_t read, void *stream) {
     const mmq_status_t status = mmq_bridge_init(memory, sizeof memory, run->spec, &run->bridge);
     if (status == MMQ_TOO_SMALL) return "the memory is too small";
     if (status != MMQ_OK) return "the core refuses the spec";
+    if (run->pass == NORMAL && begin_deciding(run) != MMQ_OK) return "the core refuses the rules";
     if (run->pass == LOADED && mmq_state_load(run->bridge, state, mmq_state_size(run->spec)) != MMQ_OK) {
         return "the core refuses its own state";
     }
@@ -157,6 +218,7 @@ const char *replay(const replay_vector_t *vector, replay_read_t read, void (*aga
     const char *problem;
     memset(result, 0, sizeof *result);
     result->raw = result->features = result->presence = result->int8 = result->saved = result->head = FNV_START;
+    result->decisions = FNV_START;
     result->state_bytes = (uint32_t)mmq_bridge_size(spec);
     raw.normaliser = MMQ_RAW; /* and without look-backs */
     raw.look_back_tokens = raw.n_features = 0;
@@ -202,6 +264,7 @@ void replay_line(const char *name, const replay_result_t *result, char line[REPL
     at = put_hex(at, " int8=", result->int8);
     at = put_hex(at, " saved=", result->saved);
     at = put_hex(at, " head=", result->head);
+    at = put_hex(at, " decisions=", result->decisions);
     at = put_count(at, " bytes=", result->state_bytes);
     *at = '\0';
 }

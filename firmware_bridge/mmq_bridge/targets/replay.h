@@ -21,6 +21,7 @@ typedef struct {
     uint64_t presence; /* every call's status, every token's number, presence and reasons */
     uint64_t int8;     /* every window's quantised features and presence */
     uint64_t saved;    /* the state that was saved at the end; features after it was loaded; the state after those */
+    uint64_t decisions; /* every decision of a made-up model, run in slices and corrected by the head, and what is shown */
     uint64_t head;     /* a personal head, every window marked: what it learns and corrects; its saved state */
 } replay_result_t;
 
@@ -40,8 +41,8 @@ typedef size_t (*replay_read_t)(void *stream, void *to, size_t bytes);
 const char *replay(const replay_vector_t *vector, replay_read_t read, void (*again)(void *stream), void *stream,
                    replay_result_t *result);
 
-/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. saved=.. head=.. bytes=.." */
-#define REPLAY_LINE 256
+/* "NAME tokens=.. windows=.. raw=.. features=.. presence=.. int8=.. saved=.. head=.. decisions=.. bytes=.." */
+#define REPLAY_LINE 288
 void replay_line(const char *name, const replay_result_t *result, char line[REPLAY_LINE]);
 
 #endif

@@ -92,8 +92,8 @@ def parse_line(line: str) -> tuple[str, Hashes, int]:
 
     Examples
     --------
-    >>> line = "wrist tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f bytes=640"
-    >>> parse_line(line)[2]
+    >>> line = "wrist tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f "
+    >>> parse_line(line + "decisions=10 bytes=640")[2]
     640
     """
     name, *pairs = line.split()

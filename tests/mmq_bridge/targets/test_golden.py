@@ -21,7 +21,7 @@ from mmq_bridge.targets.vectors import RECORDED, SIMULATED, Vector, make_vectors
 
 pytestmark = pytest.mark.slow
 
-LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f bytes=640"
+LINE = "v tokens=2 windows=1 raw=0a features=0b presence=0c int8=0d saved=0e head=0f decisions=10 bytes=640"
 
 
 def presence_of(vector: Vector) -> dict[str, float]:
@@ -139,10 +139,15 @@ def test_one_bit_of_one_sample_changes_the_hashes(simulated: list[Vector], wante
     assert "raw" in differences(wanted[vector.name], replay(vector.front_end, operations, vector.head))
 
 
-def test_another_head_changes_its_hash_alone(simulated: list[Vector], wanted: dict[str, Hashes]) -> None:
+def test_another_head_changes_its_hash_and_what_it_corrects_alone(
+    simulated: list[Vector], wanted: dict[str, Hashes]
+) -> None:
     vector = simulated[0]
     other = vector.head.model_copy(update={"centre": tuple(c + 0.01 for c in vector.head.centre)})
-    assert differences(wanted[vector.name], replay(vector.front_end, vector.operations, other)) == ["head"]
+    assert differences(wanted[vector.name], replay(vector.front_end, vector.operations, other)) == [
+        "head",
+        "decisions",
+    ]
 
 
 def test_a_head_reads_every_modality_and_more_windows_are_marked_than_it_keeps(
@@ -155,7 +160,7 @@ def test_a_head_reads_every_modality_and_more_windows_are_marked_than_it_keeps(
 
 
 def test_replay_line_is_read() -> None:
-    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d", "0e", "0f"), 640)
+    assert parse_line(LINE) == ("v", Hashes(2, 1, "0a", "0b", "0c", "0d", "0e", "0f", "10"), 640)
 
 
 @pytest.mark.parametrize("line", ["", "v", "v tokens=2", LINE.replace("raw=0a", "raw:0a"), LINE + " more=1"])
@@ -166,7 +171,7 @@ def test_other_lines_are_refused(line: str) -> None:
 
 def test_committed_hashes_survive_a_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "hashes.json"
-    first, second = Hashes(1, 0, "a", "b", "c", "d", "e", "f"), Hashes(2, 1, "e", "f", "a", "b", "e", "f")
+    first, second = Hashes(1, 0, *"abcdefg"), Hashes(2, 1, *"efabefg")
     save_committed({"one": first}, path)
     save_committed({"two": second}, path)
     assert load_committed(path) == {"one": first, "two": second}

@@ -63,7 +63,7 @@ def test_what_a_failing_program_says_is_kept(
     objects = compile_objects(targets["gcc-1"], [tmp_path / "other.c"], (), tmp_path)
     program = link(targets["gcc-1"], objects, tmp_path / "other")
     monkeypatch.setattr(run, "build_replay", lambda target, vectors, folder: program)
-    outcome = run_target(targets["gcc-1"], written, tmp_path, {"v": Hashes(1, 1, *6 * [""])})
+    outcome = run_target(targets["gcc-1"], written, tmp_path, {"v": Hashes(1, 1, *7 * [""])})
     assert outcome.problems == [
         "the replay ended with exit code 3",
         "v: the script is cut short",
