@@ -16,7 +16,7 @@ from mmq_bridge.targets.tools import install_packages
 
 from fuzz.front_ends import front_ends
 
-TARGETS = ("push", "spec", "head")
+TARGETS = ("push", "spec", "head", "decide")
 PACKAGES = ("clang", "libclang-rt-dev")
 HERE = Path(__file__).parent
 CORE = SOURCES / "core"

@@ -15,7 +15,7 @@ from mmq_bridge.errors import BridgeError
 
 from fuzz.build import HERE
 
-MAX_LEN = {"push": 1024, "spec": 512, "head": 1024}
+MAX_LEN = {"push": 1024, "spec": 512, "head": 1024, "decide": 4096}
 LIMITS = ("-timeout=300", "-report_slow_units=300", "-rss_limit_mb=2048", "-malloc_limit_mb=1024")
 LIMITS += ("-print_final_stats=1",)
 """An input takes milliseconds; minutes, as a busy machine may leave a process waiting that long."""

@@ -32,7 +32,7 @@ SECONDS = 10
 def write(target: str, folder: Path) -> int:
     """Write the seeds of a target into a folder and return how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"push": push_seeds, "spec": spec_seeds, "head": head_seeds}[target]()
+    made = {"push": push_seeds, "spec": spec_seeds, "head": head_seeds, "decide": decide_seeds}[target]()
     for name, content in made.items():
         (folder / f"seed_{name}").write_bytes(content)
     return len(made)
@@ -118,6 +118,28 @@ def head_seeds() -> dict[str, bytes]:
     wild = bytes([1, 1, 1, 1, 1, 1, 0]) + bytes(8) + bytes([0, 0, 128, 63])
     marks = b"".join(bytes([_MARK_SUMMARY, k % 2]) + bytes(4) + huge for k in range(4))
     return {**seeds, "wild": wild + marks + bytes([_ADAPT, _RELOAD, 0])}
+
+
+def decide_seeds() -> dict[str, bytes]:
+    """Return sessions by name: each sensor for some tokens, silences, decisions by steps, slices and halves.
+
+    The second byte says: 1 a window of 3 tokens, 2 to 6 the normaliser, 8 to 24 the enrolment's length, 32
+    what suffices of it, 64 front-end version 3. The third: 64 rules of any bits, else how many tasks.
+    """
+    seeds = {}
+    step, halves, silence = bytes([3]), bytes([2]), bytes([0, 40])
+    for index, (name, front_end) in enumerate(front_ends().items()):
+        pushes = b"".join(
+            bytes([5, m, 15]) + _shape(kind, part)
+            for m, (kind, part) in enumerate(front_end.modalities.items())
+        )
+        for how in (0, 2, 64 + 4 + 8, 64 + 32 + 4 + 16 + 1):
+            rules = bytes([2, 0, 30]) + 3 * bytes([1, 5, 20, 40, 120])
+            made = step + bytes([0, 1, 2, 3, 4, 5, 6, 7, 8])
+            sliced = bytes([3, 1, 3, 2, 3, 0]) + bytes(9)
+            some = pushes + made + sliced + halves + bytes(range(36)) + step + bytes([255])
+            seeds[f"{name}_{how}"] = bytes([index, how]) + rules + bytes([30, 4]) + some + silence + 6 * made
+    return seeds
 
 
 def _stream(front_end: FrontEnd, seconds: int = SECONDS, faults: bool = False) -> bytes:

@@ -108,6 +108,11 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
         ("head", "head.c", "state->count >= MMQ_HEAD_MARKS", "state->count > MMQ_HEAD_MARKS"),
         ("head", "head_state.c", "mmq_head_reset(state);", ""),
         ("head", "head_state.c", "if (is_label ? value > 1u :", "if (is_label ? 0 :"),
+        ("decide", "decide.c", "if (!mmq_is_finite(p[k])) return 0;", ""),
+        ("decide", "decide.c", "p[k] > p[best] ? k : best", "p[k] < p[best] ? k : best"),
+        ("decide", "decide.c", "decider->seen = count;", "decider->seen = count - 1;"),
+        ("decide", "step.c", "runner->running = left > 0;", ""),
+        ("decide", "display.c", "    mmq_judge(rules, shown);", ""),
     ],
 )
 def test_a_broken_core_is_caught(target, file, old, new, tmp_path):
@@ -131,6 +136,7 @@ def test_seeds_fit_into_an_input_and_are_the_same_each_time():
         (seeds.push_seeds(), seeds.push_seeds(), "push"),
         (seeds.spec_seeds(), seeds.spec_seeds(), "spec"),
         (seeds.head_seeds(), seeds.head_seeds(), "head"),
+        (seeds.decide_seeds(), seeds.decide_seeds(), "decide"),
     ):
         assert made == again
         assert max(map(len, made.values())) <= runner.MAX_LEN[target]
