@@ -47,6 +47,8 @@ from mmq_tf.utils.parallel import parallel_map
 MARKS = (1, 2, 4, 8)
 """Windows marked of each class."""
 SHOWN = ("auroc", "macro_f1", "ece")
+OFF = "off_share"
+"""How often nothing was corrected since what was marked in one stretch did not hold in another."""
 PLAIN = "unadapted"
 """The method without marks; the others are ``marked-K``, and ``shuffled-K`` with marks of permuted labels."""
 
@@ -114,12 +116,19 @@ def marked_rows(windows: WindowSet, earlier: np.ndarray, count: int) -> np.ndarr
     return np.array(chosen)
 
 
+def stretches_of(windows: WindowSet) -> np.ndarray:
+    """Return which stretch each window is of, int [N]: a trial of a session."""
+    session = np.unique(windows.session, return_inverse=True)[1]
+    return np.unique(np.column_stack([session, windows.trial]), axis=0, return_inverse=True)[1].ravel()
+
+
 @dataclass(frozen=True)
 class Judged:
-    """A view of windows: logits [N] at the decision's temperature, labels [N], components [N] or None."""
+    """A view of windows: logits [N] at the decision's temperature, labels, stretches, components or None [N]."""
 
     logit: np.ndarray
     label: np.ndarray
+    stretch: np.ndarray
     u: Sequence[np.ndarray | None]
 
     def probabilities(self, rows: np.ndarray, head: PersonalHead | None = None) -> np.ndarray:
@@ -129,18 +138,19 @@ class Judged:
         return np.column_stack([1 - high, high])
 
     def teach(self, head: PersonalHead, rows: np.ndarray, labels: np.ndarray) -> None:
-        """Mark windows anew and learn."""
+        """Mark windows anew and learn; every trial is a stretch."""
         head.reset()
         for row, label in zip(rows, labels, strict=True):
             u = self.u[row]
             if u is not None:
-                head.mark(u, float(self.logit[row]), int(label))
+                head.mark(u, float(self.logit[row]), int(label), int(self.stretch[row]))
         head.adapt()
 
     def scores(self, rows: np.ndarray, head: PersonalHead | None = None) -> dict[str, float]:
-        """Return every metric of `SHOWN`."""
+        """Return every metric of `SHOWN`, and of a head whether it was left off."""
         shown = self.probabilities(rows, head)
-        return {name: METRICS[name](self.label[rows], shown) for name in SHOWN}
+        found = {name: METRICS[name](self.label[rows], shown) for name in SHOWN}
+        return found if head is None else {**found, OFF: float(head.unhelpful)}
 
 
 def person_scores(
@@ -199,7 +209,7 @@ class HeadJob:
             features = layout.visible(test.features, presence)
             logits = predict_logits(net, features, presence)[task] / temperature
             u = [head.summary(*window) for window in zip(features, presence, strict=True)]
-            judged = Judged(logits[:, 1] - logits[:, 0], test.label.astype(int), u)
+            judged = Judged(logits[:, 1] - logits[:, 0], test.label.astype(int), stretches_of(test), u)
             rng = np.random.default_rng([job.seed, job.index])
             found[condition] = {}
             for person, parts in people.items():
@@ -223,16 +233,17 @@ def quantities(units: Sequence[Scores], prefix: str) -> Iterator[Quantity]:
     groups = [people for unit in units for methods in unit.values() for people in methods.values()]
     people = sorted({person for group in groups for person in group})
     for condition, methods in units[0].items():
-        for metric in SHOWN:
+        for metric in (*SHOWN, OFF):
             values = {
                 method: np.array(
                     [[_value(unit, condition, method, person, metric) for person in people] for unit in units]
                 )
                 for method in methods
+                if (method, metric) != (PLAIN, OFF)
             }
             for method, scores in values.items():
                 yield method, f"{prefix}{condition}", metric, scores
-                if method != PLAIN:
+                if method != PLAIN and metric != OFF:
                     yield method, f"{prefix}{condition}", f"gain_{metric}", scores - values[PLAIN]
 
 
@@ -290,7 +301,9 @@ NOTES = (
     f"{PLAIN}: the network. marked-K: corrected by the personal head, K windows of each class marked, evenly "
     f"spread over the earlier part and {APART_S:g} s apart. shuffled-K: the same windows with their labels "
     f"permuted. With fewer than {LEAST_MARKS} windows of a class nothing is corrected; nothing is corrected "
-    f"by more than {BOUND:g} in the logit. The sensors that are missing were so while marking too.",
+    f"by more than {BOUND:g} in the logit. {OFF}: where both classes were marked in two trials and what the "
+    "others teach does not lower the loss of what is marked in each, nothing is corrected. The sensors that are "
+    "missing were so while marking too.",
     "The later part begins with the stressful trial after the first half of them; who came several times "
     "marks in the first visit and is judged in the others. Who lacks a class in either part is left out.",
     "gain_*: the score minus that without marks, over the same people and windows.",
@@ -300,11 +313,11 @@ NOTES = (
 def show(results: ResultsFile, console: Console) -> None:
     """Print scores and gains under each condition."""
     table = Table(title=" ".join([*results.stamps, results.data]))
-    for name in ("condition", "method", *SHOWN):
+    for name in ("condition", "method", *SHOWN, OFF):
         table.add_column(name)
     for condition in dict.fromkeys(row.condition for row in results.rows):
         for method in dict.fromkeys(row.method for row in results.rows):
-            cells = [results.row(method, condition, metric) for metric in SHOWN]
+            cells = [results.row(method, condition, metric) for metric in (*SHOWN, OFF)]
             means = [None if cell is None else cell.mean for cell in cells]
             table.add_row(condition, method, *("" if mean is None else f"{mean:.3f}" for mean in means))
     console.print(table)

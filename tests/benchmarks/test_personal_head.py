@@ -103,7 +103,9 @@ def test_marks_that_are_right_help_and_shuffled_ones_are_another_method():
     rng = np.random.default_rng(0)
     shown = np.where(given.label == 1, 2.0, -2.0) + rng.standard_normal(len(given))
     u = [np.array([value], np.float32) for value in shown]
-    judged = bench.Judged(rng.standard_normal(len(given)), given.label.astype(int), u)
+    judged = bench.Judged(
+        rng.standard_normal(len(given)), given.label.astype(int), bench.stretches_of(given), u
+    )
     parts = bench.parts_of(given, "anna")
     assert parts is not None
     found = bench.person_scores(judged, given, parts, PersonalHead(tables), rng)
@@ -111,8 +113,45 @@ def test_marks_that_are_right_help_and_shuffled_ones_are_another_method():
         bench.PLAIN,
         *(f"{kind}-{k}" for kind in ("marked", "shuffled") for k in bench.MARKS),
     }
-    assert found["marked-1"] == found[bench.PLAIN]  # one window of a class is too few
+    assert found["marked-1"] == {**found[bench.PLAIN], bench.OFF: 0.0}  # one window of a class is too few
     assert found["marked-8"]["auroc"] > found[bench.PLAIN]["auroc"] + 0.2
+    assert found["marked-8"][bench.OFF] == 0
+    assert bench.OFF not in found[bench.PLAIN]
+
+
+def test_a_trial_of_a_session_is_a_stretch():
+    blocks = [(0, 0, 100), (1, 100, 200)]
+    given = joined(windows(blocks, "b"), windows(blocks, "a"))
+    found = bench.stretches_of(given)
+    assert len(np.unique(found)) == 4
+    for number in np.unique(found):
+        rows = found == number
+        assert len(np.unique(given.session[rows])) == len(np.unique(given.trial[rows])) == 1
+
+
+def test_a_head_that_stretches_contradict_is_counted():
+    """What tells the first two trials apart tells the next two apart the other way round."""
+    tables = HeadTables(
+        task="stress", tokens=1, n_modalities=1, n_features=1,
+        column=(0,), owner=(0,), centre=(0.0,), scale=(1.0,), component=((1.0,),),
+    )  # fmt: skip
+    given = windows(
+        [(label, 200 * trial, 200 * trial + 200) for trial, label in enumerate([0, 1, 0, 1, 0, 1, 0])]
+    )
+    side = np.where(given.label == 1, 1.0, -1.0) * np.where(np.isin(given.trial, [2, 3]), -1.0, 1.0)
+    u = [np.array([value], np.float32) for value in 2 * side]
+    judged = bench.Judged(np.zeros(len(given)), given.label.astype(int), bench.stretches_of(given), u)
+    parts = bench.parts_of(given, "anna")
+    assert parts is not None
+    head = PersonalHead(tables)
+    found = bench.person_scores(judged, given, parts, head, np.random.default_rng(0))
+    assert found["marked-8"][bench.OFF] == 1
+    assert found["marked-8"]["auroc"] == found[bench.PLAIN]["auroc"]
+    units = [{"full": {method: {"anna": scores} for method, scores in found.items()}}]
+    shares = {q[0]: q[3].tolist() for q in bench.quantities(units, "") if q[2] == bench.OFF}
+    assert shares["marked-8"] == [[1.0]]
+    assert shares["marked-1"] == [[0.0]]
+    assert bench.PLAIN not in shares
 
 
 def test_rows_are_scores_and_gains_over_the_same_people():

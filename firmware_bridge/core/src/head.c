@@ -11,6 +11,7 @@
 #define WEIGHT_PRECISION 10.0f
 #define STEPS 10u            /* of Newton: five are usual, a sure and wrong logit takes more */
 #define LONGEST 3.0f         /* a step moves no marked logit further */
+#define ALL 0xffffffffu      /* marks */
 
 static int all_finite(const float *x, uint32_t n) {
     while (n--) {
@@ -97,9 +98,10 @@ mmq_status_t mmq_head_summary_at(const mmq_head_t *head, const mmq_bridge_t *bri
     return summary(head, &window, u);
 }
 
-static uint32_t marked(const mmq_head_state_t *state, uint32_t label) {
+/* How many of some marks are of a class. Some marks: a bit of each, the oldest lowest. */
+static uint32_t marked(const mmq_head_state_t *state, uint32_t some, uint32_t label) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < state->count; i++) count += state->label[i] == label;
+    for (uint32_t i = 0; i < state->count; i++) count += (some >> i & 1u) && state->label[i] == label;
     return count;
 }
 
@@ -110,29 +112,31 @@ static void drop_oldest(mmq_head_state_t *state, uint32_t label) {
     for (state->count--; i < state->count; i++) {
         state->label[i] = state->label[i + 1u];
         state->logit[i] = state->logit[i + 1u];
+        state->stretch[i] = state->stretch[i + 1u];
         memcpy(state->u[i], state->u[i + 1u], sizeof state->u[i]);
     }
 }
 
 mmq_status_t mmq_mark_summary(const mmq_head_t *head, mmq_head_state_t *state, const float *u, float logit,
-                              uint32_t label) {
+                              uint32_t label, uint32_t stretch) {
     if (!head || !state || !u) return MMQ_NULL;
     if (label > 1u || !mmq_is_finite(logit) || !all_finite(u, head->components)) return MMQ_BAD_MARK;
     if (state->count >= MMQ_HEAD_MARKS) { /* with this one, one class has more */
-        drop_oldest(state, marked(state, label) + 1u > MMQ_HEAD_MARKS / 2u ? label : 1u - label);
+        drop_oldest(state, marked(state, ALL, label) + 1u > MMQ_HEAD_MARKS / 2u ? label : 1u - label);
     }
     state->label[state->count] = (uint8_t)label;
     state->logit[state->count] = logit;
+    state->stretch[state->count] = stretch;
     memset(state->u[state->count], 0, sizeof state->u[state->count]);
     memcpy(state->u[state->count++], u, head->components * sizeof *u);
     return MMQ_OK;
 }
 
 mmq_status_t mmq_mark(const mmq_head_t *head, mmq_head_state_t *state, const float *features, const float *presence,
-                      float logit, uint32_t label) {
+                      float logit, uint32_t label, uint32_t stretch) {
     float u[MMQ_HEAD_COMPONENTS];
     const mmq_status_t status = mmq_head_summary(head, features, presence, u);
-    return status == MMQ_OK ? mmq_mark_summary(head, state, u, logit, label) : status;
+    return status == MMQ_OK ? mmq_mark_summary(head, state, u, logit, label, stretch) : status;
 }
 
 static float uncut(const mmq_head_t *head, const float *bias, const float *weight, const float *u) {
@@ -141,11 +145,12 @@ static float uncut(const mmq_head_t *head, const float *bias, const float *weigh
     return sum;
 }
 
-/* Gradient [k + 1] and lower triangle of the curvature of what the marks, and the prior, say of bias and weight. */
-static void curve(const mmq_head_t *head, const mmq_head_state_t *state, float *gradient, float *triangle) {
+/* Gradient [k + 1] and lower triangle of the curvature of what some marks, and the prior, say of bias and weight. */
+static void curve(const mmq_head_t *head, const mmq_head_state_t *state, uint32_t some, float *gradient,
+                  float *triangle) {
     const uint32_t k = head->components;
-    const float all = (float)state->count;
-    const float balance[2] = {all / (2.0f * (float)marked(state, 0)), all / (2.0f * (float)marked(state, 1))};
+    const float zeros = (float)marked(state, some, 0), ones = (float)marked(state, some, 1);
+    const float balance[2] = {(zeros + ones) / (2.0f * zeros), (zeros + ones) / (2.0f * ones)};
     memset(triangle, 0, (k + 1u) * (k + 2u) / 2u * sizeof *triangle);
     triangle[0] = BIAS_PRECISION;
     gradient[0] = -BIAS_PRECISION * state->bias;
@@ -155,10 +160,11 @@ static void curve(const mmq_head_t *head, const mmq_head_state_t *state, float *
     }
     for (uint32_t i = 0; i < state->count; i++) {
         const float *u = state->u[i];
-        const float p = 1.0f / (1.0f + mmq_expf(-state->logit[i] - uncut(head, &state->bias, state->weight, u)));
-        const float slope = balance[state->label[i]] * ((float)state->label[i] - p);
-        const float bend = balance[state->label[i]] * p * (1.0f - p);
-        float *row = triangle;
+        float p, slope, bend, *row = triangle;
+        if (!(some >> i & 1u)) continue;
+        p = 1.0f / (1.0f + mmq_expf(-state->logit[i] - uncut(head, &state->bias, state->weight, u)));
+        slope = balance[state->label[i]] * ((float)state->label[i] - p);
+        bend = balance[state->label[i]] * p * (1.0f - p);
         gradient[0] += slope;
         *row++ += bend;
         for (uint32_t c = 0; c < k; c++) {
@@ -189,11 +195,11 @@ static void solve(float *triangle, float *y, uint32_t n) {
     }
 }
 
-/* Share of a step after which no marked logit has moved by more than LONGEST. */
-static float share_of(const mmq_head_t *head, const mmq_head_state_t *state, const float *step) {
+/* Share of a step after which none of some marked logits has moved by more than LONGEST. */
+static float share_of(const mmq_head_t *head, const mmq_head_state_t *state, uint32_t some, const float *step) {
     float most = LONGEST;
     for (uint32_t i = 0; i < state->count; i++) {
-        const float moved = uncut(head, step, step + 1, state->u[i]);
+        const float moved = some >> i & 1u ? uncut(head, step, step + 1, state->u[i]) : 0.0f;
         if (moved > most) most = moved;
         if (-moved > most) most = -moved;
     }
@@ -205,23 +211,72 @@ static void forget_learned(mmq_head_state_t *state) {
     memset(state->weight, 0, sizeof state->weight);
 }
 
-mmq_status_t mmq_adapt(const mmq_head_t *head, mmq_head_state_t *state, float *scratch) {
-    float *step = scratch, *triangle;
-    if (!head || !state || !scratch) return MMQ_NULL;
-    triangle = scratch + head->components + 1u;
+/* The likeliest bias and weight by some marks of both classes; 0, and MMQ_NOT_READY, where numbers are too large. */
+static mmq_status_t learn(const mmq_head_t *head, mmq_head_state_t *state, uint32_t some, float *scratch) {
+    float *step = scratch, *triangle = scratch + head->components + 1u;
     forget_learned(state);
-    if (marked(state, 0) < MMQ_HEAD_LEAST || marked(state, 1) < MMQ_HEAD_LEAST) return MMQ_NOT_READY;
     for (uint32_t i = 0; i < STEPS; i++) {
         float share;
-        curve(head, state, step, triangle);
+        curve(head, state, some, step, triangle);
         solve(triangle, step, head->components + 1u);
-        share = share_of(head, state, step);
+        share = share_of(head, state, some, step);
         state->bias += share * step[0];
         for (uint32_t c = 0; c < head->components; c++) state->weight[c] += share * step[c + 1u];
     }
     if (mmq_is_finite(state->bias) && all_finite(state->weight, head->components)) return MMQ_OK;
     forget_learned(state);
     return MMQ_NOT_READY;
+}
+
+/* The marks of other stretches than that of mark i. */
+static uint32_t others(const mmq_head_state_t *state, uint32_t i) {
+    uint32_t some = 0;
+    for (uint32_t j = 0; j < state->count; j++) some |= (uint32_t)(state->stretch[j] != state->stretch[i]) << j;
+    return some;
+}
+
+/* Whether both classes were marked in at least two stretches. */
+static int can_be_checked(const mmq_head_state_t *state) {
+    for (uint32_t i = 0; i < state->count; i++) {
+        if (!marked(state, others(state, i), state->label[i])) return 0;
+    }
+    return 1;
+}
+
+/* -log of the probability that a logit gives a label. */
+static float loss(float logit, uint32_t label) {
+    const float wrong = label ? -logit : logit;
+    return (wrong > 0.0f ? wrong : 0.0f) + mmq_logf(1.0f + mmq_expf(wrong > 0.0f ? -wrong : wrong));
+}
+
+/* By how much the loss of every mark falls by what the other stretches teach, classes weighing the same. */
+static float gain_elsewhere(const mmq_head_t *head, mmq_head_state_t *state, float *scratch) {
+    const float balance[2] = {0.5f / (float)marked(state, ALL, 0), 0.5f / (float)marked(state, ALL, 1)};
+    uint32_t done = 0;
+    float gain = 0.0f;
+    for (uint32_t i = 0; i < state->count; i++) {
+        const uint32_t known = others(state, i);
+        if (done >> i & 1u) continue;
+        done |= ~known;
+        learn(head, state, known, scratch);
+        for (uint32_t j = i; j < state->count; j++) {
+            const uint32_t label = state->label[j];
+            const float logit = state->logit[j], shift = mmq_head_correction(head, state, state->u[j]);
+            if (!(known >> j & 1u)) gain += balance[label] * (loss(logit, label) - loss(logit + shift, label));
+        }
+    }
+    return gain;
+}
+
+mmq_status_t mmq_adapt(const mmq_head_t *head, mmq_head_state_t *state, float *scratch) {
+    int helps = 1;
+    if (!head || !state || !scratch) return MMQ_NULL;
+    forget_learned(state);
+    if (marked(state, ALL, 0) < MMQ_HEAD_LEAST || marked(state, ALL, 1) < MMQ_HEAD_LEAST) return MMQ_NOT_READY;
+    if (can_be_checked(state)) helps = gain_elsewhere(head, state, scratch) > 0.0f;
+    if (helps) return learn(head, state, ALL, scratch);
+    forget_learned(state);
+    return MMQ_UNHELPFUL;
 }
 
 float mmq_head_correction(const mmq_head_t *head, const mmq_head_state_t *state, const float *u) {

@@ -2,12 +2,12 @@
 /* head_state.c: the personal head as bytes, and back.
  *
  * Little-endian 32-bit words: magic, layout, bytes of the whole, digest of the tables, marks, bias, weights [k]; of each
- * mark label, logit, components [k]; the CRC-32 of all before. */
+ * mark label, stretch, logit, components [k]; the CRC-32 of all before. Layout 1 has no stretch. */
 #include "mmq_internal.h"
 #include "mmq_personal.h"
 
 #define MAGIC 0x48514d4du /* "MMQH" */
-#define LAYOUT 1u
+#define LAYOUT 2u
 #define HEAD 5u /* words before bias */
 
 static uint32_t digest(const mmq_head_t *head) {
@@ -20,12 +20,17 @@ static uint32_t digest(const mmq_head_t *head) {
     return ~mmq_crc_floats(crc, head->component, head->components * n);
 }
 
-static size_t bytes_of(const mmq_head_t *head, uint32_t count) {
-    return 4u * (HEAD + 2u + head->components + (size_t)count * (2u + head->components));
+/* Words of a mark. */
+static uint32_t wide(const mmq_head_t *head, uint32_t layout) {
+    return 1u + layout + head->components;
+}
+
+static size_t bytes_of(const mmq_head_t *head, uint32_t layout, uint32_t count) {
+    return 4u * (HEAD + 2u + head->components + (size_t)count * wide(head, layout));
 }
 
 size_t mmq_head_size(const mmq_head_t *head, const mmq_head_state_t *state) {
-    return head && state ? bytes_of(head, state->count) : 0u;
+    return head && state ? bytes_of(head, LAYOUT, state->count) : 0u;
 }
 
 static size_t put_floats(unsigned char *at, size_t word, const float *x, uint32_t n) {
@@ -37,16 +42,17 @@ mmq_status_t mmq_head_save(const mmq_head_t *head, const mmq_head_state_t *state
     unsigned char *at = buffer;
     size_t word = HEAD;
     if (!head || !state || !buffer) return MMQ_NULL;
-    if (size < bytes_of(head, state->count)) return MMQ_TOO_SMALL;
+    if (size < bytes_of(head, LAYOUT, state->count)) return MMQ_TOO_SMALL;
     mmq_put_word(at, 0, MAGIC);
     mmq_put_word(at, 1, LAYOUT);
-    mmq_put_word(at, 2, (uint32_t)bytes_of(head, state->count));
+    mmq_put_word(at, 2, (uint32_t)bytes_of(head, LAYOUT, state->count));
     mmq_put_word(at, 3, digest(head));
     mmq_put_word(at, 4, state->count);
     word = put_floats(at, word, &state->bias, 1u);
     word = put_floats(at, word, state->weight, head->components);
     for (uint32_t i = 0; i < state->count; i++) {
         mmq_put_word(at, word++, state->label[i]);
+        mmq_put_word(at, word++, state->stretch[i]);
         word = put_floats(at, word, state->logit + i, 1u);
         word = put_floats(at, word, state->u[i], head->components);
     }
@@ -56,15 +62,18 @@ mmq_status_t mmq_head_save(const mmq_head_t *head, const mmq_head_state_t *state
 
 /* Whether whole bytes are ones these tables can have made. */
 static mmq_status_t fits(const mmq_head_t *head, const unsigned char *at, size_t size) {
-    const uint32_t wide = 2u + head->components;
-    if (mmq_word_at(at, 1) > LAYOUT) return MMQ_STATE_NEWER;
-    if (mmq_word_at(at, 1) < LAYOUT || size < bytes_of(head, 0)) return MMQ_STATE_DAMAGED;
+    const uint32_t layout = mmq_word_at(at, 1);
+    if (layout > LAYOUT) return MMQ_STATE_NEWER;
+    if (layout < 1u || size < bytes_of(head, layout, 0)) return MMQ_STATE_DAMAGED;
     if (mmq_word_at(at, 3) != digest(head)) return MMQ_STATE_FOREIGN;
-    if (mmq_word_at(at, 4) > MMQ_HEAD_MARKS || size != bytes_of(head, mmq_word_at(at, 4))) return MMQ_STATE_DAMAGED;
+    if (mmq_word_at(at, 4) > MMQ_HEAD_MARKS) return MMQ_STATE_DAMAGED;
+    if (size != bytes_of(head, layout, mmq_word_at(at, 4))) return MMQ_STATE_DAMAGED;
     for (size_t word = HEAD; word < size / 4u - 1u; word++) {
         const size_t place = word - HEAD - 1u - head->components; /* from the first mark on */
         const uint32_t value = mmq_word_at(at, word);
-        const int is_label = word > HEAD + head->components && place % wide == 0;
+        const int is_mark = word > HEAD + head->components;
+        const int is_label = is_mark && place % wide(head, layout) == 0;
+        if (is_mark && layout > 1u && place % wide(head, layout) == 1u) continue; /* a stretch: any number */
         if (is_label ? value > 1u : !mmq_is_finite(mmq_float_of(value))) return MMQ_STATE_DAMAGED;
     }
     return MMQ_OK;
@@ -88,6 +97,7 @@ mmq_status_t mmq_head_load(const mmq_head_t *head, mmq_head_state_t *state, cons
     word = get_floats(at, word, state->weight, head->components);
     for (uint32_t i = 0; i < state->count; i++) {
         state->label[i] = (uint8_t)mmq_word_at(at, word++);
+        if (mmq_word_at(at, 1) > 1u) state->stretch[i] = mmq_word_at(at, word++);
         word = get_floats(at, word, state->logit + i, 1u);
         word = get_floats(at, word, state->u[i], head->components);
     }

@@ -13,7 +13,7 @@ from typing import NoReturn
 from mmq_bridge.core_binding.spec_struct import CModality, CSpec
 from mmq_bridge.errors import BridgeError
 
-OK, LATE, NO_TOKEN, NOT_READY, ENROLLING = 0, 6, 7, 8, 9
+OK, LATE, NO_TOKEN, NOT_READY, ENROLLING, UNHELPFUL = 0, 6, 7, 8, 9, 23
 
 
 class CClock(ctypes.Structure):
@@ -51,6 +51,7 @@ STATUS = (
     "the memory is not aligned",
     "the state of the run is of another network",
     "it is no plan that this core knows: export again with the version installed here",
+    "what was marked in one stretch does not hold in another: nothing is corrected",
 )
 
 
@@ -123,8 +124,9 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_adapt.argtypes = [pointer, pointer, pointer]
     core.mmq_head_correction.argtypes = [pointer, pointer, pointer]
     core.mmq_head_correction.restype = ctypes.c_float
-    core.mmq_mark_summary.argtypes = [pointer, pointer, pointer, ctypes.c_float, ctypes.c_uint32]
-    core.mmq_mark.argtypes = [pointer, pointer, pointer, pointer, ctypes.c_float, ctypes.c_uint32]
+    marked = [ctypes.c_float, ctypes.c_uint32, ctypes.c_uint32]
+    core.mmq_mark_summary.argtypes = [pointer, pointer, pointer, *marked]
+    core.mmq_mark.argtypes = [pointer, pointer, pointer, pointer, *marked]
     core.mmq_head_apply.argtypes = [pointer, pointer, pointer, pointer, ctypes.c_float]
     core.mmq_head_apply.restype = ctypes.c_float
     core.mmq_head_size.argtypes, core.mmq_head_size.restype = [pointer, pointer], ctypes.c_size_t

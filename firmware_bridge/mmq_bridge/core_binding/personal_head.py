@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from mmq_bridge.core_binding.input_validation import number_array, plain_number, whole_number
-from mmq_bridge.core_binding.library import NOT_READY, OK, library, raise_status
+from mmq_bridge.core_binding.library import NOT_READY, OK, UNHELPFUL, library, raise_status
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.head_tables import MAX_COMPONENTS, HeadTables
 
 MAX_MARKS = 32
 """Marked windows that are kept; then the oldest of the more frequent class is forgotten."""
+MAX_STRETCH = 2**32 - 1
+"""The highest number of a stretch."""
 LEAST_MARKS = 2
 """Marked windows of each class without which nothing is corrected."""
 BOUND = 3.0
@@ -48,6 +50,7 @@ class CHeadState(ctypes.Structure):
         ("weight", ctypes.c_float * MAX_COMPONENTS),
         ("logit", ctypes.c_float * MAX_MARKS),
         ("u", (ctypes.c_float * MAX_COMPONENTS) * MAX_MARKS),
+        ("stretch", ctypes.c_uint32 * MAX_MARKS),
         ("label", ctypes.c_uint8 * MAX_MARKS),
     ]
 
@@ -81,6 +84,11 @@ class PersonalHead:
     ----------
     tables : HeadTables
 
+    Attributes
+    ----------
+    unhelpful : bool
+        Whether nothing is corrected since what was marked in one stretch does not hold in another.
+
     Raises
     ------
     BridgeError
@@ -95,6 +103,7 @@ class PersonalHead:
         pointers = {name: array.ctypes.data_as(kinds[name]) for name, array in self._arrays.items()}
         self._head = CHead(**c_sizes(tables), **pointers)
         self._state = CHeadState()
+        self.unhelpful = False
         self.given = ctypes.byref(self._head), ctypes.byref(self._state)
         status = self._core.mmq_head_init(*self.given)
         if status != OK:
@@ -109,6 +118,11 @@ class PersonalHead:
     def labels(self) -> np.ndarray:
         """Labels of the marked windows, oldest first, int [count]."""
         return np.array(self._state.label[: self.count], int)
+
+    @property
+    def stretches(self) -> np.ndarray:
+        """In which stretches the marked windows are, int64 [count]."""
+        return np.array(self._state.stretch[: self.count], np.int64)
 
     @property
     def weights(self) -> tuple[float, np.ndarray]:
@@ -140,7 +154,7 @@ class PersonalHead:
             raise_status(status, "personal head")
         return u if status == OK else None
 
-    def mark(self, u: np.ndarray, logit: float, label: int) -> None:
+    def mark(self, u: np.ndarray, logit: float, label: int, stretch: int = 0) -> None:
         """Add a marked window.
 
         Parameters
@@ -151,6 +165,8 @@ class PersonalHead:
             Log-odds of class 1 against class 0 as the model gave it, at the decision's temperature.
         label : int
             0 or 1.
+        stretch : int
+            Marks of one stretch share a number, from 0 to 2^32 - 1.
 
         Raises
         ------
@@ -159,20 +175,29 @@ class PersonalHead:
         """
         shown = self._floats("u", u, (len(self.tables.component),))
         value, kind = plain_number("logit", logit), whole_number("label", label, 0, 1)
-        status = self._core.mmq_mark_summary(*self.given, shown.ctypes.data, value, kind)
+        place = whole_number("stretch", stretch, 0, MAX_STRETCH)
+        status = self._core.mmq_mark_summary(*self.given, shown.ctypes.data, value, kind, place)
         if status != OK:
             raise_status(status, "personal head")
 
     def adapt(self) -> bool:
-        """Learn from what is marked; return whether there are `LEAST_MARKS` of each class.
+        """Learn from what is marked; return whether anything is corrected.
 
-        With fewer nothing is corrected.
+        Nothing is with fewer than `LEAST_MARKS` of a class; or, both classes having been marked in two
+        stretches, where what the others teach of each does not lower the loss of what is marked.
         """
         scratch = (ctypes.c_float * _SCRATCH)()
         status = self._core.mmq_adapt(*self.given, ctypes.cast(scratch, ctypes.c_void_p))
-        if status not in (OK, NOT_READY):
+        if status not in (OK, NOT_READY, UNHELPFUL):
             raise_status(status, "personal head")
+        self.unhelpful = status == UNHELPFUL
         return status == OK
+
+    def join(self, first: int, second: int) -> None:
+        """Make one stretch of two: the first; to be learned from by `adapt`."""
+        for place, stretch in enumerate(self.stretches):
+            if stretch == second:
+                self._state.stretch[place] = first
 
     def correction(self, u: np.ndarray | None) -> float:
         """Return what is added to the logit of a window with these components, within +-`BOUND`."""
@@ -184,6 +209,7 @@ class PersonalHead:
     def reset(self) -> None:
         """Forget all marks and what was learned from them."""
         self._core.mmq_head_reset(self.given[1])
+        self.unhelpful = False
 
     def save(self) -> bytes:
         """Return marks and what was learned, for `load` with the same tables: the same bytes everywhere."""
@@ -204,6 +230,9 @@ class PersonalHead:
         status = self._core.mmq_head_load(*self.given, content, len(content))
         if status != OK:
             raise_status(status, where)
+        enough = np.bincount(self.labels, minlength=2).min() >= LEAST_MARKS
+        bias, weights = self.weights
+        self.unhelpful = bool(enough and bias == 0 and not weights.any())
 
     @staticmethod
     def _floats(what: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -186,7 +186,8 @@ class Device:
         Returns
         -------
         int
-            Windows that are used.
+            Windows that are used; marks of one class that touch are of one stretch. `personal.asks` says
+            what else to mark, and whether nothing is corrected since stretches contradict each other.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -25,12 +26,16 @@ _NEAR_S = 1e-6
 
 
 class MarkedStretch(NamedTuple):
-    """A stretch the wearer marked, in s, and how many windows of it are used."""
+    """A stretch the wearer marked, in s, how many windows of it are used, and its number.
+
+    Marks of one class that touch are of one stretch.
+    """
 
     label: str
     start_s: float
     stop_s: float
     windows: int
+    stretch: int
 
 
 class Advice(NamedTuple):
@@ -76,7 +81,7 @@ class Personal:
         self.task, self.classes = tables.task, decision.tasks[tables.task]
         self.marks: list[MarkedStretch] = []
         self.head = PersonalHead(tables)
-        self._window_s, self._loaded = window_s, False
+        self._window_s = window_s
         self._past: deque[_Past] = deque(maxlen=PAST)
 
     @property
@@ -88,7 +93,7 @@ class Personal:
     @property
     def adapted(self) -> bool:
         """Whether anything is corrected."""
-        return min(self.counts.values()) >= LEAST_MARKS
+        return min(self.counts.values()) >= LEAST_MARKS and not self.head.unhelpful
 
     def follow(self, time_s: float, u: np.ndarray | None, logit: float) -> None:
         """Remember a window that is decided about.
@@ -129,17 +134,17 @@ class Personal:
                 f"mark: no window of {self._window_s:g} s from {start_s:g} to {stop_s:g} s was decided about"
                 f"{self._reach()}."
             )
+        stretch = self._stretch(label, start_s, stop_s)
         for one in windows:
-            self.head.mark(np.asarray(one.u), one.logit, self.classes.index(label))
+            self.head.mark(np.asarray(one.u), one.logit, self.classes.index(label), stretch)
         self.head.adapt()
-        self.marks.append(MarkedStretch(label, start_s, stop_s, len(windows)))
+        self.marks.append(MarkedStretch(label, start_s, stop_s, len(windows), stretch))
         return len(windows)
 
     def forget(self) -> None:
         """Undo all marks: decisions are the model's own again."""
         self.head.reset()
         self.marks.clear()
-        self._loaded = False
 
     def asks(self) -> str | None:
         """Return what should be marked before this is relied on, as a sentence; None when nothing."""
@@ -149,8 +154,13 @@ class Personal:
                     f"Nothing is corrected yet: mark at least {LEAST_MARKS} windows of {self._window_s:g} s "
                     f"of {label}, {APART_S:g} s apart."
                 )
+        if self.head.unhelpful:
+            return (
+                "Nothing is corrected: what was marked in one stretch does not hold in another; "
+                "mark more of them, or forget all."
+            )
         label = self.classes[1]
-        if not self._loaded and sum(mark.label == label for mark in self.marks) < 2:
+        if len(set(self.head.stretches[self.head.labels == 1].tolist())) < 2:
             return (
                 f"Only one stretch of {label} is marked: mark a second, different one, or only what is like "
                 "the first will be told better."
@@ -190,10 +200,27 @@ class Personal:
         """
         self.head.load(content, where)
         self.marks.clear()
-        self._loaded = True
 
     def _said(self, one: _Past) -> float:
         return one.logit + self.head.correction(one.u)
+
+    def _stretch(self, label: str, start_s: float, stop_s: float) -> int:
+        """Return the number of a stretch: that of those it touches, which become one, or a new one."""
+        touched = [
+            mark.stretch
+            for mark in self.marks
+            if mark.label == label and min(abs(mark.stop_s - start_s), abs(stop_s - mark.start_s)) <= _NEAR_S
+        ]
+        if not touched:
+            taken = {*self.head.stretches.tolist(), *(mark.stretch for mark in self.marks)}
+            return next(number for number in itertools.count() if number not in taken)
+        first = min(touched)
+        for other in set(touched) - {first}:
+            self.head.join(first, other)
+            self.marks = [
+                mark._replace(stretch=first) if mark.stretch == other else mark for mark in self.marks
+            ]
+        return first
 
     def _windows(self, start_s: float, stop_s: float) -> list[_Past]:
         """Return the windows of a stretch that are marked, oldest first."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from mmq_bridge.core_binding.decision import Abstention, Decider, Display, Rules, TaskRules
-from mmq_bridge.core_binding.library import NO_TOKEN, NOT_READY, OK, library, raise_status
+from mmq_bridge.core_binding.library import NO_TOKEN, NOT_READY, OK, UNHELPFUL, library, raise_status
 from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.core_binding.spec_struct import SpecTables
 from mmq_bridge.errors import BridgeError
@@ -194,7 +194,7 @@ class _Replay:
         self.decisions.append(NO_TOKEN)
 
     def _mark(self, head: PersonalHead) -> None:
-        """Mark this window, two and two of a class; the model's logit is made up."""
+        """Mark this window, two and two of a class, eight of a stretch; the model's logit is made up."""
         tokens, front_end = self._front_end.tokens, self._front_end
         features = np.zeros((tokens, front_end.n_features), np.float32)
         presence = np.zeros((tokens, len(front_end.modalities)), np.float32)
@@ -204,8 +204,9 @@ class _Replay:
         logit = np.float32(0.75) * np.float32(self.windows % 9 - 4)
         u = head.summary(features, presence)
         if u is not None:
-            head.mark(u, float(logit), self.windows >> 1 & 1)
-        self.head += bytes([NOT_READY if u is None else OK, OK if head.adapt() else NOT_READY])
+            head.mark(u, float(logit), self.windows >> 1 & 1, self.windows >> 3)
+        learned = OK if head.adapt() else UNHELPFUL if head.unhelpful else NOT_READY
+        self.head += bytes([NOT_READY if u is None else OK, learned])
         bias, weights = head.weights
         corrected = logit + np.float32(head.correction(u))
         self.head += np.float32(bias).tobytes() + weights.tobytes() + corrected.tobytes()

@@ -43,14 +43,14 @@ static void hash_floats(uint64_t *state, const float *values, uint32_t n) {
     }
 }
 
-/* The wearer marks this window, two and two of a class; the model's logit is made up. */
+/* The wearer marks this window, two and two of a class, eight of a stretch; the model's logit is made up. */
 static void hash_head(replay_t *run) {
     const uint32_t number = run->result->windows;
     const float logit = 0.75f * ((float)(number % 9u) - 4.0f);
     uint64_t *head = &run->result->head;
     float corrected;
     if (mmq_bridge_window(run->bridge, shown, seen) != MMQ_OK) return;
-    hash(head, (uint64_t)mmq_mark(run->head, &mine, shown, seen, logit, number >> 1 & 1u), 1);
+    hash(head, (uint64_t)mmq_mark(run->head, &mine, shown, seen, logit, number >> 1 & 1u, number >> 3), 1);
     hash(head, (uint64_t)mmq_adapt(run->head, &mine, scratch), 1);
     corrected = mmq_head_apply(run->head, &mine, shown, seen, logit);
     hash_floats(head, &mine.bias, 1);

@@ -75,12 +75,31 @@ def marked(count: int, components: int, seed: int, spread: float = 1.0) -> tuple
     return u, (spread * rng.standard_normal(count)).astype(np.float32), label
 
 
-def taught(given: HeadTables, u, logit, label) -> PersonalHead:
+def told(given: HeadTables, u, logit, label, stretch=None) -> PersonalHead:
     head = PersonalHead(given)
-    for row in zip(u, logit, label, strict=True):
+    where = np.zeros(len(u), int) if stretch is None else stretch
+    for row in zip(u, logit, label, where, strict=True):
         head.mark(*row)
+    return head
+
+
+def taught(given: HeadTables, u, logit, label, stretch=None) -> PersonalHead:
+    head = told(given, u, logit, label, stretch)
     assert head.adapt()
     return head
+
+
+def losses_elsewhere(u, logit, label, stretch) -> tuple[float, float]:
+    """Loss of the marks of each stretch without and with what the others teach, in float64."""
+    u, logit = u.astype(float), logit.astype(float)
+    sign, weight = 2 * label - 1, 0.5 / np.bincount(label)[label]
+    shift = np.zeros(len(u))
+    for held in np.unique(stretch):
+        known = stretch != held
+        learned = likeliest(u[known], logit[known], label[known])
+        shift[~known] = np.clip(learned[0] + u[~known] @ learned[1:], -BOUND, BOUND)
+    before, after = (weight @ np.logaddexp(0, -z * sign) for z in (logit, logit + shift))
+    return float(before), float(after)
 
 
 def test_a_windows_components():
@@ -213,6 +232,109 @@ def test_shuffled_marks_correct_less_than_true_ones(seed):
     assert sizes[1] < sizes[0]
 
 
+def agreeing(sign: int = 1) -> tuple:
+    """Two stretches of two marks of each class, where one component tells the classes apart.
+
+    In the second by the same side, or with -1 by the other.
+    """
+    label = np.tile([0, 1], 4)
+    side = (2 * label - 1) * np.repeat([1, sign], 4)
+    u = np.outer(side, [2, 0, 0, 0]).astype(np.float32)
+    return u, np.zeros(8, np.float32), label, np.repeat([7, 2**32 - 1], 4)
+
+
+def test_stretches_that_agree_teach_what_they_did_without_the_check():
+    marks = agreeing()
+    assert taught(tables(), *marks).weights[1].tolist() == taught(tables(), *marks[:3]).weights[1].tolist()
+    assert taught(tables(), *marks).weights[1][0] > 0
+
+
+def test_stretches_that_contradict_each_other_correct_nothing():
+    u, logit, label, stretch = agreeing(-1)
+    u[:, 1] = label  # together they would teach something
+    head = told(tables(), u, logit, label, stretch)
+    assert (head.adapt(), head.unhelpful) == (False, True)
+    core, (where, state) = library(), head.given
+    features, presence = np.ones((12, FEATURES), np.float32), np.ones((12, MODALITIES), np.float32)
+    applied = core.mmq_head_apply(where, state, features.ctypes.data, presence.ctypes.data, 0.1)
+    assert np.float32(applied) == np.float32(0.1)
+    assert [head.correction(row) for row in u] == [0.0] * len(u)
+    assert head.weights[0] == 0
+    again = PersonalHead(tables())
+    again.load(head.save())
+    assert again.unhelpful
+    again.reset()
+    assert not again.unhelpful
+    for row in zip(u[:4], logit[:4], label[:4], strict=True):
+        head.mark(*row, stretch=7)  # the first stretch outweighs the other, and yet
+    assert not head.adapt()
+    head.join(7, 2**32 - 1)
+    assert head.adapt()
+    assert not head.unhelpful
+
+
+def test_one_stretch_of_a_class_is_as_before():
+    """Of nothing that is held out anything is known of that class."""
+    u, logit, label, _ = agreeing(-1)
+    u[:, 1] = label
+    for stretch in (np.zeros(8, int), label, *(np.where(label == one, 9, np.arange(8)) for one in (0, 1))):
+        assert (
+            taught(tables(), u, logit, label, stretch).save()[20:40]
+            == (taught(tables(), u, logit, label).save()[20:40])
+        )
+
+
+def test_three_stretches_are_each_held_out():
+    """Two agree and outvote a third one or not, as the losses say."""
+    verdicts = set()
+    for size in (0.1, 0.4, 1.0, 4.0):
+        label = np.tile([0, 1], 6)
+        side = (2 * label - 1) * np.repeat([1.0, 1.0, -size], 4)
+        u = np.outer(side, [1, 0, 0, 0]).astype(np.float32)
+        marks = u, np.zeros(12, np.float32), label, np.repeat([0, 1, 2], 4)
+        before, after = losses_elsewhere(*marks)
+        assert abs(before - after) > 1e-3
+        assert told(tables(), *marks).adapt() == (after < before)
+        verdicts.add(after < before)
+    assert verdicts == {True, False}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5), st.sampled_from([1, 4, 16]), st.floats(0.1, 6))
+def test_the_verdict_is_that_of_float64(seed, stretches, components, spread):
+    """Random marks, in every stretch of both classes or of one, unless the two losses are nearly the same."""
+    rng = np.random.default_rng(seed)
+    label = np.r_[0, 0, 1, 1, rng.integers(0, 2, 24)]
+    stretch = np.r_[0, 1, 2 % stretches, 1 + 2 % stretches, rng.integers(0, stretches, 24)]
+    u = rng.standard_normal((28, components)).astype(np.float32)
+    u[:, 0] += (2 * label - 1) * rng.choice([-1, 1, 1], 6)[stretch]
+    logit = (spread * rng.standard_normal(28)).astype(np.float32)
+    before, after = losses_elsewhere(u, logit, label, stretch)
+    head = told(tables(components, features=40), u, logit, label, stretch)
+    assert head.adapt() != head.unhelpful
+    if abs(before - after) > 1e-4:
+        assert head.unhelpful == (after >= before)
+
+
+def test_stretches_are_saved_and_an_older_core_saved_none():
+    given = tables()
+    head = told(given, *agreeing(-1))
+    again = PersonalHead(given)
+    again.load(head.save())
+    assert again.stretches.tolist() == head.stretches.tolist() == 4 * [7] + 4 * [2**32 - 1]
+    assert not again.adapt()
+    words = np.frombuffer(head.save(), "<u4")
+    first, marks = words[:10].copy(), words[10:-1].reshape(8, 7)
+    older = np.r_[first, np.delete(marks, 1, axis=1).ravel()].astype("<u4")
+    older[1:3] = 1, 4 * (len(older) + 1)
+    content = older.tobytes() + zlib.crc32(older.tobytes()).to_bytes(4, "little")
+    again.load(content)
+    assert again.stretches.tolist() == [0] * 8
+    assert again.adapt()
+    wanted = taught(given, *agreeing(-1)[:3])
+    assert again.save() == wanted.save()
+
+
 def test_the_oldest_of_the_more_frequent_class_goes():
     head = PersonalHead(tables())
     for place in range(30):
@@ -223,8 +345,8 @@ def test_the_oldest_of_the_more_frequent_class_goes():
     for _ in range(14):
         head.mark(np.zeros(4), 0.0, 1)
     assert (head.count, head.labels.sum()) == (MAX_MARKS, 16)
-    zeros = np.frombuffer(head.save(), "<u4")[5 + 1 + 4 : -1].reshape(MAX_MARKS, 6)
-    kept = zeros[zeros[:, 0] == 0][:, 2].view("<f4")
+    zeros = np.frombuffer(head.save(), "<u4")[5 + 1 + 4 : -1].reshape(MAX_MARKS, 7)
+    kept = zeros[zeros[:, 0] == 0][:, 3].view("<f4")
     assert kept.tolist() == list(range(14, 30))
     head.mark(np.zeros(4), 0.0, 1)
     assert (head.count, head.labels.sum()) == (MAX_MARKS, 16)  # of a class that has more already: its own
@@ -255,16 +377,15 @@ def test_the_c_function_marks_and_applies_a_window():
         features = rng.standard_normal((12, FEATURES)).astype(np.float32)
         presence = np.ones((12, MODALITIES), np.float32)
         pointers = features.ctypes.data, presence.ctypes.data
-        assert core.mmq_mark(where, state, *pointers, 0.5, place % 2) == 0
-        by_hand.mark(shown(by_hand, features, presence), 0.5, place % 2)
-    assert head.adapt()
-    assert by_hand.adapt()
+        assert core.mmq_mark(where, state, *pointers, 0.5, place % 2, place // 4) == 0
+        by_hand.mark(shown(by_hand, features, presence), 0.5, place % 2, place // 4)
+    assert head.adapt() == by_hand.adapt()
     assert head.save() == by_hand.save()
     wanted = np.float32(0.25) + np.float32(head.correction(shown(head, features, presence)))
     assert core.mmq_head_apply(where, state, *pointers, 0.25) == wanted
     empty = np.zeros_like(presence)
     assert core.mmq_head_apply(where, state, pointers[0], empty.ctypes.data, 0.25) == 0.25
-    assert core.mmq_mark(where, state, pointers[0], empty.ctypes.data, 0.5, 1) != 0
+    assert core.mmq_mark(where, state, pointers[0], empty.ctypes.data, 0.5, 1, 0) != 0
     assert core.mmq_head_apply(None, None, None, None, 0.25) == 0.25
 
 
@@ -280,8 +401,8 @@ def test_other_compilers_make_the_same_bits(compiler, tmp_path, monkeypatch):
     def learned() -> tuple[bytes, float]:
         head = PersonalHead(given)
         for place in range(32):
-            head.mark(shown(head, windows[place], seen[place]), place / 8 - 2, place % 2)
-        assert head.adapt()
+            head.mark(shown(head, windows[place], seen[place]), place / 8 - 2, place % 2, place // 8)
+        head.adapt()
         return head.save(), head.correction(shown(head, windows[32], seen[32]))
 
     wanted, made = learned(), tmp_path / "core.so"
@@ -331,7 +452,9 @@ def test_what_is_no_saved_head_is_refused():
     refused(good[:20] + bytes([good[20] ^ 1]) + good[21:], "was changed")
     refused(good, "of another", PersonalHead(tables(seed=1)))
     for place, value, said in (
-        (1, 2, "newer"),
+        (1, 3, "newer"),
+        (1, 1, "changed"),
+        (1, 0, "changed"),
         (4, 33, "changed"),
         (10, 2, "changed"),
         (5, 0x7FC00000, "changed"),

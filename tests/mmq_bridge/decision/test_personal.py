@@ -121,7 +121,7 @@ def test_marks_are_saved_with_the_state_and_old_states_load(bundle, tiny_bundle,
     again = Device.from_bundle(bundle)
     again.load_state(tmp_path / "marked")
     assert own(again).counts == {"rest": 6, "stress": 8}
-    assert own(again).asks() is None
+    assert own(again).asks() == own(device).asks()
     assert again.decide(worn) == device.decide(worn)
     other = Device.from_bundle(tiny_bundle)
     other.load_state(tmp_path / "unmarked")
@@ -169,6 +169,43 @@ def test_what_is_asked_for(device):
     assert "a second, different one" in device.personal.asks()
     device.mark("stress", 250, 300)
     assert device.personal.asks() is None
+
+
+def test_marks_that_touch_are_of_one_stretch(device):
+    device.mark("stress", 100, 140)
+    device.mark("rest", 140, 200)
+    device.mark("stress", 260, 300)
+    device.mark("stress", 220, 260)
+    assert [mark.stretch for mark in device.personal.marks] == [0, 1, 2, 2]
+    device.mark("stress", 200, 220)
+    assert len(set(device.personal.head.stretches[device.personal.head.labels == 1])) == 2
+    device.forget()
+    device.mark("rest", 300, 400)
+    device.mark("stress", 100, 140)
+    device.mark("stress", 180, 220)
+    assert "a second, different one" not in str(device.personal.asks())
+    device.mark("stress", 140, 180)  # what lies between two makes them one
+    assert [mark.stretch for mark in device.personal.marks] == [0, 1, 1, 1]
+    assert set(device.personal.head.stretches) == {0, 1}
+    assert "a second, different one" in device.personal.asks()
+
+
+def test_stretches_that_contradict_each_other_correct_nothing_and_it_is_said(device, worn):
+    """The same window called rest and stress, each in two stretches."""
+    first, personal = device.decide(worn), own(device)
+    u = np.ones(6, np.float32)
+    for stretch, sign in enumerate((1, 1, -1, -1)):
+        for _ in range(2):
+            personal.head.mark(sign * (2 * (stretch % 2) - 1) * u, 0.0, stretch % 2, stretch // 2)
+    assert not personal.head.adapt()
+    assert personal.asks() == (
+        "Nothing is corrected: what was marked in one stretch does not hold in another; "
+        "mark more of them, or forget all."
+    )
+    assert not personal.adapted
+    assert device.decide(worn) == first
+    device.forget()
+    assert "does not hold" not in str(personal.asks())
 
 
 def test_advice_is_the_least_sure_that_is_not_marked(device):
