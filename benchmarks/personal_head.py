@@ -124,7 +124,7 @@ def stretches_of(windows: WindowSet) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Judged:
-    """A view of windows: logits [N] at the decision's temperature, labels, stretches, components or None [N]."""
+    """A view of windows: logits [N] at the decision's temperature, labels, stretches, components [N]."""
 
     logit: np.ndarray
     label: np.ndarray
@@ -302,8 +302,8 @@ NOTES = (
     f"spread over the earlier part and {APART_S:g} s apart. shuffled-K: the same windows with their labels "
     f"permuted. With fewer than {LEAST_MARKS} windows of a class nothing is corrected; nothing is corrected "
     f"by more than {BOUND:g} in the logit. {OFF}: where both classes were marked in two trials and what the "
-    "others teach does not lower the loss of what is marked in each, nothing is corrected. The sensors that are "
-    "missing were so while marking too.",
+    "others teach does not lower the loss of what is marked in each, nothing is corrected. The sensors that "
+    "are missing were so while marking too.",
     "The later part begins with the stressful trial after the first half of them; who came several times "
     "marks in the first visit and is judged in the others. Who lacks a class in either part is left out.",
     "gain_*: the score minus that without marks, over the same people and windows.",
