@@ -13,6 +13,7 @@ import click
 from mmq_bridge.command_line import run
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.build import write_vectors
+from mmq_bridge.targets.everywhere import EVERYWHERE, present
 from mmq_bridge.targets.expected import (
     COMMITTED,
     Hashes,
@@ -28,7 +29,7 @@ from mmq_bridge.targets.vectors import RECORDED, Vector, data_folder, make_vecto
 
 
 def _chosen(names: Sequence[str]) -> list[Target]:
-    known = {target.name: target for target in TARGETS}
+    known = {target.name: target for target in (*TARGETS, *EVERYWHERE)}
     for name in names:
         if name not in known:
             raise BridgeError(f"--only: expected one of {', '.join(known)}, got {name!r}")
@@ -90,11 +91,14 @@ def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> No
 @click.option(
     "--build", type=click.Path(path_type=Path), default=Path("build/targets"), help="Folder to build in."
 )
+@click.option(
+    "--everywhere", is_flag=True, help=f"Also {', '.join(t.name for t in EVERYWHERE)}, where their tools are."
+)
 @click.option("--install", is_flag=True, help="Install missing tools with apt, as root.")
 @click.option(
     "--accept", is_flag=True, help=f"Write {COMMITTED.name} anew: after a change of formula, on purpose."
 )
-def command(names: tuple[str, ...], build: Path, install: bool, accept: bool) -> None:
+def command(names: tuple[str, ...], build: Path, everywhere: bool, install: bool, accept: bool) -> None:
     """Build the C core for every target, replay golden vectors, compare every bit with Python's library.
 
     Also compares with the hashes committed before. Exit code 1 where anything differs, 2 where a tool is
@@ -103,6 +107,11 @@ def command(names: tuple[str, ...], build: Path, install: bool, accept: bool) ->
     started = time.monotonic()
     targets = _chosen(names)
     require(targets, install)
+    if everywhere:
+        more, absent = present([target for target in EVERYWHERE if target not in targets])
+        targets += more
+        for sentence in absent:
+            click.echo(sentence)
     click.echo("making golden vectors", err=True)
     vectors = make_vectors()
     wanted = {v.name: replay(v.front_end, v.operations, v.head) for v in vectors}

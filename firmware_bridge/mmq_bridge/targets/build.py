@@ -153,11 +153,16 @@ def build_replay(target: Target, vectors: Path, folder: Path) -> Path:
         With the compiler's first complaint.
     """
     core = compile_objects(target, core_sources(), (), folder / "core")
-    entry = {"host": [HERE / "main.c"], "qemu": [HERE / "main.c"], "node": [WASM / "exports.c"]}
+    entry = {
+        "host": [HERE / "main.c"],
+        "user": [HERE / "main.c"],
+        "qemu": [HERE / "main.c"],
+        "node": [WASM / "exports.c"],
+    }
     sources = [HERE / "replay.c", *entry[target.runner], vectors / "vectors.c"]
     sources = [source.resolve() for source in [*sources, *sorted(vectors.glob("vector_*.c"))]]
     rest = compile_objects(target, sources, (vectors.resolve(),), folder / "harness")
     if target.runner == "qemu":
         rest += compile_objects(target, [CORTEX_M / "startup.c"], (), folder / "startup")
-    suffix = {"host": "", "qemu": ".elf", "node": ".wasm"}[target.runner]
+    suffix = {"host": "", "user": ".exe", "qemu": ".elf", "node": ".wasm"}[target.runner]
     return link(target, [*core, *rest], folder / f"replay{suffix}")

@@ -28,6 +28,13 @@ static float shown[REPLAY_WINDOW], seen[REPLAY_WINDOW_PRESENCE], scratch[MMQ_HEA
 static mmq_head_state_t mine;
 static unsigned char marks[MMQ_HEAD_SAVED_BYTES];
 
+/* Little-endian bytes, as a script has them. */
+static uint64_t number_at(const unsigned char *at, unsigned bytes) {
+    uint64_t value = 0;
+    while (bytes--) value = value << 8 | at[bytes];
+    return value;
+}
+
 static void hash(uint64_t *state, uint64_t value, unsigned bytes) {
     for (unsigned i = 0; i < bytes; i++) {
         *state ^= (value >> (8u * i)) & 0xffu;
@@ -166,10 +173,10 @@ static const char *operate(replay_t *run, const unsigned char *head, replay_read
     uint64_t mask;
     double time_s;
     mmq_status_t status;
-    memcpy(&what, head, 4);
-    memcpy(&frames, head + 4, 4);
-    memcpy(&mask, head + 8, 8);
-    memcpy(&time_s, head + 8, 8);
+    what = (uint32_t)number_at(head, 4);
+    frames = (uint32_t)number_at(head + 4, 4);
+    mask = number_at(head + 8, 8);
+    memcpy(&time_s, &mask, sizeof time_s);
     modality = what & 0xffffffu;
     if (modality >= run->spec->n_modalities) return "the script names a modality the spec does not have";
     if (what >> 24 == REPLAY_LEAD_OFF) {
@@ -180,6 +187,10 @@ static const char *operate(replay_t *run, const unsigned char *head, replay_read
         const size_t n = (size_t)run->spec->modalities[modality].channels * frames;
         if (n > REPLAY_SAMPLES) return "a push is longer than REPLAY_SAMPLES";
         if (read(stream, samples, n * sizeof *samples) != n * sizeof *samples) return "the script is cut short";
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t bits = (uint32_t)number_at((const unsigned char *)(samples + i), sizeof bits);
+            memcpy(samples + i, &bits, sizeof bits);
+        }
         status = what >> 24 == REPLAY_COUNTED
                      ? mmq_bridge_push_counted(run->bridge, modality, samples, frames, (uint32_t)mask)
                      : mmq_bridge_push(run->bridge, modality, samples, frames, time_s);

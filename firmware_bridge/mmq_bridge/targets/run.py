@@ -69,11 +69,19 @@ def execute(target: Target, program: Path, folder: Path, flags: Sequence[str] = 
     command = [str(program.resolve())]
     if target.runner == "qemu":
         command = [*QEMU, target.machine, *flags, "-kernel", *command]
+    elif target.runner == "user":
+        command = [target.machine, *command]
     elif target.runner == "node":
         command = ["node", str((WASM / "run.mjs").resolve()), *command]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=folder, timeout=LIMIT_S
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            timeout=LIMIT_S,
+            env={**os.environ, "WINEDEBUG": "-all"},
         )
     except subprocess.TimeoutExpired as error:
         raise BridgeError(

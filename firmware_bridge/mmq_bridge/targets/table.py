@@ -30,17 +30,17 @@ class Target:
         Command that compiles and links.
     flags : tuple of str
         Beside `COMMON_FLAGS`, for compiling and linking.
-    runner : {"host", "qemu", "node"}
+    runner : {"host", "qemu", "node", "user"}
         What runs it.
     machine, linker_script : str
-        qemu: the board, and its memory.
+        qemu: the board, and its memory. user: the command that runs programs of that machine.
     """
 
     name: str
     title: str
     compiler: str
     flags: tuple[str, ...]
-    runner: Literal["host", "qemu", "node"] = "host"
+    runner: Literal["host", "qemu", "node", "user"] = "host"
     machine: str = ""
     linker_script: str = ""
 

@@ -20,10 +20,24 @@ COMMANDS = {
     "qemu-system-arm": "qemu-system-arm",
     "node": "nodejs",
     "wasm-ld": "lld",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+    "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf",
+    "riscv64-linux-gnu-gcc": "gcc-riscv64-linux-gnu",
+    "powerpc64-linux-gnu-gcc": "gcc-powerpc64-linux-gnu",
+    "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
+    "i686-linux-gnu-gcc": "gcc-i686-linux-gnu",
+    "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
+    "wine": "wine",
+    **{f"qemu-{machine}": "qemu-user" for machine in ("aarch64", "arm", "riscv64", "ppc64", "s390x", "i386")},
 }
 """Debian package of each command."""
 
-RUNNERS = {"host": (), "qemu": ("qemu-system-arm", "arm-none-eabi-size"), "node": ("node", "wasm-ld")}
+RUNNERS = {
+    "host": (),
+    "qemu": ("qemu-system-arm", "arm-none-eabi-size"),
+    "node": ("node", "wasm-ld"),
+    "user": (),
+}
 
 
 def missing(targets: Sequence[Target]) -> dict[str, str]:
@@ -35,6 +49,7 @@ def missing(targets: Sequence[Target]) -> dict[str, str]:
         Debian package by tool or file.
     """
     wanted = dict.fromkeys(name for t in targets for name in (t.compiler, *RUNNERS[t.runner]))
+    wanted |= dict.fromkeys(t.machine for t in targets if t.runner == "user")
     absent = {name: COMMANDS[name] for name in wanted if shutil.which(name) is None}
     if "arm-none-eabi-gcc" in wanted and "arm-none-eabi-gcc" not in absent:
         absent |= _absent_files(["arm-none-eabi-gcc"], {"rdimon.specs": "libnewlib-arm-none-eabi"})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmq_bridge.targets.build import write_vectors
+from mmq_bridge.targets.everywhere import EVERYWHERE
 from mmq_bridge.targets.expected import Hashes, replay
 from mmq_bridge.targets.table import TARGETS, Target
 from mmq_bridge.targets.tools import missing
@@ -27,7 +28,7 @@ def needs() -> Callable[[Sequence[Target]], None]:
 
 @pytest.fixture(scope="session")
 def targets() -> dict[str, Target]:
-    return {target.name: target for target in TARGETS}
+    return {target.name: target for target in (*TARGETS, *EVERYWHERE)}
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets import __main__ as entry
 from mmq_bridge.targets import expected, run, tools
 from mmq_bridge.targets.build import CORTEX_M, compile_objects, link
+from mmq_bridge.targets.everywhere import EVERYWHERE, present
 from mmq_bridge.targets.expected import Hashes, save_committed
 from mmq_bridge.targets.run import CRASHED, execute, run_target
 from mmq_bridge.targets.table import TARGETS, Target
@@ -28,7 +29,13 @@ def run_command(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["gcc-1", "gcc-8", "clang-1", "clang-8", *CORTEX, "wasm"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gcc-1", "gcc-8", "clang-1", "clang-8", *CORTEX, "wasm"),
+        *(pytest.param(target.name, marks=pytest.mark.slow) for target in EVERYWHERE),
+    ],
+)
 def test_target_gives_the_same_bits(
     name: str,
     needs: Needs,
@@ -42,6 +49,18 @@ def test_target_gives_the_same_bits(
     assert outcome.problems == []
     assert outcome.hashes == wanted
     assert all(size > 1000 for size in outcome.state_bytes.values())
+
+
+def test_machines_whose_tools_are_missing_are_left_out_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"aarch64-linux-gnu-gcc", "qemu-aarch64", "s390x-linux-gnu-gcc", "x86_64-w64-mingw32-gcc"}
+    monkeypatch.setattr(tools.shutil, "which", lambda command: command if command in here else None)
+    chosen = [target for target in EVERYWHERE if target.name in ("aarch64", "s390x", "windows")]
+    found, sentences = present(chosen)
+    assert [target.name for target in found] == ["aarch64"]
+    assert sentences == [
+        "s390x is left out: qemu-s390x is not installed (apt install qemu-user).",
+        "windows is left out: wine is not installed (apt install wine).",
+    ]
 
 
 def test_contracted_arithmetic_is_caught(
