@@ -90,8 +90,9 @@ def test_seeds_and_corpus_keep_every_promise(target, tmp_path):
     [
         ("push", "tokens.c", "why ? 0.0f : out[i]", "out[i]"),
         ("push", "tokens.c", "bridge->popped++;", "bridge->popped += 2;"),
-        ("push", "counted.c", "state->held_bits |= bit_of(index);", ""),
-        ("push", "counted.c", "while (state->held_bits & bit_of(state->next_index))", "if (0)"),
+        ("push", "place.c", "state->held_bits |= bit_of(index);", ""),
+        ("push", "counted.c", "while (mmq_place_holds(state, state->next_index))", "if (0)"),
+        ("push", "place.c", "    let_go(bridge, state, end_ns);", ""),
         ("push", "push.c", "if (dropped >= (int64_t)frames) return frames;", "return frames;"),
         (
             "push",
