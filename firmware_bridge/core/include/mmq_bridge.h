@@ -61,8 +61,8 @@ typedef enum {
     MMQ_BAD_MARK,     /* mmq_personal.h: a label other than 0 and 1, or a number that is none */
     MMQ_BUSY,         /* mmq_decision.h: the network wants to go on; call again */
     MMQ_NO_NETWORK,   /* mmq_decision.h: the network failed */
-    MMQ_UNALIGNED,    /* mmq_network.h: memory at an address that is not aligned as it must be */
-    MMQ_BAD_STATE,    /* mmq_network.h: how far a run is, of another network */
+    MMQ_UNALIGNED,    /* mmq_inference.h: memory at an address that is not aligned as it must be */
+    MMQ_BAD_STATE,    /* mmq_inference.h: how far a run is, of another network */
     MMQ_BAD_PLAN,     /* mmq_plan.h: no plan of a network, or one that this core does not know */
     MMQ_UNHELPFUL     /* mmq_personal.h: what was marked in one stretch does not hold in another */
 } mmq_status_t;

@@ -8,7 +8,7 @@
 #ifndef MMQ_KERNELS_H
 #define MMQ_KERNELS_H
 
-#include "mmq_network.h"
+#include "mmq_inference.h"
 
 #ifdef __cplusplus
 extern "C" {

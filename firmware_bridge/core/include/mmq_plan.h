@@ -10,7 +10,7 @@
 #ifndef MMQ_PLAN_H
 #define MMQ_PLAN_H
 
-#include "mmq_network.h"
+#include "mmq_inference.h"
 
 #ifdef __cplusplus
 extern "C" {

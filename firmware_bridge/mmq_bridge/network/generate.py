@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.graph import read_network
 from mmq_bridge.network.lower import lower
 from mmq_bridge.network.schedule import Planned, plan
 
 
-def plan_network(content: bytes, *, fused: bool = True) -> Planned:
+def plan_network(content: bytes, *, outputs: Sequence[str] | None = None, fused: bool = True) -> Planned:
     """Read an int8 .tflite and plan it for the core's kernels.
 
     Parameters
     ----------
     content : bytes
         The file.
+    outputs : sequence of str, optional
+        The order of the outputs: a decision's tasks. The model's own by default.
     fused : bool
         If not, every operation is on its own and every tensor is kept: to compare all of them.
 
@@ -29,4 +35,10 @@ def plan_network(content: bytes, *, fused: bool = True) -> Planned:
     as C.
     """
     graph = read_network(content)
+    if outputs is not None:
+        if sorted(outputs) != sorted(graph.outputs):
+            raise BridgeError(
+                f"network: the model's outputs are {', '.join(graph.outputs)}, not {', '.join(outputs)}."
+            )
+        graph = replace(graph, outputs={name: graph.outputs[name] for name in outputs})
     return plan(graph, lower(graph), fused=fused)

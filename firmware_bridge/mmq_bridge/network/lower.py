@@ -24,6 +24,8 @@ MAX_SUM = 1 << 30
 MAX_DEPTH = 1 << 14
 MAX_SOFTMAX = 4095
 RELU, RELU6 = 1, 3
+MIN_BLOCK = 8
+"""Outputs that a block of a layer's weights has on average, or it is not worth a step of its own."""
 
 
 def lower(graph: NetworkGraph) -> Lowered:
@@ -175,23 +177,26 @@ class _Lowering:
         scaling = _requantised(source.scale * weights.scale / op.output.scale, op.output.zero_point, op.name)
         low, high = _bounds(op)
         self._check_sums(op, matrix, sums)
-        padded = np.zeros((outputs, depth + -depth % 4), np.int8)
-        padded[:, :depth] = matrix
         rows = source.size // depth
         self._new(op.output)
-        self._step(
-            op,
-            NetworkStep(
-                "dense",
-                rows,
-                {"input": self._rows(source, depth)},
-                self._rows(op.output, outputs),
-                {"depth": depth, "outputs": outputs, **scaling, "low": low, "high": high},
-                {"weights": padded.reshape(-1), "bias": sums},
-                scratch=4 * padded.shape[1],
-                cost=depth * outputs * 3 + outputs * 20 + depth * 6 + 60,
-            ),
-        )
+        for part, columns in _blocks(matrix):
+            own, wide = len(matrix[part]), columns.stop - columns.start
+            padded = np.zeros((own, wide + -wide % 4), np.int8)
+            padded[:, :wide] = matrix[part, columns]
+            place, target = self._place(source), self._place(op.output)
+            self._step(
+                op,
+                NetworkStep(
+                    "dense",
+                    rows,
+                    {"input": RowView(place.value, place.offset + columns.start, depth, wide)},
+                    RowView(target.value, target.offset + part.start, outputs, own),
+                    {"depth": wide, "outputs": own, **scaling, "low": low, "high": high},
+                    {"weights": padded.reshape(-1), "bias": sums[part]},
+                    scratch=4 * padded.shape[1],
+                    cost=wide * own * 3 + own * 20 + wide * 6 + 60,
+                ),
+            )
 
     def _biases(
         self, op: NetworkOp, source: NetworkTensor, weights: NetworkTensor, bias: NetworkTensor | None
@@ -578,6 +583,44 @@ class _Lowering:
         }
         cost = sizes[0] * (sizes[1] * 6 + 10) + 30
         self._step(op, NetworkStep("copy", rows, {"input": source}, output, fields, cost=cost))
+
+
+def _blocks(matrix: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of a matrix outside which it is 0: one block, or several if that pays.
+
+    What a block leaves out adds nothing to any sum.
+    """
+    spans = []
+    for row in matrix:
+        (used,) = np.nonzero(row)
+        spans.append((int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1))
+    blocks: list[tuple[slice, slice]] = []
+    for number, (first, last) in enumerate(spans):
+        if blocks and (blocks[-1][1].start, blocks[-1][1].stop) == (first, last):
+            blocks[-1] = slice(blocks[-1][0].start, number + 1), blocks[-1][1]
+        else:
+            blocks.append((slice(number, number + 1), slice(first, last)))
+    blocks = _joined(blocks)
+    work = sum(
+        (rows.stop - rows.start) * -(-(columns.stop - columns.start) // 4) * 4 for rows, columns in blocks
+    )
+    if len(blocks) * MIN_BLOCK > len(matrix) or work > 0.7 * matrix.size:
+        return [(slice(0, len(matrix)), slice(0, matrix.shape[1]))]
+    return blocks
+
+
+def _joined(blocks: list[tuple[slice, slice]]) -> list[tuple[slice, slice]]:
+    """Join neighbours that overlap much: a weight that happens to be 0 makes no block of its own."""
+    found = [blocks[0]]
+    for rows, columns in blocks[1:]:
+        before, wide = found[-1]
+        first, last = min(wide.start, columns.start), max(wide.stop, columns.stop)
+        overlap = min(wide.stop, columns.stop) - max(wide.start, columns.start)
+        if 2 * overlap > last - first:
+            found[-1] = slice(before.start, rows.stop), slice(first, last)
+        else:
+            found.append((rows, columns))
+    return found
 
 
 def _regular(flags: Sequence[Sequence[bool]], cut: int) -> bool:

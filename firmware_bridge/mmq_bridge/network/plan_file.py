@@ -31,10 +31,8 @@ class _Data:
 def plan_file(planned: Planned) -> bytes:
     """Return a network as a plan: little-endian words, then the data they point into."""
     data, words = _Data(), []
-    tensors = [*planned.graph.inputs.items(), *planned.graph.outputs.items()]
-    for name, tensor in tensors:
-        place = planned.places[tensor.index]
-        words += [data.add(name.encode("ascii") + b"\0"), planned.at[place.value] + place.offset, tensor.size]
+    for name, tensor in [*planned.inputs.items(), *planned.outputs.items()]:
+        words += [data.add(name.encode("ascii") + b"\0"), planned.offset(tensor), tensor.size]
         words += [_float_word(tensor.scale), tensor.zero_point & 0xFFFFFFFF]
     for group in planned.groups:
         words += [len(group.steps), group.rows, group.strip, min(group.cost, 0xFFFFFFFF)]
@@ -50,7 +48,7 @@ def plan_file(planned: Planned) -> bytes:
                     )
                 else:
                     words.append(value & 0xFFFFFFFF)
-    inputs, outputs = len(planned.graph.inputs), len(planned.graph.outputs)
+    inputs, outputs = len(planned.inputs), len(planned.outputs)
     counts = len(planned.groups), len(planned.steps), HEAD_WORDS + len(words)
     head = [MAGIC, VERSION, planned.arena_bytes, inputs, outputs, *counts]
     return struct.pack(f"<{len(head) + len(words)}I", *head, *words) + bytes(data.content)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmq_bridge.network.graph import NetworkGraph
+from mmq_bridge.network.graph import NetworkGraph, NetworkTensor
 from mmq_bridge.network.steps import Lowered, NetworkStep, RowView, TensorPlace, Value
 
 STRIP = 2
@@ -61,8 +61,23 @@ class Planned:
 
     @property
     def steps(self) -> list[NetworkStep]:
-        """Return every step in order."""
+        """Every step in order."""
         return [step for group in self.groups for step in group.steps]
+
+    @property
+    def inputs(self) -> dict[str, NetworkTensor]:
+        """The inputs by name, in alphabetical order: ``features``, ``presence``."""
+        return dict(sorted(self.graph.inputs.items()))
+
+    @property
+    def outputs(self) -> dict[str, NetworkTensor]:
+        """The outputs by task, in the order in which they are wanted."""
+        return self.graph.outputs
+
+    def offset(self, tensor: NetworkTensor) -> int:
+        """Return where a computed tensor begins in the arena, while it is there."""
+        place = self.places[tensor.index]
+        return self.at[place.value] + place.offset
 
 
 def plan(graph: NetworkGraph, lowered: Lowered, *, fused: bool = True) -> Planned:
@@ -80,14 +95,12 @@ def plan(graph: NetworkGraph, lowered: Lowered, *, fused: bool = True) -> Planne
     given = [lowered.places[tensor.index].value for tensor in graph.inputs.values()]
     if not fused:
         groups = [Group([step], step.rows, step.rows) for step in lowered.steps]
-        return _laid_out(graph, lowered, groups, given, kept, keep_all=True)
+        return _laid_out(graph, lowered, _draft(lowered, groups, given, kept, keep_all=True))
     steps = _merge_lookups(lowered.steps, kept)
-    options = []
-    for eager in (0, 1):
-        ordered = _ordered(steps, given, kept, eager)
-        options.append(_laid_out(graph, lowered, _grouped(ordered, kept), given, kept))
-    options.append(_laid_out(graph, lowered, _grouped(steps, kept), given, kept))
-    return min(options, key=lambda option: option.arena_bytes)
+    orders = [steps, *(_ordered(steps, given, kept, eager) for eager in (0, 1))]
+    drafts = [_draft(lowered, _cut(lowered, order, given, kept), given, kept) for order in orders]
+    best = min(drafts, key=lambda draft: draft.least_bytes)
+    return _laid_out(graph, lowered, best)
 
 
 # Merging.
@@ -192,12 +205,28 @@ def _price(
     return (not follows, added - freed) if eager else (added - freed, not follows)
 
 
-def _grouped(steps: Sequence[NetworkStep], kept: set[Value]) -> list[Group]:
+def _cut(
+    lowered: Lowered, steps: Sequence[NetworkStep], given: Sequence[Value], kept: set[Value]
+) -> list[Group]:
+    """Group steps, cut groups where that saves memory: a value that outlives its group is kept as a whole."""
+    breaks: set[NetworkStep] = set()
+    best = _draft(lowered, _grouped(steps, breaks), given, kept)
+    while True:
+        inner = [step for group in best.groups for step in group.steps[1:]]
+        drafts = [(step, _draft(lowered, _grouped(steps, breaks | {step}), given, kept)) for step in inner]
+        step, draft = min(drafts, key=lambda one: one[1].least_bytes, default=(None, best))
+        if step is None or draft.least_bytes >= best.least_bytes:
+            return best.groups
+        breaks.add(step)
+        best = draft
+
+
+def _grouped(steps: Sequence[NetworkStep], breaks: set[NetworkStep]) -> list[Group]:
     """Put a step to the one before where it goes on, row by row, with what that made."""
     groups: list[Group] = []
     for step in steps:
         group = groups[-1] if groups else None
-        if group is not None and _joins(step, group):
+        if group is not None and step not in breaks and _joins(step, group):
             group.steps.append(step)
         else:
             groups.append(Group([step], step.rows, step.rows))
@@ -241,22 +270,42 @@ class _Block:
     at: int = 0
 
 
-def _laid_out(
-    graph: NetworkGraph,
+@dataclass(eq=False)
+class _Draft:
+    """Groups, and the bytes they need before these have their places."""
+
+    groups: list[Group]
+    rolling: set[Value]
+    blocks: list[_Block]
+
+    @property
+    def least_bytes(self) -> int:
+        """The most bytes that are needed at once: no arena is smaller."""
+        needed = [0] * (max(block.last for block in self.blocks) + 1)
+        for block in self.blocks:
+            for time in range(block.first, block.last + 1):
+                needed[time] += block.size + -block.size % ALIGNMENT
+        return max(needed)
+
+
+def _draft(
     lowered: Lowered,
     groups: list[Group],
     given: Sequence[Value],
     kept: set[Value],
     *,
     keep_all: bool = False,
-) -> Planned:
+) -> _Draft:
     steps = [step for group in groups for step in group.steps]
     rolling: set[Value] = set() if keep_all else _rolling(groups, kept)
-    blocks = _blocks(groups, steps, given, kept, rolling, keep_all)
-    size = _place(blocks)
-    at = {value: block.at for block in blocks for value in block.values}
-    scratch = {block.step: block.at for block in blocks if block.step is not None}
-    return Planned(groups, at, scratch, rolling, size, graph, lowered.places)
+    return _Draft(groups, rolling, _blocks(groups, steps, given, kept, rolling, keep_all))
+
+
+def _laid_out(graph: NetworkGraph, lowered: Lowered, draft: _Draft) -> Planned:
+    size = _place(draft.blocks)
+    at = {value: block.at for block in draft.blocks for value in block.values}
+    scratch = {block.step: block.at for block in draft.blocks if block.step is not None}
+    return Planned(draft.groups, at, scratch, draft.rolling, size, graph, lowered.places)
 
 
 def _rolling(groups: Sequence[Group], kept: set[Value]) -> set[Value]:
@@ -314,7 +363,9 @@ def _blocks(
     return found
 
 
-IN_PLACE = frozenset({"add", "multiply", "lookup", "softmax", "dense"})
+IN_PLACE = frozenset(
+    {"add", "multiply", "lookup", "softmax", "dense", "product_by_rows", "product_by_columns"}
+)
 """Kernels that may write a row over the one they read: they read it, or the element, first."""
 
 
@@ -325,12 +376,11 @@ def _share(
     order: dict[NetworkStep, int],
     spans: dict[NetworkStep, tuple[int, int]],
 ) -> None:
-    """Let a step write over the rows it reads for the last time."""
+    """Let a step write over rows that its group has read for the last time."""
     for group in groups:
-        for step in group.steps:
-            if step.kernel not in IN_PLACE:
-                continue
-            for rows in step.reads.values():
+        for number, step in enumerate(group.steps):
+            read = [rows for earlier in group.steps[: number + 1] for rows in earlier.reads.values()]
+            for rows in reversed(read):
                 if _may_share(group, step, rows, blocks, rolling, order, spans):
                     old, new = blocks[rows.value], blocks[step.output.value]
                     old.first, old.last = min(old.first, new.first), max(old.last, new.last)
@@ -349,33 +399,32 @@ def _may_share(
     order: dict[NetworkStep, int],
     spans: dict[NetworkStep, tuple[int, int]],
 ) -> bool:
-    value, target = rows.value, step.output.value
-    if value.data is not None or value is target or blocks[value] is blocks[target]:
+    value, target, output = rows.value, step.output.value, step.output
+    if value.data is not None or value is target or blocks[value] is blocks[target] or rows.whole:
         return False
-    if (value in rolling) != (target in rolling) or rows.whole:
+    if (value in rolling) != (target in rolling) or blocks[value].size != blocks[target].size:
         return False
-    same = (rows.offset, rows.width, rows.length) == (
-        step.output.offset,
-        step.output.width,
-        step.output.length,
-    )
-    if not same or blocks[value].size != blocks[target].size or value.size != target.size:
+    if (rows.offset, rows.width, rows.length) != (output.offset, output.width, output.length):
         return False
-    if step.reads and sum(other.value is value for other in step.reads.values()) > 1:
+    if rows.length != rows.width or value.size != target.size:
         return False
-    if value in rolling:
-        return blocks[value].last == order[step] and blocks[target].first == order[step]
-    if blocks[value].last != spans[step][1] or blocks[target].first != spans[step][0]:
-        return False
-    # In its group nobody may read the old rows behind this step, nor any but its own.
-    members = set(blocks[value].values)
+    old, new = set(blocks[value].values), set(blocks[target].values)
     for other in group.steps:
-        for read in other.reads.values():
-            if read.value in members and (read.whole or order[other] > order[step]):
-                return False
-        if other is not step and other.output.value in members and order[other] > order[step]:
+        if other.output.value in new and order[other] < order[step]:
             return False
-    return all(other.output.value is not target or other is step for other in group.steps)
+        if other.output.value in old and order[other] >= order[step]:
+            return False
+        for read in other.reads.values():
+            if read.value in old and (
+                read.whole
+                or order[other] > order[step]
+                or (read.offset, read.width, read.length) != (rows.offset, rows.width, rows.length)
+                or (other is step and step.kernel not in IN_PLACE)
+            ):
+                return False
+    if value in rolling:
+        return blocks[value].last <= order[step] == blocks[target].first
+    return blocks[value].last == spans[step][1] and blocks[target].first == spans[step][0]
 
 
 def _place(blocks: list[_Block]) -> int:

@@ -33,6 +33,11 @@ def core_sources() -> list[Path]:
     return sorted((CORE / "src").glob("*.c"))
 
 
+def network_sources() -> list[Path]:
+    """List the C files of the network's kernels."""
+    return sorted((CORE / "src" / "network").glob("*.c"))
+
+
 def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
     """Write each vector's ``mmq_spec.h``, head and script, and the table ``vectors.h``/``.c`` of them all.
 

@@ -44,7 +44,13 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def execute(target: Target, program: Path, folder: Path, flags: Sequence[str] = ()) -> tuple[int, str]:
+def execute(
+    target: Target,
+    program: Path,
+    folder: Path,
+    flags: Sequence[str] = (),
+    script: Path = WASM / "run.mjs",
+) -> tuple[int, str]:
     """Run a program where its target runs.
 
     Parameters
@@ -55,6 +61,8 @@ def execute(target: Target, program: Path, folder: Path, flags: Sequence[str] = 
         Working folder: the program finds its files there.
     flags : sequence of str
         More for the emulator.
+    script : Path
+        What node runs a WebAssembly module with.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def execute(target: Target, program: Path, folder: Path, flags: Sequence[str] = 
     elif target.runner == "user":
         command = [target.machine, *command]
     elif target.runner == "node":
-        command = ["node", str((WASM / "run.mjs").resolve()), *command]
+        command = ["node", str(script.resolve()), *command]
     try:
         done = subprocess.run(
             command,

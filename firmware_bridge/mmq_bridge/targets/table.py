@@ -46,12 +46,17 @@ class Target:
 
 
 def _cortex_m(name: str, title: str, cpu: str, fpu: str, machine: str) -> Target:
-    flags = (f"-mcpu={cpu}", "-mfloat-abi=hard", *((f"-mfpu={fpu}",) if fpu else ()), "-mthumb")
-    board = machine.split("-")[1]
+    hard = fpu != "none"
+    unit = (f"-mfpu={fpu}",) if fpu and hard else ()
+    flags = (f"-mcpu={cpu}", f"-mfloat-abi={'hard' if hard else 'soft'}", *unit, "-mthumb")
+    board = machine.split("-")[1].replace("an385", "an386")  # the same memory
     return Target(name, title, "arm-none-eabi-gcc", flags, "qemu", machine, f"{board}.ld")
 
 
 M4F = _cortex_m("m4f", "Cortex-M4F, QEMU mps2-an386", "cortex-m4", "fpv4-sp-d16", "mps2-an386")
+
+M3 = _cortex_m("m3", "Cortex-M3, QEMU mps2-an385", "cortex-m3", "none", "mps2-an385")
+"""Without DSP extension and floating point: for networks, which need neither."""
 
 TARGETS = (
     Target("gcc-1", "host, scalar", "gcc", ("-DMMQ_LANES=1",)),

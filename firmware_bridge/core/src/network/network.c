@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* network.c: run a network's operations in order, whole or in slices. */
-#include "mmq_network.h"
+#include "mmq_inference.h"
 
 static mmq_status_t check(const mmq_network_t *network, const int8_t *arena, size_t arena_bytes) {
     if (network == NULL || arena == NULL) return MMQ_NULL;

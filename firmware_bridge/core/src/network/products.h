@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* products.h: two rows at a time against the rows of a matrix. */
+/* products.h: two rows at a time against a matrix. */
 #ifndef MMQ_PRODUCTS_H
 #define MMQ_PRODUCTS_H
 
@@ -7,38 +7,35 @@
 
 static inline int16_t *scratch_at(int8_t *arena, uint32_t at) { return (int16_t *)(void *)(arena + at); }
 
-static inline int8_t requantised(int32_t sum, int32_t multiplier, int32_t rounding, uint32_t shift, int32_t low,
-                                 int32_t high) {
-    return clamped(rounded_shift(high_product(sum, multiplier), rounding, shift), low, high);
-}
+/* Sums and what becomes of them, in the order in which pairs.c loads them: sums are what they begin with, of the first
+ * row, then of the second; `output` and `second` take what they end as, between -128 and 127. */
+typedef struct {
+    int32_t sums[4];
+    int32_t multiplier, rounding;
+    uint32_t shift;
+    int8_t *output, *second;
+} four_sums_t;
 
-/* Elements 0 2 1 3 of four: the order in which SXTB16 takes the bytes of a word apart. */
-static inline uint32_t place_of(uint32_t k) { return (k & ~3u) * 2 + ((k & 1u) << 1) + ((k & 2u) >> 1); }
+typedef struct {
+    int32_t sums[8];
+    int32_t multiplier, rounding;
+    uint32_t shift;
+    int8_t *output, *second;
+} eight_sums_t;
 
-/* Two rows as 16-bit numbers with `offset` added, four of the first and four of the second in turn, filled with 0 to a
- * multiple of 4. With one row the second is 0. */
-static inline void take_pair(const int8_t *input, uint32_t width, uint32_t rows, uint32_t depth, int32_t offset,
-                             int16_t *pair) {
-    if (depth % 4u != 0) memset(pair + (depth & ~3u) * 2, 0, 8 * sizeof *pair);
-    for (uint32_t r = 0; r < PAIR; r++) {
-        const int8_t *row = input + (rows > 1 ? r * width : 0);
-        for (uint32_t k = 0; k < depth; k++) pair[place_of(k) + 4 * r] = (int16_t)(row[k] + offset);
-    }
-}
+/* Two rows as 16-bit numbers with `offset` added, filled with 0 to a multiple of 4; sums are those of the numbers.
+ * mmq_take_pair: elements 0 2 of the first, 1 3 of the first, then of the second row, and so on by fours: the order in
+ * which SXTB16 takes a word of weights apart. mmq_take_columns: element k of the first row, of the second, k + 1, ... */
+void mmq_take_pair(const int8_t *first, const int8_t *second, uint32_t depth, int32_t offset, int16_t *pair,
+                   int32_t sums[2]);
+void mmq_take_columns(const int8_t *first, const int8_t *second, uint32_t depth, int32_t offset, int16_t *pair,
+                      int32_t sums[2]);
 
-/* sums += {row 0 . a, row 0 . b, row 1 . a, row 1 . b}; depth is a multiple of 4. */
-static inline void dots(const int16_t *pair, const int8_t *a, const int8_t *b, uint32_t depth, int32_t *sums) {
-    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    for (uint32_t k = 0; k < depth; k += 4, pair += 8, a += 4, b += 4) {
-        s0 += pair[0] * a[0] + pair[1] * a[2] + pair[2] * a[1] + pair[3] * a[3];
-        s1 += pair[0] * b[0] + pair[1] * b[2] + pair[2] * b[1] + pair[3] * b[3];
-        s2 += pair[4] * a[0] + pair[5] * a[2] + pair[6] * a[1] + pair[7] * a[3];
-        s3 += pair[4] * b[0] + pair[5] * b[2] + pair[6] * b[1] + pair[7] * b[3];
-    }
-    sums[0] = s0;
-    sums[1] = s1;
-    sums[2] = s2;
-    sums[3] = s3;
-}
+/* output[0] [1] and second[0] [1]: both rows times a and b; depth is a multiple of 4, or 0. */
+void mmq_by_two_rows(const int16_t *pair, const int8_t *a, const int8_t *b, uint32_t depth, four_sums_t *four);
+
+/* output[0] to [3] and second[0] to [3]: both rows times four columns of a matrix with rows of `width`. */
+void mmq_by_four_columns(const int16_t *pair, const int8_t *matrix, uint32_t width, uint32_t depth,
+                         eight_sums_t *eight);
 
 #endif

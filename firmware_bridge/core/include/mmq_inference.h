@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmq_network.h: run a deployed int8 network: the bits of TFLite Micro's reference kernels on every machine.
+/* mmq_inference.h: run a deployed int8 network: the bits of TFLite Micro's reference kernels on every machine.
  *
  * A network is a constant table, written as C by `mmq-tf export` (mmq_network.c/.h of a bundle), or read from a bundle's
  * mmq_network.bin (see mmq_plan.h). Usage:
@@ -11,8 +11,8 @@
  *
  * The inputs lie in the arena and are overwritten: write them anew before each run. The outputs stay until the next.
  * C99, integers only, no allocation, no recursion. Networks are constant: one may run in several arenas at once. */
-#ifndef MMQ_NETWORK_H
-#define MMQ_NETWORK_H
+#ifndef MMQ_INFERENCE_H
+#define MMQ_INFERENCE_H
 
 #include "mmq_bridge.h"
 
