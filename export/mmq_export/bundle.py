@@ -17,6 +17,7 @@ from mmq_bridge.bundle import golden, sources
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.microcontroller import arena_bytes
+from mmq_bridge.bundle.network_files import network_plan
 from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import HEAD_FILE, check_head
@@ -168,7 +169,7 @@ def write_bundle(
     data = _data_facts(card_facts)
     origin = golden_origin or golden.GoldenOrigin(data.name, data.simulated)
     vectors = _golden_vectors(front_end, models, golden_signals)
-    files = _model_files(models, front_end)
+    files = _model_files(models, front_end) | network_plan(models.content["int8"], list(settings.tasks))
     files |= golden.golden_files(*vectors, origin)
     files |= {HEAD_FILE: head.to_json().encode()} if head else {}
     files |= _sources(front_end, models, settings, facts, vectors, head) if code else {}

@@ -19,7 +19,9 @@ extern "C" {
 #define MMQ_PLAN_VERSION 1u
 #define MMQ_PLAN_MAX_BYTES (1u << 26)
 #define MMQ_PLAN_MAX_ARENA (1u << 24)
+#ifndef MMQ_PLAN_MAX_WORK
 #define MMQ_PLAN_MAX_WORK (1ull << 32) /* elements that kernels touch, all operations together */
+#endif
 
 /* Bytes of memory mmq_plan_load() needs; 0 when the bytes are no plan of this version or are cut short. */
 size_t mmq_plan_size(const void *bytes, size_t size);

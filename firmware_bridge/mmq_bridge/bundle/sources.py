@@ -15,6 +15,7 @@ from mmq_bridge.bundle import c_model, cortex_m4f, golden
 from mmq_bridge.bundle.example_run import ExampleOutput, find_compiler, run_example
 from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.head_source import head_sources
+from mmq_bridge.bundle.network_files import network_sources
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import MODEL_FILES
@@ -45,9 +46,11 @@ def core_sources() -> dict[str, bytes]:
     BridgeError
         When a file is not there.
     """
+    network = sorted((SOURCES / "core" / "src" / "network").glob("*.[ch]"))
     found = [
         *((path, f"include/{path.name}") for path in sorted((SOURCES / "core" / "include").glob("*.h"))),
         *((path, f"src/{path.name}") for path in sorted((SOURCES / "core" / "src").glob("*.[ch]"))),
+        *((path, f"src/network/{path.name}") for path in network),
         (SOURCES / "README.md", "README.md"),
         *((SOURCES / "example" / name, name) for name in EXAMPLE_FILES),
         *((SOURCES / "mobile" / name, name) for name in DEVICE_FILES),
@@ -132,6 +135,7 @@ def code_files(
         **core_sources(),
         **generated_headers(front_end, replay_end, signals),
         **model_sources(content, model, decision, facts),
+        **network_sources(content, list(decision.tasks)),
         **(head_sources(head) if head else {}),
     }
     return {f"{FOLDER}/{name}": text for name, text in bridge.items()} | phone_sources()

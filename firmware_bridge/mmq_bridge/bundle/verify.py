@@ -15,9 +15,10 @@ from mmq_bridge.bundle.agreement import agreement
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, micro_there
+from mmq_bridge.bundle.network_files import INT8_STEPS, check_network
 from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
 from mmq_bridge.bundle.sources import check_sources
-from mmq_bridge.decision.bundle_files import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
@@ -25,7 +26,6 @@ from mmq_bridge.front_end.filter_check import check_filters, scipy_there
 from mmq_bridge.front_end.front_end import FrontEnd
 
 RANDOM_WINDOWS = 200
-INT8_STEPS = 6  # kernels of LiteRT, XNNPACK and TFLite Micro differ by up to six steps of the output
 FLOAT_TOLERANCE = 1e-3
 MIN_AGREEMENT = 0.97  # of the integer models and runtimes with each other; float against int8 is only shown
 
@@ -146,6 +146,12 @@ def _check_opened(bundle: OpenedBundle, report: VerifyReport) -> None:
         report.checks.append(Check("TFLite Micro", "skipped", "tflite-micro is not installed"))
     elif "arena_bytes" in report.numbers:
         report.ask("TFLite Micro", lambda: _replay_micro(bundle, content, report))
+    if NETWORK_FILE in bundle.files:
+        report.ask(
+            "C network", lambda: check_network(bundle, *random_windows(bundle.golden, bundle.front_end))
+        )
+    else:
+        report.checks.append(Check("C network", "skipped", "the bundle brings none"))
     outcome = check_sources(bundle)
     report.checks += [Check(f"C source: {name}", state, detail) for name, state, detail in outcome]
 

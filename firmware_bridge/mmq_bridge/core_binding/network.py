@@ -128,6 +128,18 @@ class Network:
             self.arena[port.at : port.at + port.count] = given.reshape(-1)
         self._state = CNetworkState()
 
+    def quantised(self, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a window's float features ``[T, F]`` and presence ``[T, M]`` as the inputs' own int8."""
+        return {
+            name: np.clip(
+                np.rint(np.asarray(values, np.float64) / self.inputs[name].scale)
+                + self.inputs[name].zero_point,
+                -128,
+                127,
+            ).astype(np.int8)
+            for name, values in (("features", features), ("presence", presence))
+        }
+
     def run_slice(self, budget: int = 0) -> bool:
         """Do a part of the run, at least one; return whether it is finished."""
         status = self._core.mmq_network_run_slice(

@@ -18,6 +18,9 @@ MODEL_FILES = {
     "int8_float_io": "model_int8_float_io.tflite",
     "float32": "model_float32.tflite",
 }
+NETWORK_FILE = "mmq_network.bin"
+"""The int8 model as a plan for the core; bundles of before have none."""
+
 ModelName = Literal["int8", "int8_float_io", "float32"]
 
 

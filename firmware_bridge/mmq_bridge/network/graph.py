@@ -108,6 +108,8 @@ def _read(model: Any) -> NetworkGraph:
         by_index = {int(entry.tensorIndex): entry.name.decode("ascii") for entry in entries}
         if len(set(by_index.values())) != len(order) or not len(order):
             raise ValueError("the signature does not name every input and output once")
+        if not all(name and name.isprintable() for name in by_index.values()):
+            raise ValueError("an input or output has a name that cannot be printed")
         return {by_index[int(index)]: tensors[int(index)] for index in order}
 
     ops = []

@@ -131,7 +131,11 @@ class _Lowering:
             if op.name not in known:
                 raise refuse(f"the operation {op.name} is not known")
             _int8(op.output, op.name)
-            known[op.name](op)
+            try:
+                known[op.name](op)
+            except (IndexError, ValueError, TypeError, AttributeError, ArithmeticError, KeyError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+                raise refuse(f"{op.name} has inputs or options that do not fit ({reason})") from error
         if not self.steps:
             raise refuse("the model computes nothing")
         return Lowered(self.steps, self.places)

@@ -27,7 +27,7 @@ PLAIN = "-DMMQ_NETWORK_PLAIN"
 
 
 @dataclass(frozen=True)
-class Condition:
+class BuildCondition:
     """A board, and the flags the kernels and networks are compiled with."""
 
     name: str
@@ -36,13 +36,13 @@ class Condition:
 
 
 CONDITIONS = (
-    Condition("M4F -O2 DSP", _BY_NAME["m4f"], ("-O2",)),
-    Condition("M4F -O2", _BY_NAME["m4f"], ("-O2", PLAIN)),
-    Condition("M4F -Os DSP", _BY_NAME["m4f"], ("-Os",)),
-    Condition("M4F -O3 DSP", _BY_NAME["m4f"], ("-O3",)),
-    Condition("M33 -O2 DSP", _BY_NAME["m33"], ("-O2",)),
-    Condition("M55 -O2 DSP", _BY_NAME["m55"], ("-O2",)),
-    Condition("M3 -O2", M3, ("-O2",)),
+    BuildCondition("M4F -O2 DSP", _BY_NAME["m4f"], ("-O2",)),
+    BuildCondition("M4F -O2", _BY_NAME["m4f"], ("-O2", PLAIN)),
+    BuildCondition("M4F -Os DSP", _BY_NAME["m4f"], ("-Os",)),
+    BuildCondition("M4F -O3 DSP", _BY_NAME["m4f"], ("-O3",)),
+    BuildCondition("M33 -O2 DSP", _BY_NAME["m33"], ("-O2",)),
+    BuildCondition("M55 -O2 DSP", _BY_NAME["m55"], ("-O2",)),
+    BuildCondition("M3 -O2", M3, ("-O2",)),
 )
 """DSP: 16-bit numbers two by two, where the processor has them. Without it the same C as everywhere."""
 
@@ -73,7 +73,7 @@ class NetworkCost:
 
 
 def measure_networks(
-    vectors: Sequence[NetworkVector], build: Path, conditions: Sequence[Condition] = CONDITIONS
+    vectors: Sequence[NetworkVector], build: Path, conditions: Sequence[BuildCondition] = CONDITIONS
 ) -> list[NetworkCost]:
     """Build for each board, run in QEMU and count.
 
@@ -88,7 +88,7 @@ def measure_networks(
 
 
 def _measure(
-    condition: Condition, vectors: Sequence[NetworkVector], folder: Path, build: Path
+    condition: BuildCondition, vectors: Sequence[NetworkVector], folder: Path, build: Path
 ) -> list[NetworkCost]:
     own = build / condition.name.replace(" ", "_")
     program = build_networks(condition.target, folder, own, CORTEX_M / "network_cost.c", condition.flags)
@@ -124,7 +124,7 @@ def _pairs(words: Sequence[str]) -> dict[str, int]:
     return {key: int(value) for key, value in (word.split("=") for word in words[1:])}
 
 
-def _flash(condition: Condition, vector: NetworkVector, build: Path) -> int:
+def _flash(condition: BuildCondition, vector: NetworkVector, build: Path) -> int:
     """Return code and constants of the smallest program that runs one network."""
     folder = write_networks([vector], build / f"flash_{vector.name}")
     flags = (*condition.flags, "-ffunction-sections", "-fdata-sections")
