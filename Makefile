@@ -70,7 +70,7 @@ coverage: install
 	@$(BIN)/python -m coverage report --sort=cover
 
 targets: install
-	@$(BIN)/python -m mmq_bridge.targets --install --everywhere
+	@$(BIN)/python -m mmq_bridge.targets --install --everywhere --network mmq_tf/pretrained/wrist-stress
 	@$(BIN)/mmq-tf bench core
 
 companion: install

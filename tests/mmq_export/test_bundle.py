@@ -33,7 +33,8 @@ def test_the_folder_is_complete_and_the_manifest_names_every_file(tiny_bundle):
     assert listing(tiny_bundle) == sorted(
         [
             "MODEL_CARD.md", "README.md", "android", "frontend.json", "golden", "ios", "manifest.json",
-            "mmq_bridge", "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
+            "mmq_bridge", "mmq_network.bin", "model_float32.tflite", "model_int8.tflite",
+            "model_int8_float_io.tflite",
             "report.html",
         ]
     )  # fmt: skip
@@ -46,6 +47,9 @@ def test_the_folder_is_complete_and_the_manifest_names_every_file(tiny_bundle):
         "mmq_model.c",
         "mmq_model.h",
         "mmq_ops.h",
+        "mmq_network.c",
+        "mmq_network.h",
+        "src/network/dense.c",
         "main.c",
         "CMakeLists.txt",
     } <= {name.removeprefix("mmq_bridge/") for name in manifest.files}

@@ -61,7 +61,7 @@ def test_no_sample_of_a_person_is_inside():
     outside = {path.name for path in FOLDER.iterdir()} - {"golden"}
     assert outside == {
         "MODEL_CARD.md", "README.md", "frontend.json", "manifest.json", "personal_head.json", "report.html",
-        "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
+        "mmq_network.bin", "model_float32.tflite", "model_int8.tflite", "model_int8_float_io.tflite",
     }  # fmt: skip
     assert "no person was measured" in (FOLDER / "MODEL_CARD.md").read_text()
     text = "".join(path.read_text() for path in FOLDER.iterdir() if path.suffix in (".md", ".html", ".json"))

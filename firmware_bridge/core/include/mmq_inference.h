@@ -72,6 +72,20 @@ mmq_status_t mmq_network_run(const mmq_network_t *network, int8_t *arena, size_t
 mmq_status_t mmq_network_run_slice(const mmq_network_t *network, mmq_network_state_t *state, int8_t *arena,
                                    size_t arena_bytes, uint32_t budget);
 
+/* A network as mmq_step() of mmq_decision.h calls one: runner.run = mmq_network_job, runner.context = &job. With a budget
+ * each call does a slice. The window is copied into the arena unless it lies there already (runner.features = arena +
+ * MMQ_NETWORK_FEATURES_AT, ...), so that no further memory is needed for it. `state` begins as zeros. */
+typedef struct {
+    const mmq_network_t *network;
+    int8_t *arena;
+    size_t arena_bytes;
+    uint32_t budget; /* 0: the whole at once */
+    mmq_network_state_t state;
+} mmq_network_job_t;
+
+/* 0 when the logits of all outputs, one after the other, are there; 1 when there is more to do; -1 on an error. */
+int mmq_network_job(void *job, const int8_t *features, const int8_t *presence, int8_t *logits);
+
 /* The cost of the longest strip, and of the whole network; 0 when it is NULL. */
 uint32_t mmq_network_longest(const mmq_network_t *network);
 uint32_t mmq_network_cost(const mmq_network_t *network);

@@ -98,14 +98,14 @@ typedef struct {
 } mmq_maximum_t;
 void mmq_maximum(const void *parameters, int8_t *arena, uint32_t first, uint32_t count);
 
-/* The mean of input[r][k][j] over k: the sum from `start` on (the zero point times -terms), requantised with shift 0 or
- * more, and only then the zero point. */
+/* The mean of input[r][k][j] over k: the sum from `start` on (the zero point times -terms) times
+ * 2^left, requantised with shift 0 or more, and only then the zero point. */
 typedef struct {
     mmq_rows_t input, output;
     uint32_t terms, count;
     uint32_t input_width, output_width;
     int32_t start, multiplier;
-    uint32_t shift;
+    uint32_t left, shift;
     int32_t zero_point;
 } mmq_mean_t;
 void mmq_mean(const void *parameters, int8_t *arena, uint32_t first, uint32_t count);

@@ -147,6 +147,7 @@ def _declare(core: ctypes.CDLL) -> None:
     ]  # fmt: skip
     core.mmq_network_run.argtypes = [pointer, pointer, ctypes.c_size_t]
     core.mmq_network_run_slice.argtypes = [pointer, pointer, pointer, ctypes.c_size_t, ctypes.c_uint32]
+    core.mmq_network_job.argtypes = [pointer, pointer, pointer, pointer]
     core.mmq_network_cost.argtypes, core.mmq_network_cost.restype = [pointer], ctypes.c_uint32
     core.mmq_network_longest.argtypes, core.mmq_network_longest.restype = [pointer], ctypes.c_uint32
 

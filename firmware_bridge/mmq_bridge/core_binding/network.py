@@ -49,6 +49,18 @@ class CNetworkState(ctypes.Structure):
     _fields_ = [("group", ctypes.c_uint32), ("operation", ctypes.c_uint32), ("row", ctypes.c_uint32)]
 
 
+class CNetworkJob(ctypes.Structure):
+    """`mmq_network_job_t`, field by field."""
+
+    _fields_ = [
+        ("network", ctypes.c_void_p),
+        ("arena", ctypes.c_void_p),
+        ("arena_bytes", ctypes.c_size_t),
+        ("budget", ctypes.c_uint32),
+        ("state", CNetworkState),
+    ]
+
+
 @dataclass(frozen=True)
 class NetworkPort:
     """An input or output: where it lies in the arena, how many int8 it has, how they are scaled."""
@@ -98,6 +110,10 @@ class Network:
         self.outputs = _ports(facts.outputs, facts.n_outputs)
         self.arena = np.zeros(self.arena_bytes + -self.arena_bytes % 4, np.int8)
         self._state = CNetworkState()
+
+    def job(self, budget: int = 0) -> CNetworkJob:
+        """Return what `mmq_network_job` takes, which `mmq_step` can call; the network must outlive it."""
+        return CNetworkJob(self._network.value, self.arena.ctypes.data, self.arena.size, budget)
 
     @property
     def cost(self) -> int:

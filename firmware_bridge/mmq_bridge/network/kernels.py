@@ -61,7 +61,7 @@ KERNELS = {
     "lookup": KernelFacts("lookup", 6, (*_IO, "count", *_WIDTHS, "*table")),
     "softmax": KernelFacts("softmax", 7, (*_IO, "count", *_WIDTHS, "*exponentials")),
     "maximum": KernelFacts("maximum", 8, _TERMS),
-    "mean": KernelFacts("mean", 9, (*_TERMS, "start", "multiplier", "shift", "zero_point")),
+    "mean": KernelFacts("mean", 9, (*_TERMS, "start", "multiplier", "left", "shift", "zero_point")),
     "copy": KernelFacts(
         "copy",
         10,

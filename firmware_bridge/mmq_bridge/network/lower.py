@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.fixed_point import (
     high_product,
     multiply,
@@ -133,6 +134,8 @@ class _Lowering:
             _int8(op.output, op.name)
             try:
                 known[op.name](op)
+            except BridgeError:
+                raise
             except (IndexError, ValueError, TypeError, AttributeError, ArithmeticError, KeyError) as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
                 raise refuse(f"{op.name} has inputs or options that do not fit ({reason})") from error
@@ -650,12 +653,13 @@ def _mean(source: NetworkTensor, output: NetworkTensor, terms: int) -> dict[str,
     multiplier, exponent = quantise_multiplier(source.scale / output.scale)
     up = min(terms.bit_length() - 1, 31 + exponent)
     shift = up - exponent
-    if terms > MAX_DEPTH or not 0 <= shift <= 30 or multiplier == 0:
+    if terms > MAX_DEPTH or not -6 <= shift <= 30 or multiplier == 0:
         raise refuse(f"MEAN of {terms} elements scales by {source.scale / output.scale:.4g}")
     return {
         "start": -source.zero_point * terms,
         "multiplier": (multiplier << up) // terms,
-        "shift": shift,
+        "left": max(-shift, 0),
+        "shift": max(shift, 0),
         "zero_point": output.zero_point,
     }
 

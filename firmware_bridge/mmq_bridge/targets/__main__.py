@@ -22,6 +22,7 @@ from mmq_bridge.targets.expected import (
     replay,
     save_committed,
 )
+from mmq_bridge.targets.networks import bundle_network, random_network, run_all
 from mmq_bridge.targets.run import Outcome, run_targets
 from mmq_bridge.targets.table import TARGETS, Target
 from mmq_bridge.targets.tools import compiler_version, require
@@ -84,6 +85,17 @@ def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> No
     _show_table("The same bits?", ("target", "what", "compiler", "same"), rows)
 
 
+def _show_networks(lines: Sequence[str], targets: Sequence[Target], differing: Sequence[str]) -> None:
+    rows = [line.replace("windows=", "").replace("hash=", "").split() for line in lines]
+    _show_table(
+        "Networks (FNV-1a of all outputs, as Python's library computes them)",
+        ("network", "windows", "outputs"),
+        rows,
+    )
+    bad = {sentence.split(":")[0] for sentence in differing}
+    click.echo(f"  the same on {len(targets) - len(bad)} of {len(targets)} targets")
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option(
     "--only", "names", multiple=True, help=f"A target: {', '.join(t.name for t in TARGETS)}; repeat for more."
@@ -94,11 +106,25 @@ def _show_outcomes(vectors: Sequence[Vector], outcomes: Sequence[Outcome]) -> No
 @click.option(
     "--everywhere", is_flag=True, help=f"Also {', '.join(t.name for t in EVERYWHERE)}, where their tools are."
 )
+@click.option(
+    "--network",
+    "bundles",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A bundle whose network runs beside a small random one; repeat for more.",
+)
 @click.option("--install", is_flag=True, help="Install missing tools with apt, as root.")
 @click.option(
     "--accept", is_flag=True, help=f"Write {COMMITTED.name} anew: after a change of formula, on purpose."
 )
-def command(names: tuple[str, ...], build: Path, everywhere: bool, install: bool, accept: bool) -> None:
+def command(
+    names: tuple[str, ...],
+    build: Path,
+    everywhere: bool,
+    bundles: tuple[Path, ...],
+    install: bool,
+    accept: bool,
+) -> None:
     """Build the C core for every target, replay golden vectors, compare every bit with Python's library.
 
     Also compares with the hashes committed before. Exit code 1 where anything differs, 2 where a tool is
@@ -125,10 +151,13 @@ def command(names: tuple[str, ...], build: Path, everywhere: bool, install: bool
     outcomes = run_targets(targets, folder, build, wanted)
     _show_outcomes(vectors, outcomes)
     problems = [f"{o.target.name}: {problem}" for o in outcomes for problem in o.problems]
+    networks = [random_network(), *map(bundle_network, bundles)]
+    lines, differing = run_all(targets, networks, build)
+    _show_networks(lines, targets, differing)
     if accept and not problems:
         save_committed(wanted)
         click.echo(f"{COMMITTED.name} written for {', '.join(wanted)}")
-    problems += _drifted(wanted)
+    problems += [*_drifted(wanted), *differing]
     for problem in problems:
         click.secho(problem, fg="red", bold=True)
     if problems:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmq_bridge.core_binding.network import Network
+from mmq_bridge.decision.bundle_files import MODEL_FILES
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.generate import plan_network
 from mmq_bridge.network.plan_file import plan_file
@@ -160,7 +161,7 @@ def build_networks(
     objects = compile_networks(target, folder, build, entry, flags)
     if target.runner == "qemu":
         objects += compile_objects(target, [CORTEX_M / "startup.c"], (), build / "startup")
-    suffix = {"host": "", "qemu": ".elf", "node": ".wasm"}[target.runner]
+    suffix = {"qemu": ".elf", "node": ".wasm"}.get(target.runner, "")
     return link(target, objects, build / f"networks{suffix}", flags)
 
 
@@ -180,8 +181,44 @@ def run_networks(target: Target, folder: Path, build: Path, wanted: Sequence[str
     return [f"{target.name}: the networks: {problem}" for problem in problems]
 
 
-def check_names(vectors: Sequence[NetworkVector]) -> None:
-    """Raise `BridgeError` where a name is no C name."""
-    for vector in vectors:
-        if not vector.name.isidentifier() or not vector.name.isascii():
-            raise BridgeError(f"network {vector.name!r}: use letters, digits and underscores in its name.")
+def random_network() -> NetworkVector:
+    """Return a small model of two tasks with random weights, a line and a gate."""
+    return NetworkVector("random", (RUNS / "random.tflite").read_bytes(), np.zeros(0, np.int8))
+
+
+def bundle_network(folder: Path) -> NetworkVector:
+    """Return a bundle's network with its golden windows.
+
+    Raises
+    ------
+    BridgeError
+        When a file is not there.
+    """
+    name = "".join(mark if mark.isascii() and mark.isalnum() else "_" for mark in folder.resolve().name)
+    try:
+        content = (folder / MODEL_FILES["int8"]).read_bytes()
+        parts = [np.load(folder / "golden" / f"window_{part}_i8.npy") for part in ("features", "presence")]
+    except (OSError, ValueError) as error:
+        raise BridgeError(f"{folder}: cannot be read as a bundle ({error})") from error
+    golden = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    return NetworkVector(f"of_{name}", content, golden)
+
+
+def run_all(
+    targets: Sequence[Target], vectors: Sequence[NetworkVector], build: Path
+) -> tuple[list[str], list[str]]:
+    """Run networks on targets, one after the other; return the wanted lines, and what differs.
+
+    Raises
+    ------
+    BridgeError
+        When something does not compile.
+    """
+    wanted = [expected_line(vector) for vector in vectors]
+    folder = write_networks(vectors, build / "networks")
+    problems = [
+        problem
+        for target in targets
+        for problem in run_networks(target, folder, build / target.name / "networks", wanted)
+    ]
+    return wanted, problems

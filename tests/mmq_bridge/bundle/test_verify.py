@@ -44,6 +44,7 @@ def test_a_whole_bundle_passes_every_check(report, tiny_bundle):
         "LiteRT int8_float_io": "ok",
         "LiteRT float32": "ok",
         "TFLite Micro": "ok",
+        "C network": "ok",
         "C source: model array": "ok",
         "C source: text": "ok",
         "C source: example": wanted,

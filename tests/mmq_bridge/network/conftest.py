@@ -112,4 +112,5 @@ def nets() -> SimpleNamespace:
         check_same=check_same,
         schema=schema,
         shipped=SHIPPED.read_bytes(),
+        shipped_plan=SHIPPED.with_name("mmq_network.bin").read_bytes(),
     )

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped wrist model: every bit of every tensor, in slices too, and within its budget."""
 
+import ctypes
+
 import numpy as np
 import pytest
+from mmq_bridge.core_binding.library import library
 from mmq_bridge.core_binding.network import Network
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.generate import plan_network
@@ -63,6 +66,32 @@ def test_a_state_of_another_network_is_refused(nets):
     network._state.group = 10_000
     with pytest.raises(BridgeError, match="network: the state of the run is of another network"):
         network.run_slice()
+
+
+@pytest.mark.parametrize("budget", [0, 20_000])
+def test_a_job_is_what_a_step_calls(nets, budget):
+    planned = plan_network(nets.shipped)
+    network, other = Network(plan_file(planned)), Network(plan_file(planned))
+    job, logits = network.job(budget), np.zeros(2, np.int8)
+    for window in drawn(planned.graph, 3, 2):
+        places = [window[name].ctypes.data for name in ("features", "presence")]
+        calls = 1
+        while (said := library().mmq_network_job(ctypes.byref(job), *places, logits.ctypes.data)) == 1:
+            calls += 1
+        assert said == 0
+        np.testing.assert_array_equal(logits, other.run(window)["stress"])
+        assert (calls > 20) == bool(budget)
+    job.arena_bytes = 8
+    assert library().mmq_network_job(ctypes.byref(job), *places, logits.ctypes.data) == -1
+
+
+def test_the_shipped_plan_is_the_shipped_models(nets):
+    assert nets.shipped_plan == plan_file(plan_network(nets.shipped, outputs=["stress"]))
+
+
+def test_outputs_come_in_the_order_that_is_asked_for(nets):
+    with pytest.raises(BridgeError, match="network: the model's outputs are stress, not calm, stress"):
+        plan_network(nets.shipped, outputs=["calm", "stress"])
 
 
 def test_inputs_are_checked(nets):

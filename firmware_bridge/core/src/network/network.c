@@ -2,6 +2,8 @@
 /* network.c: run a network's operations in order, whole or in slices. */
 #include "mmq_inference.h"
 
+#include <string.h>
+
 static mmq_status_t check(const mmq_network_t *network, const int8_t *arena, size_t arena_bytes) {
     if (network == NULL || arena == NULL) return MMQ_NULL;
     if ((uintptr_t)arena % MMQ_NETWORK_ALIGNMENT != 0) return MMQ_UNALIGNED;
@@ -56,6 +58,32 @@ mmq_status_t mmq_network_run_slice(const mmq_network_t *network, mmq_network_sta
     }
     *state = start;
     return MMQ_OK;
+}
+
+static void copy_inputs(const mmq_network_t *network, const int8_t *features, const int8_t *presence, int8_t *arena) {
+    const mmq_tensor_t *input = network->inputs;
+    if (features != arena + input[0].at) memcpy(arena + input[0].at, features, input[0].count);
+    if (presence != arena + input[1].at) memcpy(arena + input[1].at, presence, input[1].count);
+}
+
+int mmq_network_job(void *job, const int8_t *features, const int8_t *presence, int8_t *logits) {
+    static const mmq_network_state_t start = {0, 0, 0};
+    mmq_network_job_t *mine = (mmq_network_job_t *)job;
+    const mmq_network_t *network;
+    mmq_status_t status;
+    if (mine == NULL || features == NULL || presence == NULL || logits == NULL) return -1;
+    network = mine->network;
+    if (check(network, mine->arena, mine->arena_bytes) != MMQ_OK || network->n_inputs != 2) return -1;
+    if (mine->state.group == 0 && mine->state.row == 0) copy_inputs(network, features, presence, mine->arena);
+    status = mmq_network_run_slice(network, &mine->state, mine->arena, mine->arena_bytes,
+                                   mine->budget > 0 ? mine->budget : UINT32_MAX);
+    if (status == MMQ_BUSY) return 1;
+    mine->state = start;
+    if (status != MMQ_OK) return -1;
+    for (uint32_t i = 0; i < network->n_outputs; logits += network->outputs[i++].count) {
+        memcpy(logits, mine->arena + network->outputs[i].at, network->outputs[i].count);
+    }
+    return 0;
 }
 
 uint32_t mmq_network_longest(const mmq_network_t *network) {

@@ -246,6 +246,7 @@ static void read_mean(plan_t *plan, mmq_mean_t *p) {
     p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
     p->start = take_between(plan, -128 * (int32_t)MAX_DEPTH, 128 * (int32_t)MAX_DEPTH);
     p->multiplier = take_between(plan, 1, INT32_MAX);
+    p->left = take_up_to(plan, 0, 6);
     p->shift = take_up_to(plan, 0, 30);
     p->zero_point = take_between(plan, -128, 127);
     check_input(plan, &p->input, p->input_width, (uint64_t)p->terms * p->count);

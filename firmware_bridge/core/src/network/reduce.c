@@ -26,7 +26,7 @@ void mmq_mean(const void *parameters, int8_t *arena, uint32_t first, uint32_t co
         for (uint32_t j = 0; j < p->count; j++) {
             int32_t sum = p->start;
             for (uint32_t k = 0; k < p->terms; k++) sum += input[k * p->count + j];
-            sum = high_product(sum, p->multiplier);
+            sum = high_product(sum * (int32_t)(1u << p->left), p->multiplier);
             if (p->shift > 0) sum = rounded_shift(sum, (int32_t)((1u << p->shift) >> 1), p->shift);
             output[j] = clamped(sum + p->zero_point, -128, 127);
         }

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the C network gives the bits of TFLite Micro's reference kernels, in every tensor on the way.
+
+python benchmarks/network_equality.py --results results/network_equality.json
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import numpy as np
+from methods.network_models import MODELS, random_model
+from mmq_bridge.bundle.micro_tensors import MicroTensors
+from mmq_bridge.core_binding.network import Network
+from mmq_bridge.decision.bundle_files import MODEL_FILES
+from mmq_bridge.network.generate import plan_network
+from mmq_bridge.network.plan_file import plan_file
+
+from mmq_tf import pretrained
+from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.version import __version__
+
+SHIPPED = "wrist-stress"
+
+
+@dataclass
+class Counts:
+    """What was compared: windows, numbers of all tensors and of outputs, and how many differ."""
+
+    windows: int = 0
+    values: int = 0
+    outputs: int = 0
+    differing: int = 0
+
+
+def draw(rng: np.random.Generator, number: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Return a window: uniformly random, of extremes, with sensors missing, or nothing present at all."""
+    window = {name: rng.integers(-128, 128, shape).astype(np.int8) for name, shape in shapes.items()}
+    if number % 4 == 1:
+        window = {name: rng.choice([-128, 127], shape).astype(np.int8) for name, shape in shapes.items()}
+    if number % 4 >= 2:
+        hidden = rng.random(shapes["presence"]) < rng.random()
+        window["presence"] = np.where(hidden, -128, 127).astype(np.int8)
+    if number % 16 == 7:
+        window["presence"][:] = -128
+    return window
+
+
+def golden_windows(folder: Path) -> list[dict[str, np.ndarray]]:
+    """Return a bundle's golden int8 windows."""
+    parts = {name: np.load(folder / "golden" / f"window_{name}_i8.npy") for name in ("features", "presence")}
+    return [dict(zip(parts, rows, strict=True)) for rows in zip(*parts.values(), strict=True)]
+
+
+def compare(content: bytes, golden: list[dict[str, np.ndarray]], count: int, seed: int = 0) -> Counts:
+    """Run a model `count` times, golden windows first, in TFLite Micro and by the core, whole and planned."""
+    micro, counts = MicroTensors(content), Counts()
+    whole, fast = plan_network(content, fused=False), plan_network(content)
+    kept, planned = Network(plan_file(whole)), Network(plan_file(fast))
+    shapes = {name: tensor.shape for name, tensor in whole.inputs.items()}
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        window = golden[number] if number < len(golden) else draw(rng, number, shapes)
+        wanted = micro.run(window)
+        kept.run(window)
+        outputs = planned.run(window)
+        counts.windows += 1
+        for index, place in whole.places.items():
+            if place.value.data is None and index in wanted:
+                at = whole.at[place.value] + place.offset
+                counts.values += wanted[index].size
+                counts.differing += int((kept.arena[at : at + wanted[index].size] != wanted[index]).sum())
+        for name, tensor in whole.outputs.items():
+            counts.outputs += tensor.size
+            counts.differing += int((outputs[name] != wanted[tensor.index]).sum())
+    return counts
+
+
+def rows_of(name: str, weights: str, counts: Counts) -> list[ResultRow]:
+    """Return the counts of one model."""
+    values = {"windows": counts.windows, "values": counts.values, "differing": counts.differing}
+    return [
+        ResultRow(method=name, condition=weights, metric=metric, mean=value, n=counts.windows)
+        for metric, value in values.items()
+    ]
+
+
+@click.command()
+@click.option("--windows", default=10_000, show_default=True, help="Of each model.")
+@click.option("--only", multiple=True, type=click.Choice([SHIPPED, *MODELS]), help="These models.")
+@click.option("--results", type=click.Path(path_type=Path), help="Where the table goes.")
+def main(windows: int, only: tuple[str, ...], results: Path | None) -> None:
+    """Compare every kind of model; exit code 1 where a number differs."""
+    rows, failed = [], False
+    for name in only or (SHIPPED, *MODELS):
+        folder = pretrained.path(SHIPPED)
+        content = (folder / MODEL_FILES["int8"]).read_bytes() if name == SHIPPED else random_model(name)
+        counts = compare(content, golden_windows(folder) if name == SHIPPED else [], windows)
+        failed |= counts.differing > 0
+        rows += rows_of(name, "trained" if name == SHIPPED else "random weights", counts)
+        click.echo(f"{name}: {counts.windows} windows, {counts.values} values, {counts.differing} differ")
+    if results is not None:
+        write_results(
+            results,
+            ResultsFile(
+                name=results.stem,
+                command=shlex.join(["python", *sys.argv]),
+                version=__version__,
+                data="the shipped model's golden windows; uniformly random int8, extremes, sensors missing",
+                simulated=True,
+                split="none",
+                normalisation="none",
+                seeds=(0,),
+                machine=f"{machine_description()}, tflite-micro {version('tflite-micro')}",
+                rows=tuple(rows),
+                notes=(
+                    "values: int8 numbers of every tensor that is computed. differing: of these, with every "
+                    "operation on its own, and of the outputs of the network as it is deployed, with "
+                    "operations merged and memory shared.",
+                ),
+            ),
+        )
+    sys.exit(int(failed))
+
+
+if __name__ == "__main__":
+    main()
