@@ -161,7 +161,7 @@ def build_networks(
     objects = compile_networks(target, folder, build, entry, flags)
     if target.runner == "qemu":
         objects += compile_objects(target, [CORTEX_M / "startup.c"], (), build / "startup")
-    suffix = {"qemu": ".elf", "node": ".wasm"}.get(target.runner, "")
+    suffix = {"host": "", "user": ".exe", "qemu": ".elf", "node": ".wasm"}[target.runner]
     return link(target, objects, build / f"networks{suffix}", flags)
 
 
