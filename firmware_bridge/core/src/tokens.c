@@ -106,14 +106,16 @@ static int8_t quantised(float x, const mmq_spec_t *spec) {
     return (int8_t)(whole > 127 ? 127 : whole < -128 ? -128 : whole);
 }
 
-/* The window after so many tokens, as float, or, where those are NULL, as int8. */
-static mmq_status_t window(const mmq_bridge_t *bridge, int64_t closed, float *features, float *presence,
+/* The window that ends with a token, as float, or, where those are NULL, as int8. */
+static mmq_status_t window(const mmq_bridge_t *bridge, int64_t last, float *features, float *presence,
                            int8_t *features_i8, int8_t *presence_i8) {
     const mmq_spec_t *spec = bridge->spec;
-    const mmq_status_t status = ready(bridge, closed);
+    mmq_status_t status;
+    if (last < -1 || last >= bridge->closed) return MMQ_NO_TOKEN;
+    status = ready(bridge, last + 1);
     if (status != MMQ_OK) return status;
-    if (closed > bridge->closed || closed < bridge->closed - (int64_t)MMQ_BEHIND) return MMQ_NO_TOKEN;
-    for (int64_t number = closed - (int64_t)spec->tokens; number < closed; number++) {
+    if (last + 1 < bridge->closed - (int64_t)MMQ_BEHIND) return MMQ_NO_TOKEN;
+    for (int64_t number = last + 1 - (int64_t)spec->tokens; number <= last; number++) {
         uint16_t *reasons;
         const float *token = mmq_token_at(bridge, &reasons, number);
         for (uint32_t i = 0; i < spec->n_features; i++) {
@@ -130,26 +132,21 @@ static mmq_status_t window(const mmq_bridge_t *bridge, int64_t closed, float *fe
 
 mmq_status_t mmq_bridge_window_at(const mmq_bridge_t *bridge, int64_t number, float *features, float *presence) {
     if (!bridge || !features || !presence) return MMQ_NULL;
-    if (number < 0 || number >= bridge->closed) return MMQ_NO_TOKEN;
-    return window(bridge, number + 1, features, presence, NULL, NULL);
+    return window(bridge, number, features, presence, NULL, NULL);
 }
 
 mmq_status_t mmq_bridge_window_i8_at(const mmq_bridge_t *bridge, int64_t number, int8_t *features, int8_t *presence) {
     if (!bridge || !features || !presence) return MMQ_NULL;
     if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
-    if (number < 0 || number >= bridge->closed) return MMQ_NO_TOKEN;
-    return window(bridge, number + 1, NULL, NULL, features, presence);
+    return window(bridge, number, NULL, NULL, features, presence);
 }
 
 mmq_status_t mmq_bridge_window(const mmq_bridge_t *bridge, float *features, float *presence) {
-    if (!bridge || !features || !presence) return MMQ_NULL;
-    return window(bridge, bridge->closed, features, presence, NULL, NULL);
+    return mmq_bridge_window_at(bridge, mmq_bridge_closed(bridge) - 1, features, presence);
 }
 
 mmq_status_t mmq_bridge_window_i8(const mmq_bridge_t *bridge, int8_t *features, int8_t *presence) {
-    if (!bridge || !features || !presence) return MMQ_NULL;
-    if (!bridge->spec->quantised) return MMQ_NOT_QUANTISED;
-    return window(bridge, bridge->closed, NULL, NULL, features, presence);
+    return mmq_bridge_window_i8_at(bridge, mmq_bridge_closed(bridge) - 1, features, presence);
 }
 
 int64_t mmq_bridge_enrolment_left(const mmq_bridge_t *bridge) {
