@@ -53,7 +53,8 @@ def one_operation(name: str, tensors: Sequence[tuple], given: Sequence[int], opt
 
 
 def _tensor(model: Any, name: str, shape: tuple, scale: float | None, zero_point: int, data: Any) -> Any:
-    made, buffer = schema.TensorT(), schema.BufferT()
+    made: Any = schema.TensorT()
+    buffer: Any = schema.BufferT()
     whole = data is not None and data.dtype == np.int32
     made.shape, made.name = list(shape), name.encode()
     made.type = schema.TensorType.INT32 if whole else schema.TensorType.INT8
@@ -68,7 +69,7 @@ def _tensor(model: Any, name: str, shape: tuple, scale: float | None, zero_point
 
 
 def _signature(given: Sequence[int]) -> Any:
-    signature = schema.SignatureDefT()
+    signature: Any = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
     signature.inputs = [_entry(f"in{index}", index) for index in given]
     signature.outputs = [_entry("out", 0)]
@@ -76,7 +77,7 @@ def _signature(given: Sequence[int]) -> Any:
 
 
 def _entry(name: str, index: int) -> Any:
-    entry = schema.TensorMapT()
+    entry: Any = schema.TensorMapT()
     entry.name, entry.tensorIndex = name.encode(), index
     return entry
 

@@ -109,7 +109,7 @@ def test_changed_models_are_refused_or_run(nets):
         content = bytearray(models[number % len(models)])
         for _ in range(int(rng.integers(1, 4))):
             at = int(rng.integers(len(content)))
-            content[at] = int(rng.choice([0, 1, 2, 127, 128, 255, content[at] ^ 1 << rng.integers(8)]))
+            content[at] = int(rng.choice([0, 1, 2, 127, 128, 255, content[at] ^ 1 << int(rng.integers(8))]))
         networks += check_model(bytes(content if number % 10 else content[: rng.integers(len(content))]))
     assert 200 < networks < 2000
 
