@@ -83,8 +83,14 @@ static inline int32_t rounded_shift(int32_t y, int32_t rounding, uint32_t shift)
 }
 
 static inline int8_t held(int32_t value) {
+#if defined(__thumb2__) && defined(__GNUC__) && !defined(MMQ_NETWORK_PLAIN)
+    int32_t byte;
+    __asm("ssat %0, #8, %1" : "=r"(byte) : "r"(value));
+    return (int8_t)byte;
+#else
     const int32_t raised = value < -128 ? -128 : value;
     return (int8_t)(raised > 127 ? 127 : raised);
+#endif
 }
 
 /* Held between -128 and 127 first: one instruction on a Cortex-M. */
