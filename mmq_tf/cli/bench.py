@@ -171,12 +171,13 @@ def _flash_table(flashes: dict[str, Flash]) -> Table:
         "level",
         "code and constants",
         "decision",
+        "head",
         "static RAM",
         *(f"drawn in of {lib}" for lib in libraries),
     ):
         table.add_column(name, justify="right")
     for level, flash in flashes.items():
-        numbers = [flash.text, flash.decision, flash.data + flash.bss]
+        numbers = [flash.text, flash.decision, flash.head, flash.data + flash.bss]
         numbers += [flash.libraries.get(lib, 0) for lib in libraries]
         table.add_row(level, *(f"{number:,}" for number in numbers))
     return table

@@ -79,6 +79,7 @@ def _instructions(cost: ScenarioCost, level: str) -> list[ResultRow]:
 
 def _bytes(flash: Flash, costs: Sequence[ScenarioCost]) -> list[ResultRow]:
     sizes = {"core code and constants": flash.text, "decision code and constants": flash.decision}
+    sizes |= {"personal head code and constants": flash.head}
     sizes |= {"core static RAM": flash.data + flash.bss}
     sizes |= {f"linked: {name}": size for name, size in flash.linked.items()}
     sizes |= {f"drawn in of {name}": size for name, size in flash.libraries.items()}

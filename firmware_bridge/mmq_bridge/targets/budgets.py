@@ -54,10 +54,11 @@ LINKED = Budget(
 )
 TEXT = Budget(
     "core_text",
-    "code and constants of the whole core without the decision: also counters, saved state, personal head",
-    28 * 1024,
+    "code and constants of the core, without decision and personal head: also counters and saved state",
+    24 * 1024,
     "bytes",
 )
+HEAD = Budget("head_text", "code of the personal head, optional", 4 * 1024, "bytes")
 DECISION = Budget(
     "decision_text",
     "code of the decision: when due, abstention, temperature, personal head's shift, display, step",
@@ -67,7 +68,7 @@ DECISION = Budget(
 STATE = Budget(
     "wrist_state", "memory of the wrist set's bridge with look-back, 12 tokens a window", 14 * 1024, "bytes"
 )
-BUDGETS = (EEG_32, WRIST, LINKED, TEXT, DECISION, STATE)
+BUDGETS = (EEG_32, WRIST, LINKED, TEXT, HEAD, DECISION, STATE)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def judge(costs: Mapping[str, Sequence[ScenarioCost]], flashes: Mapping[str, Fla
         found[WRIST][level] = named[WRIST.name].per_second
         found[LINKED][level] = flashes[level].linked[WINDOWS]
         found[TEXT][level] = flashes[level].text
+        found[HEAD][level] = flashes[level].head
         found[DECISION][level] = flashes[level].decision
         found[STATE][level] = named[WRIST.name].state_bytes
     return [Verdict(budget, values) for budget, values in found.items()]

@@ -15,6 +15,7 @@ from mmq_bridge.targets.table import M4F
 from mmq_bridge.targets.tools import require
 
 DECISION = ("decide", "decide_personal", "display", "step")
+HEAD = ("head", "head_state")
 """The object files that decide: counted apart from those that make windows."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
@@ -51,9 +52,11 @@ class Flash:
     level : str
         ``-O2`` or ``-Os``.
     text : int
-        Code and constants of the core's object files, but for the decision.
+        Code and constants of the core's object files, but for the decision and the personal head.
     decision : int
         The same of the decision.
+    head : int
+        The same of the personal head.
     data, bss : int
         Static RAM of the core's object files.
     libraries : dict of str to int
@@ -66,6 +69,7 @@ class Flash:
     level: str
     text: int
     decision: int
+    head: int
     data: int
     bss: int
     libraries: dict[str, int]
@@ -137,14 +141,14 @@ def measure_flash(level: str, build: Path) -> Flash:
         place.stem: [int(word) for word in row.split()[:3]] for place, row in zip(core, rows, strict=True)
     }
     text, data, bss = (sum(column) for column in zip(*sizes.values(), strict=True))
-    decision = sum(sizes[name][0] for name in DECISION)
+    decision, head = (sum(sizes[name][0] for name in names) for names in (DECISION, HEAD))
     apart = compile_objects(M4F, core_sources(), (), folder / "apart", (level, *SECTIONS))
     linked = {WINDOWS: _link(apart, WINDOWS_USE, folder)}
     for part, uses in PARTS.items():
         linked[part] = _link(apart, WINDOWS_USE + uses, folder) - linked[WINDOWS]
     linked[WHOLE] = _link(apart, WINDOWS_USE + sum(PARTS.values(), ()), folder)
     libraries = library_bytes(_read_map(folder))
-    return Flash(level, text - decision, decision, data, bss, libraries, linked)
+    return Flash(level, text - decision - head, decision, head, data, bss, libraries, linked)
 
 
 def _link(core: Sequence[Path], uses: Sequence[str], folder: Path) -> int:
