@@ -48,7 +48,7 @@ def write_core_results(
             f"a push brings {CHUNK_S:g} s of samples; token: everything until one token is closed; features: "
             "the push that closes it (of the wrist set: only its last sensor's).",
             "linked: what a linker keeps of the core (-ffunction-sections, --gc-sections) in a program that "
-            "makes windows of all nine kinds, and what each part adds to it.",
+            "makes int8 windows of all nine kinds, and what each part adds to it.",
             f"arena_bytes: the memory the caller hands to the bridge, {TOKENS} tokens a window.",
             *(
                 f"budget, at {HELD_AT}: {v.budget.what}: {v.measured[HELD_AT]:,.0f} of {v.budget.limit:,} "

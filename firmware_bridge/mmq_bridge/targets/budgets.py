@@ -48,7 +48,7 @@ WRIST = Budget(
 )
 LINKED = Budget(
     "windows_text",
-    "code and constants that a program links for windows of all nine modalities",
+    "code and constants that a program links for int8 windows of all nine modalities",
     20 * 1024,
     "bytes",
 )

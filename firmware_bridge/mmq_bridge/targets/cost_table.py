@@ -66,7 +66,7 @@ def cost_table(results: Mapping[str, Any]) -> str:
     stack = number("stack, deepest use", _LEVEL, "bytes")
     lines += [
         "",
-        f"A linker keeps {code} bytes of code for windows of all nine kinds (`-ffunction-sections`, "
+        f"A linker keeps {code} bytes of code for int8 windows of all nine kinds (`-ffunction-sections`, "
         f"`--gc-sections`), and {library} of the compiler's library; stack {stack} bytes. With all parts "
         f"{whole} bytes; each by itself adds:",
         "",

@@ -19,13 +19,13 @@ HEAD = ("head", "head_state")
 """The object files that decide: counted apart from those that make windows."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
-WINDOWS, WHOLE = "windows of all nine kinds", "all parts together"
+WINDOWS, WHOLE = "int8 windows of all nine kinds", "all parts together"
 WINDOWS_USE = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_advance", "mmq_bridge_lead_off",
-    "mmq_bridge_token", "mmq_bridge_reasons", "mmq_bridge_window", "mmq_bridge_window_i8",
-    "mmq_bridge_closed",
+    "mmq_bridge_token", "mmq_bridge_reasons", "mmq_bridge_window_i8", "mmq_bridge_closed",
 )  # fmt: skip
 PARTS: dict[str, tuple[str, ...]] = {
+    "windows as float": ("mmq_bridge_window",),
     "enrolment told": ("mmq_bridge_enrolment", "mmq_bridge_enrolment_left"),
     "beats, true rate, a tick counter": ("mmq_bridge_beats", "mmq_bridge_rate", "mmq_clock_s"),
     "packets with a counter": ("mmq_bridge_push_counted",),
@@ -63,7 +63,7 @@ class Flash:
         Code and constants drawn in of libgcc (float64 arithmetic for time), libm and libc.
     linked : dict of str to int
         Code and constants of the core that a linker keeps (``--gc-sections``): of a program that makes
-        windows of all nine kinds (`WINDOWS`), what each of `PARTS` adds to it, and with all (`WHOLE`).
+        int8 windows of all nine kinds (`WINDOWS`), what each of `PARTS` adds to it, and with all (`WHOLE`).
     """
 
     level: str
