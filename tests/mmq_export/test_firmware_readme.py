@@ -219,6 +219,8 @@ def test_names_in_the_guide_exist(tiny_bundle):
         for name in (
             "include/mmq_bridge.h",
             "include/mmq_decision.h",
+            "include/mmq_inference.h",
+            "mmq_network.h",
             "include/mmq_personal.h",
             "mmq_rules.h",
             "mmq_spec.h",
