@@ -41,10 +41,10 @@ def _mhacl(size: str = "nano", sensors: Mapping[str, int] = WRIST) -> Callable[[
     return lambda: (MHACL.from_size(size, TOKENS, sensors, STRESS, seed=1), sensors)
 
 
-def _several(make: Callable[..., Any], members: int) -> Callable[[], tuple[Any, Any]]:
+def _several(make: Callable[..., Any], members: int, **own: Any) -> Callable[[], tuple[Any, Any]]:
     seeds = member_seeds(1, members)
     return lambda: (
-        Ensemble([make("nano", TOKENS, WRIST, STRESS, seed=seed) for seed in seeds]),
+        Ensemble([make("nano", TOKENS, WRIST, STRESS, seed=seed, **own) for seed in seeds]),
         WRIST,
     )
 
@@ -77,6 +77,7 @@ MODELS: Mapping[str, Callable[[], tuple[Any, Mapping[str, int]]]] = MappingProxy
         "without-queries": _net(queries=()),
         "without-queries-line": _net(queries=(), **LINE),
         "ensemble": _several(MMQNet.from_size, 3),
+        "ensemble-line": _several(MMQNet.from_size, 2, **GATED),
         "mhacl": _mhacl(),
         "mhacl-small": _mhacl("small"),
         "mhacl-base": _mhacl("base"),
@@ -91,10 +92,17 @@ def random_model(name: str) -> bytes:
     """Return the int8 .tflite of a kind, its weights random and calibrated on random windows."""
     net, sensors = MODELS[name]()
     rng = np.random.default_rng(0)
-    net.set_weights([value + 0.02 * rng.random(value.shape, "float32") for value in net.get_weights()])
+    net.set_weights([_drawn(value, rng) for value in net.get_weights()])
     shape = (200, TOKENS, len(sensors))
     presence = (rng.random(shape) >= rng.uniform(0, 0.9, (200, 1, 1))).astype("float32")
     drawn = rng.normal(size=(200, TOKENS, sum(sensors.values())))
     features = (np.clip(drawn, -5, 5) * (presence @ feature_owner(sensors))).astype("float32")
     deployed = deployed_model(net, TOKENS, features.shape[2], len(sensors))
     return convert(deployed, calibration_windows(features, presence, 60), RECIPES["int8"])
+
+
+def _drawn(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return random weights: the initial ones, moved a little; of size 0.5 where they are 0, as of a line."""
+    if value.any():
+        return value + 0.02 * rng.random(value.shape, "float32")
+    return 0.5 * rng.standard_normal(value.shape, "float32")

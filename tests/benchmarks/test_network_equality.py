@@ -8,7 +8,7 @@ from network_equality import compare
 pytest.importorskip("tflite_micro")
 KINDS = (
     "small", "two-tasks-line", "nano-line-gate", "one-sensor-line", "without-category",
-    "without-modality-line", "without-queries-line", "ensemble", "mhacl",
+    "without-modality-line", "without-queries-line", "ensemble", "ensemble-line", "mhacl",
 )  # fmt: skip
 """Between them every operation and layout; `benchmarks/network_equality.py` runs all kinds."""
 

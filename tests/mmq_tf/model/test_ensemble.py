@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ensemble: the mean of its members, each of which learns as it would alone."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 from mmq_bridge.bundle.deployable_ops import check_ops
+from mmq_bridge.bundle.flatbuffer import list_ops
 from mmq_export.convert import convert
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
@@ -116,6 +119,18 @@ def test_it_becomes_one_graph_of_allowed_operations():
         check_ops(content)
         sizes.append(len(content))
     assert 1.5 < sizes[1] / sizes[0] < 2.2
+
+
+@pytest.mark.slow
+def test_what_members_share_may_have_a_scale_in_each():
+    shared: Any = keras.Input(batch_shape=(1, 4), name="features")
+    loud = keras.ops.concatenate([keras.ops.relu(shared), 20.0 * shared], axis=-1)
+    quiet = keras.ops.concatenate([keras.ops.relu(shared), 0.5 * shared], axis=-1)
+    model = keras.Model([shared], {"stress": keras.layers.Dense(2)(loud) + keras.layers.Dense(2)(quiet)})
+    windows = [{"features": np.random.default_rng(seed).normal(size=(1, 4))} for seed in range(20)]
+    content = convert(model, windows, RECIPES["int8"])
+    assert list_ops(content)["QUANTIZE"] > 0
+    check_ops(content)
 
 
 @pytest.mark.parametrize(
