@@ -27,6 +27,7 @@ static void let_go(mmq_bridge_t *bridge, const mmq_state_t *passing, int64_t ns)
 static void finish(mmq_bridge_t *bridge, mmq_state_t *state) {
     const int64_t end_ns = state->end_ns;
     mmq_tokens_finish(bridge, state);
+    if (bridge->letting_go) return; /* what the others hold comes first: who lets go settles */
     let_go(bridge, state, end_ns);
     mmq_tokens_settle(bridge, end_ns);
 }
