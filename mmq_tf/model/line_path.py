@@ -100,8 +100,8 @@ class LinePath(keras.layers.Layer):
         shown = ops.tanh(features * (1.0 / self.squash)) * seen
         scores = MASK_BIAS * presence - MASK_BIAS if scores is None else scores
         shares = ops.softmax(ops.transpose(scores, (0, 2, 1)), axis=-1)
-        own = owner * float(self.owner.shape[0])  # so that the mean over modalities is a sum
-        mean = ops.mean(ops.matmul(shares, shown) * own, axis=1)  # each modality's own features alone
+        pooled = ops.matmul(shares, shown) * owner  # [B, M, F], each modality's own features alone
+        mean = float(self.owner.shape[0]) * ops.mean(pooled, axis=1)
         hidden = 1.0 - seen
         here = ops.max(seen, axis=1)
         most = ops.max(shown - hidden, axis=1) * here
