@@ -107,7 +107,7 @@ def main(windows: int, random_windows: int, only: tuple[str, ...], results: Path
         else:
             try:
                 counts = compare(random_model(name), [], random_windows)
-            except BridgeError as error:  # a line that was never fitted may have scales of next to nothing
+            except BridgeError as error:  # random weights may get a scale of next to nothing
                 click.echo(f"{name}: {error}")
                 continue
         failed |= counts.differing > 0

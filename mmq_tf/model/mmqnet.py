@@ -252,9 +252,7 @@ class MMQNet(TokenNet):
             kind of query that was left out is not there.
         """
         shown, presence, tokens, trace, distrust = self._look(inputs)
-        absent = 1.0 - ops.reshape(presence, (-1, 1, self.n_all))
-        unseen = absent * MASK_BIAS
-        hidden = _both(unseen, distrust)
+        absent, unseen, hidden = self._hidden(presence, distrust)
         completed = tokens
         if self.modality_queries:
             rebuilt = self.modality_queries(tokens, penalty=hidden)
@@ -280,8 +278,14 @@ class MMQNet(TokenNet):
 
     def _line_inputs(self, inputs):
         shown, presence, _, _, distrust = self._look(inputs)
-        unseen = (1.0 - ops.reshape(presence, (-1, 1, self.n_all))) * MASK_BIAS
-        return inputs["features"], presence, self._line_scores(shown, _both(unseen, distrust))
+        _, _, hidden = self._hidden(presence, distrust)
+        return inputs["features"], presence, self._line_scores(shown, hidden)
+
+    def _hidden(self, presence, distrust):
+        """Return 1 where a token is absent, the penalty of that, and with distrust's, each ``[B, 1, N]``."""
+        absent = 1.0 - ops.reshape(presence, (-1, 1, self.n_all))
+        unseen = absent * MASK_BIAS
+        return absent, unseen, _both(unseen, distrust)
 
     def _look(self, inputs):
         """Return features (squashed beside a line), presence, tokens, what interference found, penalty."""

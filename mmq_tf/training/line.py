@@ -108,23 +108,29 @@ def fit_line(
     if choice is None:
         strengths = rows[0].strengths()
         for member, own in zip(members, rows, strict=True):
-            _set_line(member, own, *strengths, own.side == 0)
-            if member.line_gate:
-                fit_gate(member, [train], spec, seed)
+            _set_line(member, own, *strengths, [train], spec, seed)
         choice = LineChoice(*strengths, *_share(members, validation, spec))
     for member, own in zip(members, rows, strict=True):
-        _set_line(member, own, choice.evidence, choice.look_back, own.side >= 0)
-        if member.line_gate:
-            fit_gate(member, sides, spec, seed)
+        _set_line(member, own, choice.evidence, choice.look_back, sides, spec, seed)
         _weigh(member, choice.network_share, choice.temperature)
     return choice
 
 
-def _set_line(net: Any, rows: _Rows, evidence: float, look_back: float, learn: np.ndarray) -> None:
-    """Fit one line to some of its rows and set its weights."""
-    kernel, bias = rows.fitted(learn, evidence, look_back)
+def _set_line(
+    net: Any,
+    rows: _Rows,
+    evidence: float,
+    look_back: float,
+    sides: Sequence[WindowSet],
+    spec: TrainingSpec,
+    seed: int,
+) -> None:
+    """Fit one line to the rows of these sides, the first ones, and set its weights; then its gate, if any."""
+    kernel, bias = rows.fitted(rows.side < len(sides), evidence, look_back)
     for name, value in (("centre", rows.centre), ("scale", rows.scale), ("kernel", kernel), ("bias", bias)):
         getattr(net.line, name).assign(value)
+    if net.line_gate:
+        fit_gate(net, sides, spec, seed)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ RATE, DECAY = 5e-3, 0.3
 
 
 def fit_gate(net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int) -> None:
-    """Train a network's `LineGate` by the line's own cross entropy, in place; nothing else changes.
+    """Train a network's `line_gate` by the line's own cross entropy, in place; nothing else changes.
 
     Sensors, and look-backs, are hidden as in the network's training. The line must be fitted, with all
     tokens counting alike, and stays as it is: what it weighs travels, and a line that follows its gate does
@@ -37,7 +37,7 @@ def fit_gate(net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int
     seed : int
         Of what is drawn.
     """
-    layers = [net, *net._flatten_layers(include_self=False)]
+    layers = net._flatten_layers()
     before = [layer.trainable for layer in layers]
     net.trainable, net.line_gate.trainable = False, True
     net.line_gate.kernel.assign(np.zeros(net.line_gate.kernel.shape, np.float32))

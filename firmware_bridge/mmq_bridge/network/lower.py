@@ -279,12 +279,12 @@ class _Lowering:
         shape = op.output.shape
         kept = [axis for axis, n in enumerate(shape) if n > 1]
         flags = []
-        for tensor in op.inputs[:2]:
-            own = (1,) * (len(shape) - len(tensor.shape)) + tensor.shape  # type: ignore[union-attr]
+        for tensor in (_int8(given, op.name) for given in op.inputs[:2]):
+            own = (1,) * (len(shape) - len(tensor.shape)) + tensor.shape
             if len(own) != len(shape) or any(
                 n not in (1, wanted) for n, wanted in zip(own, shape, strict=True)
             ):
-                raise refuse(f"{op.name} spreads {list(tensor.shape)} over {list(shape)}")  # type: ignore[union-attr]
+                raise refuse(f"{op.name} spreads {list(tensor.shape)} over {list(shape)}")
             flags.append([own[axis] > 1 for axis in kept])
         cut = next((cut for cut in range(max(len(kept) - 1, 0), -1, -1) if _regular(flags, cut)), None)
         if cut is None:
