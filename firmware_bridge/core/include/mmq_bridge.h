@@ -304,6 +304,13 @@ mmq_status_t mmq_state_load(mmq_bridge_t *bridge, const void *buffer, size_t siz
 mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const uint8_t *presence, uint32_t n,
                                   float *scratch);
 
+/* For logs and screens: "ok", "null", "bad_spec", ... as above in small letters; "" for what is none. Of several bits
+ * MMQ_WHY_* the lowest is named, so that all are told by
+ *     for (uint32_t why = reasons[m]; why; why &= why - 1u) puts(mmq_reason_name(why)); */
+const char *mmq_status_name(uint32_t status);
+const char *mmq_reason_name(uint32_t reasons);
+const char *mmq_kind_name(uint32_t kind);
+
 #ifdef __cplusplus
 }
 #endif

@@ -141,6 +141,9 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_display_show.argtypes = [pointer, pointer, pointer, pointer]
     core.mmq_abstention_name.argtypes = [ctypes.c_uint32]
     core.mmq_abstention_name.restype = ctypes.c_char_p
+    for name in ("mmq_status_name", "mmq_reason_name", "mmq_kind_name"):
+        getattr(core, name).argtypes = [ctypes.c_uint32]
+        getattr(core, name).restype = ctypes.c_char_p
     core.mmq_plan_size.argtypes, core.mmq_plan_size.restype = [pointer, ctypes.c_size_t], ctypes.c_size_t
     core.mmq_plan_load.argtypes = [
         pointer, ctypes.c_size_t, pointer, ctypes.c_size_t, ctypes.POINTER(pointer)

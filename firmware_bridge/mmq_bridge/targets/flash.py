@@ -17,6 +17,8 @@ from mmq_bridge.targets.tools import require
 DECISION = ("decide", "decide_personal", "display", "step")
 HEAD = ("head", "head_state")
 """The object files that decide: counted apart from those that make windows."""
+BESIDE = ("names",)
+"""What no other part needs; `PARTS` says what each adds."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
 WINDOWS, WHOLE = "int8 windows of all nine kinds", "all parts together"
@@ -35,6 +37,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "mmq_head_init", "mmq_head_reset", "mmq_mark", "mmq_adapt", "mmq_head_apply",
         "mmq_head_size", "mmq_head_save", "mmq_head_load",
     ),
+    "names for logs": ("mmq_status_name", "mmq_reason_name", "mmq_kind_name"),
     "decision": ("mmq_decider_init", "mmq_step", "mmq_display_show"),
 }  # fmt: skip
 """What a program may use besides, by the functions that draw it in."""
@@ -52,7 +55,7 @@ class Flash:
     level : str
         ``-O2`` or ``-Os``.
     text : int
-        Code and constants of the core's object files, but for the decision and the personal head.
+        Code and constants of the core's object files, but for the decision, the personal head and `BESIDE`.
     decision : int
         The same of the decision.
     head : int
@@ -141,14 +144,14 @@ def measure_flash(level: str, build: Path) -> Flash:
         place.stem: [int(word) for word in row.split()[:3]] for place, row in zip(core, rows, strict=True)
     }
     text, data, bss = (sum(column) for column in zip(*sizes.values(), strict=True))
-    decision, head = (sum(sizes[name][0] for name in names) for names in (DECISION, HEAD))
+    decision, head, beside = (sum(sizes[name][0] for name in names) for names in (DECISION, HEAD, BESIDE))
     apart = compile_objects(M4F, core_sources(), (), folder / "apart", (level, *SECTIONS))
     linked = {WINDOWS: _link(apart, WINDOWS_USE, folder)}
     for part, uses in PARTS.items():
         linked[part] = _link(apart, WINDOWS_USE + uses, folder) - linked[WINDOWS]
     linked[WHOLE] = _link(apart, WINDOWS_USE + sum(PARTS.values(), ()), folder)
     libraries = library_bytes(_read_map(folder))
-    return Flash(level, text - decision - head, decision, head, data, bss, libraries, linked)
+    return Flash(level, text - decision - head - beside, decision, head, data, bss, libraries, linked)
 
 
 def _link(core: Sequence[Path], uses: Sequence[str], folder: Path) -> int:

@@ -2,11 +2,12 @@
 """What Python hands to the core is laid out as the core's own headers say."""
 
 import ctypes
+import re
 import shutil
 import subprocess
 
 import pytest
-from mmq_bridge.core_binding.library import STATUS, CClock
+from mmq_bridge.core_binding.library import STATUS, CClock, library
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.core_binding.spec_struct import CModality, CSpec, modality_values
 from mmq_bridge.front_end.front_end import FRONTEND_VERSION, FrontEnd
@@ -74,3 +75,28 @@ def test_every_value_has_a_field(name: str) -> None:
     modality = FrontEnd.wearable({name: 128}).modalities[name]
     fields = {field[0] for field in CModality._fields_}
     assert set(modality_values(name, modality, 5.0)) <= fields
+
+
+def enumerated(type_name: str) -> list[str]:
+    """Return the names of an enum of the header, in its order, in small letters and without MMQ_."""
+    text = re.sub(r"/\*.*?\*/", "", (CORE / "include" / "mmq_bridge.h").read_text(), flags=re.DOTALL)
+    (found,) = (body for body, name in re.findall(r"enum \{([^}]*)\}\s*(\w*);", text) if name == type_name)
+    return [name.lower() for name in re.findall(r"MMQ_(\w+)", found)]
+
+
+def test_the_core_names_every_status_kind_and_reason_as_header_and_python_do() -> None:
+    core = library()
+    statuses = enumerated("mmq_status_t")
+    assert [core.mmq_status_name(status).decode() for status in range(len(STATUS))] == statuses
+    assert [core.mmq_kind_name(kind).decode() for kind in CORE_KINDS.values()] == list(CORE_KINDS)
+    assert [core.mmq_reason_name(reason).decode() for reason in Reason] == [
+        str(r.name).lower() for r in Reason
+    ]
+    assert [f"why_{str(r.name).lower()}" for r in Reason] == enumerated("")
+
+
+def test_of_several_reasons_the_lowest_is_named_and_nothing_by_nothing() -> None:
+    core = library()
+    assert core.mmq_reason_name(Reason.RATE | Reason.FLAT) == b"flat"
+    assert core.mmq_status_name(len(STATUS)) == core.mmq_kind_name(len(CORE_KINDS)) == b""
+    assert core.mmq_reason_name(0) == core.mmq_reason_name(1 << 14) == core.mmq_reason_name(1 << 31) == b""
