@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The core builds as C99 without a warning on many machines, and refuses flags that would change bits."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,6 +47,8 @@ def test_every_file_builds_without_a_warning(command, tmp_path):
     [
         ("gcc -ffast-math", "fast-math changes bits"),
         ("gcc -Ofast", "fast-math changes bits"),
+        ("gcc -funsafe-math-optimizations", "fast-math changes bits"),
+        ("gcc -mfpmath=387", "float must be evaluated as float"),
         ("clang -ffinite-math-only", "fast-math changes bits"),
         ("i686-linux-gnu-gcc -mfpmath=387", "on i686 add -msse2 -mfpmath=sse"),
         ("s390x-linux-gnu-gcc", "on s390x -fexcess-precision=fast"),
@@ -56,3 +59,16 @@ def test_what_cannot_give_the_bits_is_refused_in_one_sentence(command, words, tm
     said = compiled(command, tmp_path, [path], "-std=c99", "-O2")
     assert words in said
     assert said.count("error:") == 1
+
+
+def test_every_file_that_computes_floats_refuses_them(tmp_path):
+    """All at once: each such file says the sentence itself."""
+    floats = [path for path in SOURCES if re.search(r"\b(?:float|double)\b", uncommented(path))]
+    said = compiled("gcc -ffast-math", tmp_path, floats, "-std=c99", "-fsyntax-only")
+    refused = {Path(name).name for name in re.findall(r" from (\S+\.c):", said)}
+    assert len(floats) > 30
+    assert refused == {path.name for path in floats}
+
+
+def uncommented(path):
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.S)
