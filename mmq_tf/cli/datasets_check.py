@@ -17,7 +17,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mmq_tf.datasets import Dataset, open_dataset
-from mmq_tf.datasets.checking import SubjectCheck, channels_and_rate, check_subjects, span, subjects_to_check
+from mmq_tf.datasets.checking import (
+    SubjectCheck,
+    channels_and_rate,
+    check_subjects,
+    people_warnings,
+    span,
+    subjects_to_check,
+)
 from mmq_tf.datasets.formats.folder import to_json
 from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.version import __version__
@@ -57,6 +64,7 @@ def check(name: str, folder: Path, subjects: list[str] | None, json_path: Path |
 
     Files, signals with the share of lost samples, trials, classes, ratings and digests, against what the
     publisher says of them. Exit code 1 where something is broken or differs; what is missing is only named.
+    Of your own recordings it is also said where the names may not be those of people.
     """
     dataset = open_dataset(name, folder)
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
@@ -67,14 +75,22 @@ def check(name: str, folder: Path, subjects: list[str] | None, json_path: Path |
         for one in check_subjects(dataset, folder, wanted):
             found.append(one)
             progress.update(bar, advance=1, description=f"checking, {one.subject} done")
-    _show(console, dataset, folder, found)
+    warnings = people_warnings(dataset, folder, [name for name, is_there in wanted.items() if is_there])
+    _show(console, dataset, folder, found, warnings)
     if json_path:
-        write_text(json_path, to_json(_as_json(dataset, folder, found)))
+        content = {**_as_json(dataset, folder, found), "warnings": warnings}
+        write_text(json_path, to_json(content))
     if any(one.state in ("differs", "broken") for one in found):
         sys.exit(1)
 
 
-def _show(console: Console, dataset: Dataset, folder: Path, found: Sequence[SubjectCheck]) -> None:
+def _show(
+    console: Console,
+    dataset: Dataset,
+    folder: Path,
+    found: Sequence[SubjectCheck],
+    warnings: Sequence[str],
+) -> None:
     for line in _head(dataset, folder):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
@@ -84,7 +100,7 @@ def _show(console: Console, dataset: Dataset, folder: Path, found: Sequence[Subj
         table.add_row(*_row(dataset, one))
     console.print(table)
     faults = [fault for one in found if one.state != "missing" for fault in one.faults]
-    for line in (*faults, _summary(found)):
+    for line in (*faults, *(f"warning: {one}" for one in warnings), _summary(found)):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 

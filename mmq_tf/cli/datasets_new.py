@@ -47,7 +47,8 @@ def new(folder: Path, force: bool) -> None:
     write_text(path, text)
     for one in found.files:
         what = ", ".join(one.signals) or one.form
-        click.echo(f"{one.pattern.path}: {len(one.pattern.files)} of {one.form} ({what})")
+        pattern = one.pattern.path or f"choose which part of {one.pattern.files[0]} is the person"
+        click.echo(f"{pattern}: {len(one.pattern.files)} of {one.form} ({what})")
     click.echo(f"{path}: written; fill in the {text.count(OPEN)} lines marked {OPEN[2:]!r}")
 
 

@@ -14,6 +14,7 @@ from mmq_bridge.recordings.files import existing_folder
 
 from mmq_tf.datasets.base import Dataset, Published
 from mmq_tf.datasets.fetch.registry import Pin, pins_of
+from mmq_tf.datasets.manifest.people import doubts, same_files
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
 
@@ -129,6 +130,35 @@ def check_subjects(
             yield _check_subject(dataset, folder, subject, pins)
         else:
             yield SubjectCheck(subject, "missing", (_why_missing(dataset, folder, subject),))
+
+
+def people_warnings(dataset: Dataset, folder: Path | str, subjects: Sequence[str]) -> list[str]:
+    """Say what speaks against the people that a data set's own description makes of its names.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Nothing is said of one whose publisher names the people, and of a simulated one.
+    folder : path
+        Where it lies.
+    subjects : sequence of str
+        Those that are there.
+
+    Returns
+    -------
+    list of str
+        A sentence each.
+    """
+    if dataset.published is not None or dataset.simulated or dataset.members:
+        return []
+    files: dict[str, list[Path]] = {}
+    for subject in subjects:
+        try:
+            files[subject] = list(dataset.source_files(Path(folder), subject))
+        except MMQError:  # the check itself says it
+            continue
+    classes = {name for named in dataset.tasks.values() for name in named}
+    return [*doubts(subjects, classes), *same_files(files)]
 
 
 def _why_missing(dataset: Dataset, folder: Path, subject: str) -> str:

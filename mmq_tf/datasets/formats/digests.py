@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,9 +29,9 @@ def source_digest(head: str, files: Iterable[Path]) -> str:
     MMQError
         If a file cannot be read.
     """
-    digest = hashlib.sha256(head.encode() + b"\n")
+    digest = hashlib.sha256(os.fsencode(head) + b"\n")
     for path in files:
-        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+        digest.update(os.fsencode(f"{path.name} {file_digest(path)}\n"))
     return digest.hexdigest()
 
 
@@ -59,7 +60,7 @@ def file_digest(path: Path) -> str:
 
 
 def _memory_of(path: str) -> Path:
-    name = hashlib.sha256(path.encode()).hexdigest()[:32]
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
     return cache_folder() / "digests" / f"{name}.json"
 
 

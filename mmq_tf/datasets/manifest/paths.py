@@ -46,6 +46,24 @@ def find_files(folder: Path, pattern: str) -> dict[Key, Path]:
     return dict(sorted(files.items()))
 
 
+def placeholders_in(pattern: str, path: str) -> dict[str, str] | None:
+    """Values of a pattern's placeholders in a relative path, or None where it does not mean that path.
+
+    Examples
+    --------
+    >>> placeholders_in("{subject}/{session}.csv", "P01/rest.csv")
+    {'subject': 'P01', 'session': 'rest'}
+    """
+    parts, names = pattern.split("/"), path.split("/")
+    known: dict[str, str] = {}
+    for part, name in zip(parts, names, strict=False):
+        match = re.fullmatch(_expression(part, known), name)
+        if match is None:
+            return None
+        known |= match.groupdict()
+    return known if len(parts) == len(names) else None
+
+
 def fill(folder: Path, pattern: str, key: Key) -> Path:
     """Path that a pattern means for one subject and session.
 

@@ -310,6 +310,11 @@ def _sentence(error: ValidationError) -> str:
     place = found.place
     if found.unknown_key:
         return f"unknown key {place}; remove it or correct its spelling."
+    if found.kind == "missing" and re.fullmatch(r"files\.\d+\.path", found.place):
+        return (
+            f"the key {found.place} is missing: say where in the files' names the person stands, with"
+            " {subject}; `mmq-tf datasets new` offers what may be meant."
+        )
     if found.kind == "missing":
         return f"the key {place} is missing; give it."
     if found.kind == "string_too_short":

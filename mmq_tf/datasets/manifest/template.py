@@ -54,9 +54,16 @@ def render(found: Found) -> str:
 def _files(one: FoundFiles) -> str:
     pattern = one.pattern
     count = f"{len(pattern.files)} found, first {pattern.files[0]}"
-    lines = ["[[files]]", f"path = {as_toml(pattern.path)}  # {count}"]
-    if pattern.doubt:
-        lines.append(f"{OPEN} where {{subject}} stands; {pattern.doubt}")
+    if pattern.path:
+        lines = ["[[files]]", f"path = {as_toml(pattern.path)}  # {count}"]
+        lines += [f"{OPEN} where {{subject}} stands; {pattern.doubt}"] if pattern.doubt else []
+    else:
+        lines = ["[[files]]", f"{OPEN} which part of the names is the person? {count}."]
+        lines += [
+            "# Take the # away from one of these lines; where none names the person, put the files into one",
+            "# folder a person first. {session} is which of the person's recordings a file is.",
+            *(f"# path = {as_toml(one.path)}  # {one.note}" for one in pattern.choices),
+        ]
     lines += [f"format = {as_toml(one.form)}", *(f"# {note}" for note in one.notes)]
     if one.form in TABLES:
         lines += _times(one)
@@ -99,7 +106,7 @@ def _signal(modality: str, signal: FoundSignal) -> list[str]:
 
 def _trials(found: Found) -> str:
     form = found.files[0].form
-    who = "subject, session" if "{session}" in found.files[0].pattern.path else "subject"
+    who = "subject, session" if found.files[0].pattern.has_sessions else "subject"
     columns = {name: shown for one in found.files for name, shown in one.labels.items()}
     if found.trials is not None:
         path, names = found.trials

@@ -9,7 +9,7 @@ import pytest
 
 from mmq_tf.datasets import get_dataset, open_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, Published, check_known
-from mmq_tf.datasets.checking import check_subjects, subjects_to_check
+from mmq_tf.datasets.checking import check_subjects, people_warnings, subjects_to_check
 from mmq_tf.datasets.fetch.registry import Pin
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
@@ -256,3 +256,14 @@ def test_one_changed_sample_of_a_published_file_is_seen(mmq_data, tmp_path):
     (one,) = check(get_dataset("eegmat"), tmp_path, "Subject00")
     assert one.state == "differs"
     assert one.pinned == {"Subject00_1.edf": "ok", "Subject00_2.edf": "differs"}
+
+
+def test_people_are_doubted_only_where_no_publisher_names_them(tmp_path):
+    for name in ("p1", "p2"):
+        (tmp_path / f"{name}.txt").write_text("the same")
+    own = toy(published=None)
+    every, same = people_warnings(own, tmp_path, ["p1", "p2"])
+    assert every.startswith("each of the 2 recordings counts as another person")
+    assert same.startswith("p1.txt of the subjects p1, p2 is the same file")
+    assert people_warnings(toy(), tmp_path, ["p1", "p2"]) == []
+    assert people_warnings(toy(published=None, simulated=True), tmp_path, ["p1", "p2"]) == []

@@ -9,8 +9,10 @@ from command_line import invoke
 
 from mmq_tf.cli.datasets_new import config as config_command
 from mmq_tf.cli.datasets_new import new as new_command
+from mmq_tf.datasets.manifest.dataset import list_subjects
 from mmq_tf.datasets.manifest.guess import look_at
 from mmq_tf.datasets.manifest.patterns import find_patterns
+from mmq_tf.datasets.manifest.schema import read_manifest
 from mmq_tf.datasets.manifest.template import OPEN, as_toml, render
 from mmq_tf.errors import MMQError
 
@@ -36,7 +38,7 @@ def test_any_name_is_one_line_of_toml(text):
         (["data/P1/eda.csv", "data/P1/bvp.csv", "data/P2/eda.csv", "data/P2/bvp.csv"],
          ["data/{subject}/bvp.csv", "data/{subject}/eda.csv"]),
         (["P1/P1_eda.csv", "P2/P2_eda.csv"], ["{subject}/{subject}_eda.csv"]),
-        (["s1/morning", "s1/evening", "s2/morning"], ["{subject}/{session}"]),
+        (["subject 1/rec.edf", "subject 2/rec.edf"], ["subject {subject}/rec.edf"]),
         (["sub-01_ses-1.xdf", "sub-01_ses-2.xdf", "sub-02_ses-1.xdf"], ["sub-{subject}_ses-{session}.xdf"]),
     ],
 )  # fmt: skip
@@ -50,8 +52,50 @@ def test_patterns(paths, patterns):
 def test_what_cannot_be_told_is_said():
     (one,) = find_patterns(["P01_bvp.csv"])
     assert "could not be told" in one.doubt
-    (one,) = find_patterns(["2024-01-02_P01.csv", "2024-01-03_P02.csv"])
-    assert "differ together" in one.doubt
+
+
+@pytest.mark.parametrize(
+    ("paths", "choices"),
+    [
+        (["1529850000_A00204", "1529936400_A00204", "1529850100_A00311"],
+         ["{session}_{subject}", "{subject}_{session}"]),
+        (["20240501_P01.edf", "20240502_P02.edf"], ["{session}_{subject}.edf", "{subject}_{session}.edf"]),
+        (["rest_P01.edf", "rest_P02.edf", "task_P01.edf"],
+         ["{session}_{subject}.edf", "{subject}_{session}.edf"]),
+        (["s1/morning", "s1/evening", "s2/morning"], ["{subject}/{session}", "{session}/{subject}"]),
+        (["20240501.edf", "20240502.edf"], ["{subject}.edf"]),
+        (["rest.edf", "stress.edf"], ["{subject}.edf"]),
+        (["P01/1529850000_A1.zip", "P01/1529936400_A1.zip", "P02/1529850100_A2.zip"],
+         ["{subject}/{session}.zip"]),
+    ],
+)  # fmt: skip
+def test_who_is_the_person_is_asked_where_the_names_do_not_say_it(paths, choices, tmp_path):
+    (one,) = find_patterns(paths)
+    assert one.path == ""
+    assert [choice.path for choice in one.choices] == choices
+    assert "could not be told" in one.doubt
+
+
+def test_a_manifest_is_unfinished_until_the_person_is_chosen(tmp_path):
+    for name in ("20240501_P01", "20240502_P02", "20240503_P01"):
+        write(tmp_path / f"{name}.csv", "time,EDA (uS)", np.arange(40) / 4, np.ones(40))
+    result = invoke(new_command, tmp_path)
+    assert "choose which part of 20240501_P01.csv is the person" in result.output
+    text = (tmp_path / "mmq-tf.toml").read_text()
+    for key in ("title", "licence", "attribution", "label_kind"):
+        text = text.replace(f'{key} = ""', f'{key} = "x"')
+    text = text.replace("classes = []", 'classes = ["rest", "stress"]')
+    (tmp_path / "mmq-tf.toml").write_text(text)
+    with pytest.raises(MMQError, match=r"the key files\.0\.path is missing: say where in the files' names"):
+        read_manifest(tmp_path)
+    line = '# path = "{session}_{subject}.csv"  # 2 people: P01, P02'
+    assert line in text
+    (tmp_path / "mmq-tf.toml").write_text(text.replace(line, line[2:]))
+    assert list_subjects(read_manifest(tmp_path), tmp_path) == [
+        "P01/20240501",
+        "P01/20240503",
+        "P02/20240502",
+    ]
 
 
 def test_columns_units_rates_and_values(tmp_path):
