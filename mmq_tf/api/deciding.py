@@ -11,7 +11,7 @@ from mmq_tf import pretrained
 from mmq_tf.errors import MMQError
 
 if TYPE_CHECKING:
-    from mmq_bridge.decision.bundle_files import ModelName
+    from mmq_bridge.decision.bundle_files import ModelName, RuntimeName
     from mmq_bridge.decision.device import Device
 
     from mmq_tf.recording import Recording
@@ -35,6 +35,7 @@ def load(
     model: ModelName = "int8",
     enrolment_s: float | None = None,
     display_s: float = 0.0,
+    runtime: RuntimeName | None = None,
 ) -> Device:
     """Load a bundle that decides.
 
@@ -48,6 +49,8 @@ def load(
         A shorter enrolment than the model was trained with, in s.
     display_s : float
         Decisions also say what a display shows, the average of the last so many seconds; 0 is off.
+    runtime : {"core", "litert"}, optional
+        What runs the model; by default the C core where it is int8 and the bundle has a plan for the core.
 
     Returns
     -------
@@ -59,13 +62,13 @@ def load(
     MMQError
         If there is no such bundle.
     BridgeError
-        If it is not complete or was changed, `enrolment_s` is no shorter enrolment, or `display_s`
-        cannot be.
+        If it is not complete or was changed, `runtime` cannot run its model, `enrolment_s` is no shorter
+        enrolment, or `display_s` cannot be.
 
     Warns
     -----
     BridgeWarning
-        If the enrolment is shorter than the model's.
+        If the enrolment is shorter than the model's, or LiteRT is needed for want of a plan.
 
     Examples
     --------
@@ -89,7 +92,12 @@ def load(
             )
         folder = pretrained.path(str(path_or_name))
     return Device.from_bundle(
-        folder, model, convert=as_recording, enrolment_s=enrolment_s, display_s=display_s
+        folder,
+        model,
+        convert=as_recording,
+        enrolment_s=enrolment_s,
+        display_s=display_s,
+        runtime=runtime,
     )
 
 

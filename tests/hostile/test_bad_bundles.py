@@ -178,6 +178,16 @@ def test_a_truncated_model_with_a_forged_digest_never_reaches_an_interpreter(
     tiny.sign_again(copy, ["model_int8.tflite"])
     assert f"{path}: " in problem(copy)
     with pytest.raises(BridgeError, match="model_int8.tflite"):
+        Device.from_bundle(copy, runtime="litert")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6])
+def test_a_truncated_plan_with_a_forged_digest_is_refused(copy, tiny, share):
+    path = copy / "mmq_network.bin"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    tiny.sign_again(copy, ["mmq_network.bin"])
+    with pytest.raises(BridgeError, match=r"mmq_network\.bin: it is no plan"):
         Device.from_bundle(copy)
 
 

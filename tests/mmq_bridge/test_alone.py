@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle runs where nothing of ours but mmq_bridge, and no SciPy, can be imported."""
+"""A bundle runs where nothing of ours but mmq_bridge, no SciPy and no LiteRT can be imported."""
 
 import json
 import subprocess
@@ -102,8 +102,9 @@ def recording(tmp_path):
 
 def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
     arguments = [str(pretrained.path("wrist-stress")), "--replay", str(recording), "--json"]
-    done = run_alone(COMMAND, "stream", *arguments)
+    done = run_alone(COMMAND, "stream", *arguments, without=OURS + EXTRAS)
     assert done.returncode == 0, done.stderr
+    assert not done.stderr
     lines = done.stdout.splitlines()
     decisions = [json.loads(line) for line in lines]
     decided = [one["probabilities"]["stress"] for one in decisions if not one["abstained"]]
@@ -115,6 +116,15 @@ def test_the_shipped_bundle_decides_as_under_mmq_tf(recording):
     under_mmq_tf = CliRunner().invoke(stream_command, arguments)
     assert under_mmq_tf.exit_code == 0, under_mmq_tf.output
     assert lines == under_mmq_tf.stdout.splitlines()
+
+
+def test_marks_are_learned_without_any_extra(recording, tmp_path):
+    marks = tmp_path / "marks.csv"
+    marks.write_text("label,start_s,stop_s\nrest,600,660\nstress,660,720\n")
+    arguments = [pretrained.path("wrist-stress"), "--recording", recording, "--marks", marks]
+    done = run_alone(COMMAND, "personalise", *arguments, without=OURS + EXTRAS)
+    assert done.returncode == 0, done.stderr
+    assert "stress  660 to 720 s: 1 windows used" in done.stdout
 
 
 def test_without_scipy_no_filter_is_designed():
@@ -131,7 +141,8 @@ def test_every_module_is_imported_without_the_extras():
     ("arguments", "says"),
     [
         (("verify", "BUNDLE"), "pip install 'ai-edge-litert"),
-        (("stream", "BUNDLE", "--replay", "RECORDING"), "pip install 'ai-edge-litert"),
+        (("stream", "BUNDLE", "--replay", "RECORDING", "--runtime", "litert"), "pip install 'ai-edge-litert"),
+        (("stream", "BUNDLE", "--replay", "RECORDING", "--model", "float32"), "pip install 'ai-edge-litert"),
         (("play", "RECORDING", "--lsl"), "pip install 'mmq-bridge[live]'"),
     ],
 )

@@ -79,7 +79,7 @@ def stop_s(worn: dict[str, GoldenSignal]) -> float:
 def device(end: FrontEnd) -> Device:
     stub: Any = SimpleNamespace(
         feature_shape=(TOKENS, end.n_features), n_modalities=len(end.modalities), is_integer=False,
-        output_details={"stress": {"shape": (1, 2)}}, predict=lambda *_: {"stress": np.zeros(2)},
+        classes={"stress": 2}, predict=lambda *_: {"stress": np.zeros(2)},
     )  # fmt: skip
     return Device(end, stub, {"tasks": {"stress": ["rest", "stress"]}, "min_present_share": 0.0})
 

@@ -81,9 +81,7 @@ def test_a_sum_of_tenths_is_not_one_token_more():
 
 @VERSIONS
 def test_the_device_waits_as_long(worn, version):
-    stub: Any = SimpleNamespace(
-        feature_shape=(1, 3), n_modalities=1, output_details={"stress": {"shape": (1, 2)}}, is_integer=False
-    )
+    stub: Any = SimpleNamespace(feature_shape=(1, 3), n_modalities=1, classes={"stress": 2}, is_integer=False)
     device = Device(front_end(version=version), stub, {"tasks": {"stress": ["rest", "stress"]}})
     seconds = range(TOKEN_S * EXPECTED)
     decisions = [d for s in seconds for d in device.push("temp", worn.samples[:, 4 * s : 4 * s + 4], s)]

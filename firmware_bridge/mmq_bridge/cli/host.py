@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mmq_bridge.errors import BridgeWarning
 
 if TYPE_CHECKING:
     from mmq_bridge.recordings.recording import Recording
@@ -53,6 +56,19 @@ class Host:
     reads: str = "an E4 export or a recording folder"
     example_file: str = "S02_E4_Data.zip"
     pretrained: Mapping[str, Path] | None = None
+
+    @contextmanager
+    def opening_bundle(self) -> Iterator[None]:
+        """Keep native output off the terminal, and say each of the bridge's warnings in a line."""
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", BridgeWarning)
+            try:
+                with self.quiet(""):
+                    yield
+            finally:
+                for warning in warned:
+                    if issubclass(warning.category, BridgeWarning):
+                        click.echo(f"{self.program}: {warning.message}", err=True)
 
 
 def takes_bundle(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

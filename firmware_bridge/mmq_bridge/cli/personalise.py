@@ -79,7 +79,7 @@ def personalise_command(host: Host) -> click.Command:
         if marks_file is None and not advise:
             raise click.UsageError("name --marks FILE, or --advise for what to mark.")
         marks = read_marks(marks_file) if marks_file else []
-        with host.quiet(""):
+        with host.opening_bundle():
             device = Device.from_bundle(bundle)
         if device.personal is None:
             raise BridgeError(f"{bundle}: this bundle has no personal head; train and export it again.")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import click
 from mmq_bridge.cli.host import Host, takes_bundle
 from mmq_bridge.cli.live import Live, takes_live, terminated_in_order
 from mmq_bridge.cli.show import JsonLines, TextLines
-from mmq_bridge.errors import BridgeError, BridgeWarning
+from mmq_bridge.errors import BridgeError
 
 CHUNK_S = 1.0
 
@@ -89,6 +88,11 @@ def stream_command(host: Host) -> click.Command:
         default="int8",
         help="Which of the models.",
     )
+    @click.option(
+        "--runtime",
+        type=click.Choice(["core", "litert"]),
+        help="What runs the model.  [default: the C core for int8, LiteRT for the others]",
+    )
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
     def command(
         bundle: Path,
@@ -101,6 +105,7 @@ def stream_command(host: Host) -> click.Command:
         state_file: Path | None,
         every: int,
         model: Any,
+        runtime: Any,
         as_json: bool,
     ) -> None:
         """Push the raw samples of a recording, or of live sensors, through BUNDLE; print its decisions.
@@ -116,12 +121,10 @@ def stream_command(host: Host) -> click.Command:
 
         if (recording is None) == (live is None):
             raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
-        with host.quiet(""), warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always", BridgeWarning)
-            device = Device.from_bundle(bundle, model, enrolment_s=enrolment_s, display_s=display_s)
-        for warning in warned:
-            if issubclass(warning.category, BridgeWarning):
-                click.echo(f"{host.program}: {warning.message}", err=True)
+        with host.opening_bundle():
+            device = Device.from_bundle(
+                bundle, model, enrolment_s=enrolment_s, display_s=display_s, runtime=runtime
+            )
         show_as = JsonLines if as_json else TextLines
         try:
             with terminated_in_order(), kept_state(device, state_file) as kept:

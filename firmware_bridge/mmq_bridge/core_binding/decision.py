@@ -13,6 +13,7 @@ import numpy as np
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.core_binding.input_validation import number_array
 from mmq_bridge.core_binding.library import NO_TOKEN, OK, library, raise_status
+from mmq_bridge.core_binding.network import Runner
 from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.head_tables import MAX_COMPONENTS
@@ -220,6 +221,20 @@ class Decider:
         status = finish(self._given, given.ctypes.data, ctypes.byref(decision))
         if status != OK:
             raise_status(status, "decision")
+
+    def step(self, runner: Runner) -> CDecision | None:
+        """Make the next decision that is due, the network run by the core, and return it; None where none is.
+
+        Raises
+        ------
+        BridgeError
+            When the front end has no quantisation, or the network fails.
+        """
+        decision = CDecision()
+        status = self._core.mmq_step(self._given, runner.given, ctypes.byref(decision))
+        if status not in (OK, NO_TOKEN):
+            raise_status(status, "decision")
+        return decision if status == OK else None
 
     @property
     def components(self) -> np.ndarray | None:

@@ -61,6 +61,15 @@ class CNetworkJob(ctypes.Structure):
     ]
 
 
+class CRunner(ctypes.Structure):
+    """`mmq_runner_t`, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("run", "context", "features", "presence", "logits")),
+        ("running", ctypes.c_uint32),
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class NetworkPort:
     """An input or output: where it lies in the arena, how many int8 it has, how they are scaled."""
@@ -77,6 +86,8 @@ class Network:
     Parameters
     ----------
     plan : bytes
+    where : str
+        Its name for error messages.
 
     Attributes
     ----------
@@ -92,7 +103,7 @@ class Network:
         When the bytes are no plan that the core knows.
     """
 
-    def __init__(self, plan: bytes) -> None:
+    def __init__(self, plan: bytes, where: str = "network") -> None:
         self._core = library()
         self._plan = (ctypes.c_uint32 * (len(plan) // 4 + 1))()
         ctypes.memmove(self._plan, plan, len(plan))
@@ -103,17 +114,22 @@ class Network:
         loaded = ctypes.byref(self._network)
         status = self._core.mmq_plan_load(self._plan, len(plan), self._memory, size, loaded)
         if status != OK:
-            raise_status(status, "network")
+            raise_status(status, where)
         facts = CNetwork.from_address(self._network.value or 0)
         self.arena_bytes = int(facts.arena_bytes)
         self.inputs = _ports(facts.inputs, facts.n_inputs)
         self.outputs = _ports(facts.outputs, facts.n_outputs)
-        self.arena = np.zeros(self.arena_bytes + -self.arena_bytes % 4, np.int8)
+        self.arena = self.new_arena()
         self._state = CNetworkState()
 
-    def job(self, budget: int = 0) -> CNetworkJob:
-        """Return what `mmq_network_job` takes, which `mmq_step` can call; the network must outlive it."""
-        return CNetworkJob(self._network.value, self.arena.ctypes.data, self.arena.size, budget)
+    def new_arena(self) -> np.ndarray:
+        """Return memory for a run beside other runs."""
+        return np.zeros(self.arena_bytes + -self.arena_bytes % 4, np.int8)
+
+    def job(self, budget: int = 0, arena: np.ndarray | None = None) -> CNetworkJob:
+        """Return what `mmq_network_job` takes, which `mmq_step` calls; network and arena must outlive it."""
+        arena = self.arena if arena is None else arena
+        return CNetworkJob(self._network.value, arena.ctypes.data, arena.size, budget)
 
     @property
     def cost(self) -> int:
@@ -147,12 +163,9 @@ class Network:
     def quantised(self, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
         """Return a window's float features ``[T, F]`` and presence ``[T, M]`` as the inputs' own int8."""
         return {
-            name: np.clip(
-                np.rint(np.asarray(values, np.float64) / self.inputs[name].scale)
-                + self.inputs[name].zero_point,
-                -128,
-                127,
-            ).astype(np.int8)
+            name: to_int8(
+                np.asarray(values, np.float32), self.inputs[name].scale, self.inputs[name].zero_point
+            )
             for name, values in (("features", features), ("presence", presence))
         }
 
@@ -184,6 +197,47 @@ class Network:
         if status != OK:
             raise_status(status, "network")
         return self.get_outputs()
+
+
+class Runner:
+    """A network as `mmq_step` runs it, whole, in an arena of its own.
+
+    Parameters
+    ----------
+    network : Network
+        With the inputs ``features`` and ``presence``.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._arena = network, network.new_arena()
+        self._job = network.job(arena=self._arena)
+        self._logits = np.zeros(sum(port.count for port in network.outputs.values()), np.int8)
+        begin = self._arena.ctypes.data
+        self._struct = CRunner(
+            ctypes.cast(library().mmq_network_job, ctypes.c_void_p).value,
+            ctypes.addressof(self._job),
+            *(begin + network.inputs[name].at for name in ("features", "presence")),
+            self._logits.ctypes.data,
+            0,
+        )
+
+    @property
+    def given(self) -> ctypes._Pointer:
+        """What `mmq_step` takes."""
+        return ctypes.pointer(self._struct)
+
+
+def to_int8(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+    """Return float32 numbers as int8, rounded as the C core rounds: halves go away from zero.
+
+    Examples
+    --------
+    >>> to_int8(np.array([0.25, -0.25, 0.2, 99.0], np.float32), 0.5, -1).tolist()
+    [0, -2, -1, 127]
+    """
+    steps = values.astype(np.float32) / np.float32(scale)
+    coded = np.trunc(steps + np.copysign(np.float32(0.5), steps)) + np.float32(zero_point)
+    return np.clip(coded, -128, 127).astype(np.int8)
 
 
 def _ports(tensors: ctypes._Pointer, count: int) -> dict[str, NetworkPort]:

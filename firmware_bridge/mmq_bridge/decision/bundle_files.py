@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.decision.model import DecisionModel, NetworkModel
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError, BridgeWarning
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -19,21 +20,58 @@ MODEL_FILES = {
     "float32": "model_float32.tflite",
 }
 NETWORK_FILE = "mmq_network.bin"
-"""The int8 model as a plan for the core; bundles of before have none."""
+"""The int8 model as a plan for the core; older bundles have none."""
 
 ModelName = Literal["int8", "int8_float_io", "float32"]
+RuntimeName = Literal["core", "litert"]
+RUNTIMES = ("core", "litert")
 
 
-def read_model(manifest: Manifest, folder: str | os.PathLike[str], model: str) -> TFLiteModel:
+def read_model(
+    manifest: Manifest,
+    folder: str | os.PathLike[str],
+    model: str,
+    runtime: str | None,
+    tokens: int,
+    stacklevel: int,
+) -> DecisionModel:
     """Return one of a bundle's models.
+
+    Parameters
+    ----------
+    model : str
+        A name of `MODEL_FILES`.
+    runtime : str or None
+        One of `RUNTIMES`; None is the core for int8 where there is a plan, and LiteRT for everything else.
+    tokens : int
+        Of a window.
+    stacklevel : int
+        Of the warning: 1 names the caller.
+
+    Warns
+    -----
+    BridgeWarning
+        When LiteRT runs the int8 model because the bundle has no plan for the core.
 
     Raises
     ------
     BridgeError
-        When there is no such model, or its file is absent, changed or no model.
+        When there is no such model or runtime, the core cannot run it, or its file is absent, changed or no
+        model.
     """
-    if model not in MODEL_FILES:
-        raise BridgeError(f"model: expected one of {', '.join(MODEL_FILES)}, got {model!r}.")
+    for what, given, known in (("model", model, MODEL_FILES), ("runtime", runtime or "core", RUNTIMES)):
+        if given not in known:
+            raise BridgeError(f"{what}: expected one of {', '.join(known)}, got {given!r}.")
+    has_plan = NETWORK_FILE in manifest.files
+    if runtime == "core" and model != "int8":
+        raise BridgeError(f"runtime: the core runs the model int8 only, not {model}; LiteRT runs all.")
+    if runtime == "core" and not has_plan:
+        raise BridgeError(f"{folder}: it has no {NETWORK_FILE} for the core; export it again.")
+    if runtime != "litert" and model == "int8" and has_plan:
+        return NetworkModel(manifest.read(folder, NETWORK_FILE), tokens, str(Path(folder) / NETWORK_FILE))
+    if runtime is None and model == "int8":
+        text = f"{folder}: it has no {NETWORK_FILE} for the core, so LiteRT runs its model; export it again."
+        warnings.warn(text, BridgeWarning, stacklevel=stacklevel + 1)
     name = MODEL_FILES[model]
     return TFLiteModel(manifest.read(folder, name), str(Path(folder) / name))
 

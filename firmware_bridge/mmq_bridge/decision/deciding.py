@@ -19,26 +19,32 @@ from mmq_bridge.core_binding.decision import (
     TaskRules,
     abstention_name,
 )
+from mmq_bridge.core_binding.network import NetworkPort, Runner
 from mmq_bridge.core_binding.quality_flags import reason_names
 from mmq_bridge.decision.decisions import Decision
 from mmq_bridge.decision.manifest import DecisionSettings
+from mmq_bridge.decision.model import DecisionModel, NetworkModel
 from mmq_bridge.decision.personal import Personal
-from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd
 
 
-def core_rules(decision: DecisionSettings) -> Rules:
-    """Return decision settings as the core takes them, for float logits; tasks in the settings' order."""
-    return Rules(
-        [
-            TaskRules(
-                len(classes), decision.temperature.get(task, 1.0), decision.min_confidence.get(task, 0.0)
-            )
-            for task, classes in decision.tasks.items()
-        ],
-        decision.every_tokens,
-        decision.min_present_share,
-    )
+def core_rules(decision: DecisionSettings, logits: Mapping[str, NetworkPort] | None = None) -> Rules:
+    """Return decision settings as the core takes them; tasks in the settings' order.
+
+    Parameters
+    ----------
+    decision : DecisionSettings
+    logits : mapping of str to NetworkPort, optional
+        How int8 logits are scaled, by task; without it they are numbers.
+    """
+    tasks = []
+    for task, classes in decision.tasks.items():
+        temperature, least = decision.temperature.get(task, 1.0), decision.min_confidence.get(task, 0.0)
+        rules = TaskRules(len(classes), temperature, least)
+        if logits:
+            rules = rules._replace(scale=logits[task].scale, zero_point=logits[task].zero_point)
+        tasks.append(rules)
+    return Rules(tasks, decision.every_tokens, decision.min_present_share)
 
 
 class Deciding:
@@ -47,7 +53,8 @@ class Deciding:
     Parameters
     ----------
     front_end : FrontEnd
-    model : TFLiteModel
+    model : DecisionModel
+        A `NetworkModel` is run by the core, another one by `predict`.
     settings : DecisionSettings
     display_s : float
         Of what is shown with each decision, in s; 0 is off.
@@ -61,12 +68,14 @@ class Deciding:
     """
 
     def __init__(
-        self, front_end: FrontEnd, model: TFLiteModel, settings: DecisionSettings, display_s: float
+        self, front_end: FrontEnd, model: DecisionModel, settings: DecisionSettings, display_s: float
     ) -> None:
         self.bridge = Bridge(front_end)
         self.waiting: str | None = None
         self._front_end, self._model, self._settings = front_end, model, settings
-        rules = core_rules(settings)
+        network = model.network if isinstance(model, NetworkModel) else None
+        self._runner = Runner(network) if network else None
+        rules = core_rules(settings, network.outputs if network else None)
         self._decider = Decider(self.bridge, rules)
         rows = math.ceil(display_s / (front_end.token_s * settings.every_tokens)) + 1
         self._display = Display(rules, display_s, rows) if display_s else None
@@ -80,19 +89,21 @@ class Deciding:
     def decisions(self) -> list[Decision]:
         """Return the decisions that are due, oldest first; mostly none."""
         found = []
-        while (due := self._decider.due()) is not None:
-            if due.abstention == Abstention.DECIDED:
-                self._run(due)
-            found.append(self._told(due))
+        while (said := self._next()) is not None:
+            if self._personal and said.n_probabilities:
+                self._personal.follow(self._time_s(said), self._decider.components, self._decider.logit)
+            found.append(self._told(said))
         return found
 
-    def _run(self, due: CDecision) -> None:
-        """Run the model on the window that is due."""
-        logits = self._model.predict(*self.bridge.window_at(due.number))
-        ordered = [np.asarray(logits[task], np.float32) for task in self._settings.tasks]
-        self._decider.decide(due, np.concatenate(ordered))
-        if self._personal and due.n_probabilities:
-            self._personal.follow(self._time_s(due), self._decider.components, self._decider.logit)
+    def _next(self) -> CDecision | None:
+        if self._runner:
+            return self._decider.step(self._runner)
+        due = self._decider.due()
+        if due is not None and due.abstention == Abstention.DECIDED:
+            logits = self._model.predict(*self.bridge.window_at(due.number))
+            ordered = [np.asarray(logits[task], np.float32) for task in self._settings.tasks]
+            self._decider.decide(due, np.concatenate(ordered))
+        return due
 
     def _time_s(self, said: CDecision) -> float:
         return (said.number + 1) * self._front_end.token_s

@@ -13,6 +13,7 @@ import numpy as np
 from mmq_bridge.core_binding.native import SignalLike
 from mmq_bridge.decision.bundle_files import (
     ModelName,
+    RuntimeName,
     enrolled_shorter,
     read_front_end,
     read_model,
@@ -23,10 +24,10 @@ from mmq_bridge.decision.display import display_seconds
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import check_head, read_head_file
 from mmq_bridge.decision.manifest import DecisionSettings, Manifest, decision_settings
+from mmq_bridge.decision.model import DecisionModel
 from mmq_bridge.decision.personal import Personal, split_state
 from mmq_bridge.decision.pushing import Pushing
 from mmq_bridge.decision.replay import steps
-from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.decision.state_file import read_state, write_state
 from mmq_bridge.decision.whole_recordings import whole_signals
 from mmq_bridge.errors import BridgeError
@@ -41,7 +42,8 @@ class Device:
     ----------
     front_end : FrontEnd
         With normalisation, and with quantisation where the model is integer.
-    model : TFLiteModel
+    model : DecisionModel
+        A `NetworkModel`, which the core runs, or a `TFLiteModel`.
     decision : DecisionSettings or mapping
         The bundle's decision settings.
     manifest : Manifest, optional
@@ -81,7 +83,7 @@ class Device:
     def __init__(
         self,
         front_end: FrontEnd,
-        model: TFLiteModel,
+        model: DecisionModel,
         decision: DecisionSettings | Mapping[str, object],
         manifest: Manifest | None = None,
         convert: Callable[[Any], Any] | None = None,
@@ -110,30 +112,36 @@ class Device:
         convert: Callable[[Any], Any] | None = None,
         enrolment_s: float | None = None,
         display_s: float = 0.0,
+        runtime: RuntimeName | None = None,
     ) -> Device:
         """Open a bundle; only files whose digests are the manifest's are used. `convert`: see `Device`.
 
         Parameters
         ----------
+        model : {"int8", "int8_float_io", "float32"}
+            Which of its models.
         enrolment_s : float, optional
             A shorter enrolment than the model was trained with, in s.
         display_s : float
             Of the display filter, see `Device`.
+        runtime : {"core", "litert"}, optional
+            What runs the model. By default int8 is run by the core: the bits of a microcontroller, and LiteRT
+            need not be installed. LiteRT runs the other models, and bundles that have no plan for the core.
 
         Warns
         -----
         BridgeWarning
-            When the enrolment is shorter than the model's.
+            When the enrolment is shorter than the model's, or LiteRT is needed for want of a plan.
 
         Raises
         ------
         BridgeError
-            When the bundle is not complete, was changed, `model` is not one of its models, `enrolment_s` is
-            no shorter enrolment, or `display_s` cannot be.
+            When the bundle is not complete, was changed, `model` is not one of its models or not one that
+            `runtime` can run, `enrolment_s` is no shorter enrolment, or `display_s` cannot be.
         """
         manifest = Manifest.load(folder)
         front_end = enrolled_shorter(read_front_end(manifest, folder), enrolment_s, stacklevel=2)
-        loaded = read_model(manifest, folder, model)
+        loaded = read_model(manifest, folder, model, runtime, front_end.tokens, stacklevel=2)
         head = read_head_file(manifest, folder, front_end)
         return cls(front_end, loaded, manifest.decision, manifest, convert, display_s, head)
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 
 from mmq_bridge.decision.manifest import DecisionSettings
-from mmq_bridge.decision.runtime import TFLiteModel
+from mmq_bridge.decision.model import DecisionModel, NetworkModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 
 
-def check_fits(front_end: FrontEnd, model: TFLiteModel, decision: DecisionSettings) -> None:
+def check_fits(front_end: FrontEnd, model: DecisionModel, decision: DecisionSettings) -> None:
     """Raise unless front end, model and decision settings belong together.
 
     Raises
@@ -25,9 +25,10 @@ def check_fits(front_end: FrontEnd, model: TFLiteModel, decision: DecisionSettin
         raise BridgeError(
             f"model: expected (tokens, features, modalities) {wanted} of the front end, got {got}."
         )
-    classes = {task: int(detail["shape"][-1]) for task, detail in model.output_details.items()}
+    classes = model.classes
     named = {task: len(names) for task, names in decision.tasks.items()}
-    if classes != named:
+    swapped = isinstance(model, NetworkModel) and tuple(classes) != tuple(named)
+    if classes != named or swapped:
         raise BridgeError(
             f"model: expected the outputs {named} of the manifest, got {classes}; export again."
         )
@@ -39,7 +40,7 @@ def check_fits(front_end: FrontEnd, model: TFLiteModel, decision: DecisionSettin
         _check_quantisation(front_end, model)
 
 
-def _check_quantisation(front_end: FrontEnd, model: TFLiteModel) -> None:
+def _check_quantisation(front_end: FrontEnd, model: DecisionModel) -> None:
     given = front_end.quantisation
     scale, zero_point = model.quantisation("features")
     if given is None or not math.isclose(given.scale, scale, rel_tol=1e-6) or given.zero_point != zero_point:

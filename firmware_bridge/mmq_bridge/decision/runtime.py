@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from mmq_bridge.core_binding.network import to_int8
 from mmq_bridge.errors import BridgeError
 
 MIN_BYTES = 256
@@ -163,6 +164,11 @@ class TFLiteModel:
         return tuple(self.output_details)
 
     @property
+    def classes(self) -> dict[str, int]:
+        """How many logits each task has."""
+        return {task: int(detail["shape"][-1]) for task, detail in self.output_details.items()}
+
+    @property
     def feature_shape(self) -> tuple[int, int]:
         """(tokens T, features F) the model expects."""
         _, tokens, features = self.input_details["features"]["shape"]
@@ -263,10 +269,7 @@ def quantise(values: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
     if detail["dtype"] == np.float32:
         return np.ascontiguousarray(values, dtype=np.float32)
     scale, zero_point = detail["quantization"]
-    limits = np.iinfo(detail["dtype"])
-    steps = values.astype(np.float32) / np.float32(scale)
-    coded = np.trunc(steps + np.copysign(np.float32(0.5), steps)) + np.float32(zero_point)
-    return np.clip(coded, limits.min, limits.max).astype(detail["dtype"])
+    return to_int8(values, scale, zero_point)
 
 
 def dequantise(values: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:

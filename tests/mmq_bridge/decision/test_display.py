@@ -125,7 +125,7 @@ def device(display_s, least=0.0):
     stub: Any = SimpleNamespace(
         feature_shape=(TOKENS, count),
         n_modalities=1,
-        output_details={"stress": {"shape": (1, 2)}},
+        classes={"stress": 2},
         is_integer=False,
         predict=lambda *given_: {"stress": [0.0, next(logits)]},
     )
