@@ -90,6 +90,11 @@ MODELS: Mapping[str, Callable[[], tuple[Any, Mapping[str, int]]]] = MappingProxy
 
 def random_model(name: str) -> bytes:
     """Return the int8 .tflite of a kind, its weights random and calibrated on random windows."""
+    return convert(*random_deployed(name), RECIPES["int8"])
+
+
+def random_deployed(name: str) -> tuple[Any, list[dict[str, np.ndarray]]]:
+    """Return the deployed graph of a kind with random weights, and random windows to calibrate it on."""
     net, sensors = MODELS[name]()
     rng = np.random.default_rng(0)
     net.set_weights([_drawn(value, rng) for value in net.get_weights()])
@@ -98,7 +103,7 @@ def random_model(name: str) -> bytes:
     drawn = rng.normal(size=(200, TOKENS, sum(sensors.values())))
     features = (np.clip(drawn, -5, 5) * (presence @ feature_owner(sensors))).astype("float32")
     deployed = deployed_model(net, TOKENS, features.shape[2], len(sensors))
-    return convert(deployed, calibration_windows(features, presence, 60), RECIPES["int8"])
+    return deployed, calibration_windows(features, presence, 60)
 
 
 def _drawn(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -306,8 +306,11 @@ class MMQNet(TokenNet):
 
     def _line_scores(self, shown, hidden):
         """Return how much the line's mean believes each token, ``[B, T, M]``."""
-        hidden = ops.reshape(hidden, (-1, self.n_tokens, self.n_modalities))
-        return (self.line_gate(shown) if self.line_gate else 0.0) - hidden
+        shape = (-1, self.n_tokens, self.n_modalities)
+        if self.line_gate:
+            return self.line_gate(shown) - ops.reshape(hidden, shape)
+        # Not the reshaped one: LiteRT writes such a difference over `hidden`, which others read later.
+        return ops.reshape(0.0 - hidden, shape)
 
     def _beside_line(self, line, network) -> dict:
         """Return the line's logits, the network's, and their weighted sum."""
