@@ -10,11 +10,13 @@ has none; they keep the recording's.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mmq_bridge.front_end.modality_aliases import is_no_signal
 from mmq_bridge.front_end.resampling import rate_ratio, resampled
 
 from mmq_tf.errors import MMQError
@@ -26,6 +28,8 @@ from mmq_tf.recording import MAX_RATE_HZ, MODALITIES, Recording, Signal
 if TYPE_CHECKING:
     from mne import Info
     from mne.io import BaseRaw
+
+logger = logging.getLogger(__name__)
 
 TYPES = {
     "eeg": "eeg", "eog": "eog", "emg": "emg", "ecg": "ecg", "eda": "gsr", "resp": "resp",
@@ -239,6 +243,9 @@ def _signals(key: str, raw: BaseRaw, noted: Mapping[str, Place], offset_s: float
     ours = {name: modality for modality, place in noted.items() for name in place.channels}
     for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
         modality = ours.get(name) or TELLING.get(kind) or (key if kind in ("bio", "misc") else None)
+        if modality in MODALITIES and name not in ours and is_no_signal(name):
+            logger.warning("from_mne: channel %s is left out: by its name it is no signal", name)
+            continue
         if modality in MODALITIES:
             place = noted.get(modality)
             chosen.setdefault(modality, {})[name] = place.channels.get(name, name) if place else name

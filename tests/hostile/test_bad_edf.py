@@ -8,6 +8,7 @@ from refusals import refused
 from mmq_tf.datasets.formats.files.edf import check_edf, record_onsets
 from mmq_tf.datasets.formats.files.edf_signals import read_edf_signals
 from mmq_tf.datasets.formats.mne_files import load_mne
+from mmq_tf.datasets.formats.mne_open import open_with_mne
 from mmq_tf.simulation.layouts.bdf import HIGHEST, LOWEST, write_bdf
 
 RATE_HZ = 64
@@ -131,7 +132,8 @@ def test_a_signal_without_a_range_harms_only_itself(bdf):
 
 def test_labels_in_any_bytes(bdf):
     overwrite(bdf, 256, b"\xff\xfeFz\x00\x00")
-    assert load_mne(bdf).signals["eeg"].samples.shape == (1, RATE_HZ * SECONDS)
+    name = open_with_mne(bdf).channels[0].name
+    assert load_mne(bdf, types={name: "eeg"}).signals["eeg"].samples.shape == (1, RATE_HZ * SECONDS)
 
 
 # ---- BDF+ with records apart

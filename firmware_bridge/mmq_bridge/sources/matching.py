@@ -70,10 +70,14 @@ def find_fits(front_end: FrontEnd, stream: Description) -> tuple[list[Fit], list
 
     Channels are found by the front end's names, without regard to case. A stream that names none of its
     channels is taken in its own order when their number is right, and so are a single channel and the axes of
-    accelerometers, whatever they are called: features do not depend on the order of axes.
+    accelerometers, whatever they are called: features do not depend on the order of axes. Counters, time
+    stamps and the like that a stream carries are no channels; see `mmq_bridge.front_end.modality_aliases`.
     """
     fits, problems = [], []
-    for modality, rows in rows_by_modality(stream.types, stream.type, stream.name).items():
+    wanted = {name.lower() for part in front_end.modalities.values() for name in part.channels}
+    # what the front end asks for by its name is what somebody said it is
+    labels = ["" if label.strip().lower() in wanted else label for label in stream.labels]
+    for modality, rows in rows_by_modality(stream.types, stream.type, stream.name, labels).items():
         if modality not in front_end.modalities:
             continue
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mmq_bridge.front_end.modality_aliases import WORDS
+from mmq_bridge.front_end.modality_aliases import WORDS, is_any_input, is_no_signal, modality_of_channel
 from mmq_bridge.front_end.units import UNITS, front_end_unit, unit_factor
 
 from mmq_tf.datasets.formats.conductance import conductance_us
@@ -27,40 +27,42 @@ BY_TYPE = {
 UNSURE_TYPES = ("eeg", "misc", "bio")
 """Types under which files keep other things too (MNE calls all of EDF eeg): here the name decides."""
 
-CHANNEL_WORDS = {
-    **WORDS,
-    **dict.fromkeys(("heog", "veog"), "eog"),
-    **dict.fromkeys(("zemg", "temg"), "emg"),
-    **dict.fromkeys(("accx", "accy", "accz"), "acc"),
-    "plet": "ppg",
-}
-"""Modality by a word of a channel's name."""
+VOLTS = ("eeg", "eog", "emg", "ecg")
+"""Modalities that every format measures in volts."""
 
-NO_SIGNAL_WORDS = ("status", "trigger", "sti", "stim", "marker", "event", "exg", "erg", "aux")
-"""Words of channels that are a trigger, or an input into which anything may have been plugged."""
+DESCRIBE = "in mmq-tf.toml (`mmq-tf datasets new` writes one)"
+"""Where somebody who reads a file can say what it does not."""
 
 KELVIN_OF_0_DEGC = 273.15
 
 
 @dataclass(frozen=True)
 class MneChannel:
-    """One channel as its file describes it; `unit` is that of the numbers that are read."""
+    """One channel as its file describes it; `unit` is that of the numbers that are read.
+
+    `is_told` is whether file or electrode positions say that it is of its type, not only MNE's default.
+    `written` is what MNE multiplied the file's number with where the file does not say the unit.
+    """
 
     name: str
     mne_type: str
     unit: str
     sampling_rate_hz: float
+    is_told: bool = False
+    written: float = 1.0
 
 
-def modality_of(name: str, mne_type: str) -> str | None:
-    """Modality of a channel, or None for one that is none.
+def modality_of(name: str, mne_type: str, is_told: bool = False) -> str | None:
+    """Modality of a channel, or None for one that is none or that nobody knows.
 
     Parameters
     ----------
     name : str
-        Words of it decide for a channel of `UNSURE_TYPES`, whatever their case; digits are no part of a word.
+        It decides for a channel of `UNSURE_TYPES`, by `mmq_bridge.front_end.modality_aliases`.
     mne_type : str
         MNE's channel type.
+    is_told : bool
+        Whether the file itself says this type; otherwise an unknown name is not taken for EEG.
 
     Examples
     --------
@@ -68,15 +70,16 @@ def modality_of(name: str, mne_type: str) -> str | None:
     ('ecg', 'eeg', 'eeg')
     >>> modality_of("GSR1", "misc"), modality_of("Photo", "misc"), modality_of("VEOG", "eog")
     ('eda', None, 'eog')
+    >>> modality_of("COUNTER", "eeg", is_told=True), modality_of("X1", "eeg"), modality_of("X1", "eeg", True)
+    (None, None, 'eeg')
     """
-    if mne_type in UNSURE_TYPES:
-        words = re.findall(r"[a-z]+", name.lower())
-        found = [CHANNEL_WORDS[word] for word in words if word in CHANNEL_WORDS]
-        other = next((modality for modality in found if modality != "eeg"), None)
-        if other or found:
-            return other or "eeg"
-        if any(word in NO_SIGNAL_WORDS for word in words):
-            return None
+    if mne_type not in UNSURE_TYPES:
+        return BY_TYPE.get(mne_type)
+    found = modality_of_channel(name)
+    if found is not None and (found != "eeg" or mne_type == "eeg" or "eeg" in name.lower()):
+        return found
+    if is_no_signal(name) or is_any_input(name) or not is_told:
+        return None
     return BY_TYPE.get(mne_type)
 
 
@@ -89,7 +92,7 @@ def short_name(name: str) -> str:
     ('Fp1', 'oro-nasal', 'EOG 1', 'Fp1')
     """
     first, _, rest = name.strip().partition(" ")
-    return rest.strip() if first.lower() in CHANNEL_WORDS and re.search("[A-Za-z]", rest) else name.strip()
+    return rest.strip() if first.lower() in WORDS and re.search("[A-Za-z]", rest) else name.strip()
 
 
 def in_front_end_unit(path: Path, channel: MneChannel, modality: str, samples: np.ndarray) -> np.ndarray:
@@ -112,5 +115,6 @@ def in_front_end_unit(path: Path, channel: MneChannel, modality: str, samples: n
     except ValueError as error:
         raise MMQError(
             f"{path}: channel {channel.name!r} ({modality}) is in {channel.unit!r}, from which nothing leads"
-            f" to {front_end_unit(modality)}; say its unit in `units`, or {IGNORE!r} in `types`."
+            f" to {front_end_unit(modality)}; say its unit in `units`, or {IGNORE!r} in `modalities`,"
+            f" {DESCRIBE}."
         ) from error

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any file MNE reads, as a `Recording`: EDF, BDF, BrainVision, EEGLAB, FIF, ...
 
-**Channels.** `mmq_tf.datasets.formats.mne_channels` says which modality a channel is. All of one modality
-must have one rate. EDF and BDF are read at each modality's own; MNE by itself would bring them all to the
-highest.
+**Channels.** `mmq_tf.datasets.formats.mne_channels` says which modality a channel is; one that it does not
+know is left out with a warning. All of one modality must have one rate, or most of them. EDF and BDF are read
+at each modality's own rate; MNE by itself would bring them all to the highest.
 
 **Annotations.** One that lasts a second or longer is a trial, and its description the class. One that begins
 with ``BAD`` (any case) is time that must not be used: NaN, in the channels it names or in all. Shorter ones
@@ -13,7 +13,9 @@ are marks and left out. Trials must not overlap.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,9 @@ from mmq_bridge.front_end.units import front_end_unit
 
 from mmq_tf.datasets.formats.digests import source_digest
 from mmq_tf.datasets.formats.mne_channels import (
+    DESCRIBE,
     IGNORE,
+    VOLTS,
     MneChannel,
     in_front_end_unit,
     modality_of,
@@ -74,8 +78,10 @@ def load_mne(
     path = Path(path)
     opened = open_with_mne(path)
     modalities = _modalities(path, opened.channels, dict(types or {}))
-    channels = _with_units(path, opened.channels, dict(units or {}))
-    samples = _read(path, opened, channels, modalities)
+    told = {*(types or {}), *(units or {})}
+    channels = _with_units(path, opened.channels, modalities, dict(units or {}))
+    _leave_out_other_rates(path, channels, modalities)
+    samples = _read(path, opened, channels, modalities, told)
     _lose_bad(opened.marks, channels, samples)
     subject = Path(path.name.removesuffix(".gz")).stem
     said = f"mne 1 {sorted((types or {}).items())} {sorted((units or {}).items())} {task}"
@@ -126,7 +132,10 @@ def _modalities(path: Path, channels: Sequence[MneChannel], types: dict[str, str
                 f"{path}: types[{name!r}] must be one of {', '.join(MODALITIES)} or {IGNORE!r};"
                 f" got {modality!r}."
             )
-    found = [types.get(channel.name) or modality_of(channel.name, channel.mne_type) for channel in channels]
+    found = [
+        types.get(channel.name) or modality_of(channel.name, channel.mne_type, channel.is_told)
+        for channel in channels
+    ]
     modalities = {i: modality for i, modality in enumerate(found) if modality in MODALITIES}
     left = [
         channel.name
@@ -134,21 +143,31 @@ def _modalities(path: Path, channels: Sequence[MneChannel], types: dict[str, str
         if i not in modalities and channel.mne_type != "stim" and channel.name not in types
     ]
     if left:
-        logger.warning("%s: channels %s are left out: no modality by type or name", path, ", ".join(left))
+        logger.warning(
+            "%s: channels %s are left out: no modality by type or name; say it in `modalities` %s",
+            path,
+            ", ".join(left),
+            DESCRIBE,
+        )
     if not modalities:
         names = ", ".join(channel.name for channel in channels[:20])
         raise MMQError(
-            f"{path}: no channel is one of {', '.join(MODALITIES)}; there are {names}; see `types`."
+            f"{path}: no channel is one of {', '.join(MODALITIES)}; there are {names}; say what they are in"
+            f" `modalities` {DESCRIBE}."
         )
     return modalities
 
 
-def _with_units(path: Path, channels: Sequence[MneChannel], units: dict[str, str]) -> list[MneChannel]:
+def _with_units(
+    path: Path, channels: Sequence[MneChannel], modalities: Mapping[int, str], units: dict[str, str]
+) -> list[MneChannel]:
+    """Channels with the units that somebody told; one that its file does not say is empty."""
     _check_names(path, "units", units, channels)
-    return [
-        MneChannel(each.name, each.mne_type, units.get(each.name, each.unit), each.sampling_rate_hz)
-        for each in channels
-    ]
+    found = []
+    for i, each in enumerate(channels):
+        unsaid = each.written != 1 and modalities.get(i) not in VOLTS
+        found.append(replace(each, unit=units.get(each.name, "" if unsaid else each.unit)))
+    return found
 
 
 def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequence[MneChannel]) -> None:
@@ -160,23 +179,57 @@ def _check_names(path: Path, what: str, given: Mapping[str, str], channels: Sequ
             )
 
 
-def _read(
-    path: Path, opened: Opened, channels: Sequence[MneChannel], modalities: Mapping[int, str]
-) -> dict[int, np.ndarray]:
-    """Return samples ``[n]`` in the front end's unit by place of the channel; each rate is read once."""
+def _leave_out_other_rates(path: Path, channels: Sequence[MneChannel], modalities: dict[int, str]) -> None:
+    """Keep of each modality the channels of the rate that most have; refuse where that is none."""
     for name in dict.fromkeys(modalities.values()):
-        rates = {
-            channels[i].name: channels[i].sampling_rate_hz for i, other in modalities.items() if other == name
-        }
-        if len(set(rates.values())) > 1:
-            said = ", ".join(f"{channel} {rate:g} Hz" for channel, rate in rates.items())
-            raise MMQError(f"{path}: all channels of {name} must have one rate; got {said}; see `types`.")
+        places = [i for i, other in modalities.items() if other == name]
+        rates = Counter(channels[i].sampling_rate_hz for i in places).most_common()
+        if len(rates) == 1:
+            continue
+        said = ", ".join(f"{channels[i].name} {channels[i].sampling_rate_hz:g} Hz" for i in places)
+        if rates[0][1] == rates[1][1]:
+            raise MMQError(
+                f"{path}: all channels of {name} must have one rate; got {said}; write {IGNORE!r} for some in"
+                f" `modalities` {DESCRIBE}."
+            )
+        left = [i for i in places if channels[i].sampling_rate_hz != rates[0][0]]
+        names = ", ".join(channels[i].name for i in left)
+        logger.warning("%s: channels %s of %s are left out: of another rate (%s)", path, names, name, said)
+        for i in left:
+            del modalities[i]
+
+
+def _read(
+    path: Path,
+    opened: Opened,
+    channels: Sequence[MneChannel],
+    modalities: dict[int, str],
+    told: Collection[str],
+) -> dict[int, np.ndarray]:
+    """Return samples ``[n]`` in the front end's unit by place of the channel; each rate is read once.
+
+    A channel that does not say its unit, and of which nobody told it, is left out if there are others.
+    """
     samples: dict[int, np.ndarray] = {}
+    unsaid: list[MMQError] = []
     for rate in dict.fromkeys(channels[i].sampling_rate_hz for i in modalities):
         places = [i for i in modalities if channels[i].sampling_rate_hz == rate]
         rows = opened.read(places)
         for i, row in zip(places, rows, strict=True):
-            samples[i] = in_front_end_unit(path, channels[i], modalities[i], row)
+            channel, modality = channels[i], modalities[i]
+            values = row if modality in VOLTS else row / np.float32(channel.written)
+            try:
+                samples[i] = in_front_end_unit(path, channel, modality, values)
+            except MMQError as error:
+                if channel.unit or channel.name in told:
+                    raise
+                unsaid.append(error)
+    if not samples:
+        raise unsaid[0]
+    for error in unsaid:
+        logger.warning("left out: %s", error)
+    for i in set(modalities) - set(samples):
+        del modalities[i]
     return samples
 
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_HEADER_BYTES = 16 * 2**20
+TYPED = (".fif", ".fif.gz", ".ds", ".con", ".sqd", ".mff")
+"""Endings of formats that say each channel's type; of others MNE calls everything EEG."""
+
+EEGLAB_SCALE = 1e-6
+"""What MNE multiplies every number of a ``.set`` with."""
+
 BRAINVISION_PARTS = re.compile(r"^(?:DataFile|MarkerFile)\s*=\s*(\S.*?)\s*$", re.MULTILINE)
 
 
@@ -107,7 +113,7 @@ def _open_other(path: Path) -> Opened:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
     return Opened(
-        tuple(_channel(raw, i) for i in range(len(raw.ch_names))),
+        tuple(_channel(path, raw, i) for i in range(len(raw.ch_names))),
         _marks(raw.annotations, raw.first_time),
         tuple(dict.fromkeys(file.resolve() for file in files)),
         lambda rows: read_in_parts(path, raw, rows, np.ones((len(rows), 1))),
@@ -127,18 +133,28 @@ def _check_beside(path: Path, files: Sequence[Path]) -> None:
             raise MMQError(f"{path}: expected all its parts in {home}; it refers to {file}.")
 
 
-def _channel(raw: BaseRaw, i: int) -> MneChannel:
+def _channel(path: Path, raw: BaseRaw, i: int) -> MneChannel:
     from mne.io.constants import FIFF
 
     name = raw.ch_names[i]
     mne_type = raw.get_channel_types([i])[0]
     codes = {"V": FIFF.FIFF_UNIT_V, "S": FIFF.FIFF_UNIT_S, "C": FIFF.FIFF_UNIT_CEL, "K": FIFF.FIFF_UNIT_K}
     unit = next((unit for unit, code in codes.items() if raw.info["chs"][i]["unit"] == code), "")
+    if path.suffix.lower() == ".set" and unit != "V":  # EEGLAB says no unit; MNE takes all for uV
+        return MneChannel(name, mne_type, "", float(raw.info["sfreq"]), _is_placed(raw, i), EEGLAB_SCALE)
     # BrainVision: MNE scales by the header's unit, but keeps it nowhere else where that is not V.
     written = getattr(raw, "_orig_units", {}).get(name, "")
     if written in ("C", "\u00b5S", "S") and unit in ("", "V"):
         unit = written[-1]
-    return MneChannel(name, mne_type, unit, float(raw.info["sfreq"]))
+    is_told = path.name.lower().endswith(TYPED) or _is_placed(raw, i)
+    written = EEGLAB_SCALE if path.suffix.lower() == ".set" else 1.0
+    return MneChannel(name, mne_type, unit, float(raw.info["sfreq"]), is_told, written)
+
+
+def _is_placed(raw: BaseRaw, i: int) -> bool:
+    """Whether the file says where on the head a channel's electrode was."""
+    at = np.asarray(raw.info["chs"][i]["loc"][:3], float)
+    return bool(np.isfinite(at).all() and at.any())
 
 
 def _marks(annotations: mne.Annotations, first_s: float) -> tuple[Mark, ...]:

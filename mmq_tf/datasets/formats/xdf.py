@@ -8,7 +8,8 @@
 3. the stream's type;
 4. a word of the stream's name.
 
-Words known are those of `mmq_bridge.front_end.modality_aliases`. Two streams of one modality are refused
+Words known are those of `mmq_bridge.front_end.modality_aliases`; counters, time stamps, contact quality and
+the like are left out by their labels, whatever their type. Two streams of one modality are refused
 until one is named in `modalities`; a stream that means nothing here is left out with a warning.
 
 **Time.** pyxdf brings all streams to the recorder's clock and evens out the jitter of their stamps, between
@@ -115,6 +116,11 @@ def _chosen(
             continue
         if not rows and modalities.get(stream.name, "") == "":
             logger.warning("%s: stream %s (%s) is left out, no modality", path, stream.name, stream.type)
+        used = {row for numbers in rows.values() for row in numbers}
+        left = [channel.label for row, channel in enumerate(stream.channels) if row not in used]
+        if rows and left:
+            names = ", ".join(label or "?" for label in left)
+            logger.warning("%s: channels %s of stream %s are left out, no modality", path, names, stream.name)
         for modality, numbers in rows.items():
             if modality in chosen:
                 raise MMQError(
@@ -132,7 +138,12 @@ def _rows_by_modality(stream: XdfStream, modalities: dict[str, str | None]) -> d
     if stream.name in modalities:
         modality = modalities[stream.name]
         return {modality: list(range(len(stream.channels)))} if modality else {}
-    return rows_by_modality([channel.type for channel in stream.channels], stream.type, stream.name)
+    return rows_by_modality(
+        [channel.type for channel in stream.channels],
+        stream.type,
+        stream.name,
+        [channel.label for channel in stream.channels],
+    )
 
 
 def _marker_stream(path: Path, streams: list[XdfStream], name: str | None) -> XdfStream | None:

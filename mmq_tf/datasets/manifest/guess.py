@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.front_end.modality_aliases import is_electrode, is_no_signal
 from mmq_bridge.front_end.units import known_units
 
 from mmq_tf.datasets.base import SIMULATED_NAME
@@ -47,7 +48,6 @@ LABEL_WORDS = (
     "event", "phase", "stage", "marker", "block", "activity",
 )  # fmt: skip
 COUNTER_WORDS = ("index", "id", "sample", "n", "counter", "count", "row", "frame", "subject", "session")
-_ELECTRODE = re.compile(r"(fp|af|f|ft|fc|t|c|tp|cp|p|po|o|i|n)(z|\d{1,2}h?)|[am][12]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -236,11 +236,11 @@ def _rate(values: np.ndarray, unit: str) -> tuple[float | None, str]:
 def _modality(name: str, pattern: Pattern, count: int) -> str | None:
     """Modality of a column: by its own name, an electrode's, or the file's where it names nothing else."""
     words = re.findall(r"[a-z]+", name.lower())
-    if any(word in COUNTER_WORDS for word in words):
+    if any(word in COUNTER_WORDS for word in words) or is_no_signal(name):
         return None
     if (own := sensor_of(name)) is not None:
         return own
-    if _ELECTRODE.fullmatch(name):
+    if is_electrode(name):
         return "eeg"
     generic = set(words) <= {"x", "y", "z", "value", "values", "signal", "data", "ch", "channel"}
     return pattern.sensor if pattern.sensor is not None and (generic or count == 1) else None

@@ -8,21 +8,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmq_bridge.front_end.modality_aliases import WORDS, is_no_signal
+
 from mmq_tf.datasets.manifest.paths import placeholders_in
 from mmq_tf.datasets.manifest.people import kind_of_names
 
-SENSOR_WORDS = {
-    "eeg": ("eeg",),
-    "eog": ("eog", "heog", "veog"),
-    "emg": ("emg",),
-    "ecg": ("ecg", "ekg"),
-    "ppg": ("ppg", "bvp", "pleth", "plethysmograph", "pulse"),
-    "eda": ("eda", "gsr", "scl", "electrodermal", "conductance"),
-    "resp": ("resp", "rsp", "respiration", "breath", "breathing"),
-    "temp": ("temp", "temperature", "skt"),
-    "acc": ("acc", "accel", "accelerometer", "acceleration"),
+OFFERED = {
+    **dict.fromkeys(("pulse",), "ppg"),
+    **dict.fromkeys(("scl", "conductance"), "eda"),
+    "breath": "resp",
+    "accel": "acc",
 }
-"""Words that name a modality in a file's or a column's name."""
+"""More words of files' and columns' names, which are only an offer that the user reads."""
 
 PERSON_WORDS = ("sub", "subj", "subject", "participant", "person", "patient", "proband")
 SESSION_WORDS = ("ses", "sess", "session", "visit", "day", "night")
@@ -41,8 +38,10 @@ def sensor_of(text: str) -> str | None:
     >>> sensor_of("wrist_BVP"), sensor_of("ecg1"), sensor_of("x")
     ('ppg', 'ecg', None)
     """
+    if is_no_signal(text):
+        return None
     words = re.findall(r"[a-z]+", text.lower())
-    return next((name for name, known in SENSOR_WORDS.items() if any(word in known for word in words)), None)
+    return next((found for word in words if (found := {**WORDS, **OFFERED}.get(word))), None)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import tomli_w
 from mmq_bridge.front_end.units import front_end_unit, known_units
 
 from mmq_tf.datasets.manifest.guess import Found, FoundFiles, FoundSignal
-from mmq_tf.datasets.manifest.patterns import SENSOR_WORDS
 from mmq_tf.datasets.manifest.schema import TABLES
+from mmq_tf.recording import MODALITIES
 
 OPEN = "# choose:"
 """Marks a line that the user has to fill in."""
@@ -73,7 +73,7 @@ def _files(one: FoundFiles) -> str:
     for modality, signal in one.signals.items():
         lines += ["", *_signal(modality, signal)]
     if one.form in TABLES and not one.signals and not one.labels:
-        names = ", ".join(SENSOR_WORDS)
+        names = ", ".join(MODALITIES)
         lines.append(f"{OPEN} [files.signals.NAME] with columns and unit; NAME is one of {names}")
     return "\n".join(lines) + "\n"
 

@@ -71,6 +71,17 @@ def test_the_types_of_channels_share_a_stream_out():
     assert "no eeg" in problems[0]
 
 
+def test_what_a_headset_sends_beside_its_electrodes_is_no_eeg():
+    labels = ["Timestamp", "Counter", "Fz", "Right AUX", "Cz", "CQ_Fz"]
+    fits, problems = find_fits(FRONT_END, stream("EEG", 256.0, labels, ["seconds", *[""] * 5], ["EEG"] * 6))
+    assert problems == []
+    assert [(fit.modality, fit.rows) for fit in fits] == [("eeg", (2, 4))]
+    assert find_fits(FRONT_END, stream("EEG quality", 256.0, ["Fz", "Cz"])) == ([], [])
+    muse = FrontEnd.wearable({"eeg": 256}, {"eeg": ("TP9", "Right AUX")})
+    fits, _ = find_fits(muse, stream("EEG", 256.0, ["TP9", "AF7", "Right AUX"]))
+    assert [fit.rows for fit in fits] == [(0, 2)]  # the bundle asks for it by name
+
+
 def test_a_sensor_the_bundle_has_no_use_for_is_no_problem():
     assert find_fits(FRONT_END, stream("RESP", 32.0, ["r"])) == ([], [])
     assert find_fits(FRONT_END, stream("Gaze", 120.0, ["x", "y"])) == ([], [])

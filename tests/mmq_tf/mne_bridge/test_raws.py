@@ -281,6 +281,13 @@ def test_a_raw_from_elsewhere_is_read_by_its_channel_types():
     assert (got.session, got.source, got.simulated) == ("1", "mne", False)
 
 
+def test_what_is_no_signal_by_its_name_is_left_out(caplog):
+    raw = foreign(["eeg", "eeg"])
+    raw.rename_channels(dict(zip(raw.ch_names, ("Fz", "COUNTER"), strict=True)))
+    assert from_mne(raw, subject="P1").signals["eeg"].channels == ("Fz",)
+    assert "channel COUNTER is left out" in caplog.text
+
+
 def test_raws_from_elsewhere_are_aligned_by_their_dates():
     day = datetime(2024, 1, 1, tzinfo=UTC)
     eeg = foreign(["eeg"], day=day + timedelta(seconds=4))

@@ -10,6 +10,7 @@ import mne
 import numpy as np
 import pytest
 from methods.sample_recordings import read_eeglab_sample
+from scipy.io import savemat
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.formats.mne_channels import modality_of
@@ -144,6 +145,52 @@ def test_every_channel_type_and_unit_of_mne(tmp_path, caplog):
         ("MEG 0111", "mag", None),
         ("STI 014", "stim", None),
         ("attempt", "misc", None),
+        *(
+            (name, "eeg", None)
+            for name in (
+                "COUNTER",
+                "INTERPOLATED",
+                "GYROX",
+                "CQ_AF3",
+                "EQ.AF3",
+                "RAW_CQ",
+                "BATTERY",
+                "EEG.BatteryPercent",
+                "EEG.Counter",
+                "MarkerHardware",
+                "TIME_STAMP_s",
+                "SpO2",
+                "SaO2",
+                "O2 Sat",
+                "HRate",
+                "HR",
+                "Position",
+                "Light",
+                "OX STATUS",
+                "Right AUX",
+                "Sample Index",
+                "Photo",
+                "X1",
+                "Channel 7",
+            )
+        ),
+        *(
+            (name, "eeg", "eeg")
+            for name in (
+                "FP1-F7",
+                "Fc5.",
+                "C3-M2",
+                "A12",
+                "E128",
+                "EEG 012",
+                "EEG-C3",
+                "AFF5h",
+                "Iz",
+                "POO10h",
+            )
+        ),
+        ("E1-M2", "eeg", "eog"),
+        ("ROC", "eeg", "eog"),
     ],
 )
 def test_the_name_decides_where_the_type_does_not(name, mne_type, modality):
@@ -257,9 +304,64 @@ def test_each_modality_of_edf_has_its_own_rate(tmp_path):
 def test_two_rates_in_one_modality_are_refused(tmp_path):
     signals = [("Fz", "uV", 100, ramp(100)), ("Cz", "uV", 50, ramp(50))]
     path = write_edf(tmp_path / "a.edf", signals, SECONDS)
-    with pytest.raises(MMQError, match="all channels of eeg must have one rate; got Fz 100 Hz, Cz 50 Hz"):
+    with pytest.raises(MMQError, match=r"eeg must have one rate; got Fz 100 Hz, Cz 50 Hz; .*mmq-tf\.toml"):
         load_mne(path)
     assert load_mne(path, types={"Cz": "ignore"}).signals["eeg"].sampling_rate_hz == 100
+
+
+def test_of_two_rates_the_one_that_most_have_counts(tmp_path, caplog):
+    signals = [("Fz", "uV", 100, ramp(100)), ("Cz", "uV", 50, ramp(50)), ("Pz", "uV", 50, ramp(50))]
+    eeg = load_mne(write_edf(tmp_path / "a.edf", signals, SECONDS)).signals["eeg"]
+    assert (eeg.channels, eeg.sampling_rate_hz) == (("Cz", "Pz"), 50)
+    assert "channels Fz of eeg are left out: of another rate (Fz 100 Hz, Cz 50 Hz, Pz 50 Hz)" in caplog.text
+
+
+# ---- what is unknown is not EEG
+
+HEADSET = ("AF3", "COUNTER", "CQ_AF3", "GYROX", "Battery", "SpO2", "TIME_STAMP_s", "Foo", "T7")
+
+
+@pytest.mark.parametrize("unit", ["uV", ""])
+def test_what_a_headset_adds_to_an_edf_is_left_out(tmp_path, caplog, unit):
+    signals = [(n, "uV" if n in ("AF3", "T7") else unit, 10, np.full(20, 5.0)) for n in HEADSET]
+    recording = load_mne(write_edf(tmp_path / "a.edf", signals, 2))
+    assert {n: s.channels for n, s in recording.signals.items()} == {"eeg": ("AF3", "T7")}
+    assert "channels COUNTER, CQ_AF3, GYROX, Battery, SpO2, TIME_STAMP_s, Foo are left out" in caplog.text
+
+
+def test_a_fif_says_itself_that_an_unknown_name_is_eeg(tmp_path):
+    types = dict.fromkeys(("depth 1", "COUNTER"), "eeg")
+    path = save_fif(tmp_path / "a_raw.fif", types, np.ones((2, 200)) * 1e-6)
+    assert load_mne(path).signals["eeg"].channels == ("depth 1",)
+
+
+def write_set(path, channels, n=256, events=(), rate=128.0):
+    """A set of EEGLAB; channels are (name, type, value), events (type, latency, duration) in samples."""
+    names = np.array([each[:2] for each in channels], dtype=[("labels", object), ("type", object)])
+    marks = [("type", object), ("latency", object), ("duration", object)]
+    data = np.outer([value for *_, value in channels], np.ones(n)).astype("float32")
+    empty = dict.fromkeys(("epoch", "icawinv", "icaweights", "icasphere", "icachansind"), np.zeros((0, 0)))
+    content = {
+        "setname": "x", "nbchan": len(channels), "trials": 1, "pnts": n, "srate": rate, "xmin": 0.0,
+        "xmax": (n - 1) / rate, "data": data, "chanlocs": names, "ref": "common",
+        "event": np.array(list(events), dtype=marks) if events else np.zeros((0, 0)), **empty,
+    }  # fmt: skip
+    savemat(path, {"EEG": content}, appendmat=False)
+    return path
+
+
+def test_an_eeglab_set_says_no_units(tmp_path, caplog):
+    channels = [("Fp1", "EEG", 20), ("GSR", "GSR", 5), ("ECG", "ECG", 900), ("Temp", "TEMP", 33)]
+    channels += [("SpO2", "", 97), ("GYRO-X", "", 1600)]
+    path = write_set(tmp_path / "a.set", channels)
+    recording = load_mne(path)
+    first = {name: signal.samples[0, 0] for name, signal in recording.signals.items()}
+    assert first == {"eeg": pytest.approx(20), "ecg": pytest.approx(0.9)}
+    assert "channel 'GSR' (eda) is in ''" in caplog.text
+    assert "channels SpO2, GYRO-X are left out" in caplog.text
+    told = load_mne(path, units={"GSR": "uS", "Temp": "degC"})  # of the numbers in the file
+    assert told.signals["eda"].samples[0, 0] == pytest.approx(5)
+    assert told.signals["temp"].samples[0, 0] == pytest.approx(33)
 
 
 # ---- annotations
