@@ -102,11 +102,11 @@ class LinePath(keras.layers.Layer):
         shares = ops.softmax(ops.transpose(scores, (0, 2, 1)), axis=-1)
         pooled = ops.matmul(shares, shown) * owner  # [B, M, F], each modality's own features alone
         mean = float(self.owner.shape[0]) * ops.mean(pooled, axis=1)
-        hidden = 1.0 - seen
         here = ops.max(seen, axis=1)
-        most = ops.max(shown - hidden, axis=1) * here
-        least = ops.max(0.0 - shown - hidden, axis=1) * here
-        found = ops.concatenate([mean, most, 0.0 - least], axis=-1)
+        # What is absent is 0 in both, and a squashed feature above -1: so the largest is one that is there.
+        most = ops.max(shown + seen, axis=1) - here
+        least = here - ops.max(seen - shown, axis=1)
+        found = ops.concatenate([mean, most, least], axis=-1)
         return found, ops.concatenate([here] * len(STATISTICS), axis=-1)
 
     def standardised(self, features, presence, scores=None):

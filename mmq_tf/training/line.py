@@ -56,14 +56,16 @@ class LineChoice:
         C of the coefficients of features, and of their look-backs (0 without any).
     network_share : float
         Share of the network in the logit.
-    temperature : float
-        What the network's own logits are divided by.
+    temperature, line_temperature : float
+        What the network's own logits are divided by, and the line's: a line that was kept small is less sure
+        than it could be, and would leave the decision to the network.
     """
 
     evidence: float
     look_back: float
     network_share: float
     temperature: float
+    line_temperature: float = 1.0
 
 
 def fit_line(
@@ -80,9 +82,9 @@ def fit_line(
     wearer's past is not known the line is as if there were none. Classes weigh the same. Then the gate, where
     there is one.
 
-    Without `choice` the strengths are chosen by inner folds of training and validation people. The share is
-    the likeliest for validation people, under a normal prior and each person counting once, beside a line
-    that did not see them; the line that stays has learned from them too.
+    Without `choice` the strengths, and the line's temperature, are chosen by inner folds of training and
+    validation people. The share is the likeliest for validation people, under a normal prior and each person
+    counting once, beside a line that did not see them; the line that stays has learned from them too.
 
     Parameters
     ----------
@@ -109,10 +111,12 @@ def fit_line(
         strengths = rows[0].strengths()
         for member, own in zip(members, rows, strict=True):
             _set_line(member, own, *strengths, [train], spec, seed)
-        choice = LineChoice(*strengths, *_share(members, validation, spec))
+        line_temperature = rows[0].temperature(*strengths)
+        share, temperature = _share(members, validation, spec, line_temperature)
+        choice = LineChoice(*strengths, share, temperature, line_temperature)
     for member, own in zip(members, rows, strict=True):
         _set_line(member, own, choice.evidence, choice.look_back, sides, spec, seed)
-        _weigh(member, choice.network_share, choice.temperature)
+        _weigh(member, choice)
     return choice
 
 
@@ -207,23 +211,37 @@ class _Rows:
             return evidence, 0.0
         return self._best([(evidence, strength) for strength in STRENGTHS])
 
-    def _best(self, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-        """Return the first of the pairs that ranks left-out people's complete windows about best."""
+    def temperature(self, evidence: float, look_back: float) -> float:
+        """Return the temperature of left-out people's complete windows; of a single person's, 1."""
+        parts = [
+            (self.shown[own] @ kernel + bias, self.label[own])
+            for own, learn in self._left_out()
+            for kernel, bias in [self.fitted(learn, evidence, look_back)]
+        ]
+        if not parts:
+            return 1.0
+        logits, label = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return float(fit_temperature(logits, label))
+
+    def _left_out(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield, fold by fold of people, the complete rows of those left out, and bool [n] of all others'."""
         people = np.unique(self.subject)
         if len(people) < 2:
-            return pairs[0]
-        scores = np.zeros(len(pairs))
+            return
         for _, judge in GroupKFold(min(INNER_FOLDS, len(people))).split(self.label, groups=self.subject):
-            learn = np.ones(len(self.label), bool)
-            learn[judge] = False
-            judge = judge[judge < self.complete]
+            yield judge[judge < self.complete], ~np.isin(np.arange(len(self.label)), judge)
+
+    def _best(self, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Return the first of the pairs that ranks left-out people's complete windows about best."""
+        scores, people = np.zeros(len(pairs)), len(np.unique(self.subject))
+        for judge, learn in self._left_out():
             for place, pair in enumerate(pairs):
                 kernel, bias = self.fitted(learn, *pair)
                 found = score_by_subject(
                     self.subject[judge], self.label[judge], softmax(self.shown[judge] @ kernel + bias, axis=1)
                 )
                 scores[place] += np.nansum(found.scores["auroc"])
-        return pairs[int(np.argmax(scores >= scores.max() - FLAT * len(people)))]
+        return pairs[int(np.argmax(scores >= scores.max() - FLAT * people))]
 
 
 def _logistic(
@@ -279,7 +297,9 @@ def _batches(
         yield {"features": seen[piece], "presence": presence[piece].astype(np.float32)}
 
 
-def _share(members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec) -> tuple[float, float]:
+def _share(
+    members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec, line_temperature: float
+) -> tuple[float, float]:
     """Return the network's share in the logit and its temperature, as validation windows have it.
 
     The likeliest of `SHARES`: the mean log likelihood of each person's windows, and the prior.
@@ -301,7 +321,7 @@ def _share(members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec
     own = 1.0 / np.bincount(person)[person]
 
     def likelihood(share: float) -> float:
-        logits = (1 - share) * line + share * network / temperature
+        logits = (1 - share) * line / line_temperature + share * network / temperature
         logs = log_softmax(logits / fit_temperature(logits, label), axis=1)
         prior = ((share - USUAL_SHARE) / SHARE_DEVIATION) ** 2 / 2
         return float((own * logs[np.arange(len(label)), label]).sum() - prior)
@@ -309,8 +329,8 @@ def _share(members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec
     return (max(SHARES, key=likelihood) if given is None else given), float(temperature)
 
 
-def _weigh(net: Any, share: float, temperature: float) -> None:
-    """Make the logits ``(1 - share) * line + share * network / temperature``."""
+def _weigh(net: Any, choice: LineChoice) -> None:
+    """Make the logits ``(1 - share) * line / its temperature + share * network / temperature``."""
     for weight in (net.line.kernel, net.line.bias):
-        weight.assign(np.array(weight) * (1.0 - share))
-    net.network_share.assign(share / temperature)
+        weight.assign(np.array(weight) * ((1.0 - choice.network_share) / choice.line_temperature))
+    net.network_share.assign(choice.network_share / choice.temperature)

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mmq_tf.config.training_spec import DataConfig, ModelConfig, TrainingSpec
 from mmq_tf.features.array_windows import plain_windows
+from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.model import MMQNet
 from mmq_tf.model.ensemble import Ensemble
 from mmq_tf.training.fit import predict_logits
@@ -63,6 +64,21 @@ def test_a_line_finds_a_line_and_the_share_is_of_both():
     assert float(net.network_share) == pytest.approx(choice.network_share / choice.temperature)
     logits = predict_logits(net, test.features, test.presence)["stress"]
     assert np.mean(logits.argmax(1) == test.label) > 0.75
+
+
+def test_the_line_is_as_sure_as_it_is_right_on_people_it_did_not_learn_from():
+    train, validation = people(8, 1), people(3, 2)
+    sure, unsure = (MMQNet.from_spec(spec_of(network_share=0.0), 2, 0) for _ in range(2))
+    choice = fit_line(sure, train, validation, spec_of(network_share=0.0), 0)
+    assert choice is not None
+    fit_line(unsure, train, validation, spec_of(), 0, replace(choice, line_temperature=1.0))
+    test = people(6, 3)
+    found, raw = (predict_logits(net, test.features, test.presence)["stress"] for net in (sure, unsure))
+    np.testing.assert_allclose(found * choice.line_temperature, raw, rtol=1e-4, atol=1e-5)
+    assert choice.line_temperature < 0.9  # these strengths keep a line small
+    assert abs(np.log(fit_temperature(found, test.label.astype(int)))) < abs(
+        np.log(fit_temperature(raw, test.label.astype(int)))
+    )
 
 
 def test_without_a_past_the_line_is_that_of_the_features_alone():
