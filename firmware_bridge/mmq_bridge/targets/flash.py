@@ -17,7 +17,7 @@ from mmq_bridge.targets.tools import require
 DECISION = ("decide", "decide_personal", "display", "step")
 HEAD = ("head", "head_state")
 """The object files that decide: counted apart from those that make windows."""
-BESIDE = ("names",)
+BESIDE = ("names", "sensor_queue", "sensor_push")
 """What no other part needs; `PARTS` says what each adds."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
@@ -37,11 +37,12 @@ PARTS: dict[str, tuple[str, ...]] = {
         "mmq_head_init", "mmq_head_reset", "mmq_mark", "mmq_adapt", "mmq_head_apply",
         "mmq_head_size", "mmq_head_save", "mmq_head_load",
     ),
+    "queue from an interrupt": ("mmq_sensor_queue_put", "mmq_sensor_queue_push"),
     "names for logs": ("mmq_status_name", "mmq_reason_name", "mmq_kind_name"),
     "decision": ("mmq_decider_init", "mmq_step", "mmq_display_show"),
 }  # fmt: skip
 """What a program may use besides, by the functions that draw it in."""
-_HEADERS = '#include "mmq_decision.h"\n#include "mmq_personal.h"\n\n'
+_HEADERS = '#include "mmq_decision.h"\n#include "mmq_personal.h"\n#include "mmq_sensor_queue.h"\n\n'
 _ENTRY = re.compile(r"^ (\.\S+)?\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+)$")
 _NAME_ALONE = re.compile(r"^ (\.\S+)$")
 
