@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python of README.md runs, block after block as one reads it, on a small SIMULATED cohort."""
+"""The Python of README.md and docs/python.md runs, block after block, on a small SIMULATED cohort."""
 
 import re
 from pathlib import Path
@@ -11,20 +11,21 @@ from mmq_tf.simulation.simulator import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.filterwarnings("ignore")  # what a notebook would show: resampled rates, losses of the net alone
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     pytest.importorskip("tf2onnx")
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    text = "".join((ROOT / page).read_text("utf-8") for page in ("README.md", "docs/python.md"))
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 4
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
     write_cohort("cohort", 6, Settings(minutes=13))
     names = {}
     for number, block in enumerate(blocks):
-        exec(compile(block, f"README.md, Python block {number}", "exec"), names)
+        exec(compile(block, f"Python block {number}", "exec"), names)
     assert len(names["decisions"]) > 100
     assert names["bundle"].verify().problems == []
     assert (tmp_path / "net.onnx").is_file()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,11 +21,6 @@ def test_presets_load_and_survive_a_round_trip(name, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), "utf-8")
     assert load_config(path) == config
-
-
-def test_the_readme_names_every_preset():
-    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    assert not [name for name in preset_names() if f"`{name}`" not in readme]
 
 
 def test_overrides_reach_into_sections():
