@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from mmq_tf.mne_bridge.breaks import Breaks, is_boundary
 from mmq_tf.recording import Trial
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def labels_of(name: str) -> dict[str, str] | None:
 
 def is_bad(name: str) -> bool:
     """Whether MNE leaves a stretch with this description out."""
-    return name.lower().startswith("bad")
+    return name.lower().startswith("bad") and not is_boundary(name)
 
 
 def _encoded(text: str) -> str:
@@ -121,12 +122,26 @@ def lost_annotations(samples: np.ndarray, rate_hz: float, names: Sequence[str]) 
     )
 
 
+def breaks_of(raw: mne.io.BaseRaw) -> Breaks:
+    """Return the breaks that a raw's annotations declare, from its first sample on."""
+    told = raw.annotations
+    return Breaks(
+        (
+            (_since_zero(raw, told.onset[row]) - raw.first_time, float(told.duration[row]))
+            for row, name in enumerate(told.description)
+            if is_boundary(str(name))
+        ),
+        raw.n_times / float(raw.info["sfreq"]),
+    )
+
+
 def trials_of(raw: mne.io.BaseRaw, zero_s: float) -> list[Trial]:
     """Read the trials that a raw's annotations tell of; others are none.
 
-    `zero_s` is subtracted from every time.
+    `zero_s` is subtracted from every time; what its breaks left out is added.
     """
     told = raw.annotations
+    breaks = breaks_of(raw)
     found = []
     for row, name in enumerate(told.description):
         labels = labels_of(str(name))
@@ -140,6 +155,10 @@ def trials_of(raw: mne.io.BaseRaw, zero_s: float) -> list[Trial]:
         }
         start = max(0.0, _since_zero(raw, told.onset[row]) - zero_s)
         stop = start + float(told.duration[row])
+        if breaks:
+            first_s = raw.first_time - zero_s
+            start = breaks.moved(start - first_s) + first_s
+            stop = breaks.moved(stop - first_s, is_stop=True) + first_s
         shown_s = float(extras.get(STIMULUS_S) or 0.0)
         found.append(Trial(start, stop, labels, ratings, str(extras.get(STIMULUS) or ""), shown_s))
     return found

@@ -20,7 +20,14 @@ from mmq_bridge.front_end.modality_aliases import is_no_signal
 from mmq_bridge.front_end.resampling import rate_ratio, resampled
 
 from mmq_tf.errors import MMQError
-from mmq_tf.mne_bridge.annotations import bad_is_lost, lost_annotations, merged, to_annotations, trials_of
+from mmq_tf.mne_bridge.annotations import (
+    bad_is_lost,
+    breaks_of,
+    lost_annotations,
+    merged,
+    to_annotations,
+    trials_of,
+)
 from mmq_tf.mne_bridge.eeg_raw import VOLTS
 from mmq_tf.mne_bridge.notes import Place, describe, described
 from mmq_tf.recording import MAX_RATE_HZ, MODALITIES, Recording, Signal
@@ -106,7 +113,8 @@ def from_mne(
     -------
     Recording
         Trials are the annotations of the form ``task=class``. What MNE would leave out is lost (NaN): bad
-        channels, and stretches annotated as bad. The digest is that of the samples and trials.
+        channels, and stretches annotated as bad. So is time that a boundary left out, as
+        `mmq_tf.mne_bridge.breaks` says. The digest is that of the samples and trials.
 
     Raises
     ------
@@ -270,6 +278,8 @@ def _signal(
     if place and raw.n_times == place.total and raw.first_samp == 0:
         samples = samples[:, place.first : place.first + place.samples]
         start_s = place.start_s
+    if breaks := breaks_of(raw):
+        samples = breaks.spread(samples, float(raw.info["sfreq"]))
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(samples / scale_of(modality, unit), np.float32)
     return Signal(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.breaks import GAP_S
 from mmq_tf.recording import Signal
 
 GRID_S = 60.0
@@ -18,9 +19,6 @@ GRID_S = 60.0
 PAUSE_S = 60.0
 """A piece's zero comes at least this long after the piece before has ended: the longest context of a default
 front end (respiration), so that no feature of a trial knows of the piece before."""
-
-GAP_S = 5.0
-"""At least this much is lost between two pieces, so that the front end starts anew."""
 
 
 @dataclass(frozen=True)

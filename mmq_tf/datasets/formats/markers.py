@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from mmq_tf.mne_bridge.breaks import is_boundary
 from mmq_tf.recording import Trial
 
 STARTS = ("start", "begin")
@@ -35,7 +36,7 @@ def trials_of_markers(time_s: np.ndarray, words: list[str], task: str, stop_s: f
     1.0 4.0 {'task': 'rest'}
     4.0 9.0 {'task': 'stress'}
     """
-    order = np.argsort(time_s, kind="stable")
+    order = [at for at in np.argsort(time_s, kind="stable") if not is_boundary(words[at])]
     marks = [(float(time_s[at]), words[at]) for at in order]
     pairs = [split_marker(word) for _, word in marks]
     if any(edge == "start" for _, edge in pairs):

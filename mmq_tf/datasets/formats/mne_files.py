@@ -7,7 +7,10 @@ at each modality's own rate; MNE by itself would bring them all to the highest.
 
 **Annotations.** One that lasts a second or longer is a trial, and its description the class. One that begins
 with ``BAD`` (any case) is time that must not be used: NaN, in the channels it names or in all. Shorter ones
-are marks and left out. Trials must not overlap.
+are marks and left out. Trials must not overlap. A channel that the file calls bad is lost.
+
+**Breaks.** Where the file says that its samples do not follow each other (`mmq_tf.mne_bridge.breaks`), the
+time between them is lost samples, and annotations after it are later by as much.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from mmq_tf.datasets.formats.mne_channels import (
 )
 from mmq_tf.datasets.formats.mne_open import Mark, Opened, open_with_mne
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.breaks import Breaks
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
 
 logger = logging.getLogger(__name__)
@@ -82,16 +86,21 @@ def load_mne(
     channels = _with_units(path, opened.channels, modalities, dict(units or {}))
     _leave_out_other_rates(path, channels, modalities)
     samples = _read(path, opened, channels, modalities, told)
-    _lose_bad(opened.marks, channels, samples)
+    marks, breaks = _with_breaks(path, opened, channels, samples)
+    _lose_bad(marks, channels, samples)
+    for i in samples:
+        if channels[i].name in opened.bads:
+            samples[i][:] = np.nan
     subject = Path(path.name.removesuffix(".gz")).stem
     said = f"mne 1 {sorted((types or {}).items())} {sorted((units or {}).items())} {task}"
+    said += f" {breaks.found} {sorted(opened.bads)}" if breaks or opened.bads else ""
     digest = source_digest(said, opened.files)
     try:
         signals = {
             name: _signal(name, channels, modalities, samples) for name in dict.fromkeys(modalities.values())
         }
         stop_s = max(signal.stop_s for signal in signals.values())
-        trials = trials_of(opened.marks, task, stop_s)
+        trials = trials_of(marks, task, stop_s)
         return Recording(subject, "1", signals, trials, source="mne", digest=digest)
     except MMQError as error:
         raise MMQError(f"{path}: {error}") from error
@@ -106,7 +115,9 @@ def trials_of(marks: Sequence[Mark], task: str, stop_s: float) -> tuple[Trial, .
         If two overlap.
     """
     spans = sorted(
-        (max(mark.start_s, 0.0), min(mark.stop_s, stop_s), mark.text) for mark in marks if not mark.is_bad
+        (max(mark.start_s, 0.0), min(mark.stop_s, stop_s), mark.text)
+        for mark in marks
+        if not mark.is_bad and not mark.is_boundary
     )
     spans = [span for span in spans if span[1] - span[0] >= SHORTEST_TRIAL_S and span[2]]
     trials: list[Trial] = []
@@ -231,6 +242,38 @@ def _read(
     for i in set(modalities) - set(samples):
         del modalities[i]
     return samples
+
+
+def _with_breaks(
+    path: Path, opened: Opened, channels: Sequence[MneChannel], samples: dict[int, np.ndarray]
+) -> tuple[list[Mark], Breaks]:
+    """Put the time that a file's breaks left out back into its samples, and move its marks with it."""
+    some = next(iter(samples))
+    duration_s = samples[some].shape[-1] / channels[some].sampling_rate_hz
+    found = []
+    for mark in opened.marks:
+        if mark.is_boundary:
+            pause_s = next(
+                (long for at, long in opened.pauses_s.items() if abs(at - mark.start_s) < 1e-4), None
+            )
+            is_segment = mark.text.lower().startswith("new segment")  # it lasts for one sample
+            lost_s = 0.0 if is_segment or pause_s is not None else mark.stop_s - mark.start_s
+            found.append((mark.start_s, lost_s if pause_s is None else pause_s))
+    try:
+        breaks = Breaks(found, duration_s)
+    except MMQError as error:
+        raise MMQError(f"{path}: {error}") from error
+    if not breaks:
+        return list(opened.marks), breaks
+    for one in breaks.found:
+        logger.warning("%s: a break at %g s: %g s of lost samples stand for it", path, one.at_s, one.lost_s)
+    for i, row in samples.items():
+        samples[i] = breaks.spread(row, channels[i].sampling_rate_hz)
+    moved = [
+        replace(mark, start_s=breaks.moved(mark.start_s), stop_s=breaks.moved(mark.stop_s, is_stop=True))
+        for mark in opened.marks
+    ]
+    return moved, breaks
 
 
 def _lose_bad(

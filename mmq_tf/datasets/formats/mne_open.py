@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
 from mmq_tf.datasets.formats.mne_channels import MneChannel
 from mmq_tf.errors import MMQError
+from mmq_tf.mne_bridge.breaks import is_boundary
 from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ TYPED = (".fif", ".fif.gz", ".ds", ".con", ".sqd", ".mff")
 EEGLAB_SCALE = 1e-6
 """What MNE multiplies every number of a ``.set`` with."""
 
+NEW_SEGMENT = re.compile(r"^Mk\d+=New Segment,[^,\n]*,(\d+),[^,\n]*,[^,\n]*,(\d{20})\s*$", re.MULTILINE)
 BRAINVISION_PARTS = re.compile(r"^(?:DataFile|MarkerFile)\s*=\s*(\S.*?)\s*$", re.MULTILINE)
 
 
@@ -45,7 +48,12 @@ class Mark:
     @property
     def is_bad(self) -> bool:
         """Whether this is time that must not be used, by MNE's convention."""
-        return self.text.upper().startswith("BAD")
+        return self.text.upper().startswith("BAD") and not self.is_boundary
+
+    @property
+    def is_boundary(self) -> bool:
+        """Whether this is a break in the signal."""
+        return is_boundary(self.text)
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,16 @@ class Opened:
     """A file before its samples are read.
 
     `read` gives float32 ``[places, n]`` of channels of one rate, in their own units; `files` are all that the
-    recording lies in.
+    recording lies in. `bads` are channels that were marked as bad as a whole. `pauses_s` says how long the
+    pause before a break was, by its time, where the file tells that elsewhere than in `marks`.
     """
 
     channels: tuple[MneChannel, ...]
     marks: tuple[Mark, ...]
     files: tuple[Path, ...]
     read: Callable[[Sequence[int]], np.ndarray]
+    bads: tuple[str, ...] = ()
+    pauses_s: Mapping[float, float] = field(default_factory=dict)
 
 
 def open_with_mne(path: Path) -> Opened:
@@ -117,7 +128,31 @@ def _open_other(path: Path) -> Opened:
         _marks(raw.annotations, raw.first_time),
         tuple(dict.fromkeys(file.resolve() for file in files)),
         lambda rows: read_in_parts(path, raw, rows, np.ones((len(rows), 1))),
+        tuple(raw.info["bads"]),
+        _segment_pauses(named, float(raw.info["sfreq"])),
     )
+
+
+def _segment_pauses(files: Sequence[Path], rate_hz: float) -> dict[float, float]:
+    """Seconds between BrainVision's segments, by the time at which each begins in the file.
+
+    A segment's marker holds its place (from 1) and the date at which it began, to a microsecond.
+    """
+    found: list[tuple[float, float]] = []
+    for file in files if rate_hz > 0 else ():
+        if file.suffix.lower() in (".vmrk", ".amrk") and file.is_file():
+            text = read_bytes(file, MAX_HEADER_BYTES).decode("latin-1")
+            for place, stamp in NEW_SEGMENT.findall(text):
+                try:
+                    date = datetime.strptime(stamp, "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
+                except ValueError:  # all zeros: the date was not kept
+                    continue
+                found.append(((int(place) - 1) / rate_hz, date.timestamp()))
+    found.sort()
+    pauses = {}
+    for (before_s, began), (at_s, begins) in zip(found, found[1:], strict=False):
+        pauses[at_s] = begins - began - (at_s - before_s)
+    return pauses
 
 
 def _brainvision_parts(path: Path) -> list[Path]:

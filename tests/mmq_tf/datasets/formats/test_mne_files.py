@@ -447,6 +447,43 @@ def test_a_file_marked_discontinuous_without_gaps(tmp_path):
     np.testing.assert_allclose(load_mne(path).signals["eeg"].samples[0], ramp(100), atol=0.051)
 
 
+# ---- breaks that a file declares
+
+
+def lost_runs(signal):
+    """First and last place after it of every stretch in which all channels are lost."""
+    edges = np.flatnonzero(np.diff(np.isnan(signal.samples).all(axis=0), prepend=False, append=False))
+    return [tuple(pair) for pair in edges.reshape(-1, 2).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("events", "lost", "trials"),
+    [
+        ([("rest", 1.0, 256.0), ("boundary", 384.5, 640.0), ("stress", 513.0, 256.0)], [(384, 1024)],
+         [(0, 2, "rest"), (9, 11, "stress")]),
+        ([("rest", 1.0, 512.0), ("boundary", 256.5, 128.0)], [(256, 384)], [(0, 5, "rest")]),
+        ([(-99.0, 384.5, 640.0), (11.0, 513.0, 256.0)], [(384, 1024)], [(9, 11, "11.0")]),
+        ([("boundary", 384.5, np.nan)], [(384, 1024)], []),  # nobody says how long
+        ([("boundary", 0.5, 999.0), ("rest", 1.0, 256.0)], [], [(0, 2, "rest")]),
+    ],
+)  # fmt: skip
+def test_what_eeglab_cut_out_is_lost_and_no_class(tmp_path, events, lost, trials):
+    recording = load_mne(write_set(tmp_path / "a.set", [("Fp1", "EEG", 20)], 128 * 8, events))
+    assert lost_runs(recording.signals["eeg"]) == lost
+    assert spans(recording) == [(*(pytest.approx(at, abs=1e-6) for at in t[:2]), t[2]) for t in trials]
+
+
+def test_joined_and_bad_channels_of_a_fif(tmp_path):
+    info = mne.create_info(["Fz", "Cz"], RATE_HZ, "eeg", verbose="ERROR")
+    raws = [mne.io.RawArray(np.ones((2, 300)) * 1e-6, info, verbose="ERROR") for _ in range(2)]
+    raw = mne.concatenate_raws(raws, verbose="ERROR")
+    raw.info["bads"] = ["Cz"]
+    raw.save(tmp_path / "a_raw.fif", fmt="double", verbose="ERROR")
+    eeg = load_mne(tmp_path / "a_raw.fif").signals["eeg"]
+    assert lost_runs(eeg) == [(300, 800)]
+    assert np.isnan(eeg.samples).sum(axis=1).tolist() == [500, 1100]
+
+
 # ---- formats and the parts they lie in
 
 
@@ -479,6 +516,20 @@ def test_brainvision(tmp_path):
         "temp": ("degC", pytest.approx(33.5)),
     }
     assert spans(recording) == [(2, 7, "Comment/rest")]
+
+
+@pytest.mark.parametrize(
+    ("began", "pause_s"), [("20200101000000000000", 12.5), ("00000000000000000000", 5.0)]
+)
+def test_segments_of_brainvision_keep_their_pause(tmp_path, began, pause_s):
+    path = write_brainvision(tmp_path)
+    text = (tmp_path / "a.vmrk").read_text("utf-8").replace("20200101000000000000", began)
+    text += "Mk4=New Segment,,1001,1,0,20200101000022500000\nMk5=Comment,stress,1101,500,0\n"
+    (tmp_path / "a.vmrk").write_text(text, "utf-8")
+    recording = load_mne(path)
+    for signal in recording.signals.values():
+        assert lost_runs(signal) == [(1000, 1000 + round(100 * pause_s))]
+    assert spans(recording) == [(2, 7, "Comment/rest"), (11 + pause_s, 16 + pause_s, "Comment/stress")]
 
 
 @pytest.mark.parametrize("part", ["a.vhdr", "a.vmrk", "a.eeg"])
