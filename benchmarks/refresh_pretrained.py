@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write anew what follows from the rest of a shipped bundle; models, golden vectors and decisions stay.
+"""Write anew what follows from the rest of a shipped bundle; models, golden samples, tokens and logits stay.
 
-``frontend.json`` gets its filters' coefficients, the README is rendered again, and the card names the licence
-of the weights. Run it in this folder: ``python -m refresh_pretrained ../mmq_tf/pretrained/wrist-stress``.
+``frontend.json`` gets its filters' coefficients, the network's plan and the golden decisions are made again
+from the int8 model, the README is rendered again, and the card names the licence of the weights. Run it in
+this folder: ``python -m refresh_pretrained ../mmq_tf/pretrained/wrist-stress``.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mmq_bridge.bundle.reader import read_files
-from mmq_bridge.decision.bundle_files import read_front_end
+from mmq_bridge.bundle.golden import npy_bytes
+from mmq_bridge.bundle.golden_decisions import DECISIONS_FILE, golden_decisions
+from mmq_bridge.bundle.network_files import network_plan
+from mmq_bridge.bundle.reader import open_bundle, read_files
+from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE, read_front_end
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest, file_entry
 from mmq_export import card
 from mmq_export.folder import write_folder
@@ -31,6 +35,10 @@ def refresh(folder: Path) -> None:
     if MODEL_LICENCE not in said:
         said = said.replace(DATA_LICENCE, MODEL_LICENCE + DATA_LICENCE)
     files["MODEL_CARD.md"] = said.encode("utf-8")
+    files |= network_plan(files[MODEL_FILES["int8"]], list(manifest.decision.tasks))
+    store = open_bundle(folder, manifest, files).golden
+    decisions = golden_decisions(store.front_end, store.signals, manifest.decision, files[NETWORK_FILE])
+    files[DECISIONS_FILE] = npy_bytes(decisions)
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
     write_folder(folder, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})

@@ -16,9 +16,10 @@ import numpy as np
 from mmq_bridge.bundle import golden, sources
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
+from mmq_bridge.bundle.golden_decisions import golden_decisions
 from mmq_bridge.bundle.microcontroller import arena_bytes
 from mmq_bridge.bundle.network_files import network_plan
-from mmq_bridge.decision.bundle_files import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import HEAD_FILE, check_head
 from mmq_bridge.decision.manifest import (
@@ -170,7 +171,7 @@ def write_bundle(
     origin = golden_origin or golden.GoldenOrigin(data.name, data.simulated)
     vectors = _golden_vectors(front_end, models, golden_signals)
     files = _model_files(models, front_end) | network_plan(models.content["int8"], list(settings.tasks))
-    files |= golden.golden_files(*vectors, origin)
+    files |= golden.golden_files(*vectors, origin, _decisions(vectors, settings, files.get(NETWORK_FILE)))
     files |= {HEAD_FILE: head.to_json().encode()} if head else {}
     files |= _sources(front_end, models, settings, facts, vectors, head) if code else {}
     manifest = _manifest(files, facts, settings, card_facts, data, fine_tuning)
@@ -242,6 +243,10 @@ def _golden_vectors(front_end: FrontEnd, models: _Models, signals: Mapping[str, 
         "int8": models.int8.predict_many(tokens.window_features, tokens.window_presence),
     }
     return _Vectors(short, cut, tokens, logits)
+
+
+def _decisions(vectors: _Vectors, settings: DecisionSettings, plan: bytes | None) -> np.ndarray | None:
+    return None if plan is None else golden_decisions(vectors.front_end, vectors.signals, settings, plan)
 
 
 def _sources(

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c: replay the golden samples of this bundle through the bridge and print every bit that comes out.
+/* main.c: replay the golden samples of this bundle: init, push, step. Prints every bit that comes out.
  *
  * Usage: mmq_example GOLDEN_FOLDER
  *
- * It needs no model runtime, and of memory only the bridge and one push: samples are read from their files as they
- * are needed. `mmq-tf verify` compiles it, runs it and compares; on a board, do the same with your sensors in place of
- * the files, and hand `features` and `presence` to the model (see README.md). Where there is no command line (bare
- * metal), MMQ_GOLDEN_FOLDER says at compile time where the files are.
+ * It needs no other runtime: the network is mmq_network.c. Samples are read from their files as they are needed.
+ * `mmq-tf verify` compiles it, runs it and compares; on a board, do the same with your sensors in place of the files
+ * (wearable.c is the shortest such program; see README.md). Where there is no command line (bare metal),
+ * MMQ_GOLDEN_FOLDER says at compile time where the files are.
  *
- * One line a token:   token NUMBER | presence of each modality | features as float32 bits
- * One line a window:  window TOKENS | int8 features | int8 presence
+ * A line for each token:     token NUMBER | presence of each modality | features as float32 bits
+ * A line for each window:    window TOKENS | int8 features | int8 presence
+ * A line for each decision:  decision NUMBER | abstention, tokens left, likeliest class of each task | probabilities as
+ *                            float32 bits, 0 where the network was not run
+ *
+ * A bundle whose network the C kernels do not know prints no decisions: take TFLite Micro or LiteRT (README.md).
  */
 #include <math.h>
 #include <stdint.h>
@@ -20,9 +24,14 @@
 #include "mmq_spec.h"
 
 #include "mmq_golden.h" /* needs the sizes of mmq_spec.h */
+#if MMQ_GOLDEN_NETWORK
+#include "mmq_network.h"
+#include "mmq_rules.h"
+#endif
 
 #define PATH_BYTES 1024
 #define NPY_HEADER_BYTES 10
+#define SLICE 20000u /* instructions, roughly, after which a control loop may do something else */
 
 /* A .npy file of float32 samples [channels][frames], and where its numbers begin. */
 typedef struct {
@@ -83,6 +92,17 @@ static int push_step(mmq_bridge_t *bridge, uint32_t modality, const samples_t *s
            mmq_bridge_push(bridge, modality, chunk, last - first, time_s) == MMQ_OK;
 }
 
+static void print_bits(const float *values, uint32_t count)
+{
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        printf(" %08lx", (unsigned long)bits);
+    }
+    printf("\n");
+}
+
 static void print_token(const mmq_spec_t *spec, int64_t number, const float *features, const uint8_t *presence)
 {
     uint32_t i;
@@ -91,12 +111,7 @@ static void print_token(const mmq_spec_t *spec, int64_t number, const float *fea
         printf(" %u", (unsigned)presence[i]);
     }
     printf(" |");
-    for (i = 0; i < spec->n_features; i++) {
-        uint32_t bits;
-        memcpy(&bits, &features[i], sizeof bits);
-        printf(" %08lx", (unsigned long)bits);
-    }
-    printf("\n");
+    print_bits(features, spec->n_features);
 }
 
 static void print_window(const mmq_bridge_t *bridge, const mmq_spec_t *spec)
@@ -117,6 +132,45 @@ static void print_window(const mmq_bridge_t *bridge, const mmq_spec_t *spec)
     }
     printf("\n");
 }
+
+#if MMQ_GOLDEN_NETWORK
+static uint32_t arena[MMQ_NETWORK_ARENA_BYTES / 4 + 1];
+static int8_t logits[MMQ_RULES_OUTPUTS];
+static mmq_network_job_t job = {&mmq_network, (int8_t *)arena, sizeof arena, SLICE, {0, 0, 0}};
+static mmq_runner_t runner = {mmq_network_job, &job, (int8_t *)arena + MMQ_NETWORK_FEATURES_AT,
+                              (int8_t *)arena + MMQ_NETWORK_PRESENCE_AT, logits, 0};
+static mmq_decider_t decider;
+
+static int begin_deciding(mmq_bridge_t *bridge) { return mmq_decider_init(&decider, bridge, &mmq_rules) == MMQ_OK; }
+
+static void print_decision(const mmq_decision_t *decision)
+{
+    uint32_t i;
+    printf("decision %ld | %lu %lu", (long)decision->number, (unsigned long)decision->abstention,
+           (unsigned long)decision->tokens_left);
+    for (i = 0; i < MMQ_RULES_TASKS; i++) {
+        printf(" %u", (unsigned)decision->best[i]);
+    }
+    printf(" |");
+    print_bits(decision->probability, MMQ_RULES_OUTPUTS);
+}
+
+/* Make every decision that is due, slice by slice. Returns 0 on any problem. */
+static int decide(void)
+{
+    static mmq_decision_t decision;
+    mmq_status_t status;
+    while ((status = mmq_step(&decider, &runner, &decision)) == MMQ_OK || status == MMQ_BUSY) {
+        if (status == MMQ_OK) {
+            print_decision(&decision);
+        } /* MMQ_BUSY: here a control loop does its other work, and may push samples */
+    }
+    return status == MMQ_NO_TOKEN;
+}
+#else
+static int begin_deciding(mmq_bridge_t *bridge) { return bridge != NULL; }
+static int decide(void) { return 1; }
+#endif
 
 /* Print every token that closed, then the window they end. */
 static void drain(mmq_bridge_t *bridge, const mmq_spec_t *spec)
@@ -163,8 +217,8 @@ static int replay(const char *folder)
     spec = mmq_spec;
     spec.enrolment_tokens = MMQ_GOLDEN_ENROLMENT_TOKENS; /* a shorter enrolment than worn, to keep the files small */
     spec.look_back_tokens = MMQ_GOLDEN_LOOK_BACK_TOKENS; /* and a shorter past */
-    if (mmq_bridge_init(memory, sizeof memory, &spec, &bridge) != MMQ_OK) {
-        (void)fprintf(stderr, "mmq_bridge_init refused the spec or the memory\n");
+    if (mmq_bridge_init(memory, sizeof memory, &spec, &bridge) != MMQ_OK || !begin_deciding(bridge)) {
+        (void)fprintf(stderr, "mmq_bridge_init refused the spec or the memory, or mmq_decider_init the rules\n");
         return 1;
     }
     if (!open_all(samples, folder)) {
@@ -177,6 +231,10 @@ static int replay(const char *folder)
                 return 1;
             }
             drain(bridge, &spec);
+            if (!decide()) {
+                (void)fprintf(stderr, "the network failed at step %u\n", (unsigned)step);
+                return 1;
+            }
         }
     }
     return 0;

@@ -9,6 +9,7 @@ import mmq_bridge.bundle.cortex_m4f
 import mmq_bridge.bundle.sources
 import mmq_bridge.bundle.verify
 import mmq_bridge.decision.runtime
+import numpy as np
 import pytest
 from mmq_bridge.bundle.verify import verify_bundle
 from mmq_bridge.decision.device import Device
@@ -230,7 +231,8 @@ def test_golden_index_with_impossible_values_is_named(copy, tiny, old, new):
 
 
 @pytest.mark.parametrize(
-    "name", ["features", "window_features", "window_tokens", "ppg_samples", "logits_int8_stress"]
+    "name",
+    ["features", "window_features", "window_tokens", "ppg_samples", "logits_int8_stress", "decisions"],
 )
 def test_golden_arrays_that_lie_about_themselves_are_named(copy, tiny, name):
     path = copy / f"golden/{name}.npy"
@@ -251,6 +253,15 @@ def test_a_golden_array_of_another_shape_is_named(copy, tiny):
     shutil.copy(copy / "golden/eda_samples.npy", copy / "golden/window_features.npy")
     tiny.sign_again(copy, ["golden/window_features.npy"])
     assert "golden/window_features.npy: expected float32" in problem(copy)
+
+
+def test_golden_decisions_about_other_classes_are_named(copy, tiny):
+    path = copy / "golden/decisions.npy"
+    decisions = np.load(path)
+    other = np.dtype([*decisions.dtype.descr[:-1], ("probability", "<f4", (3,))])
+    np.save(path, np.zeros(len(decisions), other))
+    tiny.sign_again(copy, ["golden/decisions.npy"])
+    assert "golden/decisions.npy: expected" in problem(copy)
 
 
 def test_golden_samples_that_never_fill_a_window_are_named(copy, tiny):

@@ -147,7 +147,13 @@ def resolver_method(op: str) -> str:
 
 
 def golden_header(
-    tables: Sequence[GoldenTable], *, enrolment_tokens: int, look_back_tokens: int, steps: int, step_s: float
+    tables: Sequence[GoldenTable],
+    *,
+    enrolment_tokens: int,
+    look_back_tokens: int,
+    steps: int,
+    step_s: float,
+    network: bool,
 ) -> str:
     """Return ``mmq_golden.h``: where the example finds the golden samples and how it cuts them.
 
@@ -161,6 +167,8 @@ def golden_header(
         How far its look-backs reach back; 0 where there are none.
     steps, step_s
         How many steps of how many seconds.
+    network
+        Whether ``mmq_network.h`` lies beside it.
     """
     largest = max(t.channels * (int(step_s * t.rate_hz) + 2) for t in tables)
     rows = "\n".join(
@@ -171,7 +179,8 @@ def golden_header(
         f"#define MMQ_GOLDEN_ENROLMENT_TOKENS {enrolment_tokens}u\n"
         f"#define MMQ_GOLDEN_LOOK_BACK_TOKENS {look_back_tokens}u\n"
         f"#define MMQ_GOLDEN_STEPS {steps}u\n#define MMQ_GOLDEN_STEP_S {step_s!r}\n"
-        f"#define MMQ_GOLDEN_MAX_CHUNK {largest}u\n\n"
+        f"#define MMQ_GOLDEN_MAX_CHUNK {largest}u\n"
+        f"#define MMQ_GOLDEN_NETWORK {int(network)} /* whether mmq_network.h is there */\n\n"
         "typedef struct {\n    const char *file;\n    uint32_t channels;\n    uint32_t frames; /* 0: no "
         "such sensor */\n"
         "    double rate_hz;\n    double start_s;\n} mmq_golden_t;\n\n"

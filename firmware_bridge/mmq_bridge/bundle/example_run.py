@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmq_bridge.bundle.golden_decisions import decision_type
 from mmq_bridge.errors import BridgeError
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-ffp-contract=off")
@@ -33,6 +34,8 @@ class ExampleOutput:
         int64 [W]: how many tokens had closed.
     window_features_i8, window_presence_i8 : np.ndarray
         int8 [W, T * F], [W, T * M].
+    decisions : np.ndarray or None
+        `decision_type` [D]; None where it made none.
     """
 
     features: np.ndarray
@@ -40,6 +43,7 @@ class ExampleOutput:
     window_tokens: np.ndarray
     window_features_i8: np.ndarray
     window_presence_i8: np.ndarray
+    decisions: np.ndarray | None
 
 
 def find_compiler() -> str | None:
@@ -77,6 +81,8 @@ def run_example(
         write_parts(root, sources, golden)
         code = root / "mmq_bridge"
         units = [str(code / "main.c"), *(str(path) for path in sorted((code / "src").glob("*.c")))]
+        if (code / "mmq_network.c").is_file():
+            units += [str(path) for path in (code / "mmq_network.c", *sorted(code.glob("src/network/*.c")))]
         binary = str(root / "mmq_example")
         includes = [f"-I{code}", f"-I{code / 'include'}"]
         run([compiler, *FLAGS, *extra_flags, *includes, *units, "-o", binary, "-lm"], "does not compile")
@@ -114,21 +120,22 @@ def run(command: list[str], what: str, folder: Path | None = None) -> str:
 
 
 def parse_output(text: str) -> ExampleOutput:
-    """Read the example's lines: tokens as float32 bits, windows as int8.
+    """Read the example's lines: tokens and probabilities as float32 bits, windows as int8.
 
     Raises
     ------
     BridgeError
         When a line has another form.
     """
-    tokens, windows = [], []
+    tokens, windows, decisions = [], [], []
     try:
         for line in text.splitlines():
             head, first, second = line.split(" | ")
             kind, number = head.split()
             if kind == "token":
-                bits = np.array([int(word, 16) for word in second.split()], dtype=np.uint32)
-                tokens.append((bits.view(np.float32), np.array(first.split(), dtype=np.uint8)))
+                tokens.append((_floats(second), np.array(first.split(), dtype=np.uint8)))
+            elif kind == "decision":
+                decisions.append((int(number), [int(word) for word in first.split()], _floats(second)))
             else:
                 windows.append(
                     (int(number), *(np.array(part.split(), dtype=np.int8) for part in (first, second)))
@@ -141,6 +148,20 @@ def parse_output(text: str) -> ExampleOutput:
             np.array([number for number, _, _ in windows], dtype=np.int64),
             np.stack([features for _, features, _ in windows]),
             np.stack([presence for _, _, presence in windows]),
+            _decisions(decisions),
         )
     except ValueError as error:
         raise BridgeError(f"mmq_bridge/main.c printed something unexpected ({error}).") from error
+
+
+def _floats(text: str) -> np.ndarray:
+    """Return the numbers of float32 bits in hexadecimal."""
+    return np.array([int(word, 16) for word in text.split()], dtype=np.uint32).view(np.float32)
+
+
+def _decisions(printed: list[tuple[int, list[int], np.ndarray]]) -> np.ndarray | None:
+    if not printed:
+        return None
+    _, states, probabilities = printed[0]
+    rows = [(number, abstention, left, best, values) for number, (abstention, left, *best), values in printed]
+    return np.array(rows, decision_type(len(states) - 2, len(probabilities)))

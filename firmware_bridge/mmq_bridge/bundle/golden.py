@@ -202,6 +202,7 @@ def golden_files(
     tokens: GoldenTokens,
     logits: Mapping[str, Mapping[str, np.ndarray]],
     origin: GoldenOrigin,
+    decisions: np.ndarray | None = None,
 ) -> dict[str, bytes]:
     """Return the content of the ``golden/`` folder by path.
 
@@ -215,6 +216,8 @@ def golden_files(
         [W, classes] by task by model name (``float32``, ``int8``), by LiteRT.
     origin
         Whose samples they are.
+    decisions
+        What the core decides of them with the network in C, where there is one.
     """
     arrays = {sample_file(name): signal.samples for name, signal in signals.items()}
     arrays |= {f"{name}.npy": value for name, value in vars(tokens).items()}
@@ -223,6 +226,8 @@ def golden_files(
         for model, by_task in logits.items()
         for task, value in by_task.items()
     }
+    if decisions is not None and len(decisions):
+        arrays["decisions.npy"] = decisions
     index = {
         **asdict(origin),
         "enrolment_tokens": front_end.enrolment_tokens,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from mmq_bridge.bundle.golden import FOLDER, GoldenSignal, GoldenTokens, read_npy, sample_file
+from mmq_bridge.bundle.golden_decisions import DECISIONS_FILE, decision_type
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.validation import StrictModel, first_problem
@@ -35,16 +37,21 @@ class GoldenIndex(StrictModel):
 
 @dataclass(frozen=True)
 class GoldenStore:
-    """Golden samples, the front end of their replay, and what came out of it at export."""
+    """Golden samples, the front end of their replay, and what came out of it at export.
+
+    `decisions` (`decision_type` [D]) is None in bundles from before there were golden decisions, and where
+    the kernels in C do not know the network.
+    """
 
     front_end: FrontEnd
     signals: dict[str, GoldenSignal]
     tokens: GoldenTokens
     logits: dict[str, dict[str, np.ndarray]]
+    decisions: np.ndarray | None = None
 
 
 def load_golden(
-    folder: Path, files: dict[str, bytes], front_end: FrontEnd, tasks: tuple[str, ...]
+    folder: Path, files: dict[str, bytes], front_end: FrontEnd, tasks: Mapping[str, Sequence[str]]
 ) -> GoldenStore:
     """Read golden vectors.
 
@@ -57,7 +64,7 @@ def load_golden(
     front_end
         Of the bundle.
     tasks
-        Names of the model's outputs.
+        Classes by the name of the model's output.
 
     Raises
     ------
@@ -94,7 +101,11 @@ def load_golden(
             _expect(
                 folder, f"logits_{model}_{task}.npy", value, np.float32, (len(tokens.window_tokens), None)
             )
-    return GoldenStore(replay_end, signals, tokens, logits)
+    decisions = array("decisions") if DECISIONS_FILE in files else None
+    if decisions is not None:
+        kind = decision_type(len(tasks), sum(map(len, tasks.values())))
+        _expect(folder, "decisions.npy", decisions, kind, (None,))
+    return GoldenStore(replay_end, signals, tokens, logits, decisions)
 
 
 def _index(folder: Path, files: dict[str, bytes]) -> GoldenIndex:
@@ -145,7 +156,9 @@ def _check_tokens(folder: Path, tokens: GoldenTokens, front_end: FrontEnd) -> No
         raise BridgeError(f"{folder / FOLDER}/window_features.npy: expected finite features; export again.")
 
 
-def _expect(folder: Path, name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
+def _expect(
+    folder: Path, name: str, array: np.ndarray, dtype: type | np.dtype, shape: tuple[int | None, ...]
+) -> None:
     fits = array.ndim == len(shape) and all(
         w is None or w == n for w, n in zip(shape, array.shape, strict=False)
     )

@@ -66,7 +66,7 @@ def open_bundle(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Op
     for file in MODEL_FILES.values():  # every file before any interpreter
         check_flatbuffer(files[file], str(folder / file))
         check_ops(files[file])
-    store = load_golden(folder, files, front_end, tuple(manifest.decision.tasks))
+    store = load_golden(folder, files, front_end, manifest.decision.tasks)
     models = {name: TFLiteModel(files[file], str(folder / file)) for name, file in MODEL_FILES.items()}
     for model in models.values():
         check_fits(front_end, model, manifest.decision)

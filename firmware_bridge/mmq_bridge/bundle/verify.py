@@ -12,7 +12,9 @@ import numpy as np
 
 from mmq_bridge.bundle import golden
 from mmq_bridge.bundle.agreement import agreement
+from mmq_bridge.bundle.decision_check import check_decisions
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
+from mmq_bridge.bundle.golden_decisions import DECISIONS_FILE
 from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, micro_there
 from mmq_bridge.bundle.network_files import INT8_STEPS, check_network
@@ -150,10 +152,23 @@ def _check_opened(bundle: OpenedBundle, report: VerifyReport) -> None:
         report.ask(
             "C network", lambda: check_network(bundle, *random_windows(bundle.golden, bundle.front_end))
         )
+        _check_decisions(bundle, report)
     else:
         report.checks.append(Check("C network", "skipped", "the bundle brings none"))
+        report.checks.append(Check("C decisions", "skipped", "the bundle brings no network as C"))
     outcome = check_sources(bundle)
     report.checks += [Check(f"C source: {name}", state, detail) for name, state, detail in outcome]
+
+
+def _check_decisions(bundle: OpenedBundle, report: VerifyReport) -> None:
+    golden_ones = bundle.golden.decisions
+    if golden_ones is None:
+        detail = (
+            f"{bundle.folder / DECISIONS_FILE} is not there: exported before bundles had golden decisions"
+        )
+        report.checks.append(Check("C decisions", "skipped", detail))
+    else:
+        report.ask("C decisions", lambda: check_decisions(bundle, golden_ones))
 
 
 def _measure(bundle: OpenedBundle, content: bytes, report: VerifyReport) -> str:

@@ -45,6 +45,7 @@ def test_a_whole_bundle_passes_every_check(report, tiny_bundle):
         "LiteRT float32": "ok",
         "TFLite Micro": "ok",
         "C network": "ok",
+        "C decisions": "ok",
         "C source: model array": "ok",
         "C source: text": "ok",
         "C source: example": wanted,
@@ -99,6 +100,35 @@ def test_a_runtime_that_computes_wrongly_is_found_by_the_golden_logits(copy, tin
     failed = [name for name, state in states(report).items() if state == "failed"]
     assert failed == ["LiteRT int8", "LiteRT int8_float_io", "TFLite Micro"]
     assert "use a runtime the bundle's README names" in report.problems[0]
+
+
+def test_one_decision_of_another_bit_is_found(copy, tiny):
+    path = copy / "golden/decisions.npy"
+    decisions = np.load(path)
+    assert list(decisions["abstention"][:5]) == [1, 2, 2, 2, 2]  # enrolling, then filling the first window
+    np.testing.assert_allclose(decisions["probability"].sum(axis=1), [0] * 5 + [1] * 7, rtol=1e-6)
+    decisions["probability"][-2] = np.nextafter(decisions["probability"][-2], np.float32(9))
+    np.save(path, decisions)
+    tiny.sign_again(copy, ["golden/decisions.npy"])
+    report = verify_bundle(copy)
+    assert [name for name, state in states(report).items() if state == "failed"] == ["C decisions"]
+    assert report.problems == [
+        f"{path}: the network in C decides otherwise about token {decisions['number'][-2]}; export again."
+    ]
+
+
+def test_bundles_from_before_golden_decisions_still_verify(copy, tiny):
+    (copy / "golden/decisions.npy").unlink()
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest["files"]["golden/decisions.npy"]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    report = verify_bundle(copy)
+    assert report.ok
+    (row,) = (check for check in report.checks if check.name == "C decisions")
+    assert (row.state, row.detail.rpartition(": ")[2]) == (
+        "skipped",
+        "exported before bundles had golden decisions",
+    )
 
 
 def test_another_model_in_the_array_is_found(copy, tiny):
@@ -160,7 +190,15 @@ def test_without_a_compiler_the_example_is_skipped(tiny_bundle, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "token 0 | 1 | 3f800000\n", "nonsense\n", "token 0 | x | 1\n", "token 0 | 1 | zz\n"]
+    "text",
+    [
+        "",
+        "token 0 | 1 | 3f800000\n",
+        "nonsense\n",
+        "token 0 | x | 1\n",
+        "token 0 | 1 | zz\n",
+        "token 0 | 1 | 0\nwindow 1 | 1 | 1\ndecision 0 | 1 | 0\n",
+    ],
 )
 def test_other_output_of_the_example_is_refused(text):
     with pytest.raises(BridgeError, match="printed something unexpected"):
