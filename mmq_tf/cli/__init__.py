@@ -30,27 +30,22 @@ mmq-tf stream bundles/NAME --replay E4_FOLDER --drop ppg@60-120
 mmq-tf stream --pretrained wrist-stress --replay E4_FOLDER
 mmq-tf companion --pretrained wrist-stress
 """
-COMMANDS = (
-    "simulate",
-    "datasets",
-    "prepare",
-    "clean",
-    "pretrain",
-    "train",
-    "evaluate",
-    "export",
-    "verify",
-    "stream",
-    "play",
-    "personalise",
-    "companion",
-    "bench",
-)
+SECTIONS = {
+    "Recordings": ("datasets", "simulate", "clean", "prepare"),
+    "Train and judge": ("train", "evaluate", "pretrain", "presets", "config"),
+    "Ship": ("export", "verify", "bench"),
+    "Run": ("stream", "play", "personalise", "companion"),
+    "This installation": ("doctor",),
+}
+"""The commands, by what people come for."""
+
+COMMANDS = tuple(name for names in SECTIONS.values() for name in names)
 
 
 @click.group(
     cls=LazyGroup,
     lazy={name: f"mmq_tf.cli.{name}:command" for name in COMMANDS},
+    sections=SECTIONS,
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )

@@ -6,11 +6,13 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from mmq_tf.utils.suggestion import did_you_mean
 
 
 class LazyGroup(click.Group):
@@ -20,11 +22,19 @@ class LazyGroup(click.Group):
     ----------
     lazy : dict of str to str
         ``module:attribute`` of each command by its name, in the order in which `--help` lists them.
+    sections : dict of str to sequence of str, optional
+        Titles under which `--help` lists commands, each with theirs; without it all stand under "Commands".
     """
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, str],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
-        self._lazy = lazy
+        self._lazy, self._sections = lazy, sections
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, the lazy ones last."""
@@ -37,21 +47,34 @@ class LazyGroup(click.Group):
         module, _, attribute = self._lazy[cmd_name].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands as click does, but read what they say of themselves without importing them."""
-        names = self.list_commands(ctx)
-        limit = formatter.width - 6 - max((len(name) for name in names), default=0)
-        rows = [(name, self._short_help(ctx, name, limit)) for name in names]
-        if rows:
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; where there is none, ask for the one that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = did_you_mean(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message}{meant}", ctx) from error
 
-    def _short_help(self, ctx: click.Context, name: str, limit: int) -> str:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by their sections, each with the first sentence it says of itself.
+
+        That is read without importing them.
+        """
+        names = self.list_commands(ctx)
+        column = max((len(name) for name in names), default=0)
+        for title, listed in (self._sections or {"Commands": names}).items():
+            rows = [(name.ljust(column), self._summary(ctx, name)) for name in listed]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
         text = docstring(self._lazy[name]) if name in self._lazy else ""
-        if text:
-            return click.Command(name, help=text).get_short_help_str(limit)
-        command = self.get_command(ctx, name)
-        return command.get_short_help_str(limit) if command else ""
+        command = None if text else self.get_command(ctx, name)
+        text = text or (command.help if command else "") or ""
+        return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].removesuffix(".")
 
 
 def docstring(place: str) -> str:

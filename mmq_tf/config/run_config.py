@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from mmq_bridge.validation import first_problem
 from pydantic import Field, ValidationError, model_validator
 
 from mmq_tf.config.data_source import check_task, classes_of, set_order, source_of
+from mmq_tf.config.keys import config_keys
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.config.training_spec import (
     ArtefactsConfig,
@@ -31,9 +32,10 @@ from mmq_tf.config.training_spec import (
     TrainingConfig,
     TrainingSpec,
 )
-from mmq_tf.datasets import Joint
+from mmq_tf.datasets import DATASETS, Joint
 from mmq_tf.datasets.protocol_limits import EnrolmentFrom
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.suggestion import did_you_mean
 
 logger = logging.getLogger(__name__)
 ENROLMENT_ONLY = (
@@ -251,6 +253,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise MMQError(f"{where} is not valid TOML: {error}.") from error
     given = {_apply_override(values, override) for override in overrides}
+    _spell_datasets(values.get("data"))
     if "normalisation.mode" in given and isinstance(values["normalisation"], dict):
         _leave_enrolment(values["normalisation"], given, where)
     if isinstance(values.get("front_end"), str):
@@ -258,30 +261,56 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise MMQError(f"{where}: {describe_validation(error)}") from error
+        names = [key.name for key in config_keys(RunConfig)]
+        raise MMQError(f"{where}: {describe_validation(error, names)}") from error
 
 
-def describe_validation(error: ValidationError) -> str:
-    """Return the first problem of a validation error as one sentence."""
+def describe_validation(error: ValidationError, keys: Iterable[str] = ()) -> str:
+    """Return the first problem of a validation error as one sentence; `keys` are those there could be."""
     found = first_problem(error)
     key = found.place or "the configuration"
     if found.unknown_key:
-        return f"unknown key {key}; remove it or correct its spelling."
+        meant = did_you_mean(key, keys) or " Remove it or correct its spelling."
+        return f"unknown key {key}.{meant}"
     given = "" if isinstance(found.given, dict) else f" (got {found.given!r})"
     return f"{key}: {found.reason[:1].lower()}{found.reason[1:]}{given}."
 
 
+def preset_text(name: str) -> str:
+    """Return a preset's TOML; underscores in its name count as hyphens.
+
+    Raises
+    ------
+    MMQError
+        If there is none of that name.
+    """
+    known, spelled = preset_names(), name.replace("_", "-")
+    if spelled not in known:
+        raise MMQError(f"{name!r} is no preset ({', '.join(known)}).{did_you_mean(name, known)}")
+    return (resources.files("mmq_tf") / "presets" / f"{spelled}.toml").read_text("utf-8")
+
+
 def _read_source(source: str) -> tuple[str, str]:
-    if source in preset_names():
-        return (resources.files("mmq_tf") / "presets" / f"{source}.toml").read_text(
-            "utf-8"
-        ), f"preset {source}"
+    if source.replace("_", "-") in preset_names() and not Path(source).is_file():
+        return preset_text(source), f"preset {source}"
     path = Path(source)
     try:
         return path.read_text("utf-8"), str(path)
     except (OSError, UnicodeDecodeError) as error:
-        names = ", ".join(preset_names())
-        raise MMQError(f"{source!r} is neither a preset ({names}) nor a readable TOML file.") from error
+        names = preset_names()
+        raise MMQError(
+            f"{source!r} is neither a preset ({', '.join(names)}) nor a readable TOML file."
+            f"{did_you_mean(source, names)}"
+        ) from error
+
+
+def _spell_datasets(data: Any) -> None:
+    """Write the toolkit's own data sets with underscores, however they were spelled."""
+    sections = [data, *(data.get("sets") or ())] if isinstance(data, dict) else []
+    for section in sections:
+        name = section.get("dataset") if isinstance(section, dict) else None
+        if isinstance(name, str) and name.replace("-", "_") in DATASETS:
+            section["dataset"] = name.replace("-", "_")
 
 
 def _leave_enrolment(section: dict[str, Any], given: set[str], where: str) -> None:

@@ -26,6 +26,7 @@ from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.datasets.wesad import WESAD, WESAD_CHEST
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.suggestion import did_you_mean
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
@@ -53,16 +54,21 @@ TAKEN = (MANIFEST_NAME,)
 def get_dataset(name: str) -> Dataset:
     """Return the data set called `name`, of the toolkit itself or of a plug-in.
 
+    Hyphens in the name of one of the toolkit's own count as underscores.
+
     Raises
     ------
     MMQError
         If there is none of that name, or the plug-in that brings it is broken.
     """
-    if name in DATASETS:
-        return DATASETS[name]
+    if (spelled := name.replace("-", "_")) in DATASETS:
+        return DATASETS[spelled]
     others = [other for other in plugin_names() if other not in TAKEN and other not in DATASETS]
     if name not in others:
-        raise MMQError(f"data set must be one of {', '.join([*DATASETS, *others])}; got {name!r}.")
+        names = [*DATASETS, *others]
+        raise MMQError(
+            f"data set must be one of {', '.join(names)}; got {name!r}.{did_you_mean(name, names)}"
+        )
     return plugin_dataset(name)
 
 

@@ -185,10 +185,14 @@ def run(home, monkeypatch, capsys):
 BAD = [
     (["stress-predict"], "needs its recordings: give their folder with --data DIR."),
     (["no-such-preset"], "is neither a preset ("),
+    (["stres_predict"], "Did you mean 'stress-predict'?"),
     (["tiny.toml", "--data", "absent"], "--data absent is not a folder."),
     (["tiny.toml", "--data", "tiny.toml"], "--data tiny.toml is not a folder."),
     (["tiny.toml", "--data", "."], "expected recordings of the data set 'simulated'; found no subject."),
-    (["tiny.toml", "--set", "training.epoch=3"], "unknown key training.epoch;"),
+    (
+        ["tiny.toml", "--set", "training.epoch=3"],
+        "unknown key training.epoch. Did you mean 'training.epochs'?",
+    ),
     (["tiny.toml", "--set", "training.epochs=0"], "training.epochs:"),
     (["tiny.toml", "--set", "epochs"], "is not of the form key=value"),
     (["tiny.toml", "--set", "split.unit=windows"], "only unit = 'subjects' is offered"),
