@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.sources.lsl_library import load_lsl
 from mmq_bridge.sources.lsl_link import Link
 from mmq_bridge.sources.session import Arrival
+from mmq_bridge.sources.stream_names import telling_keys
 
 SETTLE_S = 1.5
 """Streams answer within this, if they do; so two of one type are seen before one is taken."""
@@ -39,7 +40,7 @@ class LSLSource:
     tell : callable
         Takes a sentence for people: what was found, lost, refused and why.
     pick : mapping of str to str, optional
-        Name or source id of the stream to take, by modality.
+        The stream to take, by modality: its name, its source id, or ``name/type``, ``name@host``.
 
     Raises
     ------
@@ -157,16 +158,12 @@ class LSLSource:
         ]
         if len(links) > 1:
             self._identity[modality] = None
-            names = " and ".join(f"{link.name!r} ({link.source_id or link.host})" for _, link in links)
-            self._tell(
-                f"{modality}: expected one stream, got {names}; it counts as missing: name the right one "
-                f"with --pick {modality}=NAME."
-            )
+            self._tell(f"{modality}: expected one stream, got {_one_of(modality, [one for _, one in links])}")
         for uid, link in links if len(links) == 1 else ():
             self._attach(modality, uid, link)
 
     def _is_picked(self, modality: str, link: Link) -> bool:
-        return self._pick.get(modality, link.name) in (link.name, link.source_id)
+        return self._pick.get(modality, link.name) in link.keys
 
     def _attach(self, modality: str, uid: str, link: Link) -> None:
         if not self._is_picked(modality, link):
@@ -194,3 +191,13 @@ class LSLSource:
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
+
+
+def _one_of(modality: str, links: Sequence[Link]) -> str:
+    """Name streams of which one must be picked, by what tells them apart."""
+    keys = telling_keys([link.keys for link in links])
+    if keys is None:
+        names = " and ".join(f"{link.name!r} ({link.source_id or link.host})" for link in links)
+        return f"{names}, which nothing tells apart; it counts as missing: stop one of them."
+    names = " and ".join(map(repr, keys))
+    return f"{names}; it counts as missing: name the right one with --pick {modality}=NAME."

@@ -14,6 +14,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.sources.lsl_library import load_lsl
 from mmq_bridge.sources.matching import Description, Fit, find_fits
 from mmq_bridge.sources.session import Arrival
+from mmq_bridge.sources.stream_names import stream_keys
 
 OPEN_S = 5.0
 """How long a stream may take to describe itself, and to open."""
@@ -33,7 +34,7 @@ class Link:
 
     Attributes
     ----------
-    name, source_id, host : str
+    name, source_id, host, kind : str
         As the stream says.
     fits : list of Fit
         Sensors it serves.
@@ -50,7 +51,13 @@ class Link:
     problems: list[str]
     simulated: bool
     _inlet: Any
+    kind: str = ""
     _correction_s: float = 0.0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything by which it may be picked."""
+        return stream_keys(self.name, self.source_id, self.kind, self.host)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -70,8 +77,9 @@ class Link:
         full = inlet.info(OPEN_S)
         fits, problems = find_fits(front_end, describe(full))
         simulated = full.desc().child_value(SIMULATED) == "true"
-        name, source_id, host = plain(full.name()), plain(full.source_id()), plain(full.hostname())
-        link = cls(name, source_id, host, fits, problems, simulated, inlet)
+        name, source_id = plain(full.name()), plain(full.source_id())
+        kind, host = plain(full.type()), plain(full.hostname())
+        link = cls(name, source_id, host, fits, problems, simulated, inlet, kind)
         if fits:
             inlet.open_stream(OPEN_S)
             link._correct(OPEN_S)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mmq_bridge.recordings.e4 import make_recording, read_session, sensor_files
@@ -11,6 +11,7 @@ from mmq_bridge.recordings.folder import recording_files
 from mmq_bridge.recordings.plain import plain_form
 
 from mmq_tf.datasets.formats.folder import load_recording
+from mmq_tf.datasets.formats.markers import WantedTrials
 from mmq_tf.datasets.formats.mne_channels import IGNORE
 from mmq_tf.recording import Recording
 
@@ -47,6 +48,8 @@ def read_as(
     modalities: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     markers: str | None = None,
+    trials: WantedTrials = "shown",
+    counts: Callable[[str], bool] = bool,
 ) -> tuple[Recording, float | None]:
     """Read a whole recording of a known format.
 
@@ -58,6 +61,9 @@ def read_as(
         Its file or folder.
     modalities, units, markers : optional
         What a file of mne or xdf does not say; see `mmq_tf.datasets.manifest.schema.FilesPart`.
+    trials, counts : optional
+        What is done about trials that are not clear in such a file, and which annotations of mne can be some;
+        see `mmq_tf.datasets.formats.mne_files.load_mne`.
 
     Returns
     -------
@@ -85,10 +91,10 @@ def read_as(
         chosen = {
             name: None if modality == IGNORE else modality for name, modality in (modalities or {}).items()
         }
-        return load_xdf(path, chosen, markers), None
+        return load_xdf(path, chosen, markers, trials=trials), None
     from mmq_tf.datasets.formats.mne_files import load_mne
 
-    return load_mne(path, types=modalities, units=units), None
+    return load_mne(path, types=modalities, units=units, trials=trials, counts=counts), None
 
 
 def files_of(form: str, path: Path) -> list[Path]:

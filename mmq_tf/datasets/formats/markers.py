@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import numpy as np
 
 from mmq_tf.mne_bridge.breaks import is_boundary
 from mmq_tf.recording import Trial
+
+WantedTrials = Literal["none", "shown", "needed"]
+"""What a reader of files does about trials. Labels are not needed to look at signals or to replay them: where
+it is not clear which marks count, ``shown`` warns and gives none, and ``needed``, for training, refuses."""
 
 STARTS = ("start", "begin")
 

@@ -7,7 +7,8 @@ at each modality's own rate; MNE by itself would bring them all to the highest.
 
 **Annotations.** One that lasts a second or longer is a trial, and its description the class. One that begins
 with ``BAD`` (any case) is time that must not be used: NaN, in the channels it names or in all. Shorter ones
-are marks and left out. Trials must not overlap. A channel that the file calls bad is lost.
+are marks and left out. Trials must not overlap: where annotations do,
+`counts` says which are trials. A channel that the file calls bad is lost.
 
 **Breaks.** Where the file says that its samples do not follow each other (`mmq_tf.mne_bridge.breaks`), the
 time between them is lost samples, and annotations after it are later by as much.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
 
 from mmq_tf.datasets.formats.digests import source_digest
+from mmq_tf.datasets.formats.markers import WantedTrials
 from mmq_tf.datasets.formats.mne_channels import (
     DESCRIBE,
     IGNORE,
@@ -52,6 +54,8 @@ def load_mne(
     types: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     task: str = "condition",
+    trials: WantedTrials = "shown",
+    counts: Callable[[str], bool] = bool,
 ) -> Recording:
     """Read a file with MNE.
 
@@ -66,6 +70,11 @@ def load_mne(
         file for EDF and BDF, of what MNE makes of them for other formats.
     task : str
         What the annotations tell the classes of.
+    trials : str
+        ``"needed"``: refuse annotations that count and overlap. ``"shown"``: then there are no trials, with a
+        warning. ``"none"``: there are none.
+    counts : callable
+        Whether an annotation's text is of a class; others are no trials, if there is one of which it is.
 
     Returns
     -------
@@ -100,10 +109,39 @@ def load_mne(
             name: _signal(name, channels, modalities, samples) for name in dict.fromkeys(modalities.values())
         }
         stop_s = max(signal.stop_s for signal in signals.values())
-        trials = trials_of(marks, task, stop_s)
-        return Recording(subject, "1", signals, trials, source="mne", digest=digest)
+        chosen = [mark for mark in marks if counts(mark.text)] or marks
+        told = _trials(path, chosen, task, stop_s, trials)
+        return Recording(subject, "1", signals, told, source="mne", digest=digest)
     except MMQError as error:
         raise MMQError(f"{path}: {error}") from error
+
+
+def _trials(
+    path: Path, marks: Sequence[Mark], task: str, stop_s: float, wanted: WantedTrials
+) -> tuple[Trial, ...]:
+    if wanted == "none":
+        return ()
+    try:
+        return trials_of(marks, task, stop_s)
+    except MMQError as error:
+        if wanted == "needed":
+            raise
+        logger.warning("%s: no trials are taken: %s", path, error)
+        return ()
+
+
+def descriptions(path: Path) -> Counter[str]:
+    """Count the annotations that are long enough to be trials, by their text.
+
+    Raises
+    ------
+    MMQError
+        If the file cannot be opened.
+    """
+    marks = (mark for mark in open_with_mne(path).marks if not mark.is_bad and not mark.is_boundary)
+    return Counter(
+        mark.text for mark in marks if mark.stop_s - mark.start_s >= SHORTEST_TRIAL_S and mark.text
+    )
 
 
 def trials_of(marks: Sequence[Mark], task: str, stop_s: float) -> tuple[Trial, ...]:
@@ -127,7 +165,8 @@ def trials_of(marks: Sequence[Mark], task: str, stop_s: float) -> tuple[Trial, .
             if start < before.stop_s - OVERLAP_S:
                 raise MMQError(
                     f"annotations must not overlap to be trials; {text!r} begins at {start:g} s, before"
-                    f" {before.labels[task]!r} ends at {before.stop_s:g} s."
+                    f" {before.labels[task]!r} ends at {before.stop_s:g} s; name those that count in `tasks`"
+                    f" {DESCRIBE}, and the others under `ignore` there."
                 )
             trials.append(Trial(before.start_s, start, before.labels))
         trials.append(Trial(start, stop, {task: text}))

@@ -3,14 +3,16 @@
 
 **Which stream is which modality**, the first that applies, without regard to case:
 
-1. `modalities`, by the stream's name: ``{"OpenSignals": "ecg", "Tobii": None}`` (None leaves it out);
+1. `modalities`, by the stream's name, source id, ``name/type`` or ``name@host``: ``{"OpenSignals": "ecg",
+   "Tobii": None}`` (None leaves it out);
 2. the type of each channel (``desc/channels/channel/type``): one stream may give several modalities;
 3. the stream's type;
 4. a word of the stream's name.
 
 Words known are those of `mmq_bridge.front_end.modality_aliases`; counters, time stamps, contact quality and
 the like are left out by their labels, whatever their type. Two streams of one modality are refused
-until one is named in `modalities`; a stream that means nothing here is left out with a warning.
+until one is named in `modalities`, unless they describe the same sensor and one begins after the other has
+ended: a device that was lost and came back. A stream that means nothing here is left out with a warning.
 
 **Time.** pyxdf brings all streams to the recorder's clock and evens out the jitter of their stamps, between
 breaks of over 0.25 s or 1.5 samples. Then each stream is put on a grid at its nominal rate by the nearest
@@ -25,18 +27,21 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmq_bridge.front_end.modality_aliases import rows_by_modality
 from mmq_bridge.front_end.units import UNITS, front_end_unit, unit_factor
+from mmq_bridge.sources.stream_names import telling_keys
 from mmq_bridge.sources.timeline import BREAK_S, RATE_TOLERANCE
 
 from mmq_tf.datasets.formats.digests import source_digest
 from mmq_tf.datasets.formats.files.xdf_chunks import STRINGS, XdfChannel, XdfStream, check_xdf
-from mmq_tf.datasets.formats.markers import trials_of_markers
+from mmq_tf.datasets.formats.markers import WantedTrials, trials_of_markers
+from mmq_tf.datasets.formats.mne_channels import DESCRIBE, IGNORE
 from mmq_tf.datasets.formats.resample_to_grid import MAX_GAP_PERIODS, nearest_samples, take_samples
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
@@ -49,6 +54,7 @@ def load_xdf(
     modalities: Mapping[str, str | None] | None = None,
     markers: str | None = None,
     task: str = "condition",
+    trials: WantedTrials = "shown",
 ) -> Recording:
     """Read a recording of LabStreamingLayer.
 
@@ -57,11 +63,15 @@ def load_xdf(
     path : path
         An ``.xdf`` file.
     modalities : dict of str to str or None, optional
-        Modality by stream name, where the rules above do not find the right one.
+        Modality by stream, where the rules above do not find the right one. A stream is called by its name,
+        its source id, ``name/type``, ``name@host``, or its number in the file, ``#2``.
     markers : str, optional
-        Name of the marker stream that holds the conditions; needed where there are several.
+        The marker stream that holds the conditions, called so too.
     task : str
         Name of the task whose classes the markers are.
+    trials : str
+        ``"needed"``: refuse a file of which it is not clear which stream holds them. ``"shown"``: then there
+        are none, with a warning. ``"none"``: there are none.
 
     Returns
     -------
@@ -72,40 +82,57 @@ def load_xdf(
     ------
     MMQError
         If the file is broken, no stream is a modality, two are the same, a unit cannot be brought to the
-        front end's, or there are several marker streams.
+        front end's, or it is needed and not clear which stream holds the markers.
     """
     path = Path(path)
     streams = check_xdf(path)
     chosen = _chosen(path, streams, dict(modalities or {}))
-    marking = _marker_stream(path, streams, markers)
-    wanted = {stream.number for stream, _, _ in chosen} | ({marking.number} if marking else set())
+    marking = [] if trials == "none" else _marker_streams(path, streams, markers, trials)
+    wanted = {stream.number for own, _, _ in chosen for stream in own} | {one.number for one in marking}
     content = _read(path, sorted(wanted))
-    start_s = min(content[stream.number][0].min() for stream, _, _ in chosen)
+    joined = {modality: _joined(path, modality, own, content) for own, modality, _ in chosen}
+    start_s = min(times.min() for times, _ in joined.values())
     signals = {}
-    for stream, modality, rows in chosen:
-        times, series = content[stream.number]
-        signals[modality] = _signal(path, stream, modality, rows, times - start_s, series)
+    for own, modality, rows in chosen:
+        times, series = joined[modality]
+        signals[modality] = _signal(path, own[0], modality, rows, times - start_s, series)
     stop_s = max(signal.stop_s for signal in signals.values())
-    trials: tuple[Trial, ...] = ()
-    if marking and len(content[marking.number][0]):
-        times, series = content[marking.number]
-        words = [str(row[0]).strip() for row in series]
-        trials = trials_of_markers(times - start_s, words, task, stop_s)
-    return Recording(path.stem, "1", signals, trials, source="xdf", digest=source_digest("xdf 1", [path]))
+    told: tuple[Trial, ...] = ()
+    marks = [content[one.number] for one in marking if len(content[one.number][0])]
+    if marks:
+        times = np.concatenate([times for times, _ in marks])
+        words = [str(row[0]).strip() for _, series in marks for row in series]
+        told = trials_of_markers(times - start_s, words, task, stop_s)
+    return Recording(path.stem, "1", signals, told, source="xdf", digest=source_digest("xdf 1", [path]))
 
 
-def _chosen(
-    path: Path, streams: list[XdfStream], modalities: dict[str, str | None]
-) -> list[tuple[XdfStream, str, list[int]]]:
-    """Return stream, modality and the rows of its channels, for every modality found."""
-    names = [stream.name for stream in streams]
+def marker_names(path: Path) -> list[str]:
+    """Names by which to choose among the marker streams of a file; empty where there is no choice.
+
+    Raises
+    ------
+    MMQError
+        If the file is broken.
+    """
+    found = _by_name(_with_markers(check_xdf(path)))
+    return _told_apart([own[0] for own in found]) if len(found) > 1 else []
+
+
+_Chosen = tuple[list[XdfStream], str, list[int]]
+"""Streams of one sensor (several if it was lost and came back), its modality, the rows of its channels."""
+
+
+def _chosen(path: Path, streams: list[XdfStream], modalities: dict[str, str | None]) -> list[_Chosen]:
+    """Return streams, modality and the rows of their channels, for every modality found."""
+    known = {key for stream in streams for key in stream.keys}
     for name, modality in modalities.items():
-        if name not in names or (modality is not None and modality not in MODALITIES):
+        if name not in known or (modality is not None and modality not in MODALITIES):
+            names = ", ".join(_told_apart(streams))
             raise MMQError(
-                f"{path}: modalities must map names of streams ({', '.join(names)}) to"
-                f" {', '.join(MODALITIES)} or None; got {name!r}: {modality!r}."
+                f"{path}: modalities must map names of streams ({names}) to {', '.join(MODALITIES)} or"
+                f" {IGNORE!r}; got {name!r}: {modality!r}."
             )
-    chosen: dict[str, tuple[XdfStream, str, list[int]]] = {}
+    chosen: dict[str, _Chosen] = {}
     for stream in streams:
         if stream.format == STRINGS or not stream.samples:
             continue
@@ -114,7 +141,7 @@ def _chosen(
             if rows:
                 logger.warning("%s: stream %s is left out, it has no rate", path, stream.name)
             continue
-        if not rows and modalities.get(stream.name, "") == "":
+        if not rows and not any(key in modalities for key in stream.keys):
             logger.warning("%s: stream %s (%s) is left out, no modality", path, stream.name, stream.type)
         used = {row for numbers in rows.values() for row in numbers}
         left = [channel.label for row, channel in enumerate(stream.channels) if row not in used]
@@ -122,21 +149,48 @@ def _chosen(
             names = ", ".join(label or "?" for label in left)
             logger.warning("%s: channels %s of stream %s are left out, no modality", path, names, stream.name)
         for modality, numbers in rows.items():
-            if modality in chosen:
-                raise MMQError(
-                    f"{path}: streams {chosen[modality][0].name!r} and {stream.name!r} both give {modality};"
-                    " say in `modalities` which one counts."
-                )
-            chosen[modality] = (stream, modality, numbers)
+            own, _, before = chosen.setdefault(modality, ([], modality, numbers))
+            if own and not (own[0].looks_like(stream) and before == numbers):
+                raise _two_of_one(path, modality, [own[0], stream])
+            own.append(stream)
     if not chosen:
         found = ", ".join(f"{stream.name} ({stream.type})" for stream in streams)
         raise MMQError(f"{path}: expected a stream of {', '.join(MODALITIES)} with samples; got {found}.")
     return list(chosen.values())
 
 
+def _told_apart(streams: Sequence[XdfStream]) -> list[str]:
+    return telling_keys([stream.keys for stream in streams]) or [stream.keys[-1] for stream in streams]
+
+
+def _two_of_one(path: Path, modality: str, streams: Sequence[XdfStream]) -> MMQError:
+    one, other = _told_apart(streams)
+    return MMQError(
+        f"{path}: streams {one!r} and {other!r} both give {modality}; write modalities = {{ {other!r} ="
+        f' "{IGNORE}" }} for the one that does not count {DESCRIBE}.'
+    )
+
+
+def _joined(
+    path: Path, modality: str, streams: Sequence[XdfStream], content: Mapping[int, tuple[np.ndarray, Any]]
+) -> tuple[np.ndarray, Any]:
+    """Return times and values of one sensor; one stream after the other where it was lost and came back."""
+    if len(streams) == 1:
+        return content[streams[0].number]
+    parts = sorted(streams, key=lambda stream: content[stream.number][0].min())
+    for before, after in zip(parts, parts[1:], strict=False):
+        if content[after.number][0].min() <= content[before.number][0].max():
+            raise _two_of_one(path, modality, [before, after])
+    names = ", ".join(_told_apart(parts))
+    logger.warning("%s: streams %s are joined as one sensor that came back (%s)", path, names, modality)
+    times, series = zip(*(content[stream.number] for stream in parts), strict=True)
+    return np.concatenate(times), np.concatenate(series)
+
+
 def _rows_by_modality(stream: XdfStream, modalities: dict[str, str | None]) -> dict[str, list[int]]:
-    if stream.name in modalities:
-        modality = modalities[stream.name]
+    key = next((key for key in reversed(stream.keys) if key in modalities), None)
+    if key is not None:
+        modality = modalities[key]
         return {modality: list(range(len(stream.channels)))} if modality else {}
     return rows_by_modality(
         [channel.type for channel in stream.channels],
@@ -146,21 +200,38 @@ def _rows_by_modality(stream: XdfStream, modalities: dict[str, str | None]) -> d
     )
 
 
-def _marker_stream(path: Path, streams: list[XdfStream], name: str | None) -> XdfStream | None:
+def _with_markers(streams: Sequence[XdfStream]) -> list[XdfStream]:
     marking = [stream for stream in streams if stream.format == STRINGS or not stream.rate_hz]
-    if name is None:
-        marking = [s for s in marking if s.samples and (s.format == STRINGS or "marker" in s.type.lower())]
-        if len(marking) > 1:
-            raise MMQError(
-                f"{path}: several streams hold markers: {', '.join(s.name for s in marking)}; say which with"
-                " `markers`."
-            )
-        return marking[0] if marking else None
-    found = [stream for stream in marking if stream.name == name]
-    if len(found) != 1:
-        there = ", ".join(stream.name for stream in marking) or "none"
-        raise MMQError(f"{path}: expected one marker stream called {name!r}; there are {there}.")
-    return found[0]
+    return [s for s in marking if s.samples and (s.format == STRINGS or "marker" in s.type.lower())]
+
+
+def _by_name(streams: Sequence[XdfStream]) -> list[list[XdfStream]]:
+    """Marker streams of one name and type together: a program that was started again goes on with them."""
+    found: dict[tuple[str, str], list[XdfStream]] = {}
+    for stream in streams:
+        found.setdefault((stream.name, stream.type), []).append(stream)
+    return list(found.values())
+
+
+def _marker_streams(
+    path: Path, streams: list[XdfStream], name: str | None, trials: WantedTrials
+) -> list[XdfStream]:
+    if name is not None:
+        marking = [stream for stream in streams if stream.format == STRINGS or not stream.rate_hz]
+        found = [stream for stream in marking if name in stream.keys]
+        if not found:
+            there = ", ".join(_told_apart(marking)) or "none"
+            raise MMQError(f"{path}: expected one marker stream called {name!r}; there are {there}.")
+        return found
+    found = _by_name(_with_markers(streams))
+    if len(found) < 2:
+        return found[0] if found else []
+    names = ", ".join(_told_apart([own[0] for own in found]))
+    said = f"several streams hold markers: {names}; say which with `markers` {DESCRIBE}"
+    if trials == "needed":
+        raise MMQError(f"{path}: {said}.")
+    logger.warning("%s: no trials are taken, %s", path, said)
+    return []
 
 
 def _read(path: Path, numbers: list[int]) -> dict[int, tuple[np.ndarray, np.ndarray | list[list[str]]]]:
@@ -249,5 +320,5 @@ def _scales(where: str, modality: str, channels: list[XdfChannel]) -> tuple[list
         ]
     except ValueError as error:
         reason = str(error).split(";")[0]
-        raise MMQError(f"{where}: {reason}; leave the stream out, or correct its description.") from error
+        raise MMQError(f"{where}: {reason}; write {IGNORE!r} for it in `modalities` {DESCRIBE}.") from error
     return scales, unit

@@ -12,7 +12,7 @@ from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, check_known
 from mmq_tf.datasets.formats.detect import files_of, form_of, read_as
 from mmq_tf.datasets.manifest.paths import Key, check_names, fill, find_files
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES, DatasetManifest, FilesPart, read_manifest
-from mmq_tf.datasets.manifest.trials import known_trials, placed, table_trials
+from mmq_tf.datasets.manifest.trials import is_labelled, known_trials, placed, table_trials
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MODALITIES, Recording, Trial
 
@@ -124,7 +124,11 @@ def _of_tables(manifest: DatasetManifest, folder: Path, key: Key, paths: dict[in
 
 def _of_whole_file(manifest: DatasetManifest, folder: Path, key: Key, path: Path) -> Recording:
     part = manifest.files[0]
-    found, start_s = read_as(part.format, path, part.modalities, part.units, part.markers)
+    trials = "none" if manifest.trials.source == "table" else "needed"
+    counts = partial(is_labelled, manifest)
+    found, start_s = read_as(
+        part.format, path, part.modalities, part.units, part.markers, trials=trials, counts=counts
+    )
     recording = replace(found, subject=key[0], session=key[1], source=MANIFEST_NAME, digest="", trials=())
     if manifest.trials.source != "table":
         return replace(recording, trials=known_trials(manifest, path, found.trials))

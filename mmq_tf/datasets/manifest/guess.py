@@ -62,7 +62,7 @@ class FoundSignal:
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """One kind of file, and what the first of them holds."""
+    """One kind of file, and what the first of them holds; of the streams `markers` the user chooses one."""
 
     pattern: Pattern
     form: str
@@ -73,6 +73,7 @@ class FoundFiles:
     labels: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,12 +161,22 @@ def _whole(folder: Path, pattern: Pattern, form: str) -> FoundFiles:
         for name, signal in recording.signals.items()
     ]
     labels: dict[str, Counter[str]] = {}
-    for trial in recording.trials:
+    asked: tuple[str, ...] = ()
+    if form == "mne":  # also of annotations that overlap, of which the user chooses
+        from mmq_tf.datasets.formats.mne_files import descriptions
+
+        labels["condition"] = descriptions(folder / pattern.files[0])
+        labels = {name: values for name, values in labels.items() if values}
+    elif form == "xdf":
+        from mmq_tf.datasets.formats.xdf import marker_names
+
+        if asked := tuple(marker_names(folder / pattern.files[0])):
+            labels["condition"] = Counter()
+    for trial in recording.trials if form != "mne" else ():
         for name, value in {**trial.labels, **trial.ratings}.items():
             labels.setdefault(name, Counter())[value_of(value)] += 1
-    return FoundFiles(
-        pattern, form, labels={name: _counted(values) for name, values in labels.items()}, notes=tuple(notes)
-    )
+    shown = {name: _counted(values) for name, values in labels.items()}
+    return FoundFiles(pattern, form, labels=shown, notes=tuple(notes), markers=asked)
 
 
 def _table(folder: Path, pattern: Pattern) -> FoundFiles:

@@ -65,6 +65,9 @@ def _files(one: FoundFiles) -> str:
             *(f"# path = {as_toml(one.path)}  # {one.note}" for one in pattern.choices),
         ]
     lines += [f"format = {as_toml(one.form)}", *(f"# {note}" for note in one.notes)]
+    if one.markers:
+        names = ", ".join(map(as_toml, one.markers))
+        lines.append(f"# markers =   {OPEN[2:]} which stream holds the conditions: {names}")
     if one.form in TABLES:
         lines += _times(one)
     lines += [f"# column without a use here: {name}" for name in one.unused]

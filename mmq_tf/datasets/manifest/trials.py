@@ -221,6 +221,12 @@ def known_trials(manifest: DatasetManifest, path: Path, trials: Sequence[Trial])
     return tuple(labelled)
 
 
+def is_labelled(manifest: DatasetManifest, text: str) -> bool:
+    """Whether an annotation's text means a class of a task; others are no trials."""
+    value = value_of(text)
+    return any(_class_or_none(task, value) is not None for task in manifest.tasks.values())
+
+
 def _own_label(trial: Trial, name: str) -> object:
     labels = {**trial.ratings, **trial.labels}
     return labels.get(name, next(iter(labels.values()), "") if len(labels) == 1 else "")

@@ -105,8 +105,8 @@ def test_streams_that_do_not_fit_are_named_and_the_others_go_on(lsl, listen):
     assert "stream 'Pulse' is no ppg for this bundle: expected 64 Hz, got 128 Hz" in text
     assert "stream 'Motion' is no acc for this bundle: expected the channels x, y, z, got 2" in text
     assert "stream 'Marks' is no eda for this bundle: expected 4 Hz, got a stream without a rate" in text
-    assert "temp: expected one stream, got 'Left' (left) and 'Right' (right)" in text.replace(
-        "'Right' (right) and 'Left' (left)", "'Left' (left) and 'Right' (right)"
+    assert "temp: expected one stream, got 'Left' and 'Right'" in text.replace(
+        "'Right' and 'Left'", "'Left' and 'Right'"
     )
     assert "--pick temp=NAME" in text
     picked, _ = listen(pick={"temp": "Right"})

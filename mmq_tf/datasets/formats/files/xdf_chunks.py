@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mmq_bridge.recordings.files import read_bytes
+from mmq_bridge.sources.stream_names import stream_keys
 
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ
@@ -49,6 +50,18 @@ class XdfStream:
     rate_hz: float
     channels: tuple[XdfChannel, ...]
     samples: int = 0
+    source_id: str = ""
+    host: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything that it may be called, at last by its number in the file: ``#2``."""
+        return (*stream_keys(self.name, self.source_id, self.type, self.host), f"#{self.number}")
+
+    def looks_like(self, other: XdfStream) -> bool:
+        """Whether both describe the same sensor, as a device does that was lost and came back."""
+        names = ("name", "type", "format", "rate_hz", "channels", "host")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
 def check_xdf(path: Path) -> list[XdfStream]:
@@ -155,7 +168,16 @@ def _stream(where: str, number: int, info: Element) -> XdfStream:
     ]
     if len(parts) != channels:  # not described, or not all of them: then none can be told from its place
         parts = [XdfChannel("", "", "")] * channels
-    return XdfStream(number, text("name"), text("type"), form, rate, tuple(parts))
+    return XdfStream(
+        number,
+        text("name"),
+        text("type"),
+        form,
+        rate,
+        tuple(parts),
+        source_id=text("source_id"),
+        host=text("hostname"),
+    )
 
 
 def _count_samples(where: str, content: memoryview, stream: XdfStream) -> int:

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.formats.mne_channels import modality_of
-from mmq_tf.datasets.formats.mne_files import load_mne, trials_of
+from mmq_tf.datasets.formats.mne_files import descriptions, load_mne, trials_of
 from mmq_tf.datasets.formats.mne_open import Mark
 from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts.bdf import write_bdf
@@ -393,6 +393,20 @@ def test_overlapping_annotations_are_refused():
     marks = [Mark(1, 5, "rest"), Mark(4, 8, "stress")]
     with pytest.raises(MMQError, match=r"'stress' begins at 4 s, before 'rest' ends at 5 s"):
         trials_of(marks, "state", 20)
+
+
+def test_overlapping_annotations_are_looked_at_without_trials(tmp_path, caplog):
+    tals = [tal(second) for second in range(SECONDS)]
+    tals[0] = tal(0, (0, 10, "N2"), (4, 3, "Hypopnea"), (10, 5, "N3"))
+    path = write_edf(tmp_path / "a.edf", [("Fz", "uV", 100, ramp(100))], SECONDS, tals, "EDF+C")
+    assert load_mne(path).trials == ()
+    assert "no trials are taken: annotations must not overlap" in caplog.text
+    with pytest.raises(MMQError, match=r"'Hypopnea' begins at 4 s, .*name those that count in `tasks`"):
+        load_mne(path, trials="needed")
+    stages = load_mne(path, trials="needed", counts=lambda text: text.startswith("N"))
+    assert spans(stages) == [(0, 10, "N2"), (10, 15, "N3")]
+    assert load_mne(path, trials="none").trials == ()
+    assert descriptions(path) == {"N2": 1, "Hypopnea": 1, "N3": 1}
 
 
 def test_trials_may_touch_and_are_cut_at_the_ends():

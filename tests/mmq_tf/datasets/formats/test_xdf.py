@@ -39,6 +39,12 @@ def markers(number, pairs, name="Markers"):
     )
 
 
+def header_with_length(chunks):
+    """Mend the length of a first chunk that was made longer."""
+    end = chunks.index(b"</info>") + len(b"</info>")
+    return XDF.chunk(2, chunks[7:end]) + chunks[end:]
+
+
 @pytest.fixture
 def load(tmp_path):
     def write_and_load(*chunks, **options):
@@ -170,17 +176,52 @@ def test_every_number_format(load, form):
     np.testing.assert_array_equal(recording.signals["eda"].samples[0], np.arange(80))
 
 
-def test_several_marker_streams_need_a_name(load):
+def test_several_marker_streams_need_a_name_to_learn_from_but_not_to_look(load, caplog):
     chunks = (
         stream(1, "w", "EDA", 4),
         markers(2, [(T0 + 1, "a"), (T0 + 2, "b")], "tasks"),
         markers(3, [(T0 + 5, "x")], "keys"),
     )
-    with pytest.raises(MMQError, match="several streams hold markers: tasks, keys"):
-        load(*chunks)
+    assert load(*chunks).trials == ()
+    assert "no trials are taken, several streams hold markers: tasks, keys; say which" in caplog.text
+    with pytest.raises(MMQError, match=r"several streams hold markers: tasks, keys; .*`markers` in mmq-tf"):
+        load(*chunks, trials="needed")
     assert [t.labels for t in load(*chunks, markers="keys", task="key").trials] == [{"key": "x"}]
+    assert load(*chunks, trials="none").trials == ()
     with pytest.raises(MMQError, match="one marker stream called 'w'"):
         load(*chunks, markers="w")
+
+
+def test_a_marker_program_that_was_started_again_goes_on(load):
+    chunks = stream(1, "w", "EDA", 4), markers(2, [(T0 + 1, "a")], "t"), markers(3, [(T0 + 5, "b")], "t")
+    assert [(round(t.start_s, 6), t.labels["condition"]) for t in load(*chunks).trials] == [
+        (1, "a"),
+        (5, "b"),
+    ]
+
+
+def test_a_stream_that_came_back_is_one_sensor_with_a_gap(load, caplog):
+    signal = load(stream(1, "w", "EDA", 4), stream(2, "w", "EDA", 4, start_s=T0 + 30)).signals["eda"]
+    assert np.isnan(signal.samples[0]).nonzero()[0].tolist() == list(range(80, 120))
+    assert signal.samples[0, [79, 120, 199]].tolist() == [79, 0, 79]
+    assert "streams #1, #2 are joined as one sensor that came back" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["left", "Band/EDA", "Band@lab", "#2"])
+def test_streams_are_told_apart_by_more_than_their_name(load, key):
+    def told(number, kind, source_id, host, value):
+        made = stream(number, "Band", kind, 4, value=np.full((80, 1), value))
+        return made.replace(b"<created_at>1<", b"<created_at>1<").replace(
+            b"<created_at>1</created_at>",
+            f"<source_id>{source_id}</source_id><hostname>{host}</hostname>".encode(),
+        )
+
+    first, second = told(1, "GSR", "right", "attic", 1), told(2, "EDA", "left", "lab", 2)
+    chunks = [header_with_length(one) for one in (first, second)]
+    with pytest.raises(MMQError, match=r"'right' and 'left' both give eda; write modalities = .*ignore"):
+        load(*chunks)
+    (eda,) = load(*chunks, modalities={key: None}).signals.values()
+    assert (eda.samples == 1).all()
 
 
 def test_numbers_without_a_rate_may_be_markers(load):

@@ -5,6 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
+import xdf_writer
 from command_line import invoke
 
 from mmq_tf.cli.datasets_new import config as config_command
@@ -176,6 +177,19 @@ def test_a_folder_without_recordings(tmp_path):
     assert not (tmp_path / "mmq-tf.toml").exists()
     result = invoke(new_command, tmp_path / "nowhere")
     assert "found nothing" in str(result.exception)
+
+
+def test_which_marker_stream_counts_is_asked(tmp_path):
+    eda = xdf_writer.header(1, "w", "EDA", 1, 4) + xdf_writer.samples(1, np.arange(40) / 4, np.ones((40, 1)))
+    marks = [
+        xdf_writer.header(k, name, "Markers", 1, 0, "string")
+        + xdf_writer.samples(k, [1.0 + k], [["rest"]], "string")
+        for k, name in ((2, "tasks"), (3, "keys"))
+    ]
+    (tmp_path / "P01.xdf").write_bytes(xdf_writer.xdf(eda, *marks))
+    text = render(look_at(tmp_path))
+    assert '# markers =   choose: which stream holds the conditions: "tasks", "keys"' in text
+    assert tomllib.loads(text)["trials"] == {"source": "annotations"}
 
 
 # ---- datasets config
