@@ -310,6 +310,7 @@ mmq_status_t mmq_normalise_stream(const mmq_spec_t *spec, float *features, const
 const char *mmq_status_name(uint32_t status);
 const char *mmq_reason_name(uint32_t reasons);
 const char *mmq_kind_name(uint32_t kind);
+const char *mmq_status_sentence(uint32_t status); /* "the memory is too small"; for people */
 
 #ifdef __cplusplus
 }

@@ -27,34 +27,6 @@ class CClock(ctypes.Structure):
     ]
 
 
-STATUS = (
-    "ok",
-    "a pointer is null",
-    "the spec is bad",
-    "the memory is too small",
-    "no such modality",
-    "the time is not finite, beyond +-4e9 s or over ten days ahead of all that came",
-    "late samples were dropped",
-    "no token is closed",
-    "the window is not full yet",
-    "the normaliser is still enrolling",
-    "the front end has no quantisation",
-    "the spec is of a newer version than this core: update mmq-tf",
-    "the state is cut short",
-    "the state was changed, or is none",
-    "the state is of another front end: load it with the bundle that saved it, or enrol anew",
-    "the state is of a newer version than this core: update mmq-tf",
-    "samples came before the state: load it first",
-    "a marked window needs the label 0 or 1 and finite numbers",
-    "the network wants to go on",
-    "the network failed",
-    "the memory is not aligned",
-    "the state of the run is of another network",
-    "it is no plan that this core knows: export again with the version installed here",
-    "what was marked in one stretch does not hold in another: nothing is corrected",
-)
-
-
 def library_path() -> Path:
     """Find the compiled core beside this file or in the installed package.
 
@@ -141,7 +113,7 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_display_show.argtypes = [pointer, pointer, pointer, pointer]
     core.mmq_abstention_name.argtypes = [ctypes.c_uint32]
     core.mmq_abstention_name.restype = ctypes.c_char_p
-    for name in ("mmq_status_name", "mmq_reason_name", "mmq_kind_name"):
+    for name in ("mmq_status_name", "mmq_status_sentence", "mmq_reason_name", "mmq_kind_name"):
         getattr(core, name).argtypes = [ctypes.c_uint32]
         getattr(core, name).restype = ctypes.c_char_p
     core.mmq_plan_size.argtypes, core.mmq_plan_size.restype = [pointer, ctypes.c_size_t], ctypes.c_size_t
@@ -157,5 +129,5 @@ def _declare(core: ctypes.CDLL) -> None:
 
 def raise_status(status: int, what: str) -> NoReturn:
     """Turn a status of the core into an error."""
-    reason = STATUS[status] if 0 <= status < len(STATUS) else f"status {status}"
-    raise BridgeError(f"{what}: {reason}")
+    reason = library().mmq_status_sentence(status).decode("ascii")
+    raise BridgeError(f"{what}: {reason or f'status {status}'}")

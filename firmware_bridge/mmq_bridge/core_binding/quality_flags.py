@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+from mmq_bridge.core_binding.library import library
+
 
 class Reason(IntFlag):
     """`MMQ_WHY_*` of the core; `mmq_bridge.h` says when each is set."""
@@ -40,4 +42,5 @@ def reason_names(bits: int) -> tuple[str, ...]:
     >>> reason_names(0)
     ()
     """
-    return tuple(str(reason.name).lower() for reason in Reason if reason & bits)
+    name = library().mmq_reason_name
+    return tuple(name(reason).decode("ascii") for reason in Reason if reason & bits)

@@ -17,7 +17,7 @@ from mmq_bridge.targets.tools import require
 DECISION = ("decide", "decide_personal", "display", "step")
 HEAD = ("head", "head_state")
 """The object files that decide: counted apart from those that make windows."""
-BESIDE = ("names", "sensor_queue", "sensor_push")
+BESIDE = ("names", "sentences", "sensor_queue", "sensor_push")
 """What no other part needs; `PARTS` says what each adds."""
 KEPT = (".text", ".rodata", ".data", ".ARM.ex")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")

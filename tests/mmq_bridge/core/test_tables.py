@@ -7,9 +7,10 @@ import shutil
 import subprocess
 
 import pytest
-from mmq_bridge.core_binding.library import STATUS, CClock, library
+from mmq_bridge.core_binding.library import CClock, library, raise_status
 from mmq_bridge.core_binding.quality_flags import Reason
 from mmq_bridge.core_binding.spec_struct import CModality, CSpec, modality_values
+from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FRONTEND_VERSION, FrontEnd
 from mmq_bridge.front_end.modalities import CORE_KINDS, SUPPORTED_MODALITIES
 from mmq_bridge.source_files import SOURCES
@@ -65,7 +66,6 @@ def test_numbers_with_a_name_are_the_cores(facts: dict[str, int]) -> None:
         assert facts[f"MMQ_{name.upper()}"] == kind
     assert facts["MMQ_KINDS"] == len(CORE_KINDS)
     assert facts["MMQ_FRONTEND_VERSION"] == FRONTEND_VERSION
-    assert "newer version" in STATUS[facts["MMQ_NEWER_SPEC"]]
     for reason in Reason:
         assert facts[f"MMQ_WHY_{reason.name}"] == reason
 
@@ -87,7 +87,7 @@ def enumerated(type_name: str) -> list[str]:
 def test_the_core_names_every_status_kind_and_reason_as_header_and_python_do() -> None:
     core = library()
     statuses = enumerated("mmq_status_t")
-    assert [core.mmq_status_name(status).decode() for status in range(len(STATUS))] == statuses
+    assert [core.mmq_status_name(status).decode() for status in range(len(statuses))] == statuses
     assert [core.mmq_kind_name(kind).decode() for kind in CORE_KINDS.values()] == list(CORE_KINDS)
     assert [core.mmq_reason_name(reason).decode() for reason in Reason] == [
         str(r.name).lower() for r in Reason
@@ -95,8 +95,20 @@ def test_the_core_names_every_status_kind_and_reason_as_header_and_python_do() -
     assert [f"why_{str(r.name).lower()}" for r in Reason] == enumerated("")
 
 
+def test_every_status_is_a_sentence_that_python_says() -> None:
+    count = len(enumerated("mmq_status_t"))
+    said = [library().mmq_status_sentence(status).decode() for status in range(count)]
+    assert all(len(sentence) >= 2 for sentence in said)
+    assert len(set(said)) == count
+    with pytest.raises(BridgeError, match=f"^state: {said[13]}$"):
+        raise_status(13, "state")
+    assert library().mmq_status_sentence(count) == b""
+    with pytest.raises(BridgeError, match=f"^state: status {count}$"):
+        raise_status(count, "state")
+
+
 def test_of_several_reasons_the_lowest_is_named_and_nothing_by_nothing() -> None:
     core = library()
     assert core.mmq_reason_name(Reason.RATE | Reason.FLAT) == b"flat"
-    assert core.mmq_status_name(len(STATUS)) == core.mmq_kind_name(len(CORE_KINDS)) == b""
+    assert core.mmq_status_name(len(enumerated("mmq_status_t"))) == core.mmq_kind_name(len(CORE_KINDS)) == b""
     assert core.mmq_reason_name(0) == core.mmq_reason_name(1 << 14) == core.mmq_reason_name(1 << 31) == b""

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mmq_bridge.core_binding.library import STATUS, library
+from mmq_bridge.core_binding.library import library
 from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.core_binding.spec_struct import SpecTables, modality_values
 from mmq_bridge.errors import BridgeError
@@ -113,4 +113,4 @@ def test_the_core_refuses_a_newer_spec_by_name() -> None:
         tables.spec.version = version
         assert core.mmq_bridge_init(*arguments) == status
         assert (bridge.value is None) == (status != 0)
-    assert "newer" in STATUS[NEWER_SPEC]
+    assert b"newer" in core.mmq_status_sentence(NEWER_SPEC)
