@@ -27,7 +27,8 @@ def open_recording(path: Path | str) -> Recording:
     Parameters
     ----------
     path : path
-        A file or a folder; see `UNDERSTOOD`.
+        A file or a folder; see `UNDERSTOOD`. ``DIR:SUBJECT`` is one of the recordings that a folder's
+        ``mmq-tf.toml`` describes.
 
     Returns
     -------
@@ -40,6 +41,9 @@ def open_recording(path: Path | str) -> Recording:
         If there is nothing, what is there is not understood, holds several recordings, or is broken.
     """
     path = Path(path)
+    folder, colon, subject = str(path).rpartition(":")
+    if colon and not path.exists() and (Path(folder) / FILE_NAME).is_file():
+        return manifest_dataset(Path(folder)).load(folder, subject)
     if not path.exists():
         raise MMQError(f"{path}: there is nothing; expected {UNDERSTOOD}.")
     if (path / FILE_NAME).is_file():
@@ -51,6 +55,12 @@ def open_recording(path: Path | str) -> Recording:
             f" {path.parent}"
         )
     if form is None:
+        inner = sorted(one.name for one in path.iterdir() if form_of(one)) if path.is_dir() else []
+        if inner:
+            names = ", ".join(inner[:10]) + (", ..." if len(inner) > 10 else "")
+            raise MMQError(
+                f"{path}: expected one recording; it holds {len(inner)}: {names}. Name one of them."
+            )
         raise MMQError(f"{path}: is not a recording; expected {UNDERSTOOD}.")
     return load_e4(path) if form == "e4" else read_as(form, path)[0]
 
@@ -61,6 +71,6 @@ def _described(folder: Path) -> Recording:
     if len(names) > 1:
         raise MMQError(
             f"{folder}: expected one recording; its {FILE_NAME} describes {len(names)}:"
-            f" {', '.join(names[:10])}. Name one recording's own file or folder."
+            f" {', '.join(names[:10])}. Name one: {folder}:{names[0]}"
         )
     return dataset.load(folder, names[0])

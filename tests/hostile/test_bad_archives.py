@@ -101,7 +101,7 @@ def test_encrypted_or_packed_otherwise(path, at, value, words):
 def test_an_archive_in_an_archive(path):
     write(path.with_name("inner.zip"), [("EDA.csv", EDA)])
     write(path, [("S2_E4_Data.zip", path.with_name("inner.zip").read_bytes())])
-    refused(path, "none of them")
+    refused(path, "it holds the archive S2_E4_Data.zip")
 
 
 def test_two_exports_in_one_archive(path):

@@ -59,24 +59,29 @@ def test_no_folder_or_a_file_in_its_place(e4):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", ["EDA.csv", "the file is empty"]),
-        (b"\n\n", ["EDA.csv", "the file is empty"]),
-        (b"1000.0\n", ["EDA.csv", "samples from row 3 on", "ends after row 1"]),
-        (b"1000.0\n4.0\n", ["EDA.csv", "samples from row 3 on", "ends after row 2"]),
-        (b"1000.0\n4.0\n0.5\n0.5\n0.", ["EDA.csv", "row 5", "no line end", "cut short"]),
-        (b"1000.0\n4.0\n" + b"0.5\n" * 20, ["TEMP.csv"]),
-    ],
+    "content", [b"", b"\n\n", b"1000.0\n", b"1000.0\n4.0\n", b"1000.0\r\n4.0\r\n\r\n", b"1000\n4\n0."]
 )
-def test_an_empty_or_truncated_file(e4, content, words):
-    if words == ["TEMP.csv"]:  # cut between two rows: only the other sensors can tell
-        for name in ("BVP.csv", "TEMP.csv", "ACC.csv"):
-            lines = (e4 / name).read_text().rstrip("\n").split("\n")
-            (e4 / name).write_text("\n".join(lines[:2] + lines[2:] * 6) + "\n")
-        words = ["EDA.csv", "ends 115 s before", "at row 22", "cut short"]
+def test_a_file_without_a_sample_is_a_missing_sensor(e4, content, caplog):
     (e4 / "EDA.csv").write_bytes(content)
-    refused(lambda: load_e4(e4), *words)
+    assert load_e4(e4).modalities == ("ppg", "temp", "acc")
+    assert "EDA.csv: holds no sample; the sensor counts as missing" in caplog.text
+    for name in ("BVP.csv", "TEMP.csv", "ACC.csv"):
+        (e4 / name).write_bytes(content)
+    refused(lambda: load_e4(e4), "at least one of the E4 files", "found none")
+
+
+def test_a_last_row_without_a_line_end_may_be_cut(e4, caplog):
+    (e4 / "EDA.csv").write_bytes(b"1000.0\n4.0\n" + b"0.5\n" * 79 + b"0.")
+    assert load_e4(e4).signals["eda"].samples.tolist() == [[0.5] * 79]
+    assert "EDA.csv: row 82 has no line end" in caplog.text
+
+
+def test_a_file_cut_between_two_rows(e4):
+    for name in ("BVP.csv", "TEMP.csv", "ACC.csv"):  # only the other sensors can tell
+        lines = (e4 / name).read_text().rstrip("\n").split("\n")
+        (e4 / name).write_text("\n".join(lines[:2] + lines[2:] * 6) + "\n")
+    (e4 / "EDA.csv").write_bytes(b"1000.0\n4.0\n" + b"0.5\n" * 20)
+    refused(lambda: load_e4(e4), "EDA.csv", "ends 115 s before", "at row 22", "cut short")
 
 
 @pytest.mark.parametrize("bad", ["abc", "", "1,2", "1e999", "inf", "-inf", "0x10", "1 2", "\x00", "é"])

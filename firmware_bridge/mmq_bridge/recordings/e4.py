@@ -9,6 +9,7 @@ the watch and ignored: ``HR.csv`` is at times absurd, so heart rate must come fr
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.recordings.archives import opened_zip
 from mmq_bridge.recordings.files import existing_folder, read_bytes
 from mmq_bridge.recordings.recording import MAX_RATE_HZ, Recording, Signal, Trial
+
+logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 512 * 2**20  # an E4's battery lasts two days: 11 million BVP rows, under 100 MiB
 MAX_START_SPREAD_S = 600.0  # sensors of one session start within seconds of each other
@@ -64,8 +67,8 @@ def read_e4(path: Path) -> Recording:
     ----------
     path : Path
         The folder that holds ``BVP.csv``, ``EDA.csv``, ``TEMP.csv``, ``ACC.csv``, or a zip archive
-        that holds them (at its top or in one folder); a file that is not there is a sensor that is
-        not there.
+        that holds them (at its top or in one folder); a file that is not there, or holds no sample, is a
+        sensor that is not there. A last row without a line end is left out: its number may be cut.
 
     Returns
     -------
@@ -91,7 +94,22 @@ def sensor_files(path: Path) -> list[Path]:
     """List the files that an export's signals come from: its sensor files, or its archive."""
     if is_zip(path):
         return [path]
-    return [path / sensor.file for sensor in SENSORS if (path / sensor.file).exists()]
+    return [file for _, file in _sensors_in(path)]
+
+
+def holds_e4(folder: Path) -> bool:
+    """Whether a sensor file of an export lies in a folder, whatever the case of its name."""
+    return any(file.is_file() for _, file in _sensors_in(folder))
+
+
+def _sensors_in(folder: Path) -> list[tuple[E4Sensor, Path]]:
+    """Sensor files of a folder, in the order of `SENSORS`; the name as exported comes before other cases."""
+    there: dict[str, Path] = {}
+    for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
+        there[path.name.lower()] = path
+        there[path.name] = path
+    known = [(sensor, there.get(sensor.file, there.get(sensor.file.lower()))) for sensor in SENSORS]
+    return [(sensor, path) for sensor, path in known if path is not None]
 
 
 def make_recording(session: E4Session, subject: str, trials: tuple[Trial, ...], source: str) -> Recording:
@@ -109,7 +127,11 @@ def read_session(path: Path) -> E4Session:
     """
     files = _archived(path) if is_zip(path) else _in_folder(path)
     found: dict[str, tuple[E4Sensor, float, float, np.ndarray]] = {}
-    for sensor, name, data in files:
+    for sensor, name, content in files:
+        data = _whole_rows(name, content)
+        if len(data.split(None, 2 * len(sensor.channels))) <= 2 * len(sensor.channels):
+            logger.warning("%s: holds no sample; the sensor counts as missing", name)
+            continue
         found[sensor.modality] = (sensor, *parse_csv(name, data, len(sensor.channels)))
     if not found:
         names = ", ".join(sensor.file for sensor in SENSORS)
@@ -126,18 +148,22 @@ def read_session(path: Path) -> E4Session:
 
 
 def _in_folder(folder: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
-    for sensor in SENSORS:
-        path = folder / sensor.file
-        if path.exists():
-            yield sensor, path, read_bytes(path, MAX_FILE_BYTES)
+    for sensor, path in _sensors_in(folder):
+        yield sensor, path, read_bytes(path, MAX_FILE_BYTES)
 
 
 def _archived(path: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
     """Sensor files of an archive; what macOS adds beside them (``__MACOSX``) is passed over."""
     with opened_zip(path) as archive:
-        files = {sensor.file: sensor for sensor in SENSORS}
-        members = [PurePosixPath(name) for name in archive.names if not name.startswith("__MACOSX/")]
-        members = [member for member in members if member.name in files]
+        files = {sensor.file.lower(): sensor for sensor in SENSORS}
+        names = [PurePosixPath(name) for name in archive.names if not name.startswith("__MACOSX/")]
+        members = [member for member in names if member.name.lower() in files]
+        inner = [str(member) for member in names if member.suffix.lower() == ".zip"]
+        if inner and not members:
+            raise BridgeError(
+                f"{path}: expected the files of an E4 export; it holds the archive {inner[0][:80]}: unpack it"
+                " and give that one."
+            )
         folders = {str(member.parent) for member in members}
         if len(folders) > 1:
             there = ", ".join(sorted(folders))[:200]
@@ -146,7 +172,14 @@ def _archived(path: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
                 " folder."
             )
         for member in members:
-            yield files[member.name], path / member, archive.read(str(member), MAX_FILE_BYTES)
+            yield files[member.name.lower()], path / member, archive.read(str(member), MAX_FILE_BYTES)
+
+
+def _whole_rows(path: Path, data: bytes) -> bytes:
+    """Leave out a last row without a line end, which may be cut inside its number."""
+    if data.strip() and not data.endswith(b"\n"):
+        logger.warning("%s: row %d has no line end; left out, it may be cut", path, data.count(b"\n") + 1)
+    return data[: data.rfind(b"\n") + 1]
 
 
 def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.ndarray]:
@@ -175,12 +208,7 @@ def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.n
     """
     if not data.strip():
         raise BridgeError(f"{path}: expected a start row, a rate row and samples; the file is empty.")
-    if not data.endswith(b"\n"):
-        last = data.count(b"\n") + 1
-        raise BridgeError(
-            f"{path}: row {last} has no line end, so the file was cut short; copy it again from the original"
-            " export, or remove it to treat the sensor as missing."
-        )
+    data = data.rstrip() + b"\n"
     head = data.split(b"\n", 2)
     if len(head) < 3 or not head[2].strip():
         rows = len(head) - 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.recordings.e4 import SENSORS, read_e4
+from mmq_bridge.recordings.e4 import holds_e4, read_e4
 from mmq_bridge.recordings.folder import JSON_NAME, read_recording_folder
 from mmq_bridge.recordings.recording import Recording
 
@@ -23,7 +23,7 @@ def plain_form(path: Path) -> str | None:
         return "e4" if path.suffix.lower() == ".zip" else None
     if (path / JSON_NAME).is_file():
         return "recording"
-    return "e4" if any((path / sensor.file).is_file() for sensor in SENSORS) else None
+    return "e4" if holds_e4(path) else None
 
 
 def read_recording(path: Path) -> Recording:

@@ -74,6 +74,23 @@ def test_an_archive_is_read_as_its_folder(export, folder):
         np.testing.assert_array_equal(got.signals[name].samples, signal.samples)
 
 
+def test_names_of_any_case_and_blank_rows_at_the_end(export):
+    wanted = read_e4(export).signals["eda"].samples
+    (export / "EDA.csv").rename(export / "eda.CSV")
+    (export / "eda.CSV").write_text((export / "eda.CSV").read_text() + "\n\n")
+    for path in (export, zipped(export)):
+        np.testing.assert_array_equal(read_e4(path).signals["eda"].samples, wanted)
+
+
+def test_an_archive_in_an_archive_is_named(export):
+    inner = zipped(export)
+    outer = export.with_name("S99.zip")
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.write(inner, "S99/S99_E4_Data.zip")
+    with pytest.raises(BridgeError, match=r"it holds the archive S99/S99_E4_Data\.zip: unpack it"):
+        read_e4(outer)
+
+
 def test_an_error_in_an_archive_names_the_file_in_it(export):
     (export / "EDA.csv").write_text("1000.0\n4.0\n0.5\nhalf\n")
     with pytest.raises(BridgeError, match=r"S99_E4_Data\.zip/EDA\.csv: row 4 must be one number; got 'half'"):

@@ -143,6 +143,20 @@ def test_what_mne_does_not_say_the_manifest_does(cap):
     assert loaded.modalities == ("eeg", "resp")
 
 
+def test_one_of_several_under_a_manifest_and_several_without(cap):
+    (cap.parent / "P02_raw.fif").write_bytes(cap.read_bytes())
+    files = 'path = "{subject}_raw.fif"\nformat = "mne"'
+    manifest(cap.parent, files, 'source = "annotations"')
+    assert open_recording(f"{cap.parent}:P02").subject == "P02"
+    with pytest.raises(MMQError, match=rf"describes 2: P01, P02. Name one: {cap.parent}:P01"):
+        open_recording(cap.parent)
+    with pytest.raises(MMQError, match="no recording of subject 'P03'; there are P01, P02"):
+        open_recording(f"{cap.parent}:P03")
+    (cap.parent / "mmq-tf.toml").unlink()
+    with pytest.raises(MMQError, match=r"it holds 2: P01_raw.fif, P02_raw.fif. Name one of them"):
+        open_recording(cap.parent)
+
+
 def test_annotations_that_no_task_names(cap):
     files = 'path = "{subject}_raw.fif"\nformat = "mne"'
     task = '[tasks.load]\nclasses = ["low", "high"]\n'
