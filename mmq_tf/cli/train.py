@@ -144,6 +144,10 @@ def command(
         ) from None
     if results:
         _publish(run, results, console)
+    from mmq_tf.reports.run_report import verdict_of
+
+    if said := verdict_of(run):
+        console.print(said, highlight=False)
     console.print(
         f"report: {run.folder / 'report.html'}\nnext: mmq-tf export {run.folder} --int8", highlight=False
     )

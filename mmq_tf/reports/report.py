@@ -17,6 +17,7 @@ from mmq_tf.metrics.summary import SubjectTable, compare_methods, subject_table
 from mmq_tf.reports import figures
 from mmq_tf.reports.pages import html_environment
 from mmq_tf.reports.person_figures import PairedComparison, confusion_counts, confusion_figure, subject_figure
+from mmq_tf.reports.verdict import verdict
 
 TREES = ("forest", "boosted", "boosted_dropout")
 LOWER_IS_BETTER = ("ece", "brier", "trial_ece", "trial_brier")
@@ -112,6 +113,7 @@ def render_report(run: RunSummary) -> str:
     return environment.get_template("report.html.j2").render(
         run=run,
         results=run.results,
+        verdict=verdict(run.results, run.model, tree, comparisons),
         glance=_glance(run, tree, comparisons),
         tables=_tables(run),
         wearer=wearer_tables(run.results),

@@ -10,9 +10,16 @@ import numpy as np
 
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
-from mmq_tf.metrics.summary import NO_LIMITS, results_from_predictions
-from mmq_tf.reports.report import RunSummary, render_report
+from mmq_tf.metrics.results_table import (
+    ResultRow,
+    ResultsFile,
+    machine_description,
+    read_results,
+    write_results,
+)
+from mmq_tf.metrics.summary import NO_LIMITS, compare_methods, results_from_predictions, subject_table
+from mmq_tf.reports.report import RunSummary, best_tree, render_report
+from mmq_tf.reports.verdict import verdict
 from mmq_tf.training.fold import FoldJob
 from mmq_tf.training.run import Run, read_fold
 from mmq_tf.utils.atomic_files import write_text
@@ -27,6 +34,13 @@ def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
     write_results(run.folder / "results.json", results)
     write_text(run.folder / "report.html", render_report(_summary(run, jobs, results, predictions)))
     return results
+
+
+def verdict_of(run: Run) -> str:
+    """Return what a concluded run says in plain words; see `mmq_tf.reports.verdict.verdict`."""
+    results, model = read_results(run.folder / "results.json"), run.config.model.name
+    scores = subject_table(read_predictions(run.folder / "predictions.csv"))
+    return verdict(results, model, best_tree(results), compare_methods(scores, model))
 
 
 def confidence_limits(run: Run, jobs: Sequence[FoldJob]) -> dict[tuple[str, int, int], float]:
