@@ -12,7 +12,11 @@ from mmq_tf.cli import cli
 from mmq_tf.config.run_config import preset_names
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "firmware_bridge" / "README.md"]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "firmware_bridge" / "README.md",
+]
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 BLOCK = re.compile(r"```\n(.*?)```", re.DOTALL)
 
