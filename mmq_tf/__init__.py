@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mmq_tf.utils.foreign_settings import settle_keras
 from mmq_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -45,4 +46,5 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for, and with it Keras where it needs Keras, only then."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    settle_keras()
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -10,7 +10,9 @@ import click
 from mmq_bridge.command_line import run
 
 from mmq_tf.cli._lazy_group import LazyGroup
+from mmq_tf.utils.foreign_settings import settle_keras
 
+os.environ["MPLBACKEND"] = "agg"  # a kernel of Jupyter leaves its own to `!mmq-tf`
 # TensorFlow reads these when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -53,6 +55,7 @@ COMMANDS = tuple(name for names in SECTIONS.values() for name in names)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and debug messages.")
 def cli(debug: bool) -> None:
     """Set up logging; the commands do the rest."""
+    settle_keras()
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format=_LOG_FORMAT)
 
 

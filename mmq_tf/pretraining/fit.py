@@ -14,6 +14,7 @@ from mmq_tf.config.run_config import PretrainingConfig
 from mmq_tf.pretraining.contrastive_model import Contrastive
 from mmq_tf.pretraining.meiosis import Offspring
 from mmq_tf.training.fit import History, Progress, restore_state, save_state
+from mmq_tf.utils.foreign_settings import check_keras
 
 
 class Moments(Protocol):
@@ -97,6 +98,7 @@ def pretrain(
     judge
         Asked after every epoch, and once before the first, whose answer is entry 0 of the history.
     """
+    check_keras()
     compile_contrastive(model, settings)
     history, _ = restore_state(model, state_path)
     if not history.epochs:

@@ -30,7 +30,7 @@ METHOD_STYLE = {
     "attention_mask": ("#5b3a8e", "P"),
 }
 _GUESSES = ("majority", "stratified")
-STYLE: Any = {
+_OWN_STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,
@@ -51,6 +51,12 @@ STYLE: Any = {
     "svg.fonttype": "path",
     "svg.hashsalt": "mmq-tf",
 }
+_NOT_STYLE = ("backend", "interactive", "toolbar", "timezone", "savefig.directory", "date.epoch")
+STYLE: Any = {
+    **{key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(_NOT_STYLE)},
+    **_OWN_STYLE,
+}
+"""Everything a figure's look depends on, so that nobody's matplotlibrc counts."""
 
 
 def as_svg(figure: Figure, stamps: Sequence[str] = ()) -> str:

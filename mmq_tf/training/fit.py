@@ -38,6 +38,7 @@ from mmq_tf.training.callbacks import (
 from mmq_tf.training.distillation import out_of_fold_probabilities
 from mmq_tf.training.line import LineChoice, fit_line
 from mmq_tf.utils.atomic_files import written_whole
+from mmq_tf.utils.foreign_settings import check_keras
 
 BATCH = 1024
 """Windows judged at once."""
@@ -239,6 +240,7 @@ def fit_network(
     MMQError
         If the state file is damaged, or a callback is none.
     """
+    check_keras()
     own = check_callbacks(callbacks)
     data = EpochData(train, config, model.net.tasks[config.data.task], seed, target)
     sets_rate = any(isinstance(callback, RATE_SETTERS) for callback in own)
