@@ -5,12 +5,14 @@ import io
 import os
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from refusals import refused
 
 from mmq_tf.datasets import open_dataset
+from mmq_tf.datasets.manifest.paths import check_names
 from mmq_tf.datasets.open_recording import open_recording
 
 MANIFEST = """
@@ -217,6 +219,10 @@ def test_one_person_in_two_spellings(study, name):
         "P01",
         name.removesuffix(".csv"),
     )
+
+
+def test_a_name_that_is_not_utf_8():
+    refused(lambda: check_names(Path("study"), [("M\udcfcller", "1")]), "study", "'Müller/1' is not in UTF-8")
 
 
 def test_no_files_and_an_unknown_subject(study):

@@ -80,7 +80,8 @@ def test_a_row_with_too_few_or_too_many_fields(refused, row, got):
 
 
 def test_decimal_commas_between_commas(refused):
-    refused('a,b\n"1,5","2,5"\n', "row 2", "2 fields", "got 4")
+    refused("a,b\n1,5,2,5\n", "row 2", "2 fields", "got 4")
+    refused('a,b\n"1,500","2,5"\n', "row 2", "column a", "'1,500'")
 
 
 def test_decimal_points_among_decimal_commas(refused):

@@ -181,6 +181,7 @@ class Recording:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise BridgeError(f"Recording: {name} must be a non-empty string; got {value!r}.")
+            object.__setattr__(self, name, readable_name(value))
         signals = _ordered(self.subject, self.signals)
         object.__setattr__(self, "signals", signals)
         object.__setattr__(self, "_stop_s", max(signal.stop_s for signal in signals.values()))
@@ -200,6 +201,21 @@ class Recording:
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities there are, in the order of `MODALITIES`."""
         return tuple(self.signals)
+
+
+def readable_name(name: str) -> str:
+    r"""Return a file's name as text: bytes that are not UTF-8 (old Windows archives) are read as Latin-1.
+
+    Examples
+    --------
+    >>> readable_name("M\udcfcller"), readable_name("Müller")
+    ('Müller', 'Müller')
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return name
 
 
 def _is_number(value: object) -> bool:

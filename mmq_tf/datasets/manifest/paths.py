@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mmq_bridge.recordings.recording import readable_name
+
 from mmq_tf.errors import MMQError
 
 Key = tuple[str, str]
@@ -83,11 +85,13 @@ def check_names(folder: Path, keys: Iterable[Key]) -> None:
     Raises
     ------
     MMQError
-        If two subjects, or two sessions of one, differ only in case or spaces.
+        If two subjects, or two sessions of one, differ only in case or spaces, or a name is not in UTF-8.
     """
     spelled: dict[Key, Key] = {}
     for key in keys:
         subject, session = key
+        if (name := readable_name("/".join(key))) != "/".join(key):
+            raise MMQError(f"{folder}: the name of {name!r} is not in UTF-8; rename its file or folder.")
         plain = (_plain(subject), _plain(session))
         for level in (plain, (plain[0], "")):
             own = key if level[1] else (subject, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import tomli_w
 from mmq_bridge.front_end.units import front_end_unit, known_units
+from mmq_bridge.recordings.recording import readable_name
 
 from mmq_tf.datasets.manifest.guess import Found, FoundFiles, FoundSignal
 from mmq_tf.datasets.manifest.schema import TABLES
@@ -48,7 +49,7 @@ def render(found: Found) -> str:
     if found.left_out:
         shown = ", ".join(found.left_out[:8]) + (" ..." if len(found.left_out) > 8 else "")
         parts.insert(1, f"# Not described here: {shown}\n")
-    return "\n".join(parts)
+    return readable_name("\n".join(parts))
 
 
 def _files(one: FoundFiles) -> str:

@@ -95,3 +95,12 @@ def test_an_error_in_an_archive_names_the_file_in_it(export):
     (export / "EDA.csv").write_text("1000.0\n4.0\n0.5\nhalf\n")
     with pytest.raises(BridgeError, match=r"S99_E4_Data\.zip/EDA\.csv: row 4 must be one number; got 'half'"):
         read_e4(zipped(export))
+
+
+def test_a_folder_whose_name_is_not_utf_8(export):
+    named = export.with_name("M\udcfcller")
+    try:
+        export.rename(named)
+    except OSError:  # some file systems take no such name
+        pytest.skip("this file system takes only UTF-8")
+    assert read_e4(named).subject == "Müller"

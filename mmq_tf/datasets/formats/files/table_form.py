@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ BLOCK_CHARACTERS = 2**22
 LOST = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "null", "NULL")
 """Words for a value that was not measured, beside the empty field."""
 
+INNER_DELIMITER, INNER_LINE_END = "\ue000", "\ue001"
+"""What stands for a delimiter and a line end inside a quoted field, until `inner_text` puts them back."""
+
+_QUOTED_DECIMAL = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", re.ASCII)
+_MAYBE_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*", re.ASCII)
+_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED_TEXT = re.compile(r'"[^"]*[^"\d\s+\-.,eE][^"]*"')
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -61,17 +70,21 @@ def form_of(path: Path) -> TextForm:
         raise MMQError(f"{path}: expected text; it holds zero bytes. Save it as UTF-8 if it is a table.")
     text = _unified(head[: len(head) & ~1 if encoding == "utf-16" else None].decode(encoding, "replace"))
     lines = text.removeprefix("ï»¿").split("\n")
+    separator = _SEPARATOR_LINE.fullmatch(lines[0])  # Excel's own, before the names
+    if separator:
+        lines[0] = ""
     top = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
     if top is None:
         raise MMQError(f"{path}: expected a table after its preamble; found no row of one.")
-    delimiter = next((mark for mark in "\t;," if mark in lines[top]), ",")
+    outside = _QUOTED.sub("", lines[top])
+    delimiter = separator[1] if separator else next((mark for mark in "\t;," if mark in outside), ",")
     first = _fields(lines[top], delimiter)
     body = "\n".join(lines[top : top + 1000])
     named = not all(is_number(field.replace(",", ".")) for field in first)
     if named:
         body = body.partition("\n")[2]
     names = _names(path, top + 1, first if named else [""] * len(first), encoding)
-    decimal = "," if delimiter != "," and "," in body else "."
+    decimal = "," if delimiter != "," and "," in _QUOTED_TEXT.sub("", body) else "."
     return TextForm(encoding, delimiter, decimal, names, top + 1 + named)
 
 
@@ -139,7 +152,7 @@ def blocks(path: Path, form: TextForm, whole_rows: bool) -> Iterator[bytes]:
                 file.readline()
             while text := file.read(BLOCK_CHARACTERS):
                 text = rest + text
-                cut = text.rfind("\n", 0, len(text.rstrip("\n"))) + 1
+                cut = _last_row_end(text)
                 rest = text[cut:]
                 if len(rest) > MAX_ROW_CHARACTERS:
                     raise MMQError(
@@ -147,7 +160,7 @@ def blocks(path: Path, form: TextForm, whole_rows: bool) -> Iterator[bytes]:
                         " characters, or the file ends in as many blank rows: not a table of numbers."
                     )
                 if cut:
-                    yield _plain(text[:cut])
+                    yield _plain(text[:cut], form.delimiter)
                     row += text.count("\n", 0, cut)
     except UnicodeError as error:
         raise MMQError(f"{path}: cannot be read as {form.encoding} after row {row} ({error}).") from error
@@ -157,11 +170,41 @@ def blocks(path: Path, form: TextForm, whole_rows: bool) -> Iterator[bytes]:
     if last and last == rest and whole_rows:
         raise MMQError(f"{path}: row {row} has no line end, so the file was cut short; copy it again.")
     if last:
-        yield _plain(last + "\n")
+        yield _plain(last + "\n", form.delimiter)
 
 
-def _plain(text: str) -> bytes:
-    return text.encode().replace(b'"', b"")
+def _last_row_end(text: str) -> int:
+    """Where the last whole row ends: a line end between an odd number of quotes is inside a field."""
+    cut = text.rfind("\n", 0, len(text.rstrip("\n"))) + 1
+    if '"' not in text:
+        return cut
+    while cut and text.count('"', 0, cut) % 2:
+        cut = text.rfind("\n", 0, cut - 1) + 1
+    return cut
+
+
+def _plain(text: str, delimiter: str) -> bytes:
+    """Rows in UTF-8 without quotes (RFC 4180): what they kept together is `INNER_DELIMITER` and its like.
+
+    A number with a quoted comma is one with a decimal comma, unless it may be a thousand's.
+    """
+    if '"' not in text:
+        return text.encode()
+    rows = []
+    for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True):
+        for at, field in enumerate(fields):
+            if delimiter in field or "\n" in field:
+                if _QUOTED_DECIMAL.fullmatch(field) and not _MAYBE_THOUSANDS.fullmatch(field):
+                    fields[at] = field.replace(",", ".")
+                else:
+                    fields[at] = field.replace(delimiter, INNER_DELIMITER).replace("\n", INNER_LINE_END)
+        rows.append(delimiter.join(fields))
+    return ("\n".join(rows) + "\n").encode()
+
+
+def inner_text(field: str, delimiter: str) -> str:
+    """Put back what a quoted field held."""
+    return field.replace(INNER_DELIMITER, delimiter).replace(INNER_LINE_END, "\n")
 
 
 def check_shape(path: Path, block: bytes, form: TextForm, first_row: int) -> int:

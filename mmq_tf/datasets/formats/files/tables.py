@@ -4,7 +4,8 @@
 The format is seen in the file: UTF-8 with or without a byte order mark, UTF-16 with one, or an 8-bit code
 page; rows ended by LF, CRLF or CR; fields between tabs, semicolons or commas (the first of these that the
 first row holds); decimal commas where commas do not part the fields; names in the first row, or numbers from
-the first row on. Lines at the top that begin with ``#`` are a preamble. Quotes around fields are dropped.
+the first row on. Lines at the top that begin with ``#`` are a preamble, and so is Excel's ``sep=;``. Quotes
+follow RFC 4180; a number with a comma in quotes has a decimal comma, unless that may part thousands.
 Nothing else is guessed: a row with a field too many or too few, or a field that is no number, is refused by
 its row.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from mmq_tf.datasets.formats.files.table_form import (
+    INNER_DELIMITER,
     LOST,
     MAX_VALUES,
     TextForm,
@@ -27,6 +29,7 @@ from mmq_tf.datasets.formats.files.table_form import (
     blocks,
     check_shape,
     form_of,
+    inner_text,
     is_number,
     positions,
 )
@@ -158,6 +161,13 @@ def _parse(path: Path, block: bytes, form: TextForm, wanted: list[int], first_ro
     return parts
 
 
+def _hint(field: str) -> str:
+    is_quoted = INNER_DELIMITER in field and field.replace(INNER_DELIMITER, "").strip(" +-").isdigit()
+    return (
+        ", where the comma may be a decimal one or a thousand's: write it with a point" if is_quoted else ""
+    )
+
+
 def _first_bad_field(path: Path, block: bytes, form: TextForm, wanted: list[int], first_row: int) -> MMQError:
     """Find what the fast parser stumbled over (slow; only for the message)."""
     for row, line in enumerate(block.decode("utf-8", "replace").split("\n")[:-1], start=first_row):
@@ -167,7 +177,7 @@ def _first_bad_field(path: Path, block: bytes, form: TextForm, wanted: list[int]
             if not is_number(number) or (number.lstrip(" ") not in LOST and np.isinf(float(number))):
                 return MMQError(
                     f"{path}: row {row}, column {form.names[at]}, must be a finite number; got"
-                    f" {as_utf8(fields[at])[:40]!r}."
+                    f" {as_utf8(inner_text(fields[at], form.delimiter))[:40]!r}{_hint(fields[at])}."
                 )
     last = first_row + block.count(b"\n") - 1
     return MMQError(f"{path}: rows {first_row} to {last} cannot be read as numbers.")

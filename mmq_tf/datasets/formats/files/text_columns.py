@@ -17,6 +17,7 @@ from mmq_tf.datasets.formats.files.table_form import (
     blocks,
     check_shape,
     form_of,
+    inner_text,
     positions,
 )
 from mmq_tf.errors import MMQError
@@ -62,7 +63,8 @@ def read_words(
     if not rows:
         raise MMQError(f"{path}: expected rows from row {form.first_row} on; there are none.")
     return {
-        form.names[at]: _decoded(np.concatenate([part[i] for part in parts])) for i, at in enumerate(wanted)
+        form.names[at]: _decoded(np.concatenate([part[i] for part in parts]), form.delimiter)
+        for i, at in enumerate(wanted)
     }, form.first_row
 
 
@@ -86,7 +88,7 @@ def _parse(block: bytes, form: TextForm, wanted: Sequence[int]) -> list[np.ndarr
     return [frame[at].to_numpy(dtype=object) for at in wanted]
 
 
-def _decoded(words: np.ndarray) -> np.ndarray:
+def _decoded(words: np.ndarray, delimiter: str) -> np.ndarray:
     """Mend UTF-8 that was taken for an 8-bit code page, and drop spaces at its ends."""
-    known = {word: as_utf8(word).strip() for word in set(words)}
+    known = {word: as_utf8(inner_text(word, delimiter)).strip() for word in set(words)}
     return np.array([known[word] for word in words], dtype=object)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from mmq_tf.datasets.formats.files import table_form
 from mmq_tf.datasets.formats.files.tables import read_names, read_table
+from mmq_tf.datasets.formats.files.text_columns import read_words
+from mmq_tf.errors import MMQError
 from mmq_tf.simulation.layouts.decimal_text import decimal_rows
 
 
@@ -129,3 +131,45 @@ def test_decimal_rows_are_what_printf_writes():
         assert not first.endswith(".")
         assert "." not in first or not first.endswith("0")
         assert int(second) == round(value)
+
+
+# ---- quotes (RFC 4180)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "words"),
+    [
+        ('"","a","w"\n"1",1.5,"x"\n"2",2.5,"y"\n', [1.5, 2.5], ["x", "y"]),  # R's write.csv
+        ('a,w\n1.5,"rest, eyes closed"\n2.5,y\n', [1.5, 2.5], ["rest, eyes closed", "y"]),
+        ('a,w\n1.5,"say ""go"""\n2.5,""\n', [1.5, 2.5], ['say "go"', ""]),
+        ('a,w\n1.5,"two\nlines"\n2.5,y\n', [1.5, 2.5], ["two\nlines", "y"]),
+        ('a,w\r\n"1,5",x\r\n"-12,25e1",y\r\n', [1.5, -122.5], ["x", "y"]),  # decimal commas
+        ('a,w\n"0,123",x\n"1234,567",y\n', [0.123, 1234.567], ["x", "y"]),  # no thousand's
+        ('note,a,w\n"a, b",1.5,x\n"c",2.5,y\n', [1.5, 2.5], ["x", "y"]),
+        ('"w";a\n"x, y";1.5\n"z;";2.5\n', [1.5, 2.5], ["x, y", "z;"]),
+        ('"w";a\n"x";1,5\n"z";2,5\n', [1.5, 2.5], ["x", "z"]),
+        ("sep=;\na;w\n1,5;x\n2,5;y\n", [1.5, 2.5], ["x", "y"]),  # Excel
+        ('a,w\n1.5,"M\u00fcller, A"\n2.5,y\n', [1.5, 2.5], ["M\u00fcller, A", "y"]),
+    ],
+)
+def test_quotes_keep_together_what_they_hold(tmp_path, text, numbers, words):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    assert read_table(path, ["a"])["a"].tolist() == numbers
+    assert read_words(path, ["w"])[0]["w"].tolist() == words
+
+
+@pytest.mark.parametrize("field", ["1,637", "12,345,678", "-9,000"])
+def test_a_comma_that_may_part_thousands_is_refused(tmp_path, field):
+    path = tmp_path / "a.csv"
+    path.write_text(f'a,w\n1.5,x\n"{field}",y\n')
+    with pytest.raises(MMQError, match=f"row 3, column a, must be a finite number; got '{field}', where the"):
+        read_table(path, ["a"])
+
+
+def test_a_quoted_line_end_where_blocks_meet(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_form, "BLOCK_CHARACTERS", 16)
+    path = tmp_path / "a.csv"
+    path.write_text("a,w\n" + '1,"two\nlines"\n' * 30)
+    assert read_words(path, ["w"])[0]["w"].tolist() == ["two\nlines"] * 30
+    assert read_table(path, ["a"])["a"].tolist() == [1.0] * 30
