@@ -52,6 +52,7 @@ pretrained: install
 	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
 	  --out mmq_tf/pretrained/wrist-stress
 	@cp runs/wrist-stress/model.keras mmq_tf/pretrained/wrist-stress.keras
+	@$(BIN)/python -m mmq_bridge.targets --only gcc-1 --network mmq_tf/pretrained/wrist-stress --accept
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
 test: lint

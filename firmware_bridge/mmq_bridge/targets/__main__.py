@@ -13,6 +13,7 @@ import click
 from mmq_bridge.command_line import run
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets.build import write_vectors
+from mmq_bridge.targets.deployed import bundle_vectors
 from mmq_bridge.targets.everywhere import EVERYWHERE, present
 from mmq_bridge.targets.expected import (
     COMMITTED,
@@ -111,7 +112,7 @@ def _show_networks(lines: Sequence[str], targets: Sequence[Target], differing: S
     "bundles",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A bundle whose network runs beside a small random one; repeat for more.",
+    help="A bundle that decides, and whose network runs beside a small random one; repeat for more.",
 )
 @click.option("--install", is_flag=True, help="Install missing tools with apt, as root.")
 @click.option(
@@ -139,10 +140,10 @@ def command(
         for sentence in absent:
             click.echo(sentence)
     click.echo("making golden vectors", err=True)
-    vectors = make_vectors()
-    wanted = {v.name: replay(v.front_end, v.operations, v.head) for v in vectors}
+    vectors = [*make_vectors(), *(vector for place in bundles for vector in bundle_vectors(place))]
+    wanted = {v.name: replay(v.front_end, v.operations, v.head, v.deployed) for v in vectors}
     folder = write_vectors(vectors, build / "vectors")
-    if len(vectors) == len([v for v in vectors if v.simulated]):
+    if all(vector.simulated for vector in vectors):
         click.echo(
             f"no real recordings in {data_folder()}: {', '.join(RECORDED)} are left out (set MMQ_DATA)"
         )

@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 CORE = SOURCES / "core"
 WASM = HERE / "wasm"
 MAX_WARNING = 400
+SLICE = 20_000
+"""What a call of a network costs at most, as in a bundle's example."""
 COMPLAINTS = ("error", "undefined", "cannot", "overflowed", "will not fit")
 
 
@@ -39,7 +41,7 @@ def network_sources() -> list[Path]:
 
 
 def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
-    """Write each vector's ``mmq_spec.h``, head and script, and the table ``vectors.h``/``.c`` of them all.
+    """Write each vector's ``mmq_spec.h``, head, network and script, and the table ``vectors.h``/``.c``.
 
     Returns
     -------
@@ -47,6 +49,8 @@ def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
         The folder, to be searched for headers.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("vector_*.c"):
+        old.unlink()
     for vector in vectors:
         (folder / vector.name).mkdir(exist_ok=True)
         (folder / vector.name / "mmq_spec.h").write_text(spec_header(vector.front_end), encoding="utf-8")
@@ -64,8 +68,14 @@ def write_vectors(vectors: Sequence[Vector], folder: Path) -> Path:
             f"const mmq_head_t *head_{vector.name}(void) {{ return &mmq_head; }}\n",
             encoding="utf-8",
         )
+        for name, text in vector.deployed.sources(vector.name).items() if vector.deployed else ():
+            (folder / name).write_text(text, encoding="utf-8")
     (folder / "vectors.h").write_text(_vectors_header(vectors), encoding="utf-8")
-    rows = "".join(f'    {{"{v.name}", spec_{v.name}, head_{v.name}}},\n' for v in vectors)
+    rows = "".join(
+        f'    {{"{v.name}", spec_{v.name}, head_{v.name}, '
+        + (f"&mmq_network_{v.name}, &mmq_rules_{v.name}}},\n" if v.deployed else "NULL, NULL},\n")
+        for v in vectors
+    )
     (folder / "vectors.c").write_text(
         f'#include "vectors.h"\n\nconst replay_vector_t replay_vectors[REPLAY_VECTORS] = {{\n{rows}}};\n',
         encoding="utf-8",
@@ -85,10 +95,17 @@ def _vectors_header(vectors: Sequence[Vector]) -> str:
         "WINDOW": max(end.tokens * end.n_features for end in ends),
         "WINDOW_PRESENCE": max(end.tokens * len(end.modalities) for end in ends),
         "SCRIPT_BYTES": max(len(encode(vector.operations)) for vector in vectors),
+        "ARENA_BYTES": max([4, *(v.deployed.arena_bytes for v in vectors if v.deployed)]),
+        "SLICE": SLICE,
     }
     defines = "".join(f"#define REPLAY_{name} {value}u\n" for name, value in sizes.items())
     specs = "".join(
         f"const mmq_spec_t *spec_{v.name}(void);\nconst mmq_head_t *head_{v.name}(void);\n" for v in vectors
+    )
+    specs += "".join(
+        f"extern const mmq_network_t mmq_network_{v.name};\nextern const mmq_rules_t mmq_rules_{v.name};\n"
+        for v in vectors
+        if v.deployed
     )
     return (
         "/* vectors.h: written by the build: the golden vectors and sizes that fit them all. */\n"
@@ -157,7 +174,8 @@ def build_replay(target: Target, vectors: Path, folder: Path) -> Path:
     BridgeError
         With the compiler's first complaint.
     """
-    core = compile_objects(target, core_sources(), (), folder / "core")
+    sources = [*core_sources(), *network_sources()]
+    core = compile_objects(target, sources, (), folder / "core")
     entry = {
         "host": [HERE / "main.c"],
         "user": [HERE / "main.c"],

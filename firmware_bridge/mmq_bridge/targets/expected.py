@@ -22,6 +22,7 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.front_end.head_tables import HeadTables
 from mmq_bridge.targets.script import ADVANCE, COUNTED, LEAD_OFF, Operation
+from mmq_bridge.targets.vectors import DeployedLike
 
 COMMITTED = Path(__file__).parent / "hashes.json"
 FNV_START, FNV_PRIME, MASK = 14695981039346656037, 1099511628211, 2**64 - 1
@@ -49,7 +50,8 @@ class Hashes:
         What a personal head learns from every window, marked two and two, and adds to its logit; what is
         saved at the end, twice.
     decisions : str
-        Every decision of a made-up model, corrected by that head, and what a display shows of it.
+        Every decision, and what a display shows of it: of the vector's own network, or of a made-up model
+        and corrected by that head.
     """
 
     tokens: int
@@ -92,7 +94,9 @@ def made_up_logits(window: np.ndarray) -> np.ndarray:
 class _Replay:
     """`replay.c` once more, over ctypes."""
 
-    def __init__(self, front_end: FrontEnd, head: PersonalHead | None = None) -> None:
+    def __init__(
+        self, front_end: FrontEnd, head: PersonalHead | None = None, deployed: DeployedLike | None = None
+    ) -> None:
         self._core, self._tables, self._front_end = library(), SpecTables(front_end), front_end
         self._pointer = ctypes.c_void_p()
         spec = ctypes.byref(self._tables.spec)
@@ -105,9 +109,13 @@ class _Replay:
         self._head, self.head, self.decisions = head, bytearray(), bytearray()
         self.tokens = self.windows = 0
         if head is not None:
-            self._decider = Decider(cast(Any, SimpleNamespace(handle=self._pointer)), RULES)
-            self._decider.follow(head, 0)
-            self._display = Display(RULES, 20.0, 8)
+            self._rules, self._network = RULES, None
+            if deployed is not None:
+                self._rules, self._network = deployed.rules, deployed.network
+            self._decider = Decider(cast(Any, SimpleNamespace(handle=self._pointer)), self._rules)
+            if deployed is None:
+                self._decider.follow(head, 0)
+            self._display = Display(self._rules, 20.0, 8)
 
     def save(self) -> bytes:
         content = ctypes.create_string_buffer(self._core.mmq_state_size(ctypes.byref(self._tables.spec)))
@@ -172,7 +180,7 @@ class _Replay:
             self.int8 += features.tobytes() + presence.tobytes()
 
     def _decide(self) -> None:
-        """Decide what is due, of what `replay.c`'s made-up model says."""
+        """Decide what is due, by the vector's network or by what `replay.c`'s made-up model says."""
         tokens, front_end = self._front_end.tokens, self._front_end
         features = np.zeros(tokens * front_end.n_features, np.int8)
         presence = np.zeros(tokens * len(front_end.modalities), np.int8)
@@ -183,15 +191,20 @@ class _Replay:
                 )
                 if status != OK:
                     raise_status(status, "window")
-                self._decider.decide(said, made_up_logits(np.concatenate([features, presence])))
+                self._decider.decide(said, self._logits(features, presence))
             shown = self._display.show(said)
-            outputs = RULES.outputs
+            outputs = self._rules.outputs
             self.decisions += struct.pack("<qBIIB", said.number, said.abstention, said.tokens_left,
                                           said.not_enrolled, said.sure)  # fmt: skip
             self.decisions += struct.pack(f"<{1 + outputs}f", said.present_share, *said.probability[:outputs])
             self.decisions += bytes([OK, shown.abstention])
             self.decisions += struct.pack(f"<{outputs}f", *shown.probability[:outputs])
         self.decisions.append(NO_TOKEN)
+
+    def _logits(self, features: np.ndarray, presence: np.ndarray) -> np.ndarray:
+        if self._network is None:
+            return made_up_logits(np.concatenate([features, presence]))
+        return np.concatenate(list(self._network.run({"features": features, "presence": presence}).values()))
 
     def _mark(self, head: PersonalHead) -> None:
         """Mark this window, two and two of a class, eight of a stretch; the model's logit is made up."""
@@ -212,8 +225,18 @@ class _Replay:
         self.head += np.float32(bias).tobytes() + weights.tobytes() + corrected.tobytes()
 
 
-def replay(front_end: FrontEnd, operations: Iterable[Operation], head: HeadTables) -> Hashes:
+def replay(
+    front_end: FrontEnd,
+    operations: Iterable[Operation],
+    head: HeadTables,
+    deployed: DeployedLike | None = None,
+) -> Hashes:
     """Replay a script through the library that Python loads.
+
+    Parameters
+    ----------
+    front_end, operations, head, deployed
+        Of the vector.
 
     Raises
     ------
@@ -221,7 +244,7 @@ def replay(front_end: FrontEnd, operations: Iterable[Operation], head: HeadTable
         When the core refuses the front end, or its own state.
     """
     mine = PersonalHead(head)
-    raw, normal = _Replay(front_end.with_normalisation(None)), _Replay(front_end, mine)
+    raw, normal = _Replay(front_end.with_normalisation(None)), _Replay(front_end, mine, deployed)
     loaded = _Replay(front_end)
     operations = tuple(operations)
     for operation in operations:

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "mmq_decision.h"
 #include "vectors.h" /* sizes that fit every vector */
 
 #define FNV_START 14695981039346656037u
@@ -13,6 +12,8 @@
 typedef struct {
     const mmq_spec_t *spec;
     const mmq_head_t *head;
+    const mmq_network_t *network;
+    const mmq_rules_t *rules;
     mmq_bridge_t *bridge;
     replay_result_t *result;
     enum { RAW, NORMAL, LOADED } pass;
@@ -88,15 +89,17 @@ static void hash_window(replay_t *run) {
 
 /* A made-up model: two tasks, int8 logits that follow from every number of the window, in three slices. */
 static const mmq_task_t tasks[2] = {{2u, -5, 0.05f, 1.7f, 0.6f}, {3u, 7, 0.03f, 0.8f, 0.4f}};
-static const mmq_rules_t rules = {2u, 2u, 0.3f, tasks};
+static const mmq_rules_t made_up_rules = {2u, 2u, 0.3f, tasks};
 #define OUTPUTS 5u
 #define SLICES 3u
 #define SHOWN 8u
 
-static int8_t decided[REPLAY_WINDOW], decided_presence[REPLAY_WINDOW_PRESENCE], logits[OUTPUTS];
+static int8_t decided[REPLAY_WINDOW], decided_presence[REPLAY_WINDOW_PRESENCE], logits[MMQ_MAX_OUTPUTS];
+static uint32_t arena[REPLAY_ARENA_BYTES / 4];
 static double times_s[SHOWN];
-static float kept[SHOWN * OUTPUTS];
-static uint32_t slice;
+static float kept[SHOWN * MMQ_MAX_OUTPUTS];
+static uint32_t slice, outputs;
+static mmq_network_job_t job;
 static mmq_decider_t decider;
 static mmq_runner_t runner;
 static mmq_display_t display;
@@ -116,11 +119,20 @@ static int model(void *context, const int8_t *x, const int8_t *seen, int8_t *out
 
 static mmq_status_t begin_deciding(const replay_t *run) {
     const mmq_runner_t fresh = {model, (void *)(uintptr_t)run->spec, decided, decided_presence, logits, 0};
-    const mmq_display_t empty = {20.0, times_s, kept, SHOWN, OUTPUTS, 0, 0};
-    mmq_status_t status = mmq_decider_init(&decider, run->bridge, &rules);
-    if (status == MMQ_OK) status = mmq_decider_personal(&decider, run->head, &mine, 0);
+    const mmq_network_job_t first = {run->network, (int8_t *)arena, sizeof arena, REPLAY_SLICE, {0, 0, 0}};
+    const mmq_display_t empty = {20.0, times_s, kept, SHOWN, MMQ_MAX_OUTPUTS, 0, 0};
+    mmq_status_t status = mmq_decider_init(&decider, run->bridge, run->rules);
     runner = fresh;
+    job = first;
     display = empty;
+    outputs = 0;
+    for (uint32_t t = 0; t < run->rules->n_tasks; t++) outputs += run->rules->tasks[t].classes;
+    if (run->network) {
+        runner.run = mmq_network_job;
+        runner.context = &job;
+    } else if (status == MMQ_OK) {
+        status = mmq_decider_personal(&decider, run->head, &mine, 0);
+    }
     return status;
 }
 
@@ -135,10 +147,10 @@ static void hash_decisions(replay_t *run) {
         hash(decisions, said.not_enrolled, 4);
         hash(decisions, said.sure, 1);
         hash_floats(decisions, &said.present_share, 1);
-        hash_floats(decisions, said.probability, OUTPUTS);
-        hash(decisions, (uint64_t)mmq_display_show(&display, &rules, &said, &shown_said), 1);
+        hash_floats(decisions, said.probability, outputs);
+        hash(decisions, (uint64_t)mmq_display_show(&display, run->rules, &said, &shown_said), 1);
         hash(decisions, shown_said.abstention, 1);
-        hash_floats(decisions, shown_said.probability, OUTPUTS);
+        hash_floats(decisions, shown_said.probability, outputs);
     }
     hash(decisions, (uint64_t)status, 1);
 }
@@ -225,8 +237,9 @@ const char *replay(const replay_vector_t *vector, replay_read_t read, void (*aga
                    replay_result_t *result) {
     const mmq_spec_t *spec = vector->spec();
     mmq_spec_t raw = *spec;
-    replay_t run = {&raw, vector->head(), NULL, result, RAW};
+    replay_t run = {&raw, vector->head(), vector->network, vector->rules, NULL, result, RAW};
     const char *problem;
+    if (!run.network) run.rules = &made_up_rules;
     memset(result, 0, sizeof *result);
     result->raw = result->features = result->presence = result->int8 = result->saved = result->head = FNV_START;
     result->decisions = FNV_START;

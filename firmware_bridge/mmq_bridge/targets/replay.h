@@ -9,7 +9,8 @@
 #ifndef MMQ_REPLAY_H
 #define MMQ_REPLAY_H
 
-#include "mmq_personal.h"
+#include "mmq_decision.h"
+#include "mmq_inference.h"
 
 enum { REPLAY_PUSH = 0, REPLAY_LEAD_OFF = 1, REPLAY_ADVANCE = 2, REPLAY_COUNTED = 3 };
 
@@ -21,7 +22,8 @@ typedef struct {
     uint64_t presence; /* every call's status, every token's number, presence and reasons */
     uint64_t int8;     /* every window's quantised features and presence */
     uint64_t saved;    /* the state that was saved at the end; features after it was loaded; the state after those */
-    uint64_t decisions; /* every decision of a made-up model, run in slices and corrected by the head, and what is shown */
+    uint64_t decisions; /* every decision, the network run in slices, and what is shown; of a made-up model also corrected
+                         * by the head */
     uint64_t head;     /* a personal head, every window marked: what it learns and corrects; its saved state */
 } replay_result_t;
 
@@ -30,6 +32,8 @@ typedef struct {
     const char *name;
     const mmq_spec_t *(*spec)(void);
     const mmq_head_t *(*head)(void);
+    const mmq_network_t *network; /* a deployed one; NULL: a made-up model decides */
+    const mmq_rules_t *rules;     /* of the deployed one */
 } replay_vector_t;
 
 /* Give up to `bytes` bytes of the script; how many there were. */

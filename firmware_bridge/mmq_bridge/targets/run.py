@@ -17,7 +17,7 @@ from mmq_bridge.targets.table import Target
 
 CRASHED = 99
 """Exit code of the fault handler in `cortex_m/startup.c`."""
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 WORKERS = 2
 QEMU = ("qemu-system-arm", "-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config")
 QEMU += ("enable=on,target=native", "-machine")

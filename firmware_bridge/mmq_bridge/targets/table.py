@@ -56,13 +56,14 @@ def _cortex_m(name: str, title: str, cpu: str, fpu: str, machine: str) -> Target
 M4F = _cortex_m("m4f", "Cortex-M4F, QEMU mps2-an386", "cortex-m4", "fpv4-sp-d16", "mps2-an386")
 
 M3 = _cortex_m("m3", "Cortex-M3, QEMU mps2-an385", "cortex-m3", "none", "mps2-an385")
-"""Without DSP extension and floating point: for networks, which need neither."""
+"""Without DSP extension and floating point: floats by the compiler's library."""
 
 TARGETS = (
     Target("gcc-1", "host, scalar", "gcc", ("-DMMQ_LANES=1",)),
     Target("gcc-8", "host, 8 lanes", "gcc", ("-DMMQ_LANES=8",)),
     Target("clang-1", "host, scalar", "clang", ("-DMMQ_LANES=1",)),
     Target("clang-8", "host, 8 lanes", "clang", ("-DMMQ_LANES=8",)),
+    M3,
     M4F,
     _cortex_m("m33", "Cortex-M33, QEMU mps2-an505", "cortex-m33", "fpv5-sp-d16", "mps2-an505"),
     _cortex_m("m55", "Cortex-M55, QEMU mps3-an547", "cortex-m55", "", "mps3-an547"),

@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from mmq_bridge.core_binding.decision import Rules
 from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.network import Network
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation, Quantisation
 from mmq_bridge.front_end.head_tables import MAX_COMPONENTS, HeadTables
@@ -31,6 +33,29 @@ PACKET_FRAMES = 8
 """Longest radio packet: two of them fit where packets may change places."""
 
 
+class DeployedLike(Protocol):
+    """A network and the rules of its decisions; see `mmq_bridge.targets.deployed.Deployed`."""
+
+    @property
+    def network(self) -> Network:
+        """The network for the library that Python loads."""
+        ...
+
+    @property
+    def rules(self) -> Rules:
+        """Of its int8 logits."""
+        ...
+
+    @property
+    def arena_bytes(self) -> int:
+        """Of the network, a multiple of 4."""
+        ...
+
+    def sources(self, name: str) -> dict[str, str]:
+        """Return network and rules as C files by name."""
+        ...
+
+
 @dataclass(frozen=True)
 class Vector:
     """One front end and what it is fed with.
@@ -43,12 +68,15 @@ class Vector:
         Normalised and quantised.
     operations : tuple of Operation
     simulated : bool
+    deployed : DeployedLike or None
+        The network and rules that decide; made up where there are none.
     """
 
     name: str
     front_end: FrontEnd
     operations: tuple[Operation, ...]
     simulated: bool
+    deployed: DeployedLike | None = None
 
     @property
     def head(self) -> HeadTables:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from mmq_bridge.targets.build import write_vectors
+from mmq_bridge.targets.deployed import bundle_vectors
 from mmq_bridge.targets.everywhere import EVERYWHERE
 from mmq_bridge.targets.expected import Hashes, replay
 from mmq_bridge.targets.table import TARGETS, Target
 from mmq_bridge.targets.tools import missing
 from mmq_bridge.targets.vectors import SIMULATED, Vector
+
+SHIPPED = Path(__file__).parents[3] / "mmq_tf" / "pretrained" / "wrist-stress"
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +41,16 @@ def simulated() -> list[Vector]:
 
 
 @pytest.fixture(scope="session")
-def wanted(simulated: list[Vector]) -> dict[str, Hashes]:
-    return {v.name: replay(v.front_end, v.operations, v.head) for v in simulated}
+def vectors(simulated: list[Vector]) -> list[Vector]:
+    """The SIMULATED vectors, and the shipped model's golden samples with its own network and rules."""
+    return [*simulated, *bundle_vectors(SHIPPED, Path("nowhere"))]
 
 
 @pytest.fixture(scope="session")
-def written(simulated: list[Vector], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_vectors(simulated, tmp_path_factory.mktemp("vectors"))
+def wanted(vectors: list[Vector]) -> dict[str, Hashes]:
+    return {v.name: replay(v.front_end, v.operations, v.head, v.deployed) for v in vectors}
+
+
+@pytest.fixture(scope="session")
+def written(vectors: list[Vector], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_vectors(vectors, tmp_path_factory.mktemp("vectors"))

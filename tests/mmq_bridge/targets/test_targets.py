@@ -11,14 +11,16 @@ import pytest
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.targets import __main__ as entry
 from mmq_bridge.targets import expected, run, tools
-from mmq_bridge.targets.build import CORTEX_M, compile_objects, link
+from mmq_bridge.targets.build import CORTEX_M, compile_objects, link, write_vectors
 from mmq_bridge.targets.everywhere import EVERYWHERE, present
 from mmq_bridge.targets.expected import Hashes, save_committed
 from mmq_bridge.targets.run import CRASHED, execute, run_target
 from mmq_bridge.targets.table import TARGETS, Target
+from mmq_bridge.targets.vectors import Vector
 
 Needs = Callable[[Sequence[Target]], None]
 CORTEX = [target.name for target in TARGETS if target.runner == "qemu"]
+WITHOUT_FLOATS = "m3"  # slow: floats by the compiler's library
 INVALID_ADDRESS, STACK_OVERFLOW, NO_SUCH_INSTRUCTION = 1, 2, 3
 
 
@@ -32,7 +34,8 @@ def run_command(*words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "name",
     [
-        *("gcc-1", "gcc-8", "clang-1", "clang-8", *CORTEX, "wasm"),
+        *("gcc-1", "gcc-8", "clang-1", "clang-8", "wasm"),
+        *(name for name in CORTEX if name != WITHOUT_FLOATS),
         *(pytest.param(target.name, marks=pytest.mark.slow) for target in EVERYWHERE),
     ],
 )
@@ -49,6 +52,15 @@ def test_target_gives_the_same_bits(
     assert outcome.problems == []
     assert outcome.hashes == wanted
     assert all(size > 1000 for size in outcome.state_bytes.values())
+
+
+def test_a_target_without_floating_point_gives_the_same_decisions(
+    needs: Needs, targets: dict[str, Target], vectors: list[Vector], wanted: dict[str, Hashes], tmp_path: Path
+) -> None:
+    needs([targets[WITHOUT_FLOATS]])
+    deployed = write_vectors(vectors[-1:], tmp_path / "vectors")
+    hashes = {vectors[-1].name: wanted[vectors[-1].name]}
+    assert run_target(targets[WITHOUT_FLOATS], deployed, tmp_path, hashes).problems == []
 
 
 def test_machines_whose_tools_are_missing_are_left_out_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
