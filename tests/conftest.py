@@ -2,6 +2,7 @@
 """Fixtures every test may use."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -9,6 +10,14 @@ import pytest
 from mmq_bridge.bundle import cortex_m4f
 
 _TINY = spec_from_file_location("tiny_bundle", Path(__file__).parent / "tiny_bundle.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_counting() -> Iterator[None]:
+    """Count no instructions at every export: it takes seconds, and one test does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmq_bridge.targets.whole_cost.not_countable", lambda: "left out in tests")
+        yield
 
 
 @pytest.fixture(scope="session")

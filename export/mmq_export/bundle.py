@@ -36,6 +36,7 @@ from mmq_bridge.decision.replay import SignalLike
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd, Quantisation
 from mmq_bridge.front_end.head_tables import HeadTables
+from mmq_bridge.targets.whole_cost import bundle_cost
 from pydantic import ValidationError
 
 from mmq_export import card
@@ -97,6 +98,7 @@ def write_bundle(
     calibration: Windows | None = None,
     fine_tuning: FineTuningFacts | None = None,
     reference: keras.Model | None = None,
+    count: bool = False,
     on_gate: OnGate = lambda rows: None,
 ) -> Manifest:
     """Quantise a net, judge it, and write the bundle folder.
@@ -136,6 +138,9 @@ def write_bundle(
         What was done to the run's net before, where something was.
     reference
         The run's own deployed net, where `deployed` was fine-tuned: int8 is judged against that one.
+    count
+        Whether the card's instructions, flash, RAM and stack are counted, on an emulated Cortex-M4F where its
+        tools are installed.
     on_gate
         Called with the table of float against int8 before it is judged.
 
@@ -171,13 +176,20 @@ def write_bundle(
     origin = golden_origin or golden.GoldenOrigin(data.name, data.simulated)
     vectors = _golden_vectors(front_end, models, golden_signals)
     files = _model_files(models, front_end) | network_plan(models.content["int8"], list(settings.tasks))
-    files |= golden.golden_files(*vectors, origin, _decisions(vectors, settings, files.get(NETWORK_FILE)))
+    plan = files.get(NETWORK_FILE)
+    files |= golden.golden_files(*vectors, origin, _decisions(vectors, settings, plan))
     files |= {HEAD_FILE: head.to_json().encode()} if head else {}
-    files |= _sources(front_end, models, settings, facts, vectors, head) if code else {}
+    written = _sources(front_end, models, settings, facts, vectors, head) if code or count else {}
+    files |= written if code else {}
+    core = sources.part_of(written, sources.FOLDER) if count else None
+    cost = bundle_cost(core, vectors.front_end, vectors.signals, settings.every_tokens, plan)
     manifest = _manifest(files, facts, settings, card_facts, data, fine_tuning)
     results = card_facts.get("results", ())
     held_back = any(card_facts.get(side) for side in ("validation_subjects", "test_subjects"))
-    files |= card.documents(manifest, front_end, rows, results, origin, report_html, held_back=held_back)
+    told = card.documents(
+        manifest, front_end, rows, results, origin, report_html, held_back=held_back, cost=cost
+    )
+    files |= told
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
     write_folder(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})

@@ -11,6 +11,7 @@ from mmq_bridge.bundle.golden import GoldenOrigin
 from mmq_bridge.bundle.sources import is_code
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.targets.whole_cost import LEVEL, BundleCost
 
 from mmq_export.quantisation_gate import GateRow
 
@@ -24,6 +25,7 @@ def documents(
     report_html: str | None,
     *,
     held_back: bool,
+    cost: BundleCost,
 ) -> dict[str, bytes]:
     """Return card, README and report by file name.
 
@@ -39,8 +41,11 @@ def documents(
         The run's report; a small one is written where it is not given.
     held_back
         Whether the windows of `rows` are of subjects that did not train the network.
+    cost
+        Of front end, network and decision together.
     """
     more = {"golden": origin, "own_report": report_html is not None, "held_back": held_back}
+    more["cost_rows"] = cost_rows(cost)
     text = {
         "MODEL_CARD.md": render("MODEL_CARD.md.j2", manifest, front_end, rows, results, **more),
         "README.md": render("README.md.j2", manifest, front_end),
@@ -113,6 +118,27 @@ def result_table(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             }
         )
     return table
+
+
+NETWORK_ROW, WHOLE_ROW = "| the network as C |", "| on a Cortex-M4F |"
+
+
+def cost_rows(cost: BundleCost) -> str:
+    """Return the card's lines of what a bundle costs as C, each with its end."""
+    rows = []
+    if cost.known:
+        known = cost.known
+        sizes = f"arena {known.arena_bytes:,} bytes, weights and tables {known.tables_bytes:,} bytes"
+        rows.append(f"{NETWORK_ROW} {sizes} |")
+    said = f"not counted: {cell(cost.uncounted)}. `mmq-tf bench model BUNDLE` counts"
+    if whole := cost.counted:
+        said = (
+            f"front end, network and decision together: {whole.per_decision:,.0f} instructions a decision, "
+            f"{whole.per_hour / 1e6:,.0f} million an hour of signal; flash {whole.flash_bytes:,}, "
+            f"RAM {whole.ram_bytes:,}, stack {whole.stack_bytes:,} bytes "
+            f"(`{LEVEL}`, golden samples, counted in QEMU by `mmq-tf bench model`) "
+        )
+    return "".join(f"{row}\n" for row in [*rows, f"{WHOLE_ROW} {said.strip()} |"])
 
 
 def cell(text: object) -> str:

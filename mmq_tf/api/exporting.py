@@ -160,6 +160,7 @@ def export(
             max_drop=max_drop,
             fine_tuning=tuned,
             reference=reference,
+            count=True,
             on_gate=on_gate,
         )
     return Bundle(target, manifest)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmq_bridge.targets.budgets import Verdict
     from mmq_bridge.targets.cost import ScenarioCost
     from mmq_bridge.targets.flash import Flash
+    from mmq_bridge.targets.whole_cost import BundleCost
 
     from mmq_tf.api.model_cost.measure import ModelCost
 
@@ -97,9 +98,13 @@ def model(
 ) -> None:
     """Compare a decision of our models with those of others: latency, bytes, MACs, arena.
 
+    Of a bundle, first what it costs as a whole on a Cortex-M4F (front end, network, decision): instructions a
+    decision and an hour, flash, RAM and stack, counted in QEMU where the Arm tools are installed.
+
     One process, one thread, in turn: MMQ-Net in int8 and float32, a zero-fill transformer as wide and as
     deep, the random forest and, where there is EEG, EEGNet on raw samples. Without recordings (--data, or
-    those of a run) the windows are drawn at random. The front end is not included: see `bench core`.
+    those of a run) the windows are drawn at random. The comparison leaves out the front end: see `bench
+    core`.
     """
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
@@ -110,6 +115,11 @@ def model(
     with quiet_native():
         from mmq_tf.api.model_cost.measure import measure_models
         from mmq_tf.api.model_cost.source import open_source
+        from mmq_tf.api.model_cost.whole import whole_cost
+    with console.status("building for a Cortex-M4F and counting"), quiet_native():
+        whole = whole_cost(Path(source))
+    if whole:
+        _show_whole(console, whole)
     opened = open_source(source, data, overrides, WorkBars(console))
     with console.status("converting, then deciding in turn"), quiet_native():
         costs = measure_models(opened, sizes or (opened.size,), rounds)
@@ -118,8 +128,22 @@ def model(
     if results:
         from mmq_tf.api.model_cost.results import write_cost_results
 
-        write_cost_results(results, opened, costs)
+        write_cost_results(results, opened, costs, whole)
         console.print(f"table: {results} and {results.with_suffix('.md')}")
+
+
+def _show_whole(console: Console, cost: BundleCost) -> None:
+    from mmq_tf.api.model_cost.whole import CONDITION, whole_lines
+
+    table = Table(title=f"The whole as C ({CONDITION})", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("number", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name, metric, value in whole_lines(cost):
+        table.add_row(name, f"{value:,.0f}", metric.replace("_", " "))
+    console.print(table)
+    if cost.uncounted:
+        console.print(f"instructions, flash, RAM and stack are not counted: {cost.uncounted}")
 
 
 def _model_table(title: str, costs: list[ModelCost]) -> Table:

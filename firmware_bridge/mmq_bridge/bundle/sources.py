@@ -185,11 +185,11 @@ def check_sources(bundle: OpenedBundle) -> list[Outcome]:
         detail = f"{changed[0]} is not what mmq-tf {made_by} writes; export again."
         return [*outcomes, ("text", "failed", detail)]
     outcomes.append(("text", "ok", f"{len(wanted)} files as mmq-tf {made_by} writes them"))
-    bridge, samples = _part(wanted, FOLDER), _part(bundle.files, golden.FOLDER)
+    bridge, samples = part_of(wanted, FOLDER), part_of(bundle.files, golden.FOLDER)
     return [*outcomes, _example(bridge, samples, bundle.golden), _cortex_m4f(bridge, samples, bundle.golden)]
 
 
-def _part(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+def part_of(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
     """Return the files of one folder of the bundle by their path inside it."""
     inside = (name for name in files if name.startswith(f"{folder}/"))
     return {name.removeprefix(f"{folder}/"): files[name] for name in inside}

@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from mmq_bridge.targets.whole_cost import BundleCost
+
 from mmq_tf.api.model_cost.measure import REPEATS, ModelCost
 from mmq_tf.api.model_cost.source import CostSource
+from mmq_tf.api.model_cost.whole import CONDITION, whole_rows
 from mmq_tf.metrics.interleaved_timing import Contender, median_row
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
 from mmq_tf.model.eegnet import RATE_HZ
 from mmq_tf.version import __version__
+
+WHOLE_NOTE = (
+    f"{CONDITION}: the bundle's own C code built for a Cortex-M4F and run on its golden samples in QEMU. "
+    "Instructions are counted, not cycles: measure time on your board. Flash and RAM are those of "
+    "the smallest program (wearable.c), with the compiler's library and the network's arena; the state needs "
+    "less than the upper bound that the program takes."
+)
 
 
 def cost_rows(costs: Sequence[ModelCost]) -> list[ResultRow]:
@@ -31,8 +41,10 @@ def cost_rows(costs: Sequence[ModelCost]) -> list[ResultRow]:
     return rows
 
 
-def write_cost_results(path: Path, source: CostSource, costs: Sequence[ModelCost]) -> None:
-    """Write the costs as JSON, with the table beside it."""
+def write_cost_results(
+    path: Path, source: CostSource, costs: Sequence[ModelCost], whole: BundleCost | None = None
+) -> None:
+    """Write the costs as JSON, with the table beside it; of a bundle also those of the whole."""
     results = ResultsFile(
         name=path.stem,
         command=shlex.join(["mmq-tf", *sys.argv[1:]]),
@@ -43,8 +55,8 @@ def write_cost_results(path: Path, source: CostSource, costs: Sequence[ModelCost
         normalisation=source.normalisation,
         seeds=(0,),
         machine=f"{machine_description()}, ai-edge-litert {version('ai-edge-litert')}; one thread",
-        rows=tuple(cost_rows(costs)),
-        notes=notes(source, costs),
+        rows=(*cost_rows(costs), *(whole_rows(whole) if whole else ())),
+        notes=(*notes(source, costs), *((WHOLE_NOTE,) if whole else ())),
     )
     write_results(path, results)
 

@@ -108,12 +108,15 @@ def _bundle(folder: Path) -> CostSource:
 
 
 def _size_of(content: bytes, classes: int, folder: Path) -> str:
-    """Return the size whose width the read-outs have: one query a class, `dim` wide, side by side."""
+    """Return the size whose width the read-outs have: one query a class, `dim` wide, side by side.
+
+    Beside them may stand a line's read-out, which is as wide as the line's summary.
+    """
     graph = read_graph(content)
-    outputs = set(graph.outputs.values())
-    widths = {op.inputs[0].shape[-1] for op in graph.ops if op.inputs[0] and outputs & set(op.outputs)}
+    shapes = {tensor.shape for tensor in graph.outputs.values()}
+    widths = {op.inputs[0].shape[-1] for op in graph.ops if op.inputs[0] and op.outputs[0].shape in shapes}
     for name, size in SIZES.items():
-        if widths == {size["dim"] * classes}:
+        if size["dim"] * classes in widths:
             return name
     raise MMQError(f"{folder}: its network is none of the sizes {', '.join(SIZES)}, so no other is as wide.")
 

@@ -133,3 +133,25 @@ def test_what_is_no_source_is_refused(tiny_bundle):
         open_source(str(tiny_bundle), None, ("training.epochs=2",))
     done = invoke(command, "model", "--results", "cost.txt")
     assert isinstance(done.exception, MMQError)
+
+
+def test_of_a_bundle_the_whole_is_told_first(monkeypatch, tmp_path):
+    from mmq_bridge.targets.whole_cost import BundleCost, KnownCost, WholeCost
+
+    from mmq_tf import pretrained
+    from mmq_tf.api.model_cost.measure import ModelCost
+
+    whole = WholeCost(5.0, 2, 3e5, 2.4e6, 2.3e6, 9e4, 4e4, 80_000, 35_000, 14_000, 600)
+    costs = [ModelCost("mmqnet-nano", "int8", 1, 1, 1, np.ones(2))]
+    monkeypatch.setattr(measure, "measure_models", lambda *given: costs)
+    for counted, uncounted in ((whole, ""), (None, "gcc not found")):
+        cost = BundleCost(KnownCost(3748, 42800), counted, uncounted)
+        monkeypatch.setattr("mmq_tf.api.model_cost.whole.whole_cost", lambda folder, cost=cost: cost)
+        path = tmp_path / "cost.json"
+        done = invoke(command, "model", pretrained.path("wrist-stress"), "--results", path)
+        assert done.exit_code == 0, done.output
+        assert "network in C" in done.output
+        assert ("3,000,000" in done.output) == bool(counted)
+        assert ("are not counted: gcc not found" in done.output) == bool(uncounted)
+        row = read_results(path).row("whole, an hour of signal", "M4F -O2", "instructions")
+        assert (row.mean if row else None) == (1_080_000_000 if counted else None)
