@@ -115,7 +115,7 @@ def core_objects(folder):
 
 @pytest.mark.usefixtures("board")
 @pytest.mark.skipif(not find_compiler(), reason="no C compiler")
-def test_the_commands_print_the_same_window_here_and_on_the_board(bundle, tmp_path):
+def test_the_commands_print_the_same_decision_here_and_on_the_board(bundle, tmp_path):
     last = []
     for block in blocks("sh"):
         command = block.replace("/tmp/", f"{tmp_path}/")
@@ -123,9 +123,27 @@ def test_the_commands_print_the_same_window_here_and_on_the_board(bundle, tmp_pa
         last.append(done.stdout.splitlines()[-1])
     assert len(last) == 2
     assert last[0] == last[1]
-    token = "token 0 | 1 | 3f800000\n"
-    window = parse_output(token + last[0]).window_features_i8
-    np.testing.assert_array_equal(window[0], np.load(bundle / "golden/window_features_i8.npy")[-1].ravel())
+    before = "token 0 | 1 | 3f800000\nwindow 1 | 1 | 1\n"
+    decisions = parse_output(before + last[0]).decisions
+    assert decisions.tobytes() == np.load(bundle / "golden/decisions.npy")[-1:].tobytes()
+
+
+def test_the_shortest_program_is_the_bundles_own(bundle):
+    licence, _, code = (bundle / "mmq_bridge/wearable.c").read_text().partition("\n")
+    assert "Apache-2.0" in licence
+    assert named("c")["wearable.c"] == code
+
+
+@pytest.mark.skipif(not find_compiler(), reason="no C compiler")
+def test_the_shortest_program_makes_the_golden_decisions(bundle, records):
+    shorten_enrolment(bundle)
+    lay_out(bundle)
+    network = [bundle / "mmq_bridge/mmq_network.c", *(bundle / "mmq_bridge/src/network").glob("*.c")]
+    units = ["wearable.c", "decide_driver.c", *network, *core_objects(bundle), "-lm"]
+    compile_all(find_compiler(), bundle, "c99", units, "-o", "decide")
+    done = subprocess.run([bundle / "decide"], input=records(bundle), capture_output=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout == np.load(bundle / "golden/decisions.npy").tobytes()
 
 
 @pytest.mark.skipif(not (find_compiler() and shutil.which("g++")), reason="no C++ compiler")
@@ -256,9 +274,10 @@ def test_the_guide_travels_with_the_bundle(tiny_bundle):
     assert "mmq_bridge/README.md" in (tiny_bundle / "README.md").read_text()
 
 
-def test_the_worked_example_of_the_bundles_own_readme_names_what_exists(tiny_bundle):
+def test_the_example_of_the_bundles_own_readme_names_what_exists(tiny_bundle):
     assert importlib.util.find_spec("mmq_bridge.targets.cost_table")
-    (example,) = re.findall(r"```cpp\n(.*?)```", (tiny_bundle / "README.md").read_text(), re.S)
-    header = (tiny_bundle / "mmq_bridge/include/mmq_bridge.h").read_text()
-    for name in set(re.findall(r"\bmmq_bridge_\w+", example)) - {"mmq_bridge_t"}:
-        assert f"{name}(" in header
+    (example,) = re.findall(r"```c\n(.*?)```", (tiny_bundle / "README.md").read_text(), re.S)
+    program = (tiny_bundle / "mmq_bridge/wearable.c").read_text()
+    called = set(re.findall(r"\bwearable_\w+", example))
+    assert len(called) == 3
+    assert all(f" {name}(" in program for name in called)
