@@ -3,7 +3,8 @@
 # `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
 # runs all tests and prints the share of statements that ran, file by file.
 # `make companion` installs what the companion page and its tests in a browser need (npm; Chromium as root).
-# `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA.
+# `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
+# `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained test lint quick coverage targets companion fuzz install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion fuzz install clean
 
 install: .venv/.installed
 
@@ -52,6 +53,10 @@ pretrained: install
 	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
 	  --out mmq_tf/pretrained/wrist-stress
 	@cp runs/wrist-stress/model.keras mmq_tf/pretrained/wrist-stress.keras
+	@$(MAKE) --no-print-directory refresh-pretrained
+
+refresh-pretrained: install
+	@cd benchmarks && ../$(BIN)/python -m refresh_pretrained ../mmq_tf/pretrained/wrist-stress
 	@$(BIN)/python -m mmq_bridge.targets --only gcc-1 --network mmq_tf/pretrained/wrist-stress --accept
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
