@@ -57,7 +57,7 @@ pretrained: install
 
 refresh-pretrained: install
 	@cd benchmarks && ../$(BIN)/python -m refresh_pretrained ../mmq_tf/pretrained/wrist-stress
-	@$(BIN)/python -m mmq_bridge.targets --only gcc-1 --network mmq_tf/pretrained/wrist-stress --accept
+	@MMQ_DATA=$(MMQ_DATA) $(BIN)/python -m mmq_bridge.targets --only gcc-1 --network mmq_tf/pretrained/wrist-stress --accept
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
 test: lint
