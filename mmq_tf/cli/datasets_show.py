@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from mmq_bridge.recordings.files import check_regular
 
 from mmq_tf.errors import MMQError
+from mmq_tf.recording import MAX_DURATION_S
 
 if TYPE_CHECKING:
     from mmq_tf.recording import Recording
@@ -51,6 +53,11 @@ def show(
 
     RECORDING is a file or folder (our own, an E4 export, whatever MNE reads, ...) or DATASET:SUBJECT.
     """
+    for option, value in (("--from", from_s), ("--to", to_s)):
+        if value is not None and not 0 <= value <= MAX_DURATION_S:
+            raise MMQError(f"{option}: expected seconds from 0 to {MAX_DURATION_S:g}; got {value:g}.")
+    if (path := Path(recording)).exists():
+        check_regular(path)
     from mmq_bridge.front_end.front_end import FrontEnd
 
     from mmq_tf.reports.recording_page.page import check_page_path, summary, write_page

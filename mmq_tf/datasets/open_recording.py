@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmq_bridge.recordings.files import check_regular
 from mmq_bridge.recordings.folder import JSON_NAME
 
 from mmq_tf.datasets.formats.detect import form_of, read_as
@@ -46,6 +47,7 @@ def open_recording(path: Path | str) -> Recording:
         return manifest_dataset(Path(folder)).load(folder, subject)
     if not path.exists():
         raise MMQError(f"{path}: there is nothing; expected {UNDERSTOOD}.")
+    check_regular(path)
     if (path / FILE_NAME).is_file():
         return _described(path)
     form = form_of(path)

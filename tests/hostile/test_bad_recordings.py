@@ -121,6 +121,12 @@ def test_a_start_that_is_not_a_number(e4, bad):
     refused(lambda: load_e4(e4), "EDA.csv", "row 1", "Unix seconds", repr(bad))
 
 
+@pytest.mark.parametrize("start", ["1e300", "-1", "1529850000000"])
+def test_a_start_that_is_no_time(e4, start):
+    change_row(e4 / "TEMP.csv", 1, start)
+    refused(lambda: load_e4(e4), "TEMP.csv", "row 1", "a start in Unix seconds")
+
+
 def test_sensors_of_different_days(e4):
     change_row(e4 / "EDA.csv", 1, "87400.0")
     refused(lambda: load_e4(e4), "EDA.csv", "row 1", "86400 s after the earliest")

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.recordings.files import check_regular
 
 MAX_ARCHIVE_BYTES = 512 * 2**20
 MAX_TOTAL_BYTES = 2**30
@@ -120,6 +121,7 @@ def opened_zip(path: Path) -> Iterator[Archive]:
     BridgeError
         If it is too large, no zip archive, cut short, or its directory is as `Archive` refuses.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             _check_directory(path, file)

@@ -24,6 +24,7 @@ from mmq_bridge.recordings.recording import MAX_RATE_HZ, Recording, Signal, Tria
 logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 512 * 2**20  # an E4's battery lasts two days: 11 million BVP rows, under 100 MiB
+MAX_START_S = 1e11  # the year 5138: milliseconds are no seconds
 MAX_START_SPREAD_S = 600.0  # sensors of one session start within seconds of each other
 MAX_STOP_SPREAD_S = 60.0  # ... and end within about 4 s (26 subjects of Stress-Predict)
 
@@ -214,6 +215,10 @@ def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.n
         rows = len(head) - 1
         raise BridgeError(f"{path}: expected samples from row 3 on; the file ends after row {rows}.")
     start = _header(path, 1, head[0], columns, "a start in Unix seconds")
+    if not 0 <= start <= MAX_START_S:
+        raise BridgeError(
+            f"{path}: row 1 must be a start in Unix seconds, 0 to {MAX_START_S:g}; got {start:g}."
+        )
     rate = _header(path, 2, head[1], columns, "a rate in Hz")
     if not 0 < rate <= MAX_RATE_HZ:
         raise BridgeError(

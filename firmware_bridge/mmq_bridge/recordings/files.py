@@ -23,6 +23,18 @@ def existing_folder(folder: Path | str, what: str) -> Path:
     return path
 
 
+def check_regular(path: Path) -> None:
+    """Check that a path which is there is a file or a folder: reading a pipe or a device may never end.
+
+    Raises
+    ------
+    BridgeError
+        If it is neither.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise BridgeError(f"{path}: expected a file; found a pipe, a socket or a device.")
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """Content of a file of at most `limit` bytes; its size is looked at before anything is read.
 
@@ -31,6 +43,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     BridgeError
         If the file is larger or cannot be read.
     """
+    check_regular(path)
     try:
         size = path.stat().st_size
         if size > limit:

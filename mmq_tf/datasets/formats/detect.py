@@ -32,6 +32,8 @@ def form_of(path: Path) -> str | None:
     >>> form_of(Path("cap.bdf")), form_of(Path("table.csv")), form_of(Path("notes.docx"))
     ('mne', 'csv', None)
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return None
     name = path.name.lower()
     if name.endswith(MNE_ENDINGS):
         return "mne"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmq_bridge.cache import cache_folder
+from mmq_bridge.recordings.files import check_regular
 
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.atomic_files import write_text
@@ -43,6 +44,7 @@ def file_digest(path: Path) -> str:
     MMQError
         If the file cannot be read.
     """
+    check_regular(path)
     try:
         status = path.stat()
         stamp = [str(path.resolve()), status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]

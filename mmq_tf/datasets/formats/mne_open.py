@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mmq_bridge.recordings.files import read_bytes
+from mmq_bridge.recordings.files import check_regular, read_bytes
 
 from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
@@ -83,6 +83,7 @@ def open_with_mne(path: Path) -> Opened:
     """
     if not path.exists():
         raise MMQError(f"{path}: expected a recording that MNE reads; found nothing.")
+    check_regular(path)
     if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         raise MMQError(f"{path}: expected at most {MAX_FILE_BYTES / 2**30:g} GiB.")
     return _open_edf(path) if path.suffix.lower() in (".edf", ".bdf") else _open_other(path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.files import check_regular
 
 from mmq_tf.errors import MMQError
 
@@ -92,6 +93,7 @@ def check_edf(path: Path, limit: int = MAX_BYTES) -> EdfHeader:
         If it cannot be read, is neither EDF nor BDF, was never closed (-1 data records), a header field is no
         number, or bytes are missing or too many.
     """
+    check_regular(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.files import check_regular
 
 from mmq_tf.errors import MMQError
 
@@ -53,6 +54,7 @@ def form_of(path: Path) -> TextForm:
     MMQError
         If it cannot be read, is too large or is no table.
     """
+    check_regular(path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
