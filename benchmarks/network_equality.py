@@ -24,7 +24,13 @@ from mmq_bridge.network.generate import plan_network
 from mmq_bridge.network.plan_file import plan_file
 
 from mmq_tf import pretrained
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_description, write_results
+from mmq_tf.metrics.results_table import (
+    ResultRow,
+    ResultsFile,
+    machine_description,
+    read_results,
+    write_results,
+)
 from mmq_tf.version import __version__
 
 SHIPPED = "wrist-stress"
@@ -126,12 +132,14 @@ def compare_kind(name: str, count: int, refused: bool) -> tuple[Counts | None, s
     "--refused", multiple=True, type=click.Choice([*MODELS]), help="A kind that the generator must refuse."
 )
 @click.option("--results", type=click.Path(path_type=Path), help="Where the table goes.")
+@click.option("--keep", is_flag=True, help="Keep what the table has of other kinds.")
 def main(
     windows: int,
     large_windows: int | None,
     only: tuple[str, ...],
     refused: tuple[str, ...],
     results: Path | None,
+    keep: bool,
 ) -> None:
     """Compare every kind; exit code 1 where a number differs, or a kind is refused that is not named so."""
     rows, problems = [], []
@@ -145,6 +153,9 @@ def main(
     for problem in problems:
         click.echo(f"network_equality: {problem}.", err=True)
     if results is not None:
+        if keep and results.exists():
+            found = {row.method for row in rows}
+            rows = [*(row for row in read_results(results).rows if row.method not in found), *rows]
         write_results(
             results,
             ResultsFile(
@@ -162,7 +173,8 @@ def main(
                 notes=(
                     "values: int8 numbers of every tensor that is computed. differing: of these, with every "
                     "operation on its own, and of the outputs of the network as it is deployed, with "
-                    "operations merged and memory shared.",
+                    "operations merged and memory shared. Kinds were added to the table by one command "
+                    "after the other (--only, --keep), of which the last is named.",
                 ),
             ),
         )
