@@ -115,3 +115,34 @@ def nets() -> SimpleNamespace:
         shipped=SHIPPED.read_bytes(),
         shipped_plan=SHIPPED.with_name("mmq_network.bin").read_bytes(),
     )
+
+
+@pytest.fixture(scope="session")
+def small_models(nets) -> list[bytes]:
+    """A model of each kind of operation."""
+    schema, make, rng = nets.schema, nets.tensor, np.random.default_rng(0)
+    axis, order = (
+        make([1], None, 0, np.array([1], np.int32)),
+        make([3], None, 0, np.array([0, 2, 1], np.int32)),
+    )
+    weights = make([3, 5], 0.01, 0, rng.integers(-127, 128, (3, 5)).astype(np.int8))
+    bias = make([3], np.float32(0.02) * np.float32(0.01), 0, np.arange(3, dtype=np.int32))
+    soft = schema.SoftmaxOptionsT()
+    soft.beta = 1.0
+    one, two = make([1, 4, 5], 0.02, 3), make([1, 4, 5], 0.03, -2)
+    return [
+        nets.one_operation("ADD", [make([1, 4, 5], 0.05), one, two], [1, 2], schema.AddOptionsT()),
+        nets.one_operation("MUL", [make([1, 4, 5], 0.05), one, two], [1, 2], schema.MulOptionsT()),
+        nets.one_operation(
+            "FULLY_CONNECTED",
+            [make([1, 4, 3], 0.01), one, weights, bias], [1], schema.FullyConnectedOptionsT(),
+        ),
+        nets.one_operation(
+            "BATCH_MATMUL",
+            [make([1, 4, 6], 0.02), one, make([1, 5, 6], 0.03)], [1, 2], schema.BatchMatMulOptionsT(),
+        ),
+        nets.one_operation("SOFTMAX", [make([1, 4, 5], 1 / 256, -128), one], [1], soft),
+        nets.one_operation("MEAN", [make([1, 5], 0.02, 3), one, axis], [1], schema.ReducerOptionsT()),
+        nets.one_operation("TRANSPOSE", [make([1, 5, 4], 0.02, 3), one, order], [1]),
+        nets.one_operation("TANH", [make([1, 4, 5], 1 / 128), one], [1]),
+    ]  # fmt: skip
