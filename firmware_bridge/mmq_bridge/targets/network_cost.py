@@ -41,10 +41,12 @@ CONDITIONS = (
     BuildCondition("M4F -Os DSP", _BY_NAME["m4f"], ("-Os",)),
     BuildCondition("M4F -O3 DSP", _BY_NAME["m4f"], ("-O3",)),
     BuildCondition("M33 -O2 DSP", _BY_NAME["m33"], ("-O2",)),
-    BuildCondition("M55 -O2 DSP", _BY_NAME["m55"], ("-O2",)),
+    BuildCondition("M55 -O2 DSP", _BY_NAME["m55"], ("-O2", "-mcpu=cortex-m55+nomve")),
+    BuildCondition("M55 -O2 MVE", _BY_NAME["m55"], ("-O2",)),
     BuildCondition("M3 -O2", M3, ("-O2",)),
 )
-"""DSP: 16-bit numbers two by two, where the processor has them. Without it the same C as everywhere."""
+"""DSP: 16-bit numbers two by two, where the processor has them; MVE: Helium, eight by eight. Without them the
+same C as everywhere."""
 
 
 @dataclass(frozen=True)

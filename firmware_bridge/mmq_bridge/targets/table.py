@@ -59,9 +59,9 @@ M3 = _cortex_m("m3", "Cortex-M3, QEMU mps2-an385", "cortex-m3", "none", "mps2-an
 """Without DSP extension and floating point: floats by the compiler's library."""
 
 TARGETS = (
-    Target("gcc-1", "host, scalar", "gcc", ("-DMMQ_LANES=1",)),
+    Target("gcc-1", "host, scalar", "gcc", ("-DMMQ_LANES=1", "-DMMQ_NETWORK_PLAIN")),
     Target("gcc-8", "host, 8 lanes", "gcc", ("-DMMQ_LANES=8",)),
-    Target("clang-1", "host, scalar", "clang", ("-DMMQ_LANES=1",)),
+    Target("clang-1", "host, scalar", "clang", ("-DMMQ_LANES=1", "-DMMQ_NETWORK_PLAIN")),
     Target("clang-8", "host, 8 lanes", "clang", ("-DMMQ_LANES=8",)),
     M3,
     M4F,

@@ -2,33 +2,38 @@
 /* elementwise.c: add, subtract, multiply, and whatever depends on one element alone. */
 #include "network_math.h"
 
-/* Rows whose elements lie side by side, all of int8 allowed: the doubled sum of left << 20 and right scaled down, with
- * the signs that a sum or one of the two differences has. */
-#define MMQ_ADD_ROW(name, left_sign, right_sign)                                                              \
+/* Four by four, rows whose elements lie side by side: the doubled sum of left << 20 and right scaled down. Written out
+ * for both signs: there is no register for one. */
+#define MMQ_ADD_ONE(i, sign)                                                                                   \
+    y = requantised(y0 + right[i] * (1 << 21), scale, half, right_shift);                                      \
+    twice = x0 + left[i] * (1 << 20) sign y * 2;                                                               \
+    output[i] = held(requantised(twice, multiplier, rounding, shift));
+#define MMQ_ADD_FOURS(name, sign)                                                                              \
     static void name(const mmq_pair_t *p, const int8_t *left, const int8_t *right, int8_t *output) {           \
-        const int32_t x0 = p->left.offset * (1 << 20), y0 = p->right.offset * (1 << 21);                      \
-        const int32_t scale = p->right_multiplier, half = (int32_t)((1u << p->right_shift) >> 1);             \
-        const int32_t multiplier = p->multiplier, rounding = p->rounding;                                     \
-        const uint32_t right_shift = p->right_shift, shift = p->shift;                                        \
-        for (const int8_t *end = left + p->count; left < end; left++, right++, output++) {                    \
-            const int32_t y = rounded_shift(high_of(y0 + *right * (1 << 21), scale), half, right_shift);      \
-            const int32_t twice = left_sign(x0 + *left * (1 << 20)) right_sign y * 2;                         \
-            *output = held(rounded_shift(high_of(twice, multiplier), rounding, shift));                       \
-        }                                                                                                     \
+        const int32_t x0 = p->left.offset * (1 << 20), y0 = p->right.offset * (1 << 21);                       \
+        const int32_t scale = p->right_multiplier, half = (int32_t)((1u << p->right_shift) >> 1);              \
+        const int32_t multiplier = p->multiplier, rounding = p->rounding;                                      \
+        const uint32_t right_shift = p->right_shift, shift = p->shift;                                         \
+        int32_t y, twice;                                                                                      \
+        for (const int8_t *end = left + (p->count & ~3u); left < end; left += 4, right += 4, output += 4) {    \
+            MMQ_ADD_ONE(0, sign)                                                                               \
+            MMQ_ADD_ONE(1, sign)                                                                               \
+            MMQ_ADD_ONE(2, sign)                                                                               \
+            MMQ_ADD_ONE(3, sign)                                                                               \
+        }                                                                                                      \
     }
-MMQ_ADD_ROW(sum_row, +, +)
-MMQ_ADD_ROW(difference_row, +, -)
-MMQ_ADD_ROW(reversed_row, -, +)
+MMQ_ADD_FOURS(sum_of_fours, +)
+MMQ_ADD_FOURS(difference_of_fours, -)
 
-/* The same for all operands and bounds. */
-static void any_row(const mmq_pair_t *p, const int8_t *left, const int8_t *right, int8_t *output) {
-    const int32_t factor = p->factor, negate = p->negate, half = (int32_t)((1u << p->right_shift) >> 1);
+/* The same from element `i` on, for all operands. */
+static void rest_of_sums(const mmq_pair_t *p, const int8_t *left, const int8_t *right, int8_t *output, uint32_t i) {
+    const int32_t x_by = 2 * p->factor, y_by = p->negate ? -2 : 2, half = (int32_t)((1u << p->right_shift) >> 1);
     const uint32_t shift = p->right_shift;
-    for (uint32_t i = 0; i < p->count; i++, left += p->left.next, right += p->right.next) {
-        int32_t x = (*left + p->left.offset) * factor, y = *right + p->right.offset;
-        y = shift > 0 ? rounded_shift(high_product(y * (1 << 20), p->right_multiplier), half, shift) : y * (1 << 19);
-        x += (y ^ negate) - negate;
-        output[i] = clamped(rounded_shift(high_product(x, p->multiplier), p->rounding, p->shift), p->low, p->high);
+    for (; i < p->count; i++) {
+        const int32_t x = left[i * p->left.next] + p->left.offset;
+        int32_t y = (right[i * p->right.next] + p->right.offset) * (1 << 20);
+        y = shift > 0 ? requantised(2 * y, p->right_multiplier, half, shift) : y / 2;
+        output[i] = held(requantised(x * x_by + y * y_by, p->multiplier, p->rounding, p->shift));
     }
 }
 
@@ -37,13 +42,11 @@ void mmq_add(const void *parameters, int8_t *arena, uint32_t first, uint32_t cou
     const int8_t *left = constant_rows_at(&p->left.rows, arena, first);
     const int8_t *right = constant_rows_at(&p->right.rows, arena, first);
     int8_t *output = rows_at(&p->output, arena, first);
-    const int usual = p->left.next && p->right.next && p->right_shift > 0 && p->low == -128 && p->high == 127;
-    void (*row)(const mmq_pair_t *, const int8_t *, const int8_t *, int8_t *) = any_row;
-    if (usual && (p->factor > 0 || p->negate == 0)) {
-        row = p->factor < 0 ? reversed_row : p->negate ? difference_row : sum_row;
-    }
+    const int fours = p->left.next && p->right.next && p->right_shift > 0 && p->factor > 0;
     for (uint32_t r = 0; r < count; r++) {
-        row(p, left, right, output);
+        if (fours) (p->negate ? difference_of_fours : sum_of_fours)(p, left, right, output);
+        if (!fours || p->count % 4u != 0) rest_of_sums(p, left, right, output, fours ? p->count & ~3u : 0);
+        hold(output, p->count, p->low, p->high);
         left += p->left.width;
         right += p->right.width;
         output += p->output_width;
@@ -51,11 +54,11 @@ void mmq_add(const void *parameters, int8_t *arena, uint32_t first, uint32_t cou
 }
 
 static void multiply_row(const mmq_pair_t *p, const int8_t *left, const int8_t *right, int8_t *output) {
-    const int32_t x0 = p->left.offset, y0 = p->right.offset, multiplier = p->multiplier, rounding = p->rounding;
+    const int32_t x0 = p->left.offset * 2, y0 = p->right.offset, multiplier = p->multiplier, rounding = p->rounding;
     const uint32_t left_next = p->left.next, right_next = p->right.next, shift = p->shift;
     for (const int8_t *end = output + p->count; output < end; output++, left += left_next, right += right_next) {
-        const int32_t product = (*left + x0) * (*right + y0);
-        *output = held(rounded_shift(high_product(product, multiplier), rounding, shift));
+        const int32_t twice = (*left * 2 + x0) * (*right + y0);
+        *output = held(requantised(twice, multiplier, rounding, shift));
     }
 }
 
@@ -79,6 +82,13 @@ void mmq_lookup(const void *parameters, int8_t *arena, uint32_t first, uint32_t 
     int8_t *output = rows_at(&p->output, arena, first);
     for (uint32_t r = 0; r < count; r++, input += p->input_width, output += p->output_width) {
         const int8_t *from = input;
-        for (int8_t *to = output, *end = output + p->count; to < end;) *to++ = middle[*from++];
+        int8_t *to = output;
+        for (const int8_t *end = from + (p->count & ~3u); from < end; from += 4, to += 4) {
+            to[0] = middle[from[0]];
+            to[1] = middle[from[1]];
+            to[2] = middle[from[2]];
+            to[3] = middle[from[3]];
+        }
+        for (uint32_t i = 0; i < p->count % 4u; i++) to[i] = middle[from[i]];
     }
 }

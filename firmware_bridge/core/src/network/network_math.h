@@ -69,6 +69,13 @@ static inline int32_t two_products(uint32_t a, uint32_t b, int32_t sum) {
     return result;
 }
 
+/* The larger of signed bytes, side by side. */
+static inline uint32_t larger_bytes(uint32_t a, uint32_t b) {
+    uint32_t bytes;
+    __asm("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(bytes) : "r"(a), "r"(b));
+    return bytes;
+}
+
 /* Halfwords added side by side. */
 static inline uint32_t halves_sum(uint32_t a, uint32_t b) {
     uint32_t halves;
@@ -80,6 +87,20 @@ static inline uint32_t halves_sum(uint32_t a, uint32_t b) {
 /* y / 2^shift, halves away from zero, shift >= 1; `rounding` holds 2^(shift - 1) and what is to be added behind. */
 static inline int32_t rounded_shift(int32_t y, int32_t rounding, uint32_t shift) {
     return (y + rounding + (y >> 31)) >> shift;
+}
+
+/* rounded_shift(high_of(twice, b), rounding, shift) for b > 0. The sign is that of `twice`: it differs from the rounded
+ * product's only where that is 0, and there 1 less is shifted away. */
+static inline int32_t requantised(int32_t twice, int32_t b, int32_t rounding, uint32_t shift) {
+    const int32_t more = rounding + (twice >> 31);
+#if MMQ_DSP
+    int32_t sum;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(twice), "r"(b), "r"(more));
+    return sum >> shift;
+#else
+    const uint64_t start = (uint64_t)(uint32_t)more << 32 | 0x80000000u;
+    return (int32_t)((start + (uint64_t)((int64_t)twice * b)) >> 32) >> shift;
+#endif
 }
 
 static inline int8_t held(int32_t value) {

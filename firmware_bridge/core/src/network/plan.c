@@ -16,6 +16,7 @@
 #define MAX_ROWS (1u << 20)
 #define MAX_DEPTH (1u << 14)
 #define MAX_SHIFT 22u
+#define MAX_SOFTMAX 4095u
 #define MAX_SUM (1 << 29)
 
 typedef union {
@@ -199,59 +200,47 @@ static void read_pair(plan_t *plan, mmq_pair_t *p, int adds) {
     do_work(plan, p->count);
 }
 
+/* What lookups, softmax, maxima and means share: rows of `terms` times count elements become rows of count. Terms of
+ * NULL: one, and no word of the plan. */
+static void take_mapped(plan_t *plan, mmq_rows_t *input, mmq_rows_t *output, uint32_t *terms, uint32_t *count,
+                        uint32_t *input_width, uint32_t *output_width) {
+    uint64_t size = 1;
+    take_rows(plan, input);
+    take_rows(plan, output);
+    if (terms != NULL) size = *terms = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    *count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
+    *input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    *output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    size *= *count;
+    check_input(plan, input, *input_width, size);
+    check_output(plan, output, *output_width, *count);
+    do_work(plan, size);
+}
+#define MAPPED(terms) &p->input, &p->output, terms, &p->count, &p->input_width, &p->output_width
+
 static void read_lookup(plan_t *plan, mmq_lookup_t *p) {
-    take_rows(plan, &p->input);
-    take_rows(plan, &p->output);
-    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
-    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
-    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    take_mapped(plan, MAPPED(NULL));
     p->table = take_data(plan, 256);
-    check_input(plan, &p->input, p->input_width, p->count);
-    check_output(plan, &p->output, p->output_width, p->count);
-    do_work(plan, p->count);
 }
 
 static void read_softmax(plan_t *plan, mmq_softmax_t *p) {
-    take_rows(plan, &p->input);
-    take_rows(plan, &p->output);
-    p->count = take_up_to(plan, 1, 4095);
-    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
-    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    take_mapped(plan, MAPPED(NULL));
+    want(plan, p->count <= MAX_SOFTMAX);
     p->exponentials = (const int32_t *)(const void *)take_data(plan, 1024);
     want(plan, plan->bad || p->exponentials[0] == INT32_MAX);
     for (uint32_t d = 1; d < 256 && !plan->bad; d++) want(plan, p->exponentials[d] >= 0);
-    check_input(plan, &p->input, p->input_width, p->count);
-    check_output(plan, &p->output, p->output_width, p->count);
-    do_work(plan, p->count);
 }
 
-static void read_maximum(plan_t *plan, mmq_maximum_t *p) {
-    take_rows(plan, &p->input);
-    take_rows(plan, &p->output);
-    p->terms = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
-    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
-    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
-    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
-    check_input(plan, &p->input, p->input_width, (uint64_t)p->terms * p->count);
-    check_output(plan, &p->output, p->output_width, p->count);
-    do_work(plan, (uint64_t)p->terms * p->count);
-}
+static void read_maximum(plan_t *plan, mmq_maximum_t *p) { take_mapped(plan, MAPPED(&p->terms)); }
 
 static void read_mean(plan_t *plan, mmq_mean_t *p) {
-    take_rows(plan, &p->input);
-    take_rows(plan, &p->output);
-    p->terms = take_up_to(plan, 1, MAX_DEPTH);
-    p->count = take_up_to(plan, 1, MMQ_PLAN_MAX_ARENA);
-    p->input_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
-    p->output_width = take_up_to(plan, 0, MMQ_PLAN_MAX_ARENA);
+    take_mapped(plan, MAPPED(&p->terms));
+    want(plan, p->terms <= MAX_DEPTH);
     p->start = take_between(plan, -128 * (int32_t)MAX_DEPTH, 128 * (int32_t)MAX_DEPTH);
     p->multiplier = take_between(plan, 1, INT32_MAX);
     p->left = take_up_to(plan, 0, 6);
     p->shift = take_up_to(plan, 0, 30);
     p->zero_point = take_between(plan, -128, 127);
-    check_input(plan, &p->input, p->input_width, (uint64_t)p->terms * p->count);
-    check_output(plan, &p->output, p->output_width, p->count);
-    do_work(plan, (uint64_t)p->terms * p->count);
 }
 
 static uint64_t reach(uint32_t outer, uint32_t far_outer, uint32_t inner, uint32_t far_inner) {

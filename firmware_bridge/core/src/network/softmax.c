@@ -36,14 +36,48 @@ static int32_t reciprocal(int32_t x) {
 /* exp in 2^-31, rounded to 2^-19: twelve integer bits of a sum */
 static uint32_t summed(int32_t exponential) { return ((uint32_t)exponential + 2048u) >> 12; }
 
-static void softmax_row(const mmq_softmax_t *p, const int8_t *input, int8_t *output) {
-    const int32_t *exponentials = p->exponentials;
+/* Held to 255. */
+static uint32_t byte_of(uint32_t share) {
+#if MMQ_DSP
+    __asm("usat %0, #8, %0" : "+r"(share));
+    return share;
+#else
+    return share > 255u ? 255u : share;
+#endif
+}
+
+static int32_t largest_of(const int8_t *row, uint32_t count) {
+    const int8_t *end = row + count;
     int32_t largest = -128;
-    uint32_t sum = 0, scale, headroom, shift, half;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (input[i] > largest) largest = input[i];
+#if MMQ_DSP
+    uint32_t four = 0x80808080u;
+    for (; row + 4 <= end; row += 4) four = larger_bytes(four, word_at(row));
+    for (uint32_t i = 0; i < 4; i++, four >>= 8) {
+        if ((int8_t)four > largest) largest = (int8_t)four;
     }
-    for (uint32_t i = 0; i < p->count; i++) sum += summed(exponentials[largest - input[i]]);
+#endif
+    for (; row < end; row++) {
+        if (*row > largest) largest = *row;
+    }
+    return largest;
+}
+
+/* (2 * scale * exponential + 2^31) >> 32, and more, at most 2^31 */
+static uint32_t share_of(uint32_t scale, int32_t exponential, uint32_t more) {
+#if MMQ_DSP
+    uint32_t low = 0x80000000u;
+    __asm("umlal %0, %1, %2, %3" : "+r"(low), "+r"(more) : "r"(scale), "r"(exponential));
+    return more;
+#else
+    return (uint32_t)(((uint64_t)scale * (uint32_t)exponential + ((uint64_t)more << 32 | 0x80000000u)) >> 32);
+#endif
+}
+
+static void softmax_row(const mmq_softmax_t *p, const int8_t *input, int8_t *output) {
+    const int8_t *end = input + p->count;
+    const int32_t *exponentials = p->exponentials, largest = largest_of(input, p->count);
+    uint32_t sum = 0, scale, headroom, shift, half;
+    for (const int8_t *at = input; at < end; at++) sum += summed(exponentials[largest - *at]);
     headroom = leading_zeros(sum);
     scale = (uint32_t)reciprocal((int32_t)((sum << headroom) - 0x80000000u)) << 1;
     shift = 35u - headroom;
@@ -52,10 +86,8 @@ static void softmax_row(const mmq_softmax_t *p, const int8_t *input, int8_t *out
         scale = 0;
     }
     half = (1u << shift) >> 1;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const uint64_t product = (uint64_t)scale * (uint32_t)exponentials[largest - input[i]] + 0x80000000u;
-        const int32_t share = (int32_t)(((uint32_t)(product >> 32) + half) >> shift);
-        output[i] = (int8_t)((share > 255 ? 255 : share) - 128);
+    for (; input < end; input++, output++) {
+        *output = (int8_t)(byte_of(share_of(scale, exponentials[largest - *input], half) >> shift) ^ 128u);
     }
 }
 
