@@ -31,7 +31,9 @@ Examples
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 @click.option("--subjects", type=int, default=DEFAULT_SUBJECTS, show_default=True, help="How many people.")
 @click.option("--minutes", type=float, default=15.0, show_default=True, help="Length of each recording.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Same seed, same bytes."
+)
 @click.option(
     "--modalities",
     default=",".join(DEFAULT_MODALITIES),

@@ -24,6 +24,8 @@ from mmq_tf.config.data_source import check_task, classes_of, set_order, source_
 from mmq_tf.config.keys import config_keys
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.config.training_spec import (
+    MAX_EPOCHS,
+    MAX_SEED,
     ArtefactsConfig,
     ConfigSection,
     DataConfig,
@@ -35,9 +37,11 @@ from mmq_tf.config.training_spec import (
 from mmq_tf.datasets import DATASETS, Joint
 from mmq_tf.datasets.protocol_limits import EnrolmentFrom
 from mmq_tf.errors import MMQError
+from mmq_tf.recording import MAX_DURATION_S
 from mmq_tf.utils.suggestion import did_you_mean
 
 logger = logging.getLogger(__name__)
+SHORTEST_STRIDE_S = 0.5  # the shortest token: windows begin with one
 ENROLMENT_ONLY = (
     "enrolment_s", "rest_class", "enrolment_from", "enrolment_least", "short_share", "look_back_s"
 )  # fmt: skip
@@ -47,7 +51,7 @@ ENROLMENT_ONLY = (
 class WindowsConfig(ConfigSection):
     """How windows are cut: `front_end.tokens` long, inside one trial, one every `stride_s` seconds."""
 
-    stride_s: float = Field(default=15.0, gt=0)
+    stride_s: float = Field(default=15.0, ge=SHORTEST_STRIDE_S, le=MAX_DURATION_S)
 
 
 class NormalisationConfig(ConfigSection):
@@ -130,7 +134,7 @@ class PretrainingConfig(ConfigSection):
     one_sided: float = Field(default=1.0, ge=0, le=1)
     temperature: float = Field(default=0.1, gt=0)
     projection: int = Field(default=64, ge=1)
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=1, le=MAX_EPOCHS)
     steps: int = Field(default=50, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -176,8 +180,8 @@ class RunConfig(ConfigSection):
                     f"missing.conditions.{name} must hide some, not all, of {', '.join(sorted(known))}; "
                     f"got {', '.join(hidden) or 'none'}"
                 )
-        if len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError("seeds must be different numbers from 0 upwards")
+        if len(set(self.seeds)) != len(self.seeds) or not 0 <= min(self.seeds) <= max(self.seeds) <= MAX_SEED:
+            raise ValueError(f"seeds must be different numbers from 0 to {MAX_SEED}")
         return self
 
     @property

@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_valid
 from mmq_tf.config.loss_weights import LossWeights
 from mmq_tf.datasets.protocol_limits import EnrolmentFrom, Limits
 
+MAX_EPOCHS = 100_000
+MAX_SEED = 2**32 - 1
+"""Largest seed that every generator of random numbers takes."""
+
 
 class ConfigSection(BaseModel):
     """A part of a configuration: unknown keys are errors, values stay as they are."""
@@ -186,7 +190,7 @@ class TrainingConfig(ConfigSection):
     to 11: see results/log.md.
     """
 
-    epochs: int = Field(default=40, ge=1)
+    epochs: int = Field(default=40, ge=1, le=MAX_EPOCHS)
     patience: int = Field(default=15, ge=1)
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 import subprocess
 import sys
 
@@ -102,3 +103,20 @@ def test_a_file_that_is_no_toml_or_absent(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(MMQError, match="neither a preset"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("windows.stride_s=1e-9", "windows.stride_s: input should be greater than or equal to 0.5"),
+        ("windows.stride_s=1e300", "windows.stride_s: input should be less than or equal to"),
+        (
+            "training.epochs=99999999999999999999999999",
+            "training.epochs: input should be less than or equal to",
+        ),
+        ("seeds=[99999999999999999999999999]", "seeds must be different numbers from 0 to 4294967295"),
+    ],
+)
+def test_an_absurd_value_is_one_sentence(override, words):
+    with pytest.raises(MMQError, match=re.escape(words)):
+        load_config("simulated", [override])
