@@ -17,8 +17,11 @@ static mmq_status_t push_row(mmq_sensor_queue_t *queue, mmq_bridge_t *bridge, ui
     mmq_status_t status = MMQ_OK, pushed;
     mmq_frame_mark_t first;
     double time_s = 0.0;
-    if (clock && mmq_sensor_queue_oldest(queue, &first)) {
-        const uint32_t lost = first.index - queue->next;
+    if (clock) {
+        uint32_t lost;
+        *count = 0;
+        if (!mmq_sensor_queue_oldest(queue, &first)) return MMQ_OK; /* what comes after this is for the next call */
+        lost = first.index - queue->next;
         time_s = mmq_clock_s(clock, first.ticks);
         if (lost && lost <= capacity) status = push_lost(bridge, modality, scratch, lost, time_s);
     }
