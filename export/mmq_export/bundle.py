@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from mmq_bridge.bundle import golden, sources
+from mmq_bridge.bundle.c_model import ModelAbout
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.golden_decisions import golden_decisions
@@ -179,7 +180,8 @@ def write_bundle(
     plan = files.get(NETWORK_FILE)
     files |= golden.golden_files(*vectors, origin, _decisions(vectors, settings, plan))
     files |= {HEAD_FILE: head.to_json().encode()} if head else {}
-    written = _sources(front_end, models, settings, facts, vectors, head) if code or count else {}
+    about = sources.about_model(str(card_facts.get("name")), data)
+    written = _sources(front_end, models, settings, facts, vectors, about, head) if code or count else {}
     files |= written if code else {}
     core = sources.part_of(written, sources.FOLDER) if count else None
     cost = bundle_cost(core, vectors.front_end, vectors.signals, settings.every_tokens, plan)
@@ -267,6 +269,7 @@ def _sources(
     settings: DecisionSettings,
     facts: ModelFacts,
     vectors: _Vectors,
+    about: ModelAbout,
     head: HeadTables | None,
 ) -> dict[str, bytes]:
     return sources.code_files(
@@ -277,6 +280,7 @@ def _sources(
         models.int8,
         settings,
         facts,
+        about,
         head,
     )
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
+import hashlib
 import json
 import os
 import re
@@ -122,7 +123,12 @@ def test_c_names_and_texts_cannot_be_broken_by_task_or_class_names(tiny_bundle):
     model.output_details = {'a "*/b': model.output_details["stress"]}
     model.output_positions = {'a "*/b': 0}
     settings = DecisionSettings(tasks={'a "*/b': ('x"', "y\\")})
-    header = c_model.model_header(content, model, settings, 1)
+    about = c_model.ModelAbout('na"me', "1", "CC */ BY", simulated=True)
+    header = c_model.model_header(content, model, settings, 1, about)
+    assert '#define MMQ_MODEL_NAME "na_me"\n' in header
+    assert '#define MMQ_MODEL_LICENCE "CC __ BY" /*' in header
+    assert f'#define MMQ_MODEL_SHA256 "{hashlib.sha256(content).hexdigest()}"\n' in header
+    assert "#define MMQ_MODEL_SIMULATED 1 " in header
     assert "MMQ_OUTPUT_A_B 0" in header
     assert '{"x_", "y_"}' in header
     assert "Task a ___b:" in header
@@ -375,7 +381,7 @@ def test_a_bundle_whose_enrolment_counts_evidence_computes_the_same_in_c(tiny, t
     least = json.loads((tmp_path / "b/golden/golden.json").read_text())["enrolment_tokens"]
     assert 1 <= least < end.enrolment_tokens
     assert np.load(tmp_path / "b/golden/window_tokens.npy").size > 0
-    assert ".enrolment_least = 3," in (tmp_path / "b/mmq_bridge/mmq_spec.h").read_text()
+    assert " 3, /* enrolment_least */" in (tmp_path / "b/mmq_bridge/mmq_spec.h").read_text()
     by_time = type(end).model_validate({**dict(end), "frontend_version": 2})
     tiny.write(tmp_path / "older", front_end=by_time)
     assert verify_bundle(tmp_path / "older").ok

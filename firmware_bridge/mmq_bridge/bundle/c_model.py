@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,27 @@ class GoldenTable:
     start_s: float
 
 
+@dataclass(frozen=True)
+class ModelAbout:
+    """What ``mmq_model.h`` says of the model beside its numbers.
+
+    Attributes
+    ----------
+    name : str
+    version : str
+        Of the mmq-tf that writes the code; what tells one model from another is its digest.
+    licence : str
+        Of the recordings it was trained on.
+    simulated : bool
+        Whether those were made up.
+    """
+
+    name: str
+    version: str
+    licence: str
+    simulated: bool
+
+
 def model_source(content: bytes) -> str:
     """Return ``mmq_model.c``: the flatbuffer as one const array, aligned to 16 bytes."""
     lines = [
@@ -47,9 +69,18 @@ def model_source(content: bytes) -> str:
     )
 
 
-def model_header(content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int) -> str:
-    """Return ``mmq_model.h``: sizes, the order of inputs and outputs, classes and scales."""
+def model_header(
+    content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int, about: ModelAbout
+) -> str:
+    """Return ``mmq_model.h``: what it is, sizes, the order of inputs and outputs, classes and scales."""
     lines = [
+        f'#define MMQ_MODEL_NAME "{_c_text(about.name)}"',
+        f'#define MMQ_MODEL_VERSION "{_c_text(about.version)}" /* of the mmq-tf that wrote this */',
+        "/* SHA-256 of the int8 model, as in manifest.json. */",
+        f'#define MMQ_MODEL_SHA256 "{hashlib.sha256(content).hexdigest()}"',
+        f'#define MMQ_MODEL_LICENCE "{_c_text(about.licence)}" /* of the recordings it was trained on */',
+        f"#define MMQ_MODEL_SIMULATED {int(about.simulated)} /* 1: those were made up */",
+        "",
         f"#define MMQ_MODEL_BYTES {len(content)}u",
         f"#define MMQ_ARENA_BYTES {arena_bytes}u /* measured with 64-bit pointers: an upper bound */",
         "",
@@ -197,7 +228,7 @@ def _identifier(name: str) -> str:
 
 def _c_text(text: str) -> str:
     """Return text that is harmless inside a C string or comment."""
-    return re.sub(r"[^A-Za-z0-9 _.+-]", "_", text)
+    return re.sub(r"[^A-Za-z0-9 _.,:;()+-]", "_", text)
 
 
 def _c_float(value: float) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from mmq_bridge.bundle import c_model, cortex_m4f, golden
+from mmq_bridge.bundle.c_model import ModelAbout
 from mmq_bridge.bundle.example_run import ExampleOutput, find_compiler, run_example
 from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.head_source import head_sources
@@ -19,7 +20,7 @@ from mmq_bridge.bundle.network_files import network_sources
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import MODEL_FILES
-from mmq_bridge.decision.manifest import DecisionSettings, ModelFacts
+from mmq_bridge.decision.manifest import DataFacts, DecisionSettings, ModelFacts
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -98,11 +99,11 @@ def generated_headers(
 
 
 def model_sources(
-    content: bytes, model: TFLiteModel, decision: DecisionSettings, facts: ModelFacts
+    content: bytes, model: TFLiteModel, decision: DecisionSettings, facts: ModelFacts, about: ModelAbout
 ) -> dict[str, bytes]:
     """Return the int8 model as C: the array, its sizes and scales, its operations, how it decides."""
     text = {
-        "mmq_model.h": c_model.model_header(content, model, decision, facts.arena_bytes),
+        "mmq_model.h": c_model.model_header(content, model, decision, facts.arena_bytes, about),
         "mmq_model.c": c_model.model_source(content),
         "mmq_rules.h": c_model.rules_header(model, decision),
         "mmq_ops.h": c_model.ops_header(facts.ops),
@@ -118,6 +119,7 @@ def code_files(
     model: TFLiteModel,
     decision: DecisionSettings,
     facts: ModelFacts,
+    about: ModelAbout,
     head: HeadTables | None = None,
 ) -> dict[str, bytes]:
     """Return all code of a bundle by path inside it: the installed sources, and what follows from the bundle.
@@ -132,6 +134,8 @@ def code_files(
         The int8 model, as bytes and opened.
     decision, facts
         Of the manifest.
+    about
+        Name, licence and more; see `about_model`.
     head
         Of the personal head, where the bundle has one.
     """
@@ -139,11 +143,16 @@ def code_files(
     bridge = {
         **core_sources(),
         **generated_headers(front_end, replay_end, signals, bool(network)),
-        **model_sources(content, model, decision, facts),
+        **model_sources(content, model, decision, facts, about),
         **network,
         **(head_sources(head) if head else {}),
     }
     return {f"{FOLDER}/{name}": text for name, text in bridge.items()} | phone_sources()
+
+
+def about_model(name: str, data: DataFacts) -> ModelAbout:
+    """Return what the C code says of a model of this name, trained on these data."""
+    return ModelAbout(name, own_version(), data.licence, data.simulated)
 
 
 def code_of(bundle: OpenedBundle) -> dict[str, bytes]:
@@ -156,6 +165,7 @@ def code_of(bundle: OpenedBundle) -> dict[str, bytes]:
         bundle.models["int8"],
         bundle.manifest.decision,
         bundle.manifest.model,
+        about_model(bundle.manifest.name, bundle.manifest.data),
         bundle.head,
     )
 

@@ -42,10 +42,10 @@ def _array(name: str, values: np.ndarray) -> str:
 
 
 def _struct(values: dict[str, Any], kind: type[ctypes.Structure], indent: str) -> str:
-    """Write every field in the struct's own order: C++ takes no other, and warns of what is left out."""
+    """Write every field in the struct's own order, without designators: C++17 has none."""
     fields = {field[0]: field[1] for field in kind._fields_}
     empty = {name: "0" if issubclass(of, ctypes._SimpleCData) else "NULL" for name, of in fields.items()}
-    return "".join(f"{indent}.{name} = {values.get(name, empty[name])},\n" for name in fields)
+    return "".join(f"{indent}{values.get(name, empty[name])}, /* {name} */\n" for name in fields)
 
 
 def _modality_text(name: str, values: dict[str, Any]) -> tuple[str, str]:

@@ -151,8 +151,8 @@ def test_header_names_every_modality_and_size() -> None:
 
 def test_a_rule_that_is_off_is_a_number_c_can_write() -> None:
     text = spec_header(FrontEnd.wearable({"ppg": 64}))
-    assert ".min_skewness = -3.40282347e+38f," in text
+    assert " -3.40282347e+38f, /* min_skewness */" in text
     assert "inf" not in text.lower()
-    assert ".min_skewness = -0.5f," in spec_header(
+    assert " -0.5f, /* min_skewness */" in spec_header(
         FrontEnd.model_validate({"modalities": {"ppg": {"sampling_rate_hz": 64, "min_skewness": -0.5}}})
     )

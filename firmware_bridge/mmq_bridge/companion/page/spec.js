@@ -6,7 +6,7 @@ import { Problem } from "./problem.js";
 const TABLE = /static const (float|uint16_t) (\w+)\[(\d+)\] = \{([^}]*)\};/g;
 const MODALITY = /\{ \/\* (\w+) \*\/\n([^}]*)\}/g;
 const SPEC = /static const mmq_spec_t mmq_spec = \{([^}]*)\}/;
-const FIELD = /\.(\w+) = ([^,\n]+),/g;
+const FIELD = /^ +([^,\n]+), \/\* (\w+) \*\/$/gm;
 const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?f?$/;
 
 /**
@@ -58,7 +58,7 @@ function wordsOf(fields, addresses) {
   return new Uint32Array(view.buffer);
 }
 
-const fieldsOf = (body) => new Map([...body.matchAll(FIELD)].map(([, name, value]) => [name, value]));
+const fieldsOf = (body) => new Map([...body.matchAll(FIELD)].map(([, value, name]) => [name, value]));
 
 function numberOf(text, name) {
   if (!NUMBER.test(text)) fail(`${name}: expected a number, got ${JSON.stringify(text.slice(0, 40))}`);
