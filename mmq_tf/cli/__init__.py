@@ -35,7 +35,7 @@ mmq-tf companion --pretrained wrist-stress
 SECTIONS = {
     "Recordings": ("datasets", "simulate", "clean", "prepare"),
     "Train and judge": ("train", "evaluate", "pretrain", "presets", "config"),
-    "Ship": ("export", "verify", "bench"),
+    "Ship": ("export", "verify", "pack", "bench"),
     "Run": ("stream", "play", "personalise", "companion"),
     "This installation": ("doctor",),
 }

@@ -10,6 +10,7 @@ import click
 
 from mmq_bridge.cli.companion import companion_command
 from mmq_bridge.cli.host import Host
+from mmq_bridge.cli.pack import pack_command
 from mmq_bridge.cli.personalise import personalise_command
 from mmq_bridge.cli.play import play_command
 from mmq_bridge.cli.readers import open_recording
@@ -35,7 +36,14 @@ def cli(debug: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
 
 
-for _make in (stream_command, play_command, personalise_command, verify_command, companion_command):
+for _make in (
+    stream_command,
+    play_command,
+    personalise_command,
+    verify_command,
+    pack_command,
+    companion_command,
+):
     cli.add_command(_make(HOST))
 
 

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pack_bundle`: a bundle as a package of one kind, written whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mmq_bridge.atomic_files import replaced_folder
+from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
+from mmq_bridge.bundle.sources import FOLDER, code_of, own_version
+from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.decision.runtime import check_runtime
+from mmq_bridge.errors import BridgeError
+from mmq_bridge.packing.contents import DEFAULT_PREFIX, Contents, check_prefix, contents_of
+from mmq_bridge.packing.kinds import KINDS, Kind
+from mmq_bridge.source_files import SOURCES
+
+TEMPLATES = Path(__file__).parent / "templates"
+MARK = "mmq_package.txt"
+"""A file of every package: only a folder that has it is replaced."""
+
+QUEUE_S = 1.0
+_PLACE = re.compile(r"@([A-Z_]+)@")
+_NO_CONTRACTION = (
+    b"/* No fused multiply-add, whatever the build says: the same bits on every target. */\n"
+    b"#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n"
+    b'#elif defined(__GNUC__)\n#pragma GCC optimize("fp-contract=off")\n#endif\n'
+)
+
+
+def pack_bundle(
+    folder: Path, out: Path, kinds: tuple[str, ...] = (), prefix: str = DEFAULT_PREFIX
+) -> list[Path]:
+    """Write packages of a bundle.
+
+    Parameters
+    ----------
+    folder
+        The bundle, with or without its C code.
+    out
+        Folder of the package; of more than one kind, the folder that gets one folder a kind.
+    kinds
+        Names of `KINDS`; all where none is named.
+    prefix
+        Of files, symbols, macros and targets that are the bundle's own, so that one program may hold two.
+
+    Returns
+    -------
+    list of Path
+        The folders written.
+
+    Raises
+    ------
+    BridgeError
+        When the bundle is broken, its model has no network in C, or a folder cannot be written or holds
+        something else than a package.
+    """
+    check_prefix(prefix)
+    chosen = [KINDS[name] for name in kinds or tuple(KINDS)]
+    places = [out] if len(kinds) == 1 else [out / kind.name for kind in chosen]
+    for place in places:
+        _check_target(place)
+    check_runtime()
+    manifest = Manifest.load(folder)
+    bundle = open_bundle(folder, manifest, read_files(folder, manifest))
+    code = {
+        name.removeprefix(f"{FOLDER}/"): content
+        for name, content in code_of(bundle).items()
+        if name.startswith(f"{FOLDER}/")
+    }
+    contents = contents_of(code, prefix)
+    for kind, place in zip(chosen, places, strict=True):
+        _write(place, package_files(kind, contents, words_of(bundle, prefix)))
+    return places
+
+
+def words_of(bundle: OpenedBundle, prefix: str) -> dict[str, str]:
+    """Return what the templates say of a bundle, by the names they have for it."""
+    about, modalities = bundle.manifest, bundle.front_end.modalities
+    slug = re.sub(r"[^a-z0-9]+", "-", about.name.lower()).strip("-") or "model"
+    fastest = max(modality.sampling_rate_hz for modality in modalities.values())
+    queues, pointers = [], []
+    for name, modality in modalities.items():
+        frames = 1 << max(3, int(QUEUE_S * modality.sampling_rate_hz - 1e-9).bit_length())
+        rate = f"{modality.sampling_rate_hz:g} Hz"
+        queues.append(f"MMQ_SENSOR_QUEUE({name}_queue, {len(modality.channels)}, {frames}); /* {rate} */")
+        pointers.append(f"&{name}_queue")
+    widest = max(len(modality.channels) for modality in modalities.values())
+    pascal = "".join(part.capitalize() for part in slug.split("-"))
+    return {
+        "PREFIX": prefix,
+        "PREFIX_UPPER": prefix.upper(),
+        "NAME": f"mmq-{slug}",
+        "PASCAL": f"Mmq{pascal}",
+        "MODEL": re.sub(r"[^A-Za-z0-9 _.,:;()+-]", "_", about.name),
+        "LICENCE": re.sub(r"[^A-Za-z0-9 _.,:;()+-]", "_", about.data.licence),
+        "SIMULATED": " SIMULATED recordings." if about.simulated else "",
+        "VERSION": own_version(),
+        "QUEUES": "\n".join(queues),
+        "QUEUE_LIST": ", ".join(pointers),
+        "CHANNELS": str(widest),
+        "TICKS_PER_S": str(int(-(-fastest // 1))),
+        "SENSORS": ", ".join(f"{name} {m.sampling_rate_hz:g} Hz" for name, m in modalities.items()),
+    }
+
+
+def package_files(kind: Kind, contents: Contents, words: Mapping[str, str]) -> dict[str, bytes]:
+    """Return all files of a package by path.
+
+    Parameters
+    ----------
+    kind
+        Of the package.
+    contents
+        The C files.
+    words
+        From `words_of`.
+    """
+    head = b"" if kind.sets_flags else _NO_CONTRACTION
+    files = {f"{kind.headers}/{name}": text for name, text in contents.headers.items()}
+    for name, text in contents.sources.items():
+        files[f"{kind.sources}/{name}"] = head + text if name.endswith(".c") else text
+    for name, text in contents.model.items():
+        place = kind.model_headers if name.endswith(".h") else kind.model_sources
+        files[f"{place}/{name}"] = text
+    everything = {
+        **words,
+        "CORE_FILES": _listed(f"{kind.sources}/{name}" for name in contents.sources if name.endswith(".c")),
+        "MODEL_FILES": _listed(
+            f"{kind.model_sources}/{name}" for name in contents.model if name.endswith(".c")
+        ),
+        "PDSC_FILES": _pdsc(kind, contents, words["VERSION"]),
+        "GUIDE": _template(TEMPLATES / "common" / "guide.md", words).decode().rstrip(),
+    }
+    example = {"app.h": "app.h", "app.c": "app.c"} | ({kind.sketch: "sketch.cpp"} if kind.sketch else {})
+    for name, template in example.items():
+        files[f"{kind.example}/{name}"] = _template(TEMPLATES / "common" / template, everything)
+    own = TEMPLATES / kind.name
+    for path in sorted(path for path in own.rglob("*") if path.is_file()):
+        name = path.relative_to(own).as_posix().removesuffix(".template")
+        files[_filled(name, everything)] = _template(path, everything)
+    for name in ("LICENSE", "NOTICE"):
+        files[name] = (SOURCES / name).read_bytes()
+    files[MARK] = f"{kind.name} package, written by mmq-bridge pack {words['VERSION']}\n".encode()
+    return files
+
+
+def _listed(names: Iterable[str]) -> str:
+    return "\n".join(f"  {name}" for name in sorted(names))
+
+
+def _pdsc(kind: Kind, contents: Contents, version: str) -> str:
+    lines = [f'        <file category="include" name="{kind.headers}/"/>']
+    lines.append(f'        <file category="include" name="{kind.model_headers}/"/>')
+    for folder, files in ((kind.sources, contents.sources), (kind.model_sources, contents.model)):
+        names = sorted(name for name in files if name.endswith(".c"))
+        lines += [
+            f'        <file category="sourceC" name="{folder}/{name}" version="{version}"/>' for name in names
+        ]
+    return "\n".join(lines)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda match: words.get(match[1], match[0]), text)
+
+
+def _template(path: Path, words: Mapping[str, str]) -> bytes:
+    return _filled(path.read_text(encoding="utf-8"), words).encode()
+
+
+def _check_target(out: Path) -> None:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BridgeError(
+            f"{out}: expected a folder to write to, found a file or a link; name another --out."
+        )
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise BridgeError(
+            f"{out}: expected no folder or an older package, found other files; name another --out."
+        )
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replaced_folder(out) as temporary:
+            for name, content in files.items():
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BridgeError(
+            f"{out}: the package could not be written ({reason}); nothing was changed."
+        ) from error
