@@ -11,7 +11,7 @@ import numpy as np
 
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.breaks import GAP_S
-from mmq_tf.recording import Signal
+from mmq_tf.recording import MAX_DURATION_S, Signal
 
 GRID_S = 60.0
 """Every piece's zero lies on a multiple of this, so on a token's edge for any whole part of a minute."""
@@ -64,6 +64,45 @@ def join_pieces(pieces: Sequence[Piece]) -> tuple[dict[str, Signal], list[float]
             earliest_s = stop_s + max(PAUSE_S, GAP_S + piece.zero_s)
         zero_s = math.ceil(max(earliest_s, piece.zero_s) / GRID_S - 1e-9) * GRID_S
         offsets.append(zero_s - piece.zero_s)
+    names = dict.fromkeys(name for piece in pieces for name in piece.signals)
+    return {name: _joined(name, pieces, offsets) for name in names}, offsets
+
+
+def join_by_time(pieces: Sequence[Piece], starts_s: Sequence[float]) -> tuple[dict[str, Signal], list[float]]:
+    """Join pieces of one clock, with their real pauses between them.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        As for `join_pieces`.
+    starts_s : sequence of float
+        When each piece's own t = 0 was.
+
+    Returns
+    -------
+    signals : dict of str to Signal
+        From t = 0, the earliest of `starts_s`; NaN where no piece lies.
+    offsets_s : list of float
+        What to add to a piece's own time.
+
+    Raises
+    ------
+    MMQError
+        If two overlap, they are further apart than any recording lasts, or a modality differs.
+    """
+    zero_s = min(starts_s)
+    offsets = [start - zero_s for start in starts_s]
+    order = sorted(range(len(pieces)), key=offsets.__getitem__)
+    for one, other in zip(order, order[1:], strict=False):
+        if offsets[other] < offsets[one] + pieces[one].stop_s:
+            raise MMQError(
+                f"one begins {offsets[other]:g} s after the first, before another has ended at"
+                f" {offsets[one] + pieces[one].stop_s:g} s; they must follow each other."
+            )
+    if offsets[order[-1]] > MAX_DURATION_S:
+        raise MMQError(
+            f"they lie {offsets[order[-1]]:g} s apart; at most {MAX_DURATION_S:g} s are one recording."
+        )
     names = dict.fromkeys(name for piece in pieces for name in piece.signals)
     return {name: _joined(name, pieces, offsets) for name in names}, offsets
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,16 +35,31 @@ class Columns:
         What rows are counted from in errors.
     zoned : frozenset of str
         Columns of dates that are in UTC.
+    order : numpy.ndarray, optional
+        int64 ``[rows]``: place in the file of each row, where they were put in another order.
     """
 
     path: Path
     arrays: Mapping[str, np.ndarray]
     first_row: int
     zoned: frozenset[str] = frozenset()
+    order: np.ndarray | None = None
 
     def place(self, name: str, index: int) -> str:
         """Name the file, row and column of one value, for an error."""
-        return f"{self.path}: row {self.first_row + index}, column {name}"
+        row = index if self.order is None else int(self.order[index])
+        return f"{self.path}: row {self.first_row + row}, column {name}"
+
+    def in_order(self, order: np.ndarray) -> Columns:
+        """Return the rows in another order."""
+        return replace(self, arrays={name: each[order] for name, each in self.arrays.items()}, order=order)
+
+    def renamed(self, names: Mapping[str, str]) -> Columns:
+        """Return the columns under other names, by which those of the file are given."""
+        arrays = {name: self.arrays[own] for name, own in names.items() if own in self.arrays}
+        return replace(
+            self, arrays=arrays, zoned=frozenset(name for name, own in names.items() if own in self.zoned)
+        )
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column of numbers, float64; refuse infinity and text, naming the row.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, check_known
 from mmq_tf.datasets.formats.detect import files_of, form_of, read_as
-from mmq_tf.datasets.manifest.paths import Key, check_names, fill, find_files
+from mmq_tf.datasets.manifest.paths import Key, check_names, fill, find_conditions, find_files
 from mmq_tf.datasets.manifest.schema import FILE_NAME, TABLES, DatasetManifest, FilesPart, read_manifest
 from mmq_tf.datasets.manifest.trials import is_labelled, known_trials, placed, table_trials
 from mmq_tf.errors import MMQError
@@ -85,9 +85,10 @@ def source_files(manifest: DatasetManifest, folder: Path, subject: str) -> list[
     """List every file that one recording is made of, the manifest first."""
     key = _key(manifest, folder, subject)
     files = [folder / FILE_NAME]
-    for index, path in _paths(manifest, folder, key).items():
-        form = manifest.files[index].format
-        files += [path] if form in TABLES else files_of(form, path)
+    for paths in _by_condition(manifest, folder, key).values():
+        for index, path in paths.items():
+            form = manifest.files[index].format
+            files += [path] if form in TABLES else files_of(form, path)
     return [*files, fill(folder, manifest.trials.path, key)] if manifest.trials.path else files
 
 
@@ -100,6 +101,10 @@ def load_subject(manifest: DatasetManifest, folder: Path, subject: str) -> Recor
         If it is unknown, or one of its files is missing or wrong.
     """
     key = _key(manifest, folder, subject)
+    if manifest.has_conditions:
+        from mmq_tf.datasets.manifest.conditions import read_conditions
+
+        return read_conditions(manifest, folder, key, _by_condition(manifest, folder, key))
     paths = _paths(manifest, folder, key)
     whole = manifest.files[0].format not in TABLES
     recording = (
@@ -182,11 +187,19 @@ def _key(manifest: DatasetManifest, folder: Path, subject: str) -> Key:
     return keys[subject]
 
 
-def _paths(manifest: DatasetManifest, folder: Path, key: Key) -> dict[int, Path]:
+def _by_condition(manifest: DatasetManifest, folder: Path, key: Key) -> dict[str, dict[int, Path]]:
+    """One recording's files by condition (``""`` where there is none) and the index of their entry."""
+    if not manifest.has_conditions:
+        return {"": _paths(manifest, folder, key)}
+    names = {name for part in manifest.files for name in find_conditions(folder, part.path, key)}
+    return {name: _paths(manifest, folder, key, name) for name in sorted(names)}
+
+
+def _paths(manifest: DatasetManifest, folder: Path, key: Key, condition: str = "") -> dict[int, Path]:
     """One recording's files by the index of their entry in ``files``."""
     paths: dict[int, Path] = {}
     for index, part in enumerate(manifest.files):
-        path = fill(folder, part.path, key)
+        path = fill(folder, part.path.replace("{condition}", condition), key)
         if path.exists():
             paths[index] = path
         elif not part.optional:

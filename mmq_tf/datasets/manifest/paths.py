@@ -38,14 +38,32 @@ def find_files(folder: Path, pattern: str) -> dict[Key, Path]:
     MMQError
         If a link leads out of `folder`, or a folder cannot be read.
     """
-    found: list[tuple[Path, dict[str, str]]] = [(folder, {})]
-    for part in pattern.split("/"):
-        found = [match for at, known in found for match in _matches(at, part, known)]
     files: dict[Key, Path] = {}
-    for path, known in found:
-        _check_inside(folder, path)
+    for path, known in _found(folder, pattern, {}):
         files[known["subject"], known.get("session", ONLY_SESSION)] = path
     return dict(sorted(files.items()))
+
+
+def find_conditions(folder: Path, pattern: str, key: Key) -> dict[str, Path]:
+    """Find the files of one subject and session by the value of ``{condition}``, in its order.
+
+    Raises
+    ------
+    MMQError
+        As `find_files`.
+    """
+    known = {"subject": key[0], "session": key[1]}
+    found = {its["condition"]: path for path, its in _found(folder, pattern, known)}
+    return dict(sorted(found.items()))
+
+
+def _found(folder: Path, pattern: str, known: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
+    found = [(folder, known)]
+    for part in pattern.split("/"):
+        found = [match for at, its in found for match in _matches(at, part, its)]
+    for path, _ in found:
+        _check_inside(folder, path)
+    return found
 
 
 def placeholders_in(pattern: str, path: str) -> dict[str, str] | None:

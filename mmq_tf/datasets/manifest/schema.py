@@ -22,9 +22,13 @@ MAX_MANIFEST_BYTES = 2**20
 TABLES = ("csv", "parquet", "npz")
 """Formats whose columns the manifest describes; the others say themselves what they hold."""
 
+MAX_SORT_S = 600.0
+"""Rows further out of order than ten minutes are of another recording."""
+
 Format = Literal["csv", "parquet", "npz", "mne", "xdf", "e4", "embraceplus", "recording"]
 TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "iso"]
-PLACEHOLDERS = ("{subject}", "{session}")
+PLACEHOLDERS = ("{subject}", "{session}", "{condition}")
+"""Parts of a path: who, which of the person's recordings, and what was done in a file that is part of it."""
 
 
 class SignalPart(StrictModel):
@@ -74,6 +78,9 @@ class FilesPart(StrictModel):
 
     Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
     `units` by channel (mne); `markers`, the stream that holds them (xdf).
+
+    Where tables differ: `aliases` are other names that some files have for a column; with `sort_within_s`,
+    rows that are out of order by at most so many seconds are put in order, instead of being refused.
     """
 
     path: str
@@ -86,6 +93,8 @@ class FilesPart(StrictModel):
     modalities: dict[str, Modality | Literal["ignore"]] = {}
     units: dict[str, str] = {}
     markers: str | None = None
+    aliases: dict[str, tuple[str, ...]] = {}
+    sort_within_s: float | None = Field(default=None, gt=0, le=MAX_SORT_S)
 
     @field_validator("path")
     @classmethod
@@ -98,7 +107,8 @@ class FilesPart(StrictModel):
             if getattr(self, key) and self.format not in forms:
                 raise ValueError(f"{key} is only for {' and '.join(forms)}; the format is {self.format}")
         if self.format not in TABLES:
-            given = [key for key in ("sampling_rate_hz", "time", "signals", "labels") if getattr(self, key)]
+            keys = ("sampling_rate_hz", "time", "signals", "labels", "aliases", "sort_within_s")
+            given = [key for key in keys if getattr(self, key)]
             if given:
                 raise ValueError(
                     f"{given[0]} is only for {', '.join(TABLES)}; a file of {self.format} says it"
@@ -108,6 +118,8 @@ class FilesPart(StrictModel):
             raise ValueError("a table needs signals or labels; name its columns")
         for name, signal in self.signals.items():
             self._check_signal(name, signal)
+        if self.sort_within_s and (self.time is None or any(s.time_column for s in self.signals.values())):
+            raise ValueError("sort_within_s needs time, one column for all signals")
         if self.labels and self.time is None and self.sampling_rate_hz is None:
             raise ValueError("labels need sampling_rate_hz or time, to say when each row was")
         return self
@@ -138,10 +150,12 @@ class TrialsPart(StrictModel):
 
     ``column``: runs of one value in a table's label columns. ``table``: a file with the columns subject,
     session, start, stop and one per task. ``annotations``: the annotations or markers of mne and xdf files.
-    ``recording``: the trials of our own recording folders.
+    ``recording``: the trials of our own recording folders. ``path``: the time of each file whose path names
+    its ``{condition}``; the files of one subject and session are joined, with their real pauses where their
+    times have a date.
     """
 
-    source: Literal["column", "table", "annotations", "recording"]
+    source: Literal["column", "table", "annotations", "recording", "path"]
     path: str | None = None
     time_unit: TimeUnit | None = None
 
@@ -154,6 +168,8 @@ class TrialsPart(StrictModel):
         if self.path is None or self.time_unit is None:
             raise ValueError("source = 'table' needs path and time_unit")
         checked_pattern(self.path, needs_subject=False)
+        if "{condition}" in self.path:
+            raise ValueError("path of a trials table must not hold {condition}")
         return self
 
 
@@ -214,6 +230,8 @@ class DatasetManifest(StrictModel):
     def _check_files(self) -> None:
         if len({"{session}" in part.path for part in self.files}) > 1:
             raise ValueError("either every path of files has {session} or none has")
+        if len({"{condition}" in part.path for part in self.files}) > 1:
+            raise ValueError("either every path of files has {condition} or none has")
         whole = [part.format for part in self.files if part.format not in TABLES]
         if whole and len(self.files) > 1:
             raise ValueError(
@@ -229,6 +247,10 @@ class DatasetManifest(StrictModel):
             raise ValueError("one entry of files must not be optional")
 
     def _check_trials(self) -> None:
+        if self.has_conditions and self.files[0].format == "recording":
+            raise ValueError("{condition} is not for files of recording, which hold their trials themselves")
+        if self.has_conditions != (self.trials.source == "path"):
+            raise ValueError("trials.source = 'path' and {condition} in the paths of files go together")
         made_by = {"annotations": ("mne", "xdf"), "recording": ("recording",), "column": TABLES}
         allowed = made_by.get(self.trials.source)
         if allowed is not None and self.files[0].format not in allowed:
@@ -256,6 +278,11 @@ class DatasetManifest(StrictModel):
         return tuple(dict.fromkeys(task.column or name for name, task in self.tasks.items()))
 
     @property
+    def has_conditions(self) -> bool:
+        """Whether a recording lies in several files, one a condition."""
+        return "{condition}" in self.files[0].path
+
+    @property
     def has_sessions(self) -> bool:
         """Whether the paths tell sessions apart."""
         return "{session}" in self.files[0].path
@@ -276,7 +303,7 @@ def checked_pattern(path: str, *, needs_subject: bool) -> str:
         raise ValueError("path must stay in the manifest's folder: no '..', '.' or empty part")
     unknown = [word for word in re.findall(r"\{[^}]*\}?", path) if word not in PLACEHOLDERS]
     if unknown:
-        raise ValueError(f"path may hold {' and '.join(PLACEHOLDERS)} only; got {unknown[0]!r}")
+        raise ValueError(f"path may hold {', '.join(PLACEHOLDERS)} only; got {unknown[0]!r}")
     if needs_subject and "{subject}" not in path:
         raise ValueError("path must hold {subject} where the file's or folder's name says whose it is")
     return path

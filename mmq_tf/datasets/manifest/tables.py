@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
 
-from mmq_tf.datasets.manifest.columns import Columns, read_columns
+from mmq_tf.datasets.manifest.columns import Columns, column_names, read_columns
 from mmq_tf.datasets.manifest.schema import DatasetManifest, FilesPart, SignalPart
 from mmq_tf.datasets.manifest.times import MAX_SAMPLES, RowTimes, even_rows, place_rows, seconds
 from mmq_tf.datasets.manifest.trials import Marked, column_trials
@@ -68,7 +68,7 @@ def read_tables(manifest: DatasetManifest, paths: Mapping[int, Path]) -> TableRe
     labels = manifest.label_files() if manifest.trials.source == "column" else None
     for index, path in paths.items():
         part = manifest.files[index]
-        columns = _read(part, path)
+        columns = _sorted(part, _read(part, path))
         for name, signal in part.signals.items():
             timed[name] = _timed(name, signal, part, columns)
         if part is labels:
@@ -105,7 +105,36 @@ def _read(part: FilesPart, path: Path) -> Columns:
     times += [signal.time_column for signal in part.signals.values() if signal.time_column]
     as_text = part.time is not None and part.time.unit == "iso"
     words = [*part.labels, *(times if as_text else [])]
-    return read_columns(path, part.format, [*numbers, *([] if as_text else times)], words)
+    numbers += [] if as_text else times
+    if not part.aliases:
+        return read_columns(path, part.format, numbers, words)
+    there = column_names(path, part.format)
+    own = {
+        name: next((one for one in (name, *part.aliases.get(name, ())) if one in there), name)
+        for name in (*numbers, *words)
+    }
+    found = read_columns(path, part.format, [own[name] for name in numbers], [own[name] for name in words])
+    return found.renamed(own)
+
+
+def _sorted(part: FilesPart, columns: Columns) -> Columns:
+    """Put rows in the order of their times where the manifest allows it, and they are near enough to it.
+
+    Raises
+    ------
+    MMQError
+        If a row is further out of order.
+    """
+    if part.sort_within_s is None or part.time is None:
+        return columns
+    time_s, _ = _times(part.time.column, part.time.unit, columns)
+    late_s = np.maximum.accumulate(time_s) - time_s
+    if late_s.max() > part.sort_within_s:
+        raise MMQError(
+            f"{columns.place(part.time.column, int(late_s.argmax()))}: is {late_s.max():g} s out of order;"
+            f" sort_within_s is {part.sort_within_s:g}."
+        )
+    return columns.in_order(np.argsort(time_s, kind="stable")) if late_s.any() else columns
 
 
 def _uses_common_time(part: FilesPart) -> bool:
