@@ -81,7 +81,7 @@ def join_by_time(pieces: Sequence[Piece], starts_s: Sequence[float]) -> tuple[di
     Returns
     -------
     signals : dict of str to Signal
-        From t = 0, the earliest of `starts_s`; NaN where no piece lies.
+        t = 0 is the earliest of `starts_s`. Each signal begins with its first sample; NaN where no piece lies.
     offsets_s : list of float
         What to add to a piece's own time.
 
@@ -104,10 +104,13 @@ def join_by_time(pieces: Sequence[Piece], starts_s: Sequence[float]) -> tuple[di
             f"they lie {offsets[order[-1]]:g} s apart; at most {MAX_DURATION_S:g} s are one recording."
         )
     names = dict.fromkeys(name for piece in pieces for name in piece.signals)
-    return {name: _joined(name, pieces, offsets) for name in names}, offsets
+    return {name: _joined(name, pieces, offsets, own_start=True) for name in names}, offsets
 
 
-def _joined(name: str, pieces: Sequence[Piece], offsets: Sequence[float]) -> Signal:
+def _joined(
+    name: str, pieces: Sequence[Piece], offsets: Sequence[float], *, own_start: bool = False
+) -> Signal:
+    """Join one modality; with `own_start` its grid begins with its first sample, else with t = 0."""
     parts = [
         (piece.signals[name], at) for piece, at in zip(pieces, offsets, strict=True) if name in piece.signals
     ]
@@ -120,9 +123,10 @@ def _joined(name: str, pieces: Sequence[Piece], offsets: Sequence[float]) -> Sig
                     f" {getattr(signal, what)!r}."
                 )
     rate = first.sampling_rate_hz
-    starts = [round((at + signal.start_s) * rate) for signal, at in parts]
+    zero_s = min(at + signal.start_s for signal, at in parts) if own_start else 0.0
+    starts = [round((at + signal.start_s - zero_s) * rate) for signal, at in parts]
     total = max(start + signal.samples.shape[1] for start, (signal, _) in zip(starts, parts, strict=True))
     samples = np.full((len(first.channels), total), np.nan, np.float32)
     for start, (signal, _) in zip(starts, parts, strict=True):
         samples[:, start : start + signal.samples.shape[1]] = signal.samples
-    return Signal(name, samples, rate, first.unit, first.channels)
+    return Signal(name, samples, rate, first.unit, first.channels, zero_s)

@@ -64,8 +64,9 @@ def read_conditions(
             signals, offsets = join_by_time(pieces, starts)
     except MMQError as error:
         raise MMQError(f"{where}: {error}") from error
+    stop_s = max(signal.stop_s for signal in signals.values())  # on its grid, up to half a sample earlier
     trials = [
-        Trial(at, at + piece.stop_s, labels[name])
+        Trial(at, min(at + piece.stop_s, stop_s), labels[name])
         for name, piece, at in zip(files, pieces, offsets, strict=True)
         if labels[name]
     ]

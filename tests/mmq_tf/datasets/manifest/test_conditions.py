@@ -53,6 +53,15 @@ def test_conditions_of_a_visit_are_one_recording_with_its_pauses(visit):
     assert files == ["mmq-tf.toml", *(f"P01/pre/{name}/eda.csv" for name in ("baseline", "stroop", "survey"))]
 
 
+def test_a_condition_between_two_points_of_the_grid_ends_with_the_recording(visit):
+    (visit / "P01" / "pre" / "survey" / "eda.csv").unlink()
+    table(visit / "P01" / "pre" / "baseline" / "eda.csv", 1070.1 + np.arange(120) / 4, [2] * 120)
+    recording = load(visit)
+    assert recording.duration_s == 100.0
+    assert [t.stop_s for t in recording.trials] == [30.0, 100.0]
+    assert recording.signals["eda"].samples[0, 280] == 2
+
+
 def test_conditions_that_overlap_or_are_unknown(visit):
     table(visit / "P01" / "pre" / "baseline" / "eda.csv", 1020.0 + np.arange(120) / 4, [2] * 120)
     with pytest.raises(
