@@ -81,7 +81,7 @@ def join_by_time(pieces: Sequence[Piece], starts_s: Sequence[float]) -> tuple[di
     Returns
     -------
     signals : dict of str to Signal
-        t = 0 is the earliest of `starts_s`. Each signal begins with its first sample; NaN where no piece lies.
+        t = 0 is the earliest of `starts_s`. Each signal begins with its first sample; NaN between pieces.
     offsets_s : list of float
         What to add to a piece's own time.
 
