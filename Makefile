@@ -2,7 +2,7 @@
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
 # `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
 # runs all tests and prints the share of statements that ran, file by file.
-# `make companion` installs what the companion page and its tests in a browser need (npm; Chromium as root).
+# `make companion` installs what the companion page's tests in a browser need (npm; Chromium as root).
 # `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
 # `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
@@ -80,7 +80,6 @@ targets: install
 	@$(BIN)/mmq-tf bench core
 
 companion: install
-	@$(BIN)/mmq-tf companion --install
 	@npm ci --prefix tests/mmq_bridge/companion --ignore-scripts --no-audit --no-fund --loglevel error
 	@command -v chromium >/dev/null || { apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }

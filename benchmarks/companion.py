@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the companion page replays a recording, what memory it takes, and pictures of it.
+"""How fast the companion page replays a recording, what it loads, what memory it takes, and pictures of it.
 
 python benchmarks/companion.py E4_EXPORT --results results/companion.json --pictures docs/companion
 """
@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from mmq_bridge.cli.companion import runtime_folder
 from mmq_bridge.companion.build import PAGE, WASM
-from mmq_bridge.companion.litert import litert_folder
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
+from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.manifest import Manifest
 
 from mmq_tf import pretrained
@@ -43,7 +42,7 @@ def chromium(bundle: Path) -> Iterator[Play]:
         raise MMQError(
             "benchmarks/companion.py: node, chromium or playwright-core is missing: make companion"
         )
-    with make_server(served_files(bundle, litert_folder(runtime_folder())), 0) as server:
+    with make_server(served_files(bundle), 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
         def play(scenario: str, **given: Any) -> Any:
@@ -55,16 +54,16 @@ def chromium(bundle: Path) -> Iterator[Play]:
             answer = json.loads(done.stdout)
             if "failed" in answer:
                 raise MMQError(f"benchmarks/companion.py: {scenario}: {answer['failed']}")
-            return answer["result"]
+            return answer["result"], answer["received"]
 
         yield play
         server.shutdown()
 
 
-def measure(play: Play, recording: Path, rounds: int) -> list[ResultRow]:
+def measure(play: Play, bundle: Path, recording: Path, rounds: int) -> list[ResultRow]:
     """Replay a recording as fast as it goes, some times; medians, and the least and the most."""
-    runs = [play("replay", path=str(recording.resolve())) for _ in range(rounds)]
-    litert = litert_folder(runtime_folder()) / "core" / "wasm" / "litert_wasm_internal.wasm"
+    runs, received = zip(*(play("replay", path=str(recording.resolve())) for _ in range(rounds)), strict=True)
+    sent = {one["url"].split("/", 3)[3]: one["bytes"] for one in received[0] if "http" in one["url"]}
     page = [path for path in PAGE.rglob("*") if path.is_file() and path != WASM]
     measured = {
         "times_real_time": [run["durationS"] / run["wallS"] for run in runs],
@@ -75,8 +74,11 @@ def measure(play: Play, recording: Path, rounds: int) -> list[ResultRow]:
     }
     sizes = {
         "core.wasm": WASM.stat().st_size,
-        "litert wasm": litert.stat().st_size,
+        NETWORK_FILE: (bundle / NETWORK_FILE).stat().st_size,
         "the page's own text": sum(path.stat().st_size for path in page),
+        "core.wasm, as sent": sent["core.wasm"],
+        f"{NETWORK_FILE}, as sent": sent[f"bundle/{NETWORK_FILE}"],
+        "all that is sent": sum(sent.values()),
     }
     rows = [_row("companion", metric, values) for metric, values in measured.items()]
     return rows + [_row(name, "bytes", [size]) for name, size in sizes.items()]
@@ -115,7 +117,7 @@ def main(recording: Path, rounds: int, results: Path | None, pictures: Path | No
     """Replay the Empatica E4 export RECORDING through the model that comes with the package."""
     bundle = pretrained.path("wrist-stress")
     with chromium(bundle) as play:
-        rows = measure(play, recording, rounds)
+        rows = measure(play, bundle, recording, rounds)
         if pictures is not None:
             take_pictures(play, recording, pictures)
     for row in rows:
@@ -140,11 +142,12 @@ def _results(
         machine=f"{machine_description()}; {' '.join(browser.split()[:2])}, no GPU",
         rows=tuple(rows),
         notes=(
-            f"Medians of {rounds} replays, least and most in brackets. Each decision runs the model once, "
-            "and once more a sensor to tell what it rested on; the page draws meanwhile.",
+            f"Medians of {rounds} replays, least and most in brackets. Each decision runs the network once, "
+            "and one that is drawn once more a sensor, to tell what it rested on; the page draws meanwhile.",
             "times_real_time: recording's length over the time from choosing its files to its end; "
             "of_processor: over the processor time of the page's process.",
-            "peak_bytes: the memories of both WebAssembly modules. heap_growth_kib: JavaScript's heap after "
+            "bytes: of files, and as sent (gzip) when the page opens and plays. peak_bytes: the memories of "
+            "all WebAssembly modules. heap_growth_kib: JavaScript's heap after "
             "garbage collection, newest minus least of what was seen every 150 decisions; it holds the "
             "decisions, which are kept to be saved.",
         ),

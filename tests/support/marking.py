@@ -20,7 +20,6 @@ FIXTURES = {
     "board": "emulator",
     "mmq_data": "recordings",
     "browser": "browser",
-    "litert": "browser",
     "node": "browser",
     "needs": "emulator",
     "tiny_bundle": "tensorflow",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The companion page: a bundle at work in a browser, its core as WebAssembly, its model in LiteRT."""
+"""The companion page: a bundle at work in a browser, core and network as WebAssembly."""

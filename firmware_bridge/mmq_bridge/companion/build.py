@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build `page/core.wasm`: the C core for browsers, committed since users of the package have no compiler."""
+"""Build `page/core.wasm`: core and network in C for browsers; committed, for users have no compiler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link
+from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link, network_sources
 from mmq_bridge.targets.table import COMMON_FLAGS, TARGETS, WASM_LINK_FLAGS
 from mmq_bridge.targets.tools import compiler_version
 
@@ -19,8 +19,9 @@ FUNCTIONS = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_push_counted",
     "mmq_bridge_advance", "mmq_bridge_token",
     "mmq_bridge_reasons", "mmq_bridge_closed", "mmq_bridge_enrolment_left",
-    "mmq_bridge_window_at", "mmq_decider_init", "mmq_decision_due", "mmq_decide", "mmq_display_show",
-    "mmq_abstention_name",
+    "mmq_bridge_window_i8_at", "mmq_decider_init", "mmq_decision_due", "mmq_decide_i8", "mmq_display_show",
+    "mmq_plan_size", "mmq_plan_load", "mmq_network_run",
+    "mmq_abstention_name", "mmq_reason_name", "mmq_status_sentence",
     "mmq_state_size", "mmq_state_save", "mmq_state_load",
 )  # fmt: skip
 """What the page calls."""
@@ -28,13 +29,15 @@ FUNCTIONS = (
 SECTION = b"mmq_source"
 """Custom section that says what the module was built from."""
 _FLAGS = (*(f"-Wl,--export={name}" for name in FUNCTIONS), "-Wl,--export=__heap_base", "-Wl,--strip-all")
+_NETWORK = ("-Os", "-msimd128")
+"""For the kernels: a quarter of the time without vectors, and 24 KB less than with -O2."""
 _MAGIC = b"\0asm\1\0\0\0"
 
 
 def source_digest() -> str:
     """SHA-256 (hex) of every source of the module and of the flags it is built with."""
-    digest = hashlib.sha256(" ".join((*COMMON_FLAGS, *WASM_LINK_FLAGS, *_FLAGS)).encode())
-    for path in (*core_sources(), *sorted(CORE.rglob("*.h")), HERE / "core.c"):
+    digest = hashlib.sha256(" ".join((*COMMON_FLAGS, *WASM_LINK_FLAGS, *_FLAGS, *_NETWORK)).encode())
+    for path in (*core_sources(), *network_sources(), *sorted(CORE.rglob("*.h")), HERE / "core.c"):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -62,8 +65,9 @@ def build(output: Path = WASM) -> Path:
     """
     target = next(target for target in TARGETS if target.runner == "node")
     with tempfile.TemporaryDirectory() as folder:
-        objects = compile_objects(target, [*core_sources(), HERE / "core.c"], (), Path(folder))
-        made = link(target, objects, Path(folder) / "core.wasm", _FLAGS).read_bytes()
+        core = compile_objects(target, [*core_sources(), HERE / "core.c"], (), Path(folder) / "core")
+        network = compile_objects(target, network_sources(), (), Path(folder) / "network", _NETWORK)
+        made = link(target, (*core, *network), Path(folder) / "core.wasm", _FLAGS).read_bytes()
     if not made.startswith(_MAGIC) or SECTION in made:
         raise BridgeError(f"{output.name}: clang made no plain module; install Debian's clang and lld.")
     output.write_bytes(made + _section(f"{source_digest()} {compiler_version(target.compiler)}"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core.c: what the page asks of the module beside the core's own functions: how large the structs are there, so that a
- * spec of another layout is refused before it is read, and a display made of its parts. */
+ * spec of another layout is refused before it is read, a display made of its parts, and what a network takes and gives. */
 #include "mmq_decision.h"
+#include "mmq_plan.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
@@ -13,6 +14,10 @@ EXPORT(decision_bytes) uint32_t decision_bytes(void);
 EXPORT(display_bytes) uint32_t display_bytes(void);
 EXPORT(tokens) uint32_t tokens(const mmq_spec_t *spec);
 EXPORT(token_s) float token_s(const mmq_spec_t *spec);
+EXPORT(tensor_bytes) uint32_t tensor_bytes(void);
+EXPORT(network_arena_bytes) uint32_t network_arena_bytes(const mmq_network_t *network);
+EXPORT(network_input) const mmq_tensor_t *network_input(const mmq_network_t *network, uint32_t i);
+EXPORT(network_output) const mmq_tensor_t *network_output(const mmq_network_t *network, uint32_t i);
 EXPORT(begin_display)
 void begin_display(mmq_display_t *display, double display_s, double *times_s, float *kept, uint32_t rows,
                    uint32_t columns);
@@ -25,6 +30,15 @@ uint32_t decision_bytes(void) { return (uint32_t)sizeof(mmq_decision_t); }
 uint32_t display_bytes(void) { return (uint32_t)sizeof(mmq_display_t); }
 uint32_t tokens(const mmq_spec_t *spec) { return spec->tokens; }
 float token_s(const mmq_spec_t *spec) { return spec->token_s; }
+
+uint32_t tensor_bytes(void) { return (uint32_t)sizeof(mmq_tensor_t); }
+uint32_t network_arena_bytes(const mmq_network_t *network) { return network->arena_bytes; }
+const mmq_tensor_t *network_input(const mmq_network_t *network, uint32_t i) {
+    return i < network->n_inputs ? network->inputs + i : NULL;
+}
+const mmq_tensor_t *network_output(const mmq_network_t *network, uint32_t i) {
+    return i < network->n_outputs ? network->outputs + i : NULL;
+}
 
 void begin_display(mmq_display_t *display, double display_s, double *times_s, float *kept, uint32_t rows,
                    uint32_t columns) {

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serve the companion page, LiteRT and one bundle to this machine's browser, and to nobody else."""
+"""Serve the companion page and one bundle to this machine's browser, and to nobody else."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
+import gzip
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +12,7 @@ from typing import Any, cast
 
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.bundle_files import read_front_end
+from mmq_bridge.decision.bundle_files import NETWORK_FILE, read_front_end
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.errors import BridgeError
 
@@ -27,50 +25,33 @@ TYPES = {
     ".wasm": "application/wasm",
 }
 HEADER = "mmq_bridge/mmq_spec.h"
-LITERT_FILES = ("core/dist/index.js", "wasm-utils/dist/index.js")
-_IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-
-
-def content_security_policy(page: str) -> str:
-    """Return the policy of a page: only this address, nothing inline but the page's own import map.
-
-    Parameters
-    ----------
-    page : str
-        HTML; its import map is allowed by its SHA-256.
-    """
-    hashes = [
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in _IMPORT_MAP.findall(page)
-    ]
-    return "; ".join(
-        (
-            "default-src 'none'",
-            " ".join(("script-src 'self' 'wasm-unsafe-eval'", *hashes)),
-            "style-src 'self'",
-            "connect-src 'self'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
     )
+)
+"""Only this address, nothing inline."""
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Encoding",
+}
+"""What every answer carries: the policy, and no embedding, no guessing, no referrer, no cache."""
 
 
-def headers(page: str) -> dict[str, str]:
-    """Return what every answer carries: the policy, and no embedding, no guessing, no referrer, no cache."""
-    return {
-        "Content-Security-Policy": content_security_policy(page),
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-
-
-def served_files(bundle: Path, litert: Path) -> dict[str, Path | bytes]:
+def served_files(bundle: Path) -> dict[str, Path | bytes]:
     """List all that is served, by its path in the address: there is nothing else to ask for.
 
     The header of a bundle that was written without code is made from its front end.
@@ -79,24 +60,21 @@ def served_files(bundle: Path, litert: Path) -> dict[str, Path | bytes]:
     ----------
     bundle : Path
         Its manifest and the files that names.
-    litert : Path
-        Folder ``@litertjs`` as npm installed it.
 
     Raises
     ------
     BridgeError
-        When the bundle has no sound manifest or LiteRT is not complete.
+        When the bundle has no sound manifest, or no plan of its network.
     """
     files: dict[str, Path | bytes] = {
         f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.is_file()
     }
     files["/"] = PAGE / "index.html"
-    runtime = [litert / name for name in LITERT_FILES] + sorted(litert.glob("core/wasm/*"))
-    for path in runtime:
-        if not path.is_file():
-            raise BridgeError(f"{path}: LiteRT for the browser is not complete; install it again.")
-        files[f"/litert/{path.relative_to(litert).as_posix()}"] = path
     manifest = Manifest.load(bundle)
+    if NETWORK_FILE not in manifest.files:
+        raise BridgeError(
+            f"{bundle}: it has no {NETWORK_FILE}, the network as the page runs it: export its run again."
+        )
     if HEADER not in manifest.files:
         files[f"/bundle/{HEADER}"] = spec_header(read_front_end(manifest, bundle)).encode()
     for name in (MANIFEST_NAME, *manifest.files):
@@ -119,11 +97,9 @@ def make_server(files: Mapping[str, Path | bytes], port: int) -> ThreadingHTTPSe
     BridgeError
         When the port is taken or not allowed.
     """
-    common = headers((PAGE / "index.html").read_text("utf-8"))
 
     class ServedHandler(_PageHandler):
         known = files
-        extra = common
 
     try:
         return ThreadingHTTPServer((ADDRESS, port), ServedHandler)
@@ -137,7 +113,6 @@ class _PageHandler(BaseHTTPRequestHandler):
     """Answer GET and HEAD for known paths, asked for by this machine's own names."""
 
     known: Mapping[str, Path | bytes]
-    extra: Mapping[str, str]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -155,8 +130,11 @@ class _PageHandler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         status, content = self._look_up(path)
         kind = TYPES.get(Path("index.html" if path == "/" else path).suffix, "application/octet-stream")
+        said = {**HEADERS, "Content-Type": kind}
+        if "gzip" in (self.headers.get("Accept-Encoding") or ""):
+            content, said["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
         self.send_response(status)
-        for name, value in {**self.extra, "Content-Type": kind, "Content-Length": str(len(content))}.items():
+        for name, value in {**said, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
         if with_body:

@@ -8,10 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from mmq_bridge.cli.companion import runtime_folder
-from mmq_bridge.companion.litert import litert_folder
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
-from mmq_bridge.errors import BridgeError
 
 HERE = Path(__file__).parent
 
@@ -21,15 +18,6 @@ def node():
     """Node.js, or a skip."""
     found = shutil.which("node")
     return found or pytest.skip("node is not installed: make companion")
-
-
-@pytest.fixture(scope="session")
-def litert():
-    """LiteRT for the browser, or a skip."""
-    try:
-        return litert_folder(runtime_folder())
-    except BridgeError as error:
-        pytest.skip(f"{error}")
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +47,12 @@ def browser(node):
 
 
 @pytest.fixture(scope="session")
-def serve(litert):
+def serve():
     """A function that serves a bundle and returns its address."""
     servers = []
 
     def start(bundle):
-        server = make_server(served_files(Path(bundle), litert), 0)
+        server = make_server(served_files(Path(bundle)), 0)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://{ADDRESS}:{server.server_port}/"

@@ -20,14 +20,19 @@ const FLAGS = [
 ];
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
 
+/** What came over the wire for a request: its address, and bytes without headers. */
+const sizeOf = async (request) => ({ url: request.url(), bytes: (await request.sizes()).responseBodySize });
+
 async function answer({ scenario, url, ...given }) {
   const context = await browser.newContext({
     viewport: given.viewport ?? { width: 1200, height: 900 },
     colorScheme: given.scheme ?? "light",
   });
   const page = await context.newPage();
-  const seen = { requests: [], errors: [] };
+  const seen = { requests: [], errors: [] },
+    received = [];
   context.on("request", (request) => seen.requests.push(request.url()));
+  context.on("requestfinished", (request) => received.push(sizeOf(request)));
   page.on("pageerror", (error) => seen.errors.push(error.message));
   page.on(
     "console",
@@ -35,7 +40,7 @@ async function answer({ scenario, url, ...given }) {
   );
   try {
     const result = await scenarios[scenario](page, { url, ...given });
-    return { result, ...seen };
+    return { result, ...seen, received: await Promise.all(received) };
   } catch (error) {
     return { failed: `${error.message}\n${await page.textContent("#problem").catch(() => "")}`, ...seen };
   } finally {

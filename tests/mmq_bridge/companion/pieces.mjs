@@ -58,6 +58,19 @@ function memory() {
   return factory;
 }
 
+/** A network that says the same of every window of a bundle, whose spec becomes quantised as it takes windows. */
+function stubOf({ spec, tokens, features, modalities }, logits) {
+  for (const [name, value] of [["quantised", "1"], ["scale", "0.05f"], ["zero_point", "3"]]) spec.fields.set(name, value);
+  return () => ({
+    inputs: new Map([
+      ["features", { count: tokens * features, scale: 0.05, zeroPoint: 3 }],
+      ["presence", { count: tokens * modalities.length, scale: 1 / 255, zeroPoint: -128 }],
+    ]),
+    outputs: new Map([["stress", { count: 2, scale: 0.1, zeroPoint: 0 }]]),
+    run: () => Int8Array.from(logits),
+  });
+}
+
 const SCENARIOS = {
   /** Let the simulated wearer live for some seconds: its samples, and the tokens the core makes of them. */
   async simulate({ header, modalities, seconds }) {
@@ -99,8 +112,7 @@ const SCENARIOS = {
       { enrolmentOf, featuresOf } = await part("bundle.js"),
       { Device } = await part("device.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`));
-    const model = { predict: async () => ({ stress: [0, 1] }) };
-    const one = async ({ header, chunks, untilS }) => {
+    const one = ({ header, chunks, untilS }) => {
       const spec = readSpec(header);
       let start = 0;
       const modalities = spec.modalities.map(({ name, fields }) => {
@@ -119,20 +131,20 @@ const SCENARIOS = {
         tokens: Number(spec.fields.get("tokens")),
         ...enrolmentOf(spec),
       };
-      const device = new Device(bundle, core, model),
+      const device = new Device(bundle, core, 0, stubOf(bundle, [0, 10])),
         said = [];
-      const answer = async (tokens) => {
+      const answer = (tokens) => {
         for (const token of tokens) {
-          const { time_s, reason, not_enrolled } = await device.decide(token);
+          const { time_s, reason, not_enrolled } = device.decide(token);
           said.push({ time_s, reason, not_enrolled });
         }
       };
       for (const { name, samples, timeS } of chunks)
-        await answer(device.push(name, Float32Array.from(samples.flat()), timeS));
-      await answer(device.advance(untilS));
+        answer(device.push(name, Float32Array.from(samples.flat()), timeS));
+      answer(device.advance(untilS));
       return { tokens: bundle.enrolmentTokens, slices: modalities.map(({ first, last }) => [first, last]), said };
     };
-    return Promise.all(cases.map(one));
+    return cases.map(one);
   },
 
   /** What a core saves after a state was loaded, or why it was refused; and how long a device then waits. */
@@ -148,12 +160,14 @@ const SCENARIOS = {
       manifest: { decision: { tasks: { stress: ["rest", "stress"] }, every_tokens: 1, min_present_share: 1 } },
       frontEnd: { token_s: Number.parseFloat(spec.fields.get("token_s")), grace_s: 0 },
       modalities: spec.modalities.map(({ name }) => ({ name, channels: 1 })),
+      features: Number(spec.fields.get("n_features")),
       tokens: Number(spec.fields.get("tokens")),
       ...enrolmentOf(spec),
     };
-    const one = async (text) => {
+    const network = stubOf(bundle, [0, 0]);
+    const one = (text) => {
       const bridge = new Bridge(core, spec),
-        device = new Device(bundle, core, null),
+        device = new Device(bundle, core, 0, network),
         state = new Uint8Array(Buffer.from(text, "hex")),
         before = hex(bridge.save());
       try {
@@ -163,10 +177,10 @@ const SCENARIOS = {
         return { refused: error.message, same: hex(bridge.save()) === before };
       }
       const { enrolment } = device;
-      const { reason } = await device.decide(device.advance(bundle.frontEnd.token_s)[0]);
+      const { reason } = device.decide(device.advance(bundle.frontEnd.token_s)[0]);
       return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, enrolment, reason };
     };
-    return Promise.all(states.map(one));
+    return states.map(one);
   },
 
   /** What the core shows of decisions [{timeS, probability: []}] about a manifest's tasks, averaged over so many s. */
@@ -175,7 +189,8 @@ const SCENARIOS = {
       { readSpec } = await part("spec.js"),
       { DISPLAY_S } = await part("device.js");
     const bridge = new Bridge(new WebAssembly.Module(readFileSync(`${folder}core.wasm`)), readSpec(header));
-    bridge.beginToDecide(decision, displayS ?? DISPLAY_S);
+    const outputs = new Map(Object.keys(decision.tasks).map((task) => [task, { scale: 1, zeroPoint: 0 }]));
+    bridge.beginToDecide(decision, outputs, displayS ?? DISPLAY_S);
     return decisions.map(({ timeS, probability }) => {
       const bytes = new Uint8Array(464), // an mmq_decision_t
         view = new DataView(bytes.buffer);
@@ -189,6 +204,25 @@ const SCENARIOS = {
         sure: shown.sure,
         abstains: bridge.abstentionName(shown.abstention),
       };
+    });
+  },
+
+  /** By plan (base64): what a network's outputs are of windows [{features, presence}], or why it is refused. */
+  async networks({ plans, windows }) {
+    const { Memory } = await part("memory.js"),
+      { Network } = await part("network.js");
+    const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`)),
+      int8 = (values) => Int8Array.from(values);
+    return plans.map((plan) => {
+      try {
+        const network = new Network(new Memory(core), new Uint8Array(Buffer.from(plan, "base64")));
+        const said = windows.map(({ features, presence }) => [
+          ...network.run({ features: int8(features), presence: int8(presence) }),
+        ]);
+        return { said, inputs: [...network.inputs], outputs: [...network.outputs] };
+      } catch (error) {
+        return `${error.constructor.name}: ${error.message}`;
+      }
     });
   },
 

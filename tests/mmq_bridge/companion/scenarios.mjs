@@ -13,7 +13,7 @@ import {
   watchMemories,
 } from "./steps.mjs";
 
-/** Open what lies at `path` and play it as fast as it goes; what was decided, and what the core and the model gave. */
+/** Open what lies at `path` and play it as fast as it goes; what was decided, and what the core gave. */
 export async function replay(page, { url, path, isDropped = false }) {
   await watchMemories(page);
   const startMs = await begin(page, url);
@@ -91,13 +91,12 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
   await begin(page, url);
   await page.selectOption("#speed", speed);
   await page.selectOption("#shown", shown);
-  if (path) await page.setInputFiles("#folder-input", path);
-  else await page.click("#simulate");
+  let start = () => (path ? page.setInputFiles("#folder-input", path) : page.click("#simulate"));
   for (const { atS, key } of [...switches, { atS: untilS }]) {
-    await pauseAt(page, atS);
+    await pauseAt(page, atS, start);
     if (!key) break;
     await page.keyboard.press(key);
-    await page.click("#pause");
+    start = () => page.click("#pause");
   }
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: file, fullPage: true });
@@ -108,18 +107,16 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
 export async function switching(page, { url, sensor, key, untilS, offS }) {
   await begin(page, url);
   await page.selectOption("#speed", "60");
-  await page.click("#simulate");
   const card = `[data-sensor=${sensor}]`;
-  const offAtS = await pauseAt(page, untilS);
+  const offAtS = await pauseAt(page, untilS, () => page.click("#simulate"));
   const before = await page.textContent(`${card} .state span`);
   await page.keyboard.press(key);
   const checked = await page.getAttribute(`${card} .switch`, "aria-checked");
-  await page.click("#pause");
-  const onAtS = await pauseAt(page, offAtS + offS);
+  const goOn = () => page.click("#pause");
+  const onAtS = await pauseAt(page, offAtS + offS, goOn);
   const during = await page.textContent(`${card} .state span`);
   await page.keyboard.press(key);
-  await page.click("#pause");
-  await pauseAt(page, onAtS + offS);
+  await pauseAt(page, onAtS + offS, goOn);
   const after = await page.textContent(`${card} .state span`);
   const result = {
     offAtS,
@@ -141,8 +138,7 @@ export async function switching(page, { url, sensor, key, untilS, offS }) {
 export async function averaging(page, { url, untilS }) {
   await begin(page, url);
   await page.selectOption("#speed", "60");
-  await page.click("#simulate");
-  await pauseAt(page, untilS);
+  await pauseAt(page, untilS, () => page.click("#simulate"));
   await page.click("#table-details summary");
   await page.waitForSelector("#table-details tbody tr");
   const shown = async () => ({
@@ -162,18 +158,22 @@ export async function averaging(page, { url, untilS }) {
 
 /** Play the simulated wearer for a while, under names and without; reload in between; at last forget. */
 export async function wearers(page, { url, untilS, damage }) {
+  const settled = () =>
+    page.waitForFunction(() => document.querySelector("#kept").getAttribute("aria-busy") === "false", null, {
+      timeout: IDLE_MS,
+    });
   const wear = async (name, seconds) => {
     await page.selectOption("#speed", "60");
     if (name !== null) await page.fill("#wearer", name);
-    await page.click("#simulate");
-    await pauseAt(page, seconds);
+    await pauseAt(page, seconds, () => page.click("#simulate"));
     const lines = await saved(page);
     await page.click("#stop");
     await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "over");
+    await settled();
     return lines.map(({ reason }) => reason);
   };
   const shown = async () => {
-    await page.waitForTimeout(200);
+    await settled();
     return [
       await page.inputValue("#wearer"),
       await page.textContent("#kept"),
@@ -214,10 +214,15 @@ export async function wearers(page, { url, untilS, damage }) {
   return said;
 }
 
-/** The sentence shown for files that are chosen: [{name, content (base64)}] each. */
-export async function refusals(page, { url, cases }) {
+/** The sentence shown for files that are chosen: [{name, content (base64)}] each; and for files of this machine. */
+export async function refusals(page, { url, cases = [], paths = [] }) {
   await begin(page, url);
   const sentences = [];
+  for (const path of paths) {
+    await page.setInputFiles("#file-input", path);
+    sentences.push(await problem(page));
+    await page.click("#problem-close");
+  }
   for (const files of cases) {
     const given = files.map(({ name, content }) => ({
       name,

@@ -79,7 +79,7 @@ export const watchMemories = (page) =>
     };
   });
 
-/** Write down features, logits and memory as the page's own device makes decisions. */
+/** Write down features and memory as the page's own device makes decisions. */
 export async function listen() {
   const EVERY = 150;
   const { Device } = await import("/device.js");
@@ -88,16 +88,11 @@ export async function listen() {
     [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
       .map((byte) => byte.toString(16).padStart(2, "0"))
       .join("");
-  window.seen = { features: [], logits: [], heap: [], wasm: [] };
+  window.seen = { features: [], heap: [], wasm: [] };
   const sizes = () => [...window.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
-  Device.prototype.decide = async function (token) {
-    const decision = await decide.call(this, token);
+  Device.prototype.decide = function (token) {
+    const decision = decide.call(this, token);
     window.seen.features.push(hex(token.features));
-    window.seen.logits.push(
-      decision.logits
-        ? Object.fromEntries(Object.entries(decision.logits).map(([task, values]) => [task, hex(values)]))
-        : null,
-    );
     window.seen.durationS = decision.time_s;
     if (window.seen.features.length % EVERY === 0) {
       window.gc();
@@ -108,16 +103,37 @@ export async function listen() {
   };
 }
 
-/** Pause once the session's clock shows so many seconds; what it shows then. */
-export async function pauseAt(page, seconds) {
-  const shownS = (wanted = 0) => {
+/** Let the page itself press Pause with the first step that ends after so many seconds: no load can make it late. */
+async function arm(seconds) {
+  if (window.pauseAtS === undefined) {
+    const { Live } = await import("/view/live.js");
+    const { get } = Object.getOwnPropertyDescriptor(Live.prototype, "events");
+    const events = function () {
+      const told = get.call(this);
+      const step = (given) => {
+        told.step(given);
+        if (given.nowS < window.pauseAtS) return;
+        window.pauseAtS = Infinity;
+        document.querySelector("#pause").click();
+      };
+      return { ...told, step };
+    };
+    Object.defineProperty(Live.prototype, "events", { get: events });
+  }
+  window.pauseAtS = seconds;
+}
+
+/** Start or resume a session, and pause it once it has come to so many seconds; what the clock shows then. */
+export async function pauseAt(page, seconds, start) {
+  await page.evaluate(arm, seconds);
+  await start();
+  await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "paused", null, {
+    timeout: IDLE_MS,
+  });
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await page.evaluate(drawn); // what was played last is shown with the next frame
+  return page.evaluate(() => {
     const parts = document.querySelector("#clock").textContent.split(" ")[0].split(":").map(Number);
-    const total = parts.reduce((sum, part) => 60 * sum + part, 0);
-    return wanted ? total >= wanted : total;
-  };
-  await page.waitForFunction(shownS, seconds, { polling: 20, timeout: IDLE_MS });
-  await page.click("#pause");
-  await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "paused");
-  await page.waitForTimeout(100);
-  return page.evaluate(shownS);
+    return parts.reduce((sum, part) => 60 * sum + part, 0);
+  });
 }

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import invoke
+from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.deciding import Deciding
 from mmq_bridge.decision.display import display_average
 from mmq_bridge.decision.manifest import Manifest
-from mmq_bridge.decision.runtime import TFLiteModel
 
 from mmq_tf import pretrained
 from mmq_tf.cli import cli
@@ -64,11 +64,11 @@ def long_replay(long_export, browser, serve):
 
 
 class Python:
-    """What `mmq-tf stream --json` prints of a recording, and what its core and its model gave meanwhile."""
+    """What `mmq-tf stream --json` prints of a recording, and the features its core gave meanwhile."""
 
     def __init__(self, bundle, recording, monkeypatch):
-        self.features, self.windows, self.logits = [], [], []
-        due, predict = Deciding.decisions, TFLiteModel.predict
+        self.features = []
+        due = Deciding.decisions
 
         def decided(deciding):
             said = due(deciding)
@@ -76,61 +76,26 @@ class Python:
                 self.features.append(token[0].tobytes().hex())
             return said
 
-        def predicted(model, features, presence):
-            self.windows.append((features, presence))
-            self.logits.append(predict(model, features, presence))
-            return self.logits[-1]
-
         with monkeypatch.context() as patch:
             patch.setattr(Deciding, "decisions", decided)
-            patch.setattr(TFLiteModel, "predict", predicted)
-            arguments = [
-                "stream",
-                str(bundle),
-                "--replay",
-                str(recording),
-                "--json",
-                "--model",
-                "int8_float_io",
-            ]
+            arguments = ["stream", str(bundle), "--replay", str(recording), "--json"]
             done = invoke(cli, *arguments, catch_exceptions=False)
         self.decisions = [json.loads(line) for line in done.output.splitlines()]
 
 
-def check_same(page, python, bundle):
-    """Features bit for bit, logits within one step of the output's scale, and every word of a decision."""
+def check_same(page, python):
+    """Features and decisions bit for bit: every probability, and every word."""
     assert page["features"] == python.features
-    logits = [{task: floats(text) for task, text in given.items()} for given in page["logits"] if given]
-    int8 = TFLiteModel((bundle / "model_int8.tflite").read_bytes())
-    assert len(logits) == len(python.logits) > 100
-    for task, detail in int8.output_details.items():
-        step = detail["quantization"][0]
-        mine = np.stack([given[task] for given in logits])
-        np.testing.assert_allclose(
-            mine, np.stack([given[task] for given in python.logits]), rtol=0, atol=1.01 * step
-        )
-        windows = [np.stack(part) for part in zip(*python.windows, strict=True)]
-        np.testing.assert_allclose(mine, int8.predict_many(*windows)[task], rtol=0, atol=1.01 * step)
-    assert [without_chances(line) for line in page["decisions"]] == [
-        without_chances(line) for line in python.decisions
-    ]
-    for line, wanted in zip(page["decisions"], python.decisions, strict=True):
-        for task, chances in wanted["probabilities"].items():
-            assert line["probabilities"][task] == pytest.approx(chances, abs=0.02)
-
-
-def floats(text):
-    return np.frombuffer(bytes.fromhex(text), np.float32)
-
-
-def without_chances(line):
-    return {name: value for name, value in line.items() if name != "probabilities"}
+    assert page["decisions"] == python.decisions
+    chances = {json.dumps(line["probabilities"]) for line in python.decisions}
+    assert len(chances) > 20
+    assert sum(bool(line["probabilities"]) for line in python.decisions) > 100
 
 
 def test_55_minutes_are_decided_as_in_python(long_replay, long_export, monkeypatch):
     bundle = pretrained.path("wrist-stress")
     python = Python(bundle, long_export, monkeypatch)
-    check_same(long_replay, python, bundle)
+    check_same(long_replay, python)
     reasons = {
         (name, why) for line in python.decisions for name, whys in line["absent"].items() for why in whys
     }
@@ -153,7 +118,7 @@ def test_a_real_recording_is_decided_as_in_python(mmq_data, browser, serve, tmp_
     source = mmq_data / "stress_predict" / "Raw_data" / "S02"
     export = shutil.make_archive(str(tmp_path / "S02"), "zip", source)
     page = browser("replay", serve(bundle), path=export, isDropped=True)
-    check_same(page, Python(bundle, source, monkeypatch), bundle)
+    check_same(page, Python(bundle, source, monkeypatch))
     assert page["isTrained"] == ("S02" in Manifest.load(bundle).train_subjects)
 
 
@@ -258,12 +223,12 @@ def test_the_page_cannot_reach_another_host(browser, serve, tiny_bundle):
 
 def test_a_corrupt_bundle_gets_a_sentence(browser, serve, tiny_bundle, tmp_path):
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
-    model = bundle / "model_int8_float_io.tflite"
-    content = bytearray(model.read_bytes())
+    plan = bundle / NETWORK_FILE
+    content = bytearray(plan.read_bytes())
     content[1000] ^= 1
-    model.write_bytes(content)
+    plan.write_bytes(content)
     said = browser("broken", serve(bundle))
-    assert said["sentence"].startswith("model_int8_float_io.tflite: its SHA-256 is not the manifest's")
+    assert said["sentence"].startswith("mmq_network.bin: its SHA-256 is not the manifest's")
     assert not said["consent"]
     assert "drop one" in said["name"]
 
@@ -271,8 +236,8 @@ def test_a_corrupt_bundle_gets_a_sentence(browser, serve, tiny_bundle, tmp_path)
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("model_int8_float_io.tflite", b"GGUF" * 100, "expected a .tflite"),
-        ("model_int8_float_io.tflite", b"\x1c\0\0\0TFL3" + bytes(400), "LiteRT refuses it"),
+        (NETWORK_FILE, b"GGUF" * 100, "mmq_network.bin: it is no plan that this core knows"),
+        (NETWORK_FILE, (pretrained.path("wrist-stress") / NETWORK_FILE).read_bytes(), "of the manifest, got"),
         ("mmq_bridge/mmq_spec.h", b"static const mmq_spec_t mmq_spec = {};", "mmq_spec.h: its modalities"),
         ("frontend.json", b'{"modalities": {}}', "its ppg is not the one of mmq_bridge/mmq_spec.h"),
         ("frontend.json", b"\xff\xfe", "expected UTF-8 text"),
@@ -283,6 +248,19 @@ def test_a_forged_bundle_gets_a_sentence(browser, serve, tiny, tiny_bundle, tmp_
     (bundle / name).write_bytes(content)
     tiny.sign_again(bundle, [name])
     assert words in browser("broken", serve(bundle))["sentence"]
+
+
+def test_a_bundle_without_a_plan_gets_a_sentence(browser, serve, tiny_bundle, tmp_path):
+    folder = shutil.copytree(tiny_bundle, tmp_path / "old")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"][NETWORK_FILE]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    path = shutil.make_archive(str(tmp_path / "old-bundle"), "zip", folder)
+    said = browser("refusals", serve(tiny_bundle), paths=[path])
+    assert said == [
+        "This bundle has no mmq_network.bin, the network as this page runs it: export its run again "
+        "(mmq-tf export RUN --int8 --out DIR)."
+    ]
 
 
 def zipped(members, method=zipfile.ZIP_DEFLATED):

@@ -12,8 +12,12 @@ import pytest
 from mmq_bridge.companion.build import PAGE
 from mmq_bridge.core_binding.decision import CDecision, Display, Rules, TaskRules, abstention_name
 from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.network import Network
 from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+
+from mmq_tf import pretrained
 
 SCRIPT = Path(__file__).with_name("pieces.mjs")
 RATES_HZ = {
@@ -175,6 +179,33 @@ def test_the_page_shows_what_python_shows(pieces, remembering, display_s):
         assert (one["best"], one["sure"]) == (other.best[0], other.sure)
         assert one["abstains"] == abstention_name(other.abstention)
     assert {one["abstains"] for one in found} == {"decided", "confidence under threshold"}
+
+
+def test_the_network_in_webassembly_gives_the_bits_of_the_one_here(pieces):
+    """On random windows, extremes and absent sensors; what is no plan is refused in a sentence."""
+    plan = (pretrained.path("wrist-stress") / NETWORK_FILE).read_bytes()
+    network, rng, windows = Network(plan), np.random.default_rng(5), []
+    for number in range(60):
+        values = (lambda n: rng.integers(-128, 128, n), lambda n: rng.choice([-128, 127], n))[number % 2]
+        window = {name: values(port.count).astype(np.int8) for name, port in network.inputs.items()}
+        if number % 3:
+            hidden = rng.random(network.inputs["presence"].count) < number / 60
+            window["presence"] = np.where(hidden, -128, 127).astype(np.int8)
+        windows.append(window)
+    lists = [{name: values.tolist() for name, values in window.items()} for window in windows]
+    plans = [plan, b"", plan[:4000], b"X" + plan[1:], b"PK\3\4" * 999]
+    given = [base64.b64encode(one).decode() for one in plans]
+    said, *refused = pieces("networks", plans=given, windows=lists)
+    assert said["said"] == [network.run(window)["stress"].tolist() for window in windows]
+    assert len({tuple(row) for row in said["said"]}) > 30
+    for side, ports in (("inputs", network.inputs), ("outputs", network.outputs)):
+        wanted = {
+            name: {"at": p.at, "count": p.count, "scale": p.scale, "zeroPoint": p.zero_point}
+            for name, p in ports.items()
+        }
+        assert dict(said[side]) == wanted
+    assert len(refused) == 4
+    assert all(text.startswith("Problem: mmq_network.bin: it is no plan that this core") for text in refused)
 
 
 def test_what_is_kept_of_wearers(pieces):

@@ -5,7 +5,6 @@ import { Device } from "./device.js";
 import { readE4 } from "./e4.js";
 import { chosen, content, dropped, folderWith } from "./files.js";
 import { Kept, Keeper, wearerName } from "./kept.js";
-import { Model } from "./model.js";
 import { Problem, sentence } from "./problem.js";
 import { recordingSource } from "./replay.js";
 import { Session } from "./session.js";
@@ -15,7 +14,7 @@ import { Live } from "./view/live.js";
 import { connectStrap } from "./view/strap_card.js";
 
 const $ = (selector) => document.querySelector(selector);
-const state = { bundle: null, core: null, model: null, session: null, live: null, running: null };
+const state = { bundle: null, core: null, session: null, live: null, running: null };
 Object.assign(state, { kept: null, keeper: null, turn: 0 });
 
 async function served(name, limit) {
@@ -27,24 +26,27 @@ async function served(name, limit) {
   return bytes;
 }
 
+/** The core: vectors are in all browsers since 2023. */
+async function compiled() {
+  try {
+    return await WebAssembly.compileStreaming(fetch("/core.wasm"));
+  } catch (error) {
+    throw new Problem(`core.wasm: this browser cannot run it (${error?.message ?? error}); update the browser.`);
+  }
+}
+
 /** Use a bundle: only when all of it is sound does it take the old one's place. */
 async function useBundle(read) {
   const bundle = await openBundle(read);
-  state.core ??= await WebAssembly.compileStreaming(fetch("/core.wasm"));
-  const shapes = {
-    features: [1, bundle.tokens, bundle.features],
-    presence: [1, bundle.tokens, bundle.modalities.length],
-  };
-  const model = await Model.load(bundle.model, shapes, bundle.manifest.decision.tasks);
-  new Device(bundle, state.core, model); // refuses what the core cannot run, before anything is shown
+  state.core ??= await compiled();
+  new Device(bundle, state.core); // refuses what the core cannot run, before anything is shown
   state.turn++;
   stop();
-  await state.running; // it may be in the middle of a decision
-  state.model?.delete();
-  Object.assign(state, { bundle, model });
+  await state.running; // it may be saving what its wearer taught
+  state.bundle = bundle;
   showAbout(bundle);
   askAgain();
-  await recallWearer();
+  await busy(recallWearer);
 }
 
 /** Another bundle may estimate something else: purpose and consent come first, each time. */
@@ -60,7 +62,7 @@ async function play(source) {
   stop();
   await state.running; // it may be saving what its wearer taught
   const { bundle } = state;
-  const device = new Device(bundle, state.core, state.model);
+  const device = new Device(bundle, state.core);
   const keeper = await keeperOf(device);
   if (turn !== state.turn) return; // another one was asked for meanwhile
   state.keeper = keeper;
@@ -77,14 +79,16 @@ async function play(source) {
   $("#live").hidden = false;
   $("#save").disabled = false;
   setPaused(false);
-  state.running = session
-    .run()
-    .finally(() => keeper?.finish())
-    .catch(complain)
-    .finally(() => {
-      showState();
-      return showKept();
-    });
+  state.running = busy(() =>
+    session
+      .run()
+      .finally(() => keeper?.finish())
+      .catch(complain)
+      .finally(() => {
+        showState();
+        return showKept();
+      }),
+  );
 }
 
 /** Load what the named wearer taught into a device; what keeps it from then on, or null without a name. */
@@ -114,8 +118,25 @@ async function recallWearer() {
   await showKept();
 }
 
+let jobs = 0;
+
+/** Do what may change what is kept of a wearer; until all of it is done, what is said of that is marked as busy. */
+async function busy(job) {
+  const mark = () => $("#kept").setAttribute("aria-busy", String(jobs > 0));
+  jobs++;
+  mark();
+  try {
+    return await job();
+  } finally {
+    jobs--;
+    mark();
+  }
+}
+
 /** Say what is kept of the named wearer. */
-async function showKept() {
+const showKept = () => busy(fillKept);
+
+async function fillKept() {
   const wearer = wearerName($("#wearer").value);
   const found = wearer && state.kept?.load(state.bundle.digest, wearer);
   const known = found ? await found.catch(() => null) : null;
@@ -124,7 +145,7 @@ async function showKept() {
 }
 
 function learnt(known) {
-  const device = new Device(state.bundle, state.core, state.model);
+  const device = new Device(state.bundle, state.core);
   try {
     device.load(known);
   } catch (error) {
@@ -232,7 +253,7 @@ function wire() {
     });
   }
   $("#wearer").addEventListener("change", () => attempt(showKept));
-  $("#forget").addEventListener("click", () => attempt(forget));
+  $("#forget").addEventListener("click", () => attempt(() => busy(forget)));
   $("#strap").addEventListener("click", () => attempt(connectStrap));
   $("#pause").addEventListener("click", () => setPaused(!state.session.paused));
   $("#stop").addEventListener("click", stop);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // bundle.js: a bundle's parts, each used only when its SHA-256 is the manifest's.
+import { NETWORK_FILE } from "./network.js";
 import { Problem } from "./problem.js";
 import { fieldNumber, readSpec } from "./spec.js";
 
 const NAMES = {
   frontEnd: "frontend.json",
   spec: "mmq_bridge/mmq_spec.h",
-  model: "model_int8_float_io.tflite",
   card: "MODEL_CARD.md",
 };
 const ENROLMENT = 2; // mmq_normaliser_t
@@ -16,7 +16,7 @@ const MAX_FILE_BYTES = 64_000_000;
 /**
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
- * @returns {{digest: string, manifest, frontEnd, spec, model: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence,
+ * @returns {{digest: string, manifest, frontEnd, spec, plan: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence,
  *   features, modalities: {name, ...}[]}}
  */
 export async function openBundle(read) {
@@ -24,14 +24,17 @@ export async function openBundle(read) {
   const digest = await sha256(content); // of the whole bundle: the manifest holds those of its files
   const manifest = json(content, "manifest.json");
   checkManifest(manifest);
+  if (!manifest.files[NETWORK_FILE]) {
+    throw new Problem(
+      `This bundle has no ${NETWORK_FILE}, the network as this page runs it: ` +
+        "export its run again (mmq-tf export RUN --int8 --out DIR).",
+    );
+  }
   const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
   const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
-  const model = await checked(manifest, read, NAMES.model);
-  if (String.fromCharCode(...model.subarray(4, 8)) !== "TFL3") {
-    throw new Problem(`${NAMES.model}: expected a .tflite (identifier TFL3); export the bundle again.`);
-  }
+  const plan = await checked(manifest, read, NETWORK_FILE);
   const card = text(await checked(manifest, read, NAMES.card), NAMES.card);
-  return { digest, manifest, frontEnd, spec, model, card, ...sizes(frontEnd, spec) };
+  return { digest, manifest, frontEnd, spec, plan, card, ...sizes(frontEnd, spec) };
 }
 
 /** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */

@@ -1,43 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// core.js: the C core in WebAssembly, the same bits as on the wearable.
+// core.js: the C core's bridge and decisions, the same bits as on the wearable.
 import { readDecision, rulesWords, TASK_WORDS, tasksWords } from "./decision.js";
+import { Memory } from "./memory.js";
 import { Problem } from "./problem.js";
 import { fieldNumber, layOut } from "./spec.js";
 
 const OK = 0,
   LATE = 6,
   NO_TOKEN = 7;
-const STATUS = [
-  "ok",
-  "a pointer is null",
-  "the spec is bad",
-  "the memory is too small",
-  "no such modality",
-  "the time is not finite or ten days ahead of all that came",
-  "late samples were dropped",
-  "no token is closed",
-  "the window is not full yet",
-  "the normaliser is still enrolling",
-  "the front end has no quantisation",
-  "the spec is of a newer version than this core: update mmq-tf",
-  "the state is cut short",
-  "the state was changed, or is none",
-  "the state is of another front end",
-  "the state is of a newer version than this core: update mmq-tf",
-  "samples came before the state: load it first",
-  "a marked window is none",
-  "the network wants to go on",
-  "the network failed",
-];
-const PAGE_BYTES = 65536;
-const ALIGNMENT = 16;
+const TENSOR_BYTES = 20;
 const MAX_STATE_BYTES = 1_000_000;
 
 /** One bridge of the core in a memory of its own; `module` is core.wasm compiled, `spec` comes from readSpec. */
 export class Bridge {
   #core;
   #memory;
-  #top;
   #bridge;
   #spec;
   #scratch = { address: 0, bytes: 0 };
@@ -45,11 +22,9 @@ export class Bridge {
   #decider;
 
   constructor(module, spec) {
-    this.#core = new WebAssembly.Instance(module).exports;
-    this.#core._initialize?.();
-    this.#memory = this.#core.memory;
-    this.#top = this.#core.__heap_base.value;
-    const { address, specWords, modalityWords } = layOut(spec, (values) => this.#place(values));
+    this.#memory = new Memory(module);
+    this.#core = this.#memory.core;
+    const { address, specWords, modalityWords } = layOut(spec, (values) => this.#memory.place(values));
     if (4 * specWords !== this.#core.spec_bytes() || 4 * modalityWords !== this.#core.modality_bytes()) {
       throw new Problem(
         "mmq_bridge/mmq_spec.h: it was written for another version of the core; export again.",
@@ -60,8 +35,8 @@ export class Bridge {
     if (!bytes) throw new Problem("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
     const room = this.#reserve(bytes);
     const handle = this.#reserve(4);
-    check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
-    this.#bridge = new Uint32Array(this.#memory.buffer, handle, 1)[0];
+    this.#check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
+    this.#bridge = this.#memory.word(handle);
     const features = fieldNumber(spec.fields, "n_features");
     const count = spec.modalities.length;
     this.#out = {
@@ -76,6 +51,11 @@ export class Bridge {
     };
   }
 
+  /** The memory it lives in, for a network beside it. */
+  get memory() {
+    return this.#memory;
+  }
+
   /** Bytes of the module's whole memory. */
   get bytes() {
     return this.#memory.buffer.byteLength;
@@ -86,7 +66,7 @@ export class Bridge {
     const address = this.#room(samples.byteLength);
     new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
     const status = this.#core.mmq_bridge_push(this.#bridge, modality, address, frames, timeS);
-    if (status !== LATE) check(status, "samples");
+    if (status !== LATE) this.#check(status, "samples");
   }
 
   /** The same for a packet with a counter instead of a time; of firstIndex the last 32 bits count. */
@@ -95,7 +75,7 @@ export class Bridge {
     new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
     const index = firstIndex | 0;
     const status = this.#core.mmq_bridge_push_counted(this.#bridge, modality, address, frames, index);
-    if (status !== LATE) check(status, "samples");
+    if (status !== LATE) this.#check(status, "samples");
   }
 
   /** Tokens the enrolment still lasts. */
@@ -107,7 +87,7 @@ export class Bridge {
   save() {
     const bytes = this.#core.mmq_state_size(this.#spec);
     const address = this.#room(bytes);
-    check(this.#core.mmq_state_save(this.#bridge, address, bytes), "state");
+    this.#check(this.#core.mmq_state_save(this.#bridge, address, bytes), "state");
     return new Uint8Array(this.#memory.buffer, address, bytes).slice();
   }
 
@@ -116,58 +96,60 @@ export class Bridge {
     if (state.length > MAX_STATE_BYTES) throw new Problem("state: the state was changed, or is none.");
     const address = this.#room(state.length);
     new Uint8Array(this.#memory.buffer, address, state.length).set(state);
-    check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state");
+    this.#check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state");
   }
 
   /** Say that it is timeS now and nothing older will come. */
   advance(timeS) {
-    check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
+    this.#check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
   }
 
-  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons}. */
+  /** The oldest closed token not popped yet, or null: {number, features, presence, reasons (bits), why (names)}. */
   pop() {
     const { at, features, count } = this.#out;
     const status = this.#core.mmq_bridge_token(this.#bridge, at.features, at.presence, at.number);
     if (status === NO_TOKEN) return null;
-    check(status, "token");
+    this.#check(status, "token");
     const number = new BigInt64Array(this.#memory.buffer, at.number, 1)[0];
-    check(this.#core.mmq_bridge_reasons(this.#bridge, number, at.reasons), "reasons");
-    const { buffer } = this.#memory;
+    this.#check(this.#core.mmq_bridge_reasons(this.#bridge, number, at.reasons), "reasons");
+    const { buffer } = this.#memory,
+      bits = new Uint16Array(buffer, at.reasons, count).slice();
     return {
       number: Number(number),
       features: new Float32Array(buffer, at.features, features).slice(),
       presence: new Uint8Array(buffer, at.presence, count).slice(),
-      reasons: new Uint16Array(buffer, at.reasons, count).slice(),
+      reasons: bits,
+      why: Array.from(bits, (one) => this.reasonNames(one)),
     };
   }
 
   /**
-   * Begin to decide by the rules of a manifest, {tasks, temperature, min_confidence, ...}, about tokens that close from
-   * now on; what is shown is the average of displayS.
+   * Begin to decide by the rules of a manifest, {tasks, temperature, min_confidence, ...}, and logits as a network's
+   * `outputs` are scaled, about tokens that close from now on; what is shown is the average of displayS.
    */
-  beginToDecide(decision, displayS) {
+  beginToDecide(decision, outputs, displayS) {
     const core = this.#core,
-      outputs = Object.values(decision.tasks).reduce((sum, classes) => sum + classes.length, 0),
-      tasks = this.#place(tasksWords(decision)),
-      rules = this.#place(rulesWords(decision, tasks)),
+      count = Object.values(decision.tasks).reduce((sum, classes) => sum + classes.length, 0),
+      tasks = this.#memory.place(tasksWords(decision, outputs)),
+      rules = this.#memory.place(rulesWords(decision, tasks)),
       decider = this.#reserve(core.decider_bytes()),
-      status = core.task_bytes() === 4 * TASK_WORDS ? core.mmq_decider_init(decider, this.#bridge, rules) : -1;
-    if (status !== OK)
+      isKnown = core.task_bytes() === 4 * TASK_WORDS && core.tensor_bytes() === TENSOR_BYTES;
+    if (!isKnown || core.mmq_decider_init(decider, this.#bridge, rules) !== OK)
       throw new Problem("manifest.json: the core refuses its decision settings; export the bundle again.");
     const rows = Math.ceil(displayS / (core.token_s(this.#spec) * decision.every_tokens)) + 1,
       display = this.#reserve(core.display_bytes()),
       times = this.#reserve(8 * rows),
-      kept = this.#reserve(4 * rows * outputs);
-    core.begin_display(display, displayS, times, kept, rows, outputs);
+      kept = this.#reserve(4 * rows * count);
+    core.begin_display(display, displayS, times, kept, rows, count);
     const bytes = core.decision_bytes();
     const [said, shown] = [this.#reserve(bytes), this.#reserve(bytes)];
-    const { features, count } = this.#out,
+    const { features, count: modalities } = this.#out,
       tokens = core.tokens(this.#spec);
     const window = {
-      features: { address: this.#reserve(4 * tokens * features), length: tokens * features },
-      presence: { address: this.#reserve(4 * tokens * count), length: tokens * count },
+      features: { address: this.#reserve(tokens * features), length: tokens * features },
+      presence: { address: this.#reserve(tokens * modalities), length: tokens * modalities },
     };
-    const logits = { address: this.#reserve(4 * outputs), length: outputs };
+    const logits = { address: this.#reserve(count), length: count };
     this.#decider = { decider, rules, display, bytes, said, shown, window, logits };
   }
 
@@ -176,45 +158,46 @@ export class Bridge {
     const { decider, said } = this.#decider;
     const status = this.#core.mmq_decision_due(decider, said);
     if (status === NO_TOKEN) return null;
-    check(status, "decision");
+    this.#check(status, "decision");
     return this.#read(said);
   }
 
-  /** The window {features, presence} of a decision that is due. */
+  /** The window {features, presence} of a decision that is due, as the network takes it. */
   windowOf({ number }) {
     const { features, presence } = this.#decider.window;
-    const { address } = features;
-    check(
-      this.#core.mmq_bridge_window_at(this.#bridge, BigInt(number), address, presence.address),
-      "window",
-    );
-    return { features: this.#floats(features).slice(), presence: this.#floats(presence).slice() };
+    const places = [features.address, presence.address];
+    this.#check(this.#core.mmq_bridge_window_i8_at(this.#bridge, BigInt(number), ...places), "window");
+    return { features: this.#int8(features).slice(), presence: this.#int8(presence).slice() };
   }
 
   /** A decision that was due, finished with the logits of one task after the other. */
   decide({ bytes }, given) {
     const { decider, said, logits } = this.#decider;
-    if (given.length !== logits.length)
-      throw new Problem(`the model gave ${given.length} logits, expected ${logits.length}; export again.`);
-    this.#write(said, bytes);
-    this.#floats(logits).set(given);
-    check(this.#core.mmq_decide(decider, logits.address, said), "decision");
+    this.#memory.write(said, bytes);
+    this.#int8(logits).set(given);
+    this.#check(this.#core.mmq_decide_i8(decider, logits.address, said), "decision");
     return this.#read(said);
   }
 
   /** What a display shows of a decision, never before the one shown last: the average of the last seconds. */
   show({ bytes }) {
     const { rules, display, said, shown } = this.#decider;
-    this.#write(said, bytes);
-    check(this.#core.mmq_display_show(display, rules, said, shown), "display");
+    this.#memory.write(said, bytes);
+    this.#check(this.#core.mmq_display_show(display, rules, said, shown), "display");
     return this.#read(shown);
   }
 
   /** The core's words for why a decision abstains. */
   abstentionName(abstention) {
-    const start = this.#core.mmq_abstention_name(abstention);
-    const bytes = new Uint8Array(this.#memory.buffer, start);
-    return String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));
+    return this.#memory.text(this.#core.mmq_abstention_name(abstention));
+  }
+
+  /** The core's names of the reasons whose bits are set. */
+  reasonNames(bits) {
+    const names = [];
+    for (let left = bits; left; left &= left - 1)
+      names.push(this.#memory.text(this.#core.mmq_reason_name(left)));
+    return names;
   }
 
   #read(address) {
@@ -222,12 +205,8 @@ export class Bridge {
     return readDecision(new Uint8Array(this.#memory.buffer, address, bytes).slice());
   }
 
-  #write(address, bytes) {
-    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
-  }
-
-  #floats({ address, length }) {
-    return new Float32Array(this.#memory.buffer, address, length);
+  #int8({ address, length }) {
+    return new Int8Array(this.#memory.buffer, address, length);
   }
 
   /** Room for what is handed over in one call. */
@@ -237,42 +216,10 @@ export class Bridge {
   }
 
   #reserve(bytes) {
-    const address = Math.ceil(this.#top / ALIGNMENT) * ALIGNMENT;
-    this.#top = address + bytes;
-    const missing = this.#top - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
-    return address;
+    return this.#memory.reserve(bytes);
   }
 
-  #place(values) {
-    const address = this.#reserve(values.byteLength);
-    new Uint8Array(this.#memory.buffer).set(
-      new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-      address,
-    );
-    return address;
+  #check(status, what) {
+    this.#memory.check(status, what);
   }
-}
-
-/** Names of the reasons' bits, as Python calls them. */
-const REASONS = [
-  "lost",
-  "range",
-  "lead_off",
-  "saturated",
-  "flat",
-  "step",
-  "weak",
-  "strong",
-  "kurtosis",
-  "band",
-  "irregular",
-  "skewed",
-  "unjudged",
-  "rate",
-];
-export const reasonNames = (bits) => REASONS.filter((_, bit) => bits & (1 << bit));
-
-function check(status, what) {
-  if (status !== OK) throw new Problem(`${what}: ${STATUS[status] ?? `status ${status}`}.`);
 }

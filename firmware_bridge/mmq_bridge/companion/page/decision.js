@@ -8,13 +8,16 @@ const MODALITIES = 16,
 /** mmq_abstention_t. */
 export const ABSTAIN = { decided: 0, enrolling: 1, filling: 2, absent: 3, unsure: 4, noNumbers: 5 };
 
-/** The tasks of a manifest's decision as mmq_task_t, for float logits; in the manifest's order. */
-export function tasksWords({ tasks, temperature = {}, min_confidence: least = {} }) {
+/** The tasks of a manifest's decision as mmq_task_t, in its order; `outputs` says how a task's logits are scaled. */
+export function tasksWords({ tasks, temperature = {}, min_confidence: least = {} }, outputs) {
   const names = Object.keys(tasks),
     view = new DataView(new ArrayBuffer(4 * TASK_WORDS * Math.max(names.length, 1)));
   names.forEach((task, t) => {
     const at = 4 * TASK_WORDS * t;
+    const { scale, zeroPoint } = outputs.get(task);
     view.setUint32(at, tasks[task].length, true);
+    view.setInt32(at + 4, zeroPoint, true);
+    view.setFloat32(at + 8, scale, true);
     view.setFloat32(at + 12, temperature[task] ?? 1, true);
     view.setFloat32(at + 16, least[task] ?? 0, true);
   });

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// device.js: raw samples in, decisions out: the core's decision around a model, and in words.
-import { Bridge, reasonNames } from "./core.js";
+// device.js: raw samples in, decisions out: the core's decision around its network, and in words.
+import { Bridge } from "./core.js";
 import { ABSTAIN } from "./decision.js";
+import { checkFits, Network } from "./network.js";
 
 /** What is shown of decisions is the average of so many seconds. */
 export const DISPLAY_S = 30;
 
-/** Front end, model and decision rules of one bundle. `core` is core.wasm compiled, `model` a Model. */
+/**
+ * Front end, network and decision rules of one bundle. `core` is core.wasm compiled; `load` makes the network, in the
+ * memory it is given.
+ */
 export class Device {
   #bundle;
   #bridge;
-  #model;
+  #network;
 
-  constructor(bundle, core, model, displayS = DISPLAY_S) {
+  constructor(bundle, core, displayS = DISPLAY_S, load = (memory) => new Network(memory, bundle.plan)) {
     this.#bundle = bundle;
     this.#bridge = new Bridge(core, bundle.spec);
-    this.#bridge.beginToDecide(bundle.manifest.decision, displayS);
-    this.#model = model;
+    this.#network = load(this.#bridge.memory);
+    checkFits(this.#network, bundle);
+    this.#bridge.beginToDecide(bundle.manifest.decision, this.#network.outputs, displayS);
     this.names = bundle.modalities.map(({ name }) => name);
     this.tokenS = bundle.frontEnd.token_s;
     this.graceS = bundle.frontEnd.grace_s;
@@ -69,22 +74,13 @@ export class Device {
     return tokens;
   }
 
-  /**
-   * The decision that is due at the end of a token, and as it is shown, with its logits and, by task and sensor, what
-   * hiding the sensor changes. Decisions are made one after the other.
-   */
-  async decide({ due }) {
-    if (!due.window) return this.#withShown(due);
-    const logits = await this.#model.predict(due.window.features.slice(), due.window.presence.slice());
-    const made = this.#finish(due, logits);
-    const said = this.#withShown(made);
-    const rested = made.probability.length ? await this.#rested(due, said.probabilities) : undefined;
-    return { ...said, logits, rested, shown: { ...said.shown, logits, rested } };
+  /** The decision that is due at the end of a token, and as it is shown. Decisions are made one after the other. */
+  decide({ due }) {
+    return this.#withShown(due.window ? this.#finish(due, due.window) : due);
   }
 
-  #finish(due, logits) {
-    const tasks = Object.keys(this.#bundle.manifest.decision.tasks);
-    return this.#bridge.decide(due, Float32Array.from(tasks.flatMap((task) => [...logits[task]])));
+  #finish(due, window) {
+    return this.#bridge.decide(due, this.#network.run(window));
   }
 
   #withShown(made) {
@@ -94,7 +90,7 @@ export class Device {
   /** A decision of the core with names and sentences. */
   #told(said) {
     const reason = said.abstention === ABSTAIN.decided ? null : this.#reason(said);
-    const absent = this.names.map((name, m) => [name, reasonNames(said.reasons[m])]);
+    const absent = this.names.map((name, m) => [name, this.#bridge.reasonNames(said.reasons[m])]);
     return {
       time_s: (said.number + 1) * this.tokenS,
       probabilities: this.#probabilities(said),
@@ -147,30 +143,32 @@ export class Device {
   }
 
   /** The probabilities of a window with the sensor number `hidden` taken out of it. */
-  async #without(due, hidden) {
+  #without(due, hidden) {
     const { features: width, modalities } = this.#bundle,
       { first, last } = modalities[hidden],
       features = due.window.features.slice(),
-      presence = due.window.presence.slice();
+      presence = due.window.presence.slice(),
+      nothing = (name) => this.#network.inputs.get(name).zeroPoint;
     for (let row = 0; row < due.tokens; row++) {
-      features.fill(0, row * width + first, row * width + last);
-      presence[row * modalities.length + hidden] = 0;
+      features.fill(nothing("features"), row * width + first, row * width + last);
+      presence[row * modalities.length + hidden] = nothing("presence");
     }
-    return this.#probabilities(this.#finish(due, await this.#model.predict(features, presence)));
+    return this.#probabilities(this.#finish(due, { features, presence }));
   }
 
   /**
-   * What the decision rested on, by occlusion: by task and sensor, how much less likely the likeliest class is
-   * with that sensor hidden from the model; null where it was absent throughout, or is the only one. (The
-   * deployed graph gives logits only, no attention. A missing sensor is an ordinary input of this model, so
-   * hiding one is a fair question.)
+   * What a token's decision rested on, by occlusion: by task and sensor, how much less likely the likeliest class is
+   * with that sensor hidden from the network; null where it was absent throughout, or is the only one. (The
+   * network gives logits only, no attention. A missing sensor is an ordinary input of it, so hiding one is a
+   * fair question.)
    */
-  async #rested(due, probabilities) {
+  restedOn({ due }, { probabilities }) {
+    if (!Object.keys(probabilities).length) return {};
     const here = this.names.map((_, m) => due.present[m] > 0);
     const alone = here.filter(Boolean).length < 2;
     const rested = Object.fromEntries(Object.keys(probabilities).map((task) => [task, {}]));
     for (const [m, name] of this.names.entries()) {
-      const without = here[m] && !alone ? await this.#without(due, m) : null;
+      const without = here[m] && !alone ? this.#without(due, m) : null;
       for (const [task, values] of Object.entries(probabilities)) {
         const best = likeliest(values);
         rested[task][name] = without ? values[best] - without[task][best] : null;

@@ -65,7 +65,7 @@ export class Session {
       for (const step of this.#source.steps()) {
         await this.#turn(step.nowS);
         if (this.#stopped) return;
-        await this.#play(step);
+        this.#play(step);
       }
     } finally {
       this.#stopped = true;
@@ -73,18 +73,18 @@ export class Session {
     this.#on.end();
   }
 
-  async #play({ nowS, chunks }) {
+  #play({ nowS, chunks }) {
     const heard = chunks.filter(({ name }) => !this.muted.has(name));
-    for (const { name, samples, timeS } of heard) await this.#settle(this.#device.push(name, samples, timeS));
-    await this.#settle(this.#device.advance(nowS - this.#device.graceS));
+    for (const { name, samples, timeS } of heard) this.#settle(this.#device.push(name, samples, timeS));
+    this.#settle(this.#device.advance(nowS - this.#device.graceS));
     this.nowS = nowS;
     this.#on.step({ nowS, chunks: heard });
   }
 
-  async #settle(tokens) {
+  #settle(tokens) {
     for (const token of tokens) {
       this.#on.token(token);
-      if (token.due) this.#on.decision(await this.#device.decide(token), token);
+      if (token.due) this.#on.decision(this.#device.decide(token), token);
     }
   }
 

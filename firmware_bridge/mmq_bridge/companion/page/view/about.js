@@ -29,7 +29,7 @@ export function showAbout({ manifest, card, tokens, frontEnd, modalities }) {
     "Licence of the data": data.licence,
     "To be cited": data.attribution,
     Sensors: modalities.map(({ name, rateHz, unit }) => `${name} at ${rateHz} Hz in ${unit}`).join("; "),
-    "Runs here": "the C core as WebAssembly, the int8 model in LiteRT, both from this address",
+    "Runs here": "the C core with the int8 network, as one WebAssembly module from this address",
   };
   document
     .querySelector("#about")

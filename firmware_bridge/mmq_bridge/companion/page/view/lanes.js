@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // lanes.js: what was there, a column a token: measured full and solid, imputed low and hatched, faulty low and solid.
 // Where tokens are narrower than that, a column shows their shares: measured from below, then faulty, then imputed.
-import { reasonNames } from "../core.js";
 import { colour, fit, hatch } from "./canvas.js";
 import { laneState } from "./words.js";
 
@@ -37,5 +36,5 @@ export function drawLane(canvas, history, modality, tokenS, [fromS, toS]) {
 
 function stateOf(history, number, modality) {
   const { present, bits } = history.token(number, modality);
-  return laneState(present, reasonNames(bits));
+  return laneState(present, bits);
 }

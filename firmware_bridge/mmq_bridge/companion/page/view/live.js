@@ -25,6 +25,8 @@ export class Live {
   #frame = 0;
   #changed = true;
   #newest = null;
+  #token = null; // the newest decision's
+  #rested = {}; // what that rested on
   #said = { text: "", atMs: -ANNOUNCE_MS };
 
   constructor(bundle, device, source, onSwitch) {
@@ -52,9 +54,10 @@ export class Live {
         this.#cards.forEach((card) => card.setToken(token));
         this.#changed = true;
       },
-      decision: (decision, { number }) => {
+      decision: (decision, token) => {
         this.#newest = decision;
-        this.#history.addDecision(number, decision);
+        this.#token = token;
+        this.#history.addDecision(token.number, decision);
         this.#changed = true;
       },
       end: () => {
@@ -128,12 +131,14 @@ export class Live {
   #showDecision() {
     const decision = this.#newest;
     if (!decision) return;
+    if (this.#token) this.#rested = this.#device.restedOn(this.#token, decision); // only of what is shown: it takes time
+    this.#token = null;
     const shown = this.#view(decision);
-    showNow(shown, this.#tasks, decision);
+    showNow(shown, this.#tasks, decision, this.#rested);
     const [task] = Object.keys(this.#tasks);
     const values = decision.probabilities[task];
     this.#cards.forEach((card, m) => {
-      const change = decision.rested?.[task]?.[this.#device.names[m]] ?? null;
+      const change = this.#rested[task]?.[this.#device.names[m]] ?? null;
       card.setRested(change, values ? likeliest(values) : null);
     });
     this.#announce(spoken(shown));

@@ -5,21 +5,21 @@ import { colour } from "./canvas.js";
 import { percentOf, restedMost } from "./words.js";
 
 /** Show a decision of {task: classes}; what it rested on is that of the decision as it was made. */
-export function showNow(decision, tasks, made = decision) {
+export function showNow(decision, tasks, made = decision, rested = {}) {
   const several = Object.keys(tasks).length > 1;
   const blocks = Object.entries(tasks).map(([task, classes]) => taskBlock(decision, task, classes, several));
   document.querySelector("#now-tasks").replaceChildren(...blocks);
   document.querySelector("#now-reason").textContent = decision
     ? reasonOf(decision)
     : "Waiting for the first samples.";
-  document.querySelector("#now-rested").textContent = restedOn(decision, made);
+  document.querySelector("#now-rested").textContent = restedOn(decision, made, rested);
 }
 
 /** What the newest decision rested on; where the average shows another class, it says so. */
-function restedOn(decision, made) {
-  const sentences = Object.entries(made?.rested ?? {}).map(([task, rested]) => {
+function restedOn(decision, made, rested) {
+  const sentences = Object.entries(rested).map(([task, changes]) => {
     const best = likeliest(made.probabilities[task]);
-    const words = restedMost(rested, best);
+    const words = restedMost(changes, best);
     return words && best !== likeliest(decision.probabilities[task]) ? `The newest alone: ${words}` : words;
   });
   return sentences.join(" ");

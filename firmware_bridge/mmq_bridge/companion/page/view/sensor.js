@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // sensor.js: one sensor's card: its trace, its presence lane, its switch, and what the decision rested on.
-import { reasonNames } from "../core.js";
 import { drawLane } from "./lanes.js";
 import { Trace } from "./memory.js";
 import { drawTrace, MAX_ROWS, newest } from "./traces.js";
@@ -73,10 +72,9 @@ export class SensorCard {
   }
 
   /** Take a token: what the newest one says of this sensor. */
-  setToken({ presence, reasons }) {
-    const names = reasonNames(reasons[this.#index]);
-    this.#state = laneState(presence[this.#index] === 1, names);
-    this.#say(names);
+  setToken({ presence, reasons, why }) {
+    this.#state = laneState(presence[this.#index] === 1, reasons[this.#index]);
+    this.#say(why[this.#index]);
   }
 
   /** Take a decision's change by hiding this sensor (null: not judged) and the class it is about. */

@@ -35,10 +35,12 @@ const REASONS = {
 /** A sensor's name inside a sentence. */
 const titleInside = (name) => SENSOR_TITLES[name][0].toLowerCase() + SENSOR_TITLES[name].slice(1);
 
+const LOST = 1; // MMQ_WHY_LOST
+
 /** What a lane shows of a token: "measured", "imputed" (nothing came) or "faulty" (what came was not fit). */
-export function laneState(present, reasons) {
+export function laneState(present, reasonBits) {
   if (present) return "measured";
-  return reasons.some((name) => name !== "lost") ? "faulty" : "imputed";
+  return reasonBits & ~LOST ? "faulty" : "imputed";
 }
 
 /** The same in words, with the reason. */
