@@ -13,6 +13,7 @@ from mmq_bridge.bundle.sources import FOLDER, code_of, own_version
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.gatt.source import HEADER as GATT_HEADER
 from mmq_bridge.packing.contents import DEFAULT_PREFIX, Contents, check_prefix, contents_of
 from mmq_bridge.packing.kinds import KINDS, Kind
 from mmq_bridge.source_files import SOURCES
@@ -70,6 +71,7 @@ def pack_bundle(
         for name, content in code_of(bundle).items()
         if name.startswith(f"{FOLDER}/")
     }
+    code["include/mmq_gatt.h"] = GATT_HEADER.read_bytes()
     contents = contents_of(code, prefix)
     for kind, place in zip(chosen, places, strict=True):
         _write(place, package_files(kind, contents, words_of(bundle, prefix)))
