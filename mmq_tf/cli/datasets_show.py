@@ -41,6 +41,7 @@ Examples
 )
 @click.option("--from", "from_s", type=float, metavar="S", help="Begin so many seconds into the recording.")
 @click.option("--to", "to_s", type=float, metavar="S", help="End there.")
+@click.option("--repair", is_flag=True, help="Read what is whole of a cut EDF, BDF or XDF file.")
 def show(
     recording: str,
     data: Path | None,
@@ -48,6 +49,7 @@ def show(
     front_end_file: Path | None,
     from_s: float | None,
     to_s: float | None,
+    repair: bool,
 ) -> None:
     """Draw every signal of RECORDING with its trials, the presence of its tokens and why some are absent.
 
@@ -66,7 +68,7 @@ def show(
     page = out or Path(re.sub(r"[^\w.-]+", "-", _name(recording)) + ".html")
     check_page_path(page)  # before the work: a wrong name should not cost minutes
     front_end = None if front_end_file is None else FrontEnd.load(front_end_file)
-    view = look_at(_open(recording, data), front_end, from_s, to_s)
+    view = look_at(_open(recording, data, repair), front_end, from_s, to_s)
     write_page(view, page)
     click.echo(f"{summary(view)}\n{page}")
 
@@ -76,13 +78,13 @@ def _name(recording: str) -> str:
     return path.resolve().name.split(".")[0] if path.exists() else recording
 
 
-def _open(recording: str, data: Path | None) -> Recording:
+def _open(recording: str, data: Path | None, repair: bool) -> Recording:
     from mmq_tf.datasets import open_dataset
     from mmq_tf.datasets.open_recording import open_recording
 
     name, colon, subject = recording.partition(":")
     if Path(recording).exists() or not colon:
-        return open_recording(recording)
+        return open_recording(recording, repair=repair)
     if data is None:
         raise MMQError(f"{recording}: name the folder of the data set {name!r} with --data.")
     return open_dataset(name, data).load(data, subject)

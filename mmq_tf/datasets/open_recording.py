@@ -22,7 +22,7 @@ UNDERSTOOD = (
 )
 
 
-def open_recording(path: Path | str) -> Recording:
+def open_recording(path: Path | str, *, repair: bool = False) -> Recording:
     """Read the one recording that a path is.
 
     Parameters
@@ -30,6 +30,8 @@ def open_recording(path: Path | str) -> Recording:
     path : path
         A file or a folder; see `UNDERSTOOD`. ``DIR:SUBJECT`` is one of the recordings that a folder's
         ``mmq-tf.toml`` describes.
+    repair : bool
+        Read what is whole of an EDF, BDF or XDF file that was cut short, and say in a warning what is lost.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def open_recording(path: Path | str) -> Recording:
                 f"{path}: expected one recording; it holds {len(inner)}: {names}. Name one of them."
             )
         raise MMQError(f"{path}: is not a recording; expected {UNDERSTOOD}.")
-    return load_e4(path) if form == "e4" else read_as(form, path)[0]
+    return load_e4(path) if form == "e4" else read_as(form, path, repair=repair)[0]
 
 
 def _described(folder: Path) -> Recording:

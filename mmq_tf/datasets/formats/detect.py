@@ -52,6 +52,7 @@ def read_as(
     markers: str | None = None,
     trials: WantedTrials = "shown",
     counts: Callable[[str], bool] = bool,
+    repair: bool = False,
 ) -> tuple[Recording, float | None]:
     """Read a whole recording of a known format.
 
@@ -66,6 +67,8 @@ def read_as(
     trials, counts : optional
         What is done about trials that are not clear in such a file, and which annotations of mne can be some;
         see `mmq_tf.datasets.formats.mne_files.load_mne`.
+    repair : bool
+        Read what is whole of a file of EDF, BDF or xdf that was cut short.
 
     Returns
     -------
@@ -93,10 +96,11 @@ def read_as(
         chosen = {
             name: None if modality == IGNORE else modality for name, modality in (modalities or {}).items()
         }
-        return load_xdf(path, chosen, markers, trials=trials), None
+        return load_xdf(path, chosen, markers, trials=trials, repair=repair), None
     from mmq_tf.datasets.formats.mne_files import load_mne
 
-    return load_mne(path, types=modalities, units=units, trials=trials, counts=counts), None
+    recording = load_mne(path, types=modalities, units=units, trials=trials, counts=counts, repair=repair)
+    return recording, None
 
 
 def files_of(form: str, path: Path) -> list[Path]:
@@ -113,7 +117,7 @@ def files_of(form: str, path: Path) -> list[Path]:
         return sensor_files(path)
     if form == "embraceplus" and path.is_dir():
         return sorted(path.glob("*.avro"))
-    if form != "mne":
+    if form != "mne" or path.suffix.lower() in (".edf", ".bdf"):
         return [path]
     from mmq_tf.datasets.formats.mne_open import open_with_mne
 

@@ -56,6 +56,7 @@ def load_mne(
     task: str = "condition",
     trials: WantedTrials = "shown",
     counts: Callable[[str], bool] = bool,
+    repair: bool = False,
 ) -> Recording:
     """Read a file with MNE.
 
@@ -76,6 +77,9 @@ def load_mne(
     counts : callable
         Whether an annotation's text is of a class; others are no trials, if there is one of which it is.
 
+    repair : bool
+        Read what is whole of an EDF or BDF file that was cut short or never closed.
+
     Returns
     -------
     Recording
@@ -89,7 +93,7 @@ def load_mne(
         channel is a modality, rates differ within one, a unit is unknown, or trials overlap.
     """
     path = Path(path)
-    opened = open_with_mne(path)
+    opened = open_with_mne(path, repair=repair)
     modalities = _modalities(path, opened.channels, dict(types or {}))
     told = {*(types or {}), *(units or {})}
     channels = _with_units(path, opened.channels, modalities, dict(units or {}))

@@ -73,8 +73,8 @@ class Opened:
     pauses_s: Mapping[float, float] = field(default_factory=dict)
 
 
-def open_with_mne(path: Path) -> Opened:
-    """Open a file, or a folder where the format is one.
+def open_with_mne(path: Path, *, repair: bool = False) -> Opened:
+    """Open a file, or a folder where the format is one; `repair` as `check_edf` has it.
 
     Raises
     ------
@@ -86,11 +86,12 @@ def open_with_mne(path: Path) -> Opened:
     check_regular(path)
     if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         raise MMQError(f"{path}: expected at most {MAX_FILE_BYTES / 2**30:g} GiB.")
-    return _open_edf(path) if path.suffix.lower() in (".edf", ".bdf") else _open_other(path)
+    is_edf = path.suffix.lower() in (".edf", ".bdf")
+    return _open_edf(path, repair=repair) if is_edf else _open_other(path)
 
 
-def _open_edf(path: Path) -> Opened:
-    header = check_edf(path, MAX_FILE_BYTES)
+def _open_edf(path: Path, *, repair: bool) -> Opened:
+    header = check_edf(path, MAX_FILE_BYTES, repair=repair)
     places = [i for i, signal in enumerate(header.signals) if not signal.is_annotations]
     raw = open_edf(path, header)
     channels = tuple(

@@ -25,12 +25,13 @@ marker, the last one until the end. Where markers come as ``rest start`` and ``r
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from mmq_bridge.front_end.modality_aliases import rows_by_modality
@@ -39,7 +40,7 @@ from mmq_bridge.sources.stream_names import telling_keys
 from mmq_bridge.sources.timeline import BREAK_S, RATE_TOLERANCE
 
 from mmq_tf.datasets.formats.digests import source_digest
-from mmq_tf.datasets.formats.files.xdf_chunks import STRINGS, XdfChannel, XdfStream, check_xdf
+from mmq_tf.datasets.formats.files.xdf_chunks import STRINGS, XdfChannel, XdfStream, check_xdf, whole_chunks
 from mmq_tf.datasets.formats.markers import WantedTrials, trials_of_markers
 from mmq_tf.datasets.formats.mne_channels import DESCRIBE, IGNORE
 from mmq_tf.datasets.formats.resample_to_grid import MAX_GAP_PERIODS, nearest_samples, take_samples
@@ -55,6 +56,7 @@ def load_xdf(
     markers: str | None = None,
     task: str = "condition",
     trials: WantedTrials = "shown",
+    repair: bool = False,
 ) -> Recording:
     """Read a recording of LabStreamingLayer.
 
@@ -72,6 +74,8 @@ def load_xdf(
     trials : str
         ``"needed"``: refuse a file of which it is not clear which stream holds them. ``"shown"``: then there
         are none, with a warning. ``"none"``: there are none.
+    repair : bool
+        Leave out a last chunk that was cut, and say so in a warning.
 
     Returns
     -------
@@ -85,11 +89,11 @@ def load_xdf(
         front end's, or it is needed and not clear which stream holds the markers.
     """
     path = Path(path)
-    streams = check_xdf(path)
+    streams, whole = whole_chunks(path, repair=repair)
     chosen = _chosen(path, streams, dict(modalities or {}))
     marking = [] if trials == "none" else _marker_streams(path, streams, markers, trials)
     wanted = {stream.number for own, _, _ in chosen for stream in own} | {one.number for one in marking}
-    content = _read(path, sorted(wanted))
+    content = _read(path, sorted(wanted), whole)
     joined = {modality: _joined(path, modality, own, content) for own, modality, _ in chosen}
     start_s = min(times.min() for times, _ in joined.values())
     signals = {}
@@ -234,12 +238,14 @@ def _marker_streams(
     return []
 
 
-def _read(path: Path, numbers: list[int]) -> dict[int, tuple[np.ndarray, np.ndarray | list[list[str]]]]:
+def _read(
+    path: Path, numbers: list[int], whole: int
+) -> dict[int, tuple[np.ndarray, np.ndarray | list[list[str]]]]:
     """Return times ``[n]`` and values ``[n, channels]`` of the streams of these numbers."""
     import pyxdf
 
     try:
-        with _quiet(path, pyxdf.pyxdf.logger), path.open("rb") as file:
+        with _quiet(path, pyxdf.pyxdf.logger), _beginning(path, whole) as file:
             streams, _ = pyxdf.load_xdf(
                 file,
                 select_streams=numbers,
@@ -252,6 +258,14 @@ def _read(path: Path, numbers: list[int]) -> dict[int, tuple[np.ndarray, np.ndar
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise MMQError(f"{path}: pyxdf cannot read this file ({reason}).") from error
     return {stream["info"]["stream_id"]: (stream["time_stamps"], stream["time_series"]) for stream in streams}
+
+
+def _beginning(path: Path, size: int) -> IO[bytes]:
+    """Open a file, or the first bytes of one that was cut."""
+    if path.stat().st_size == size:
+        return path.open("rb")
+    with path.open("rb") as file:
+        return io.BytesIO(file.read(size))
 
 
 @contextmanager

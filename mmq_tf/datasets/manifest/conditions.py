@@ -92,6 +92,6 @@ def _read(manifest: DatasetManifest, paths: Mapping[int, Path]) -> tuple[Piece, 
         tables = read_tables(manifest, paths)
         return Piece(tables.signals), tables.start_s, tables.clock
     recording, start_s = read_as(
-        part.format, paths[0], part.modalities, part.units, part.markers, trials="none"
+        part.format, paths[0], part.modalities, part.units, part.markers, trials="none", repair=part.repair
     )
     return Piece(recording.signals), start_s or 0.0, RELATIVE if start_s is None else "unix"

@@ -132,7 +132,14 @@ def _of_whole_file(manifest: DatasetManifest, folder: Path, key: Key, path: Path
     trials = "none" if manifest.trials.source == "table" else "needed"
     counts = partial(is_labelled, manifest)
     found, start_s = read_as(
-        part.format, path, part.modalities, part.units, part.markers, trials=trials, counts=counts
+        part.format,
+        path,
+        part.modalities,
+        part.units,
+        part.markers,
+        trials=trials,
+        counts=counts,
+        repair=part.repair,
     )
     recording = replace(found, subject=key[0], session=key[1], source=MANIFEST_NAME, digest="", trials=())
     if manifest.trials.source != "table":

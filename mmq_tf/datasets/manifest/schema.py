@@ -77,7 +77,8 @@ class FilesPart(StrictModel):
     """One kind of file: where every subject's lies, how it is written, and what it holds.
 
     Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
-    `units` by channel (mne); `markers`, the stream that holds them (xdf).
+    `units` by channel (mne); `markers`, the stream that holds them (xdf). `repair` reads what is whole of an
+    EDF, BDF or xdf file that was cut short.
 
     Where tables differ: `aliases` are other names that some files have for a column; with `sort_within_s`,
     rows that are out of order by at most so many seconds are put in order, instead of being refused.
@@ -93,6 +94,7 @@ class FilesPart(StrictModel):
     modalities: dict[str, Modality | Literal["ignore"]] = {}
     units: dict[str, str] = {}
     markers: str | None = None
+    repair: bool = False
     aliases: dict[str, tuple[str, ...]] = {}
     sort_within_s: float | None = Field(default=None, gt=0, le=MAX_SORT_S)
 
@@ -103,7 +105,12 @@ class FilesPart(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key, forms in (("modalities", ("mne", "xdf")), ("units", ("mne",)), ("markers", ("xdf",))):
+        for key, forms in (
+            ("modalities", ("mne", "xdf")),
+            ("units", ("mne",)),
+            ("markers", ("xdf",)),
+            ("repair", ("mne", "xdf")),
+        ):
             if getattr(self, key) and self.format not in forms:
                 raise ValueError(f"{key} is only for {' and '.join(forms)}; the format is {self.format}")
         if self.format not in TABLES:

@@ -186,3 +186,13 @@ def test_a_simulated_recording_must_be_called_so(tmp_path):
         "stress",
         "rest",
     ]
+
+
+def test_a_cut_file_under_a_manifest_that_repairs_it(lsl):
+    lsl.write_bytes(lsl.read_bytes()[:-9])  # inside the markers
+    files = 'path = "{subject}.xdf"\nformat = "xdf"\n'
+    with pytest.raises(MMQError, match="repair = true"):
+        manifest(lsl.parent, files, 'source = "annotations"').load(lsl.parent, "P01")
+    with pytest.raises(MMQError, match="none of its trials"):  # the markers were lost
+        manifest(lsl.parent, files + "repair = true", 'source = "annotations"').load(lsl.parent, "P01")
+    assert open_recording(lsl, repair=True).signals["eda"].samples.shape == (1, 240)

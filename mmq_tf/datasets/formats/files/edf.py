@@ -8,8 +8,9 @@ Neurophysiol. 114, 2003; BDF, 24 bits a sample: BioSemi, https://www.biosemi.com
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from mmq_bridge.recordings.files import check_regular
 
 from mmq_tf.errors import MMQError
 
+logger = logging.getLogger(__name__)
+
+REPAIR = "; --repair, or repair = true in mmq-tf.toml, reads what is whole"
 FIXED_BYTES = 256
 LABELS_AT, UNITS_AT, RANGES_AT, COUNTS_AT = 0, 96, 104, 216
 """Bytes a signal before its label (16), its physical dimension (8), its physical and digital minimum and
@@ -73,7 +77,7 @@ class EdfHeader:
         return self.sample_bytes * sum(signal.samples_a_record for signal in self.signals)
 
 
-def check_edf(path: Path, limit: int = MAX_BYTES) -> EdfHeader:
+def check_edf(path: Path, limit: int = MAX_BYTES, *, repair: bool = False) -> EdfHeader:
     """Check that an EDF, EDF+, BDF or BDF+ file has the size its own header says; only the header is read.
 
     Parameters
@@ -82,6 +86,9 @@ def check_edf(path: Path, limit: int = MAX_BYTES) -> EdfHeader:
         The file.
     limit : int
         Most bytes it may have.
+    repair : bool
+        Take the whole data records of a file that was cut short or never closed, and say in a warning how
+        much is lost.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def check_edf(path: Path, limit: int = MAX_BYTES) -> EdfHeader:
             _check_start(path, head, size, limit)
             name, sample_bytes = FORMATS[head[:8]]
             signals = _integer(path, head, 252, 4, "number of signals")
-            records = _records(path, head, signals)
+            records = _records(path, head, signals, repair=repair)
             head += file.read(FIXED_BYTES * signals)
     except OSError as error:
         raise MMQError(f"{path}: cannot be read ({error.strerror or error}).") from error
@@ -118,8 +125,10 @@ def check_edf(path: Path, limit: int = MAX_BYTES) -> EdfHeader:
         name, sample_bytes, records, record_s, continuous, _signals(path, head, signals, record_s)
     )
     expected = length + records * header.record_bytes
+    if repair and (size < expected or records < 0):
+        return _whole_records(path, header, size)
     if size != expected:
-        fault = "cut short, copy it again" if size < expected else "longer than its header says"
+        fault = f"cut short, copy it again{REPAIR}" if size < expected else "longer than its header says"
         raise MMQError(
             f"{path}: expected {expected} bytes ({records} data records); the file has {size}: {fault}."
         )
@@ -190,10 +199,27 @@ def _check_start(path: Path, head: bytes, size: int, limit: int) -> None:
         raise MMQError(f"{path}: expected at most {limit / 2**20:g} MiB; it has {size / 2**20:.0f} MiB.")
 
 
-def _records(path: Path, head: bytes, signals: int) -> int:
+def _whole_records(path: Path, header: EdfHeader, size: int) -> EdfHeader:
+    """Return the header with as many records as are whole."""
+    whole = (size - header.header_bytes) // header.record_bytes
+    if whole < 1:
+        raise MMQError(f"{path}: holds no whole data record; there is nothing to repair.")
+    if header.records > 0:
+        lost_s = (header.records - whole) * header.record_s
+        said = f"{whole} of {header.records} data records are whole, {lost_s:g} s are lost"
+    else:
+        rest = (size - header.header_bytes) % header.record_bytes
+        said = f"it was never closed; {whole} data records are whole, {rest} bytes after them are lost"
+    logger.warning("%s: %s", path, said)
+    return replace(header, records=whole)
+
+
+def _records(path: Path, head: bytes, signals: int, *, repair: bool) -> int:
     records = _integer(path, head, 236, 8, "number of data records")
+    if repair and records == -1 and 0 < signals <= MAX_SIGNALS:
+        return records
     if not 0 < signals <= MAX_SIGNALS or records <= 0:
-        unclosed = " (-1: the recorder never closed the file; repair it first)" if records == -1 else ""
+        unclosed = f" (-1: the recorder never closed the file{REPAIR})" if records == -1 else ""
         raise MMQError(
             f"{path}: expected 1 to {MAX_SIGNALS} signals and at least one data record; the header says"
             f" {signals} and {records}{unclosed}."

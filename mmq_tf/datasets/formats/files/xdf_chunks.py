@@ -8,6 +8,7 @@ files that are what they say (XDF 1.0: "XDF:", then chunks of a length, a tag of
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from xml.etree.ElementTree import Element
 from mmq_bridge.recordings.files import read_bytes
 from mmq_bridge.sources.stream_names import stream_keys
 
+from mmq_tf.datasets.formats.files.edf import REPAIR
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_RATE_HZ
+
+logger = logging.getLogger(__name__)
 
 MAGIC = b"XDF:"
 FILE_HEADER, STREAM_HEADER, SAMPLES, CLOCK_OFFSET, BOUNDARY, STREAM_FOOTER = 1, 2, 3, 4, 5, 6
@@ -73,6 +77,19 @@ def check_xdf(path: Path) -> list[XdfStream]:
         If it is too large, cut short, not XDF, or says something that its bytes do not bear out, naming the
         byte where the chunk begins.
     """
+    return whole_chunks(path, repair=False)[0]
+
+
+def whole_chunks(path: Path, *, repair: bool) -> tuple[list[XdfStream], int]:
+    """List the streams of a file as `check_xdf` does, and return how many bytes of it are whole.
+
+    With `repair` a last chunk that was cut is left out, with a warning.
+
+    Raises
+    ------
+    MMQError
+        As `check_xdf`; with `repair` not for a last chunk that was cut.
+    """
     data = memoryview(read_bytes(path, MAX_FILE_BYTES))
     if data[: len(MAGIC)] != MAGIC:
         raise MMQError(
@@ -82,17 +99,30 @@ def check_xdf(path: Path) -> list[XdfStream]:
     at = len(MAGIC)
     while at < len(data):
         where = f"{path}: the chunk at byte {at}"
+        if repair and _is_cut(data, at):
+            logger.warning("%s was cut: its %d bytes and all after them are lost", where, len(data) - at)
+            break
         length, begin = _length(where, data, at, len(data))
         at = begin + length
         if length < 2 or at > len(data):
             raise MMQError(
-                f"{where} has {length} bytes of which {len(data) - begin} are there: it was cut short."
+                f"{where} has {length} bytes of which {len(data) - begin} are there: it was cut"
+                f" short{REPAIR}."
             )
         tag = int.from_bytes(data[begin : begin + 2], "little")
         _check_chunk(where, tag, data[begin + 2 : at], streams)
     if not streams:
         raise MMQError(f"{path}: expected streams; the file holds none.")
-    return list(streams.values())
+    return list(streams.values()), at
+
+
+def _is_cut(data: memoryview, at: int) -> bool:
+    """Whether the file ends inside the chunk that begins here."""
+    size = data[at]
+    if size not in (1, 4, 8):
+        return False
+    begin = at + 1 + size
+    return begin > len(data) or begin + int.from_bytes(data[at + 1 : begin], "little") > len(data)
 
 
 def _check_chunk(where: str, tag: int, content: memoryview, streams: dict[int, XdfStream]) -> None:

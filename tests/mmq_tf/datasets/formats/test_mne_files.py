@@ -501,6 +501,33 @@ def test_joined_and_bad_channels_of_a_fif(tmp_path):
 # ---- formats and the parts they lie in
 
 
+@pytest.mark.parametrize(
+    ("count", "cut", "whole", "words"),
+    [
+        ("-1", 0, 20, "it was never closed; 20 data records are whole, 0 bytes after them are lost"),
+        ("-1", 7, 19, "it was never closed; 19 data records are whole, 193 bytes after them are lost"),
+        ("20", 200 * 8 + 3, 11, "11 of 20 data records are whole, 9 s are lost"),
+    ],
+)
+def test_what_is_whole_of_a_cut_edf(tmp_path, caplog, count, cut, whole, words):
+    path = write_edf(tmp_path / "a.edf", [("Fz", "uV", 100, ramp(100))], SECONDS)
+    data = bytearray(path.read_bytes())
+    data[236:244] = count.encode().ljust(8)
+    path.write_bytes(data[: len(data) - cut])
+    with pytest.raises(MMQError, match=r"--repair, or repair = true in mmq-tf\.toml, reads what is whole"):
+        load_mne(path)
+    eeg = load_mne(path, repair=True).signals["eeg"]
+    np.testing.assert_allclose(eeg.samples[0], ramp(100)[: 100 * whole], atol=0.051)
+    assert words in caplog.text
+
+
+def test_a_cut_edf_without_a_whole_record(tmp_path):
+    path = write_edf(tmp_path / "a.edf", [("Fz", "uV", 100, ramp(100))], SECONDS)
+    path.write_bytes(path.read_bytes()[: 512 + 100])
+    with pytest.raises(MMQError, match="holds no whole data record; there is nothing to repair"):
+        load_mne(path, repair=True)
+
+
 def write_brainvision(folder, data_file="a.eeg"):
     (folder / "a.vhdr").write_text(
         "Brain Vision Data Exchange Header File Version 1.0\n\n[Common Infos]\nCodepage=UTF-8\n"

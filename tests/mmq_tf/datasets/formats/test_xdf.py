@@ -248,6 +248,24 @@ def test_the_readers_own_log_is_kept_quiet(load, caplog):
     assert not [record for record in caplog.records if record.name.startswith("pyxdf")]
 
 
+@pytest.mark.parametrize("cut", [1, 37, 200])
+def test_what_is_whole_of_a_cut_file(tmp_path, caplog, cut):
+    path = tmp_path / "a.xdf"
+    path.write_bytes(XDF.xdf(stream(1, "w", "EDA", 4, seconds=80))[:-cut])  # chunks of 16 s
+    with pytest.raises(MMQError, match=r"cut short; --repair, or repair = true"):
+        load_xdf(path)
+    assert load_xdf(path, repair=True).signals["eda"].samples.tolist() == [list(range(256))]
+    assert "was cut: its" in caplog.text
+
+
+def test_a_file_that_is_broken_is_not_repaired(tmp_path):
+    data = bytearray(XDF.xdf(stream(1, "w", "EDA", 4)))
+    data[-900] ^= 255
+    (tmp_path / "a.xdf").write_bytes(data[:-20] + b"\x07" * 20)
+    with pytest.raises(MMQError):
+        load_xdf(tmp_path / "a.xdf", repair=True)
+
+
 # ---- markers
 
 
