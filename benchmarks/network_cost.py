@@ -15,7 +15,7 @@ import numpy as np
 from methods.network_models import random_model
 from mmq_bridge.bundle.flatbuffer import count_macs
 from mmq_bridge.decision.bundle_files import MODEL_FILES
-from mmq_bridge.targets.network_cost import NetworkCost, measure_networks
+from mmq_bridge.targets.network_cost import NetworkCost, measure_modules, measure_networks
 from mmq_bridge.targets.networks import NetworkVector
 from mmq_bridge.targets.table import M4F
 from mmq_bridge.targets.tools import compiler_version
@@ -37,7 +37,7 @@ multiply-accumulates without a line."""
 def rows_of(cost: NetworkCost, name: str) -> list[ResultRow]:
     """Return the counts of one model in one condition."""
     values = {
-        "instructions": round(cost.instructions),
+        "instructions": None if cost.instructions is None else round(cost.instructions),
         "arena_bytes": cost.arena_bytes,
         "bytes": cost.flash_bytes,
         "stack_bytes": cost.stack_bytes,
@@ -45,6 +45,7 @@ def rows_of(cost: NetworkCost, name: str) -> list[ResultRow]:
     return [
         ResultRow(method=name, condition=cost.condition, metric=metric, mean=value, n=1)
         for metric, value in values.items()
+        if value is not None
     ]
 
 
@@ -65,7 +66,7 @@ def main(build: Path, results: Path | None) -> None:
     titles = {name.replace("-", "_"): name for name in contents}
     none = np.zeros(0, np.int8)
     vectors = [NetworkVector(name, contents[title], none, 0) for name, title in titles.items()]
-    costs = measure_networks(vectors, build)
+    costs = [*measure_networks(vectors, build), *measure_modules(vectors, build)]
     rows = [row for cost in costs for row in rows_of(cost, titles[cost.name])]
     rows += [
         ResultRow(method=title, condition="int8", metric="macs", mean=count_macs(contents[title]), n=1)
@@ -75,17 +76,22 @@ def main(build: Path, results: Path | None) -> None:
         for metric, value in (("instructions", instructions), ("arena_bytes", arena)):
             rows.append(ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1))
     for cost in costs:
-        click.echo(
-            f"{cost.name} {cost.condition}: {cost.instructions / 1e6:.2f} M instructions, arena "
-            f"{cost.arena_bytes}, flash {cost.flash_bytes}, stack {cost.stack_bytes}"
-        )
+        values = ", ".join(f"{row.metric} {row.mean:.0f}" for row in rows_of(cost, cost.name))
+        click.echo(f"{cost.name} {cost.condition}: {values}")
     if results is not None:
+        first = vectors[0].name
         notes = [
             "One run of the network on one window. bytes: flash of the smallest program that runs it, "
-            "weights, tables and kernels. DSP: with the processor's 16-bit multiply-accumulates; the other "
-            "conditions are the same C as everywhere. Instructions are counted by QEMU -icount; they are no "
-            "cycles.",
-            *(share_note(titles[cost.name], cost) for cost in costs if cost.name == vectors[0].name),
+            "weights, tables and kernels. DSP: with the processor's 16-bit multiply-accumulates; MVE: with "
+            "Helium; the other conditions are the same C as everywhere. Instructions are counted by QEMU "
+            "-icount; they are no cycles.",
+            "wasm: the bytes of a module that holds the network and its kernels and nothing else; nothing "
+            "counts its instructions.",
+            *(
+                share_note(titles[cost.name], cost)
+                for cost in costs
+                if cost.by_operation and cost.name == first
+            ),
             "Measured separately: peers ran an earlier wrist model of 915,808 multiply-accumulates without "
             "a line, whose nearest kin here is nano.",
         ]

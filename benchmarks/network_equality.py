@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -124,6 +125,29 @@ def compare_kind(name: str, count: int, refused: bool) -> tuple[Counts | None, s
     return counts, f"{name} differs in {counts.differing} values" if counts.differing else None
 
 
+def table_of(name: str, rows: Sequence[ResultRow]) -> ResultsFile:
+    """Return the table of what was compared so far."""
+    return ResultsFile(
+        name=name,
+        command=shlex.join(["python", *sys.argv]),
+        version=__version__,
+        data="the shipped model's golden windows where they fit; uniformly random int8, extremes, sensors "
+        "missing",
+        simulated=True,
+        split="none",
+        normalisation="none",
+        seeds=(0,),
+        machine=f"{machine_description()}, tflite-micro {version('tflite-micro')}",
+        rows=tuple(rows),
+        notes=(
+            "values: int8 numbers of every tensor that is computed. differing: of these, with every "
+            "operation on its own, and of the outputs of the network as it is deployed, with operations "
+            "merged and memory shared. Kinds may be added to the table by one command after the other "
+            "(--only, --keep), of which the last is named.",
+        ),
+    )
+
+
 @click.command()
 @click.option("--windows", default=10_000, show_default=True, help="Of each kind.")
 @click.option("--large-windows", type=int, help=f"Of {' and '.join(LARGE)}, if not as many.")
@@ -142,42 +166,20 @@ def main(
     keep: bool,
 ) -> None:
     """Compare every kind; exit code 1 where a number differs, or a kind is refused that is not named so."""
-    rows, problems = [], []
+    problems = []
+    rows = list(read_results(results).rows) if keep and results is not None and results.exists() else []
     for name in only or (SHIPPED, *MODELS):
         count = large_windows if large_windows is not None and name in LARGE else windows
         counts, problem = compare_kind(name, count, name in refused)
         if counts is not None:
+            rows = [row for row in rows if row.method != name]
             rows += rows_of(name, "trained" if name == SHIPPED else "random weights", counts)
         if problem is not None:
             problems.append(problem)
+        if results is not None and rows:
+            write_results(results, table_of(results.stem, rows))  # after each, since all take hours
     for problem in problems:
         click.echo(f"network_equality: {problem}.", err=True)
-    if results is not None:
-        if keep and results.exists():
-            found = {row.method for row in rows}
-            rows = [*(row for row in read_results(results).rows if row.method not in found), *rows]
-        write_results(
-            results,
-            ResultsFile(
-                name=results.stem,
-                command=shlex.join(["python", *sys.argv]),
-                version=__version__,
-                data="the shipped model's golden windows where they fit; uniformly random int8, extremes, "
-                "sensors missing",
-                simulated=True,
-                split="none",
-                normalisation="none",
-                seeds=(0,),
-                machine=f"{machine_description()}, tflite-micro {version('tflite-micro')}",
-                rows=tuple(rows),
-                notes=(
-                    "values: int8 numbers of every tensor that is computed. differing: of these, with every "
-                    "operation on its own, and of the outputs of the network as it is deployed, with "
-                    "operations merged and memory shared. Kinds were added to the table by one command "
-                    "after the other (--only, --keep), of which the last is named.",
-                ),
-            ),
-        )
     sys.exit(int(bool(problems)))
 
 

@@ -12,6 +12,8 @@ from mmq_export.convert import convert
 from mmq_export.recipes import RECIPES
 from network_equality import SHIPPED, compare, main
 
+from mmq_tf.metrics.results_table import read_results
+
 pytest.importorskip("tflite_micro")
 KINDS = (
     "small", "nano-line", "two-tasks-line", "nano-line-gate", "one-sensor-line", "without-category",
@@ -63,6 +65,23 @@ def test_a_different_number_fails(monkeypatch, nets_model):
     monkeypatch.setattr(network_equality.MicroTensors, "run", changed)
     done = CliRunner().invoke(main, ["--only", SHIPPED, "--windows", "2"])
     assert (done.exit_code, done.stderr) == (1, f"network_equality: {SHIPPED} differs in 2 values.\n")
+
+
+def test_kinds_are_added_to_the_table(monkeypatch, nets_model, tmp_path):
+    monkeypatch.setattr(network_equality, "random_model", lambda name: nets_model)
+    for kind, windows, more in ((SHIPPED, 2, ()), ("nano", 1, ("--keep",)), (SHIPPED, 1, ("--keep",))):
+        options = [
+            "--only",
+            kind,
+            "--windows",
+            str(windows),
+            "--results",
+            str(tmp_path / "table.json"),
+            *more,
+        ]
+        assert CliRunner().invoke(main, options).exit_code == 0
+    counted = [row for row in read_results(tmp_path / "table.json").rows if row.metric == "windows"]
+    assert [(row.method, row.mean) for row in counted] == [("nano", 1), (SHIPPED, 1)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.generate import plan_network
 from mmq_bridge.source_files import CORTEX_M
-from mmq_bridge.targets.build import run_tool
+from mmq_bridge.targets.build import link, run_tool
 from mmq_bridge.targets.cost import ICOUNT
 from mmq_bridge.targets.networks import (
     NetworkVector,
@@ -48,6 +48,9 @@ CONDITIONS = (
 """DSP: 16-bit numbers two by two, where the processor has them; MVE: Helium, eight by eight. Without them the
 same C as everywhere."""
 
+MODULES = {"wasm -Os": ("-Os",), "wasm -Os SIMD128": ("-Os", "-msimd128")}
+"""Flags of WebAssembly modules."""
+
 
 @dataclass(frozen=True)
 class NetworkCost:
@@ -56,21 +59,22 @@ class NetworkCost:
     Attributes
     ----------
     name, condition : str
-    instructions : float
-        Of a run.
+    instructions : float or None
+        Of a run; None where nothing counts them.
     by_operation : dict of str to float
         Instructions by kernel.
-    arena_bytes, stack_bytes : int
+    arena_bytes : int
+    stack_bytes : int or None
     flash_bytes : int
         Code and constants of the smallest program that runs it.
     """
 
     name: str
     condition: str
-    instructions: float
+    instructions: float | None
     by_operation: dict[str, float]
     arena_bytes: int
-    stack_bytes: int
+    stack_bytes: int | None
     flash_bytes: int
 
 
@@ -87,6 +91,27 @@ def measure_networks(
     require([condition.target for condition in conditions])
     folder = write_networks(vectors, build / "networks")
     return [cost for condition in conditions for cost in _measure(condition, vectors, folder, build)]
+
+
+def measure_modules(vectors: Sequence[NetworkVector], build: Path) -> list[NetworkCost]:
+    """Build each network as a WebAssembly module, without and with SIMD, and say how large it is.
+
+    Raises
+    ------
+    BridgeError
+        When a tool is missing, or something does not compile.
+    """
+    target = _BY_NAME["wasm"]
+    require([target])
+    costs = []
+    for name, flags in MODULES.items():
+        for vector in vectors:
+            folder = write_networks([vector], build / name.replace(" ", "_") / vector.name)
+            objects = compile_networks(target, folder, folder, CORTEX_M / "network_flash.c", flags)
+            module = link(target, objects, folder / "network.wasm", ("-Wl,--export=reset", "-Wl,--strip-all"))
+            arena = plan_network(vector.content).arena_bytes
+            costs.append(NetworkCost(vector.name, name, None, {}, arena, None, module.stat().st_size))
+    return costs
 
 
 def _measure(

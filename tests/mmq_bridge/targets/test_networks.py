@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from mmq_bridge.bundle.micro_tensors import MicroTensors
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.network.generate import plan_network
+from mmq_bridge.network.plan_file import plan_file
 from mmq_bridge.targets.expected import fnv
+from mmq_bridge.targets.network_cost import MODULES, measure_modules
 from mmq_bridge.targets.networks import (
     NetworkVector,
     all_windows,
@@ -66,3 +69,14 @@ def test_another_hash_is_told(needs, targets, written, lines, tmp_path):
 def test_no_bundle_is_told(tmp_path):
     with pytest.raises(BridgeError, match="cannot be read as a bundle"):
         bundle_network(tmp_path)
+
+
+def test_modules_hold_the_network_and_little_else(needs, targets, tmp_path):
+    needs([targets["wasm"]])
+    costs = measure_modules([random_network()], tmp_path)
+    assert [cost.condition for cost in costs] == list(MODULES)
+    size = len(plan_file(plan_network(random_network().content)))
+    for cost in costs:
+        assert cost.arena_bytes == plan_network(random_network().content).arena_bytes
+        assert size // 2 < cost.flash_bytes < size + 24_000
+    assert costs[0].flash_bytes != costs[1].flash_bytes
