@@ -133,6 +133,7 @@ def wanted(packages: dict[str, Path], compiled: Compiled, tmp_path_factory: pyte
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_the_example_decides_the_same_everywhere(
@@ -145,6 +146,7 @@ def test_the_example_decides_the_same_everywhere(
     assert said == ("" if machine.command is None else wanted)
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_set_flags_has_no_fused_multiply_add(compiled: Compiled) -> None:
     need("arm-none-eabi-gcc", "arm-none-eabi-objdump")
     objects = compiled(KINDS["arduino"], "m4f")
@@ -170,6 +172,7 @@ def cmake(*words: object, folder: Path) -> None:
     run(["cmake", *map(str, words)], folder)
 
 
+@pytest.mark.slow
 def test_cmake_builds_it_for_the_board_and_its_example_decides_there(
     packages: dict[str, Path], wanted: str, tmp_path: Path
 ) -> None:
@@ -217,6 +220,7 @@ int main(void) {
 """
 
 
+@pytest.mark.slow
 def test_two_bundles_in_one_program_by_subdirectories(tmp_path: Path) -> None:
     need("cmake", "ninja", "gcc")
     for side in ("left", "right"):
@@ -231,6 +235,7 @@ def test_two_bundles_in_one_program_by_subdirectories(tmp_path: Path) -> None:
     assert "-Werror" not in (tmp_path / "build" / "build.ninja").read_text()
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_found(packages: dict[str, Path], tmp_path: Path) -> None:
     need("cmake", "ninja", "gcc")
     place = tmp_path / "installed"
