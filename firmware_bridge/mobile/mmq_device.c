@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmq_device.c: see mmq_device.h. The only file of an app that includes mmq_spec.h and mmq_rules.h. */
+/* mmq_device.c: see mmq_device.h. The only file of an app that includes mmq_spec.h and mmq_rules.h.
+ * With MMQ_WITH_LITERT an interpreter runs the network, and mmq_network.c and src/network/ need not be built. */
 #include "mmq_device.h"
 
 #include <stdlib.h>
@@ -7,6 +8,9 @@
 
 #include "mmq_rules.h"
 #include "mmq_spec.h"
+#ifndef MMQ_WITH_LITERT
+#include "mmq_network.h"
+#endif
 
 #define LONGEST_DISPLAY_S 3600.0
 
@@ -15,10 +19,30 @@ struct mmq_device {
     mmq_decider_t decider;
     mmq_display_t display;
     mmq_decision_t said[2]; /* as it was made, and as it is shown */
+#ifndef MMQ_WITH_LITERT
+    mmq_network_job_t job;
+    mmq_runner_t runner;
+    int8_t logits[MMQ_RULES_OUTPUTS];
+    uint32_t arena[MMQ_NETWORK_ARENA_BYTES / 4 + 1];
+#endif
     uint64_t state[MMQ_SPEC_BYTES / 8 + 1];
 };
 
-static const char *const kind_names[MMQ_KINDS] = {"eeg", "ecg", "ppg", "eda", "temp", "acc", "eog", "emg", "resp"};
+#ifndef MMQ_WITH_LITERT
+typedef char its_network_takes_its_windows
+    [MMQ_NETWORK_FEATURES_BYTES == MMQ_SPEC_TOKENS * MMQ_SPEC_FEATURES &&
+     MMQ_NETWORK_PRESENCE_BYTES == MMQ_SPEC_TOKENS * MMQ_SPEC_MODALITIES ? 1 : -1];
+
+/* The whole network at once: a phone has a thread for it. */
+static void begin_network(mmq_device_t *device) {
+    int8_t *arena = (int8_t *)device->arena;
+    const mmq_network_job_t job = {&mmq_network, arena, sizeof device->arena, 0, {0, 0, 0}};
+    const mmq_runner_t runner = {mmq_network_job, &device->job, arena + MMQ_NETWORK_FEATURES_AT,
+                                 arena + MMQ_NETWORK_PRESENCE_AT, device->logits, 0};
+    device->job = job;
+    device->runner = runner;
+}
+#endif
 
 mmq_device_t *mmq_device_create(double display_s) {
     const double apart_s = (double)mmq_spec.token_s * (double)mmq_rules.every_tokens;
@@ -28,6 +52,9 @@ mmq_device_t *mmq_device_create(double display_s) {
     rows = (uint32_t)(display_s / apart_s) + 2u;
     device = calloc(1, sizeof *device);
     if (!device) return NULL;
+#ifndef MMQ_WITH_LITERT
+    begin_network(device);
+#endif
     device->display.display_s = display_s;
     device->display.rows = rows;
     device->display.columns = MMQ_RULES_OUTPUTS;
@@ -59,14 +86,14 @@ float mmq_device_token_s(void) { return mmq_spec.token_s; }
 
 int32_t mmq_device_modality(const char *name) {
     for (int32_t i = 0; name && i < MMQ_SPEC_MODALITIES; i++) {
-        if (strcmp(kind_names[mmq_spec.modalities[i].kind], name) == 0) return i;
+        if (strcmp(mmq_kind_name(mmq_spec.modalities[i].kind), name) == 0) return i;
     }
     return -1;
 }
 
 const char *mmq_device_name(int32_t modality) {
     if (modality < 0 || modality >= MMQ_SPEC_MODALITIES) return NULL;
-    return kind_names[mmq_spec.modalities[modality].kind];
+    return mmq_kind_name(mmq_spec.modalities[modality].kind);
 }
 
 int32_t mmq_device_channels(int32_t modality) {
@@ -144,6 +171,17 @@ const char *mmq_device_class(int32_t task, int32_t number) {
 /* What is shown of the newest decision. */
 static int32_t show(mmq_device_t *device) {
     return (int32_t)mmq_display_show(&device->display, &mmq_rules, &device->said[0], &device->said[1]);
+}
+
+int32_t mmq_device_step(mmq_device_t *device) {
+#ifdef MMQ_WITH_LITERT
+    return device ? MMQ_NO_NETWORK : MMQ_NULL;
+#else
+    int32_t status;
+    if (!device) return MMQ_NULL;
+    status = (int32_t)mmq_step(&device->decider, &device->runner, &device->said[0]);
+    return status == MMQ_OK ? show(device) : status;
+#endif
 }
 
 int32_t mmq_device_due(mmq_device_t *device) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmq_device.h: the bridge and the decision of this bundle behind plain calls, for Java, Kotlin and Swift.
+/* mmq_device.h: bridge, network and decision of this bundle behind plain calls, for Java, Kotlin and Swift.
  *
  * One device is one wearer and belongs to one thread. Unlike the core it allocates, once, when it is made. Every array
  * comes with its length and nothing beyond it is touched: one that is too short gives MMQ_TOO_SMALL. What returns
@@ -54,8 +54,12 @@ const char *mmq_device_task(int32_t task);
 int32_t mmq_device_classes(int32_t task);
 const char *mmq_device_class(int32_t task, int32_t number);
 
-/* The next decision that is due (mmq_decision.h), MMQ_NO_TOKEN where there is none: ask until then after every push.
- * Where its abstention is MMQ_DECIDED the model is to be run on mmq_device_due_window(), and mmq_device_decide() finishes
+/* Make the next decision that is due, by the C network (mmq_network.c); MMQ_NO_TOKEN where there is none: call until then
+ * after every push. MMQ_NO_NETWORK: this was built with MMQ_WITH_LITERT, which leaves the C network out. */
+int32_t mmq_device_step(mmq_device_t *device);
+
+/* The same in two halves, for who runs the network by an interpreter, on the phone's accelerator. The next decision that
+ * is due (mmq_decision.h), MMQ_NO_TOKEN where there is none: ask until then after every push. Where its abstention is MMQ_DECIDED the model is to be run on mmq_device_due_window(), and mmq_device_decide() finishes
  * it with the logits of one task after the other; anything else is the decision already. */
 int32_t mmq_device_due(mmq_device_t *device);
 int32_t mmq_device_due_window(const mmq_device_t *device, float *features, int64_t length, float *presence,

@@ -238,6 +238,7 @@ def test_names_in_the_guide_exist(tiny_bundle):
             "mmq_model.h",
             "mmq_ops.h",
             "src/mmq_internal.h",
+            "mmq_device.c",
         )
     )
     used = set(re.findall(r"\b(?:mmq|MMQ)_\w+\b", TEXT)) - {

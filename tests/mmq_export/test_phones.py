@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The snippets for phones: the JNI bridge built and run with Java; the rest marked as not run."""
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,9 @@ import pytest
 from mmq_bridge.bundle.example_run import find_compiler
 from mmq_bridge.core_binding.decision import Abstention, Decider, Display
 from mmq_bridge.core_binding.native import Bridge
+from mmq_bridge.core_binding.network import Network, Runner
 from mmq_bridge.core_binding.spec_header import spec_header
+from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.deciding import core_rules
 from mmq_bridge.decision.manifest import decision_settings
 from mmq_bridge.decision.replay import Drop, steps
@@ -35,23 +38,27 @@ needs_java = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module", params=[2, 3])
-def front_end(tiny, request):
+def front_end(tiny, tiny_bundle, request):
     """Four sensors that enrol for 20 s, in version 3 for four measured tokens, of which three suffice."""
     content = tiny.front_end("enrolment", 20.0).model_dump(mode="json") | {"frontend_version": request.param}
     content["normalisation"]["enrolment_least"] = 3 if request.param == 3 else None
-    return FrontEnd.model_validate(content)
+    exported = json.loads((tiny_bundle / "frontend.json").read_text())
+    return FrontEnd.model_validate(content | {"quantisation": exported["quantisation"]})
 
 
 @pytest.fixture(scope="module")
-def java(tiny_bundle, front_end, tmp_path_factory):
-    """Return what runs Replay on the bundle's own android folder, built by its own CMakeLists.txt."""
-    folder = tmp_path_factory.mktemp("phone")
+def network(tiny_bundle):
+    return Network((tiny_bundle / NETWORK_FILE).read_bytes())
+
+
+def built(bundle, front_end, folder, *options):
+    """Build a bundle's android folder by its own CMakeLists.txt, and Replay; return what runs that."""
     for name in ("android", "mmq_bridge"):
-        shutil.copytree(tiny_bundle / name, folder / name)
+        shutil.copytree(bundle / name, folder / name)
     (folder / "mmq_bridge/mmq_spec.h").write_text(spec_header(front_end))
     environment = {**os.environ, "JAVA_HOME": str(java_home())}
     for command in (
-        ["cmake", "-S", "android", "-B", "build"],
+        ["cmake", "-S", "android", "-B", "build", *options],
         ["cmake", "--build", "build", "--target", "mmq_jni"],
         ["javac", "-Xlint:all", "-Werror", "-d", ".", "android/mmq/MmqBridge.java", str(REPLAY)],
     ):
@@ -70,6 +77,11 @@ def java(tiny_bundle, front_end, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def java(tiny_bundle, front_end, tmp_path_factory):
+    return built(tiny_bundle, front_end, tmp_path_factory.mktemp("phone"))
+
+
 def chunks(tiny):
     """Yield a minute of signals in seconds; EDA and TEMP fall off for a while, and PPG has lost samples."""
     signals = tiny.signals(60.0)
@@ -78,10 +90,14 @@ def chunks(tiny):
         yield from parts
 
 
-def session(front_end, tiny, state, stop_s):
-    """Return what Replay is given for one run of the app, its answer, whom it names and what it learns."""
+def session(front_end, tiny, network, state, stop_s):
+    """Return what Replay is given for one run of the app, its answer, whom it names and what it learns.
+
+    Without a network the model is Replay's own, in halves.
+    """
     bridge, names = Bridge(front_end), front_end.modality_names
-    rules = core_rules(decision_settings(tiny.DECISION))
+    rules = core_rules(decision_settings(tiny.DECISION), network.outputs if network else None)
+    runner = Runner(network) if network else None
     decider, display = Decider(bridge, rules), Display(rules, 30.0, 8)
     if state:
         bridge.load(state)
@@ -102,8 +118,8 @@ def session(front_end, tiny, state, stop_s):
             window = b"".join(part.tobytes() for part in bridge.window()) if ready else bytes(4 * shape)
             wanted += struct.pack("<i", status) + window
         taken = bridge.closed
-        for said in iter(decider.due, None):
-            if said.abstention == Abstention.DECIDED:
+        for said in iter(lambda: decider.step(runner) if runner else decider.due(), None):
+            if not runner and said.abstention == Abstention.DECIDED:
                 features, presence = bridge.window_at(said.number)
                 decider.decide(said, np.array([features[-1, -1], presence[0, 0]]))
             here = not_enrolled(bridge, said.number) if said.n_probabilities else set()
@@ -130,16 +146,33 @@ def not_enrolled(bridge, number):
 
 
 @needs_java
-def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny):
+@pytest.mark.parametrize("how", ["network", "halves"])
+def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny, network, how):
     """The app is started again in the middle of the enrolment, and resumes what it saved."""
-    given, wanted, named, state = session(front_end, tiny, None, 13.0)
+    net = network if how == "network" else None
+    given, wanted, named, state = session(front_end, tiny, net, None, 13.0)
     assert named == []
-    more, then, named, state = session(front_end, tiny, state, 60.0)
+    more, then, named, state = session(front_end, tiny, net, state, 60.0)
     assert len(named) >= 5  # of 12 tokens, 3 of the enrolment and 4 of a window
     assert {"temp"} in named if front_end.counts_evidence else not any(named)
     assert set() in named
     again = struct.pack("<iIId", -1, 0, 0, 0.0)
-    assert java(pushes=given + again + more) == wanted + then + state
+    assert java(how, pushes=given + again + more) == wanted + then + state
+
+
+@needs_java
+def test_the_c_network_can_be_left_out(tiny_bundle, tiny, tmp_path):
+    """As for LiteRT: only the halves are there, and give the same bits."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, bundle)
+    for name in ("mmq_network.c", "mmq_network.h"):
+        (bundle / "mmq_bridge" / name).unlink()
+    front_end = tiny.front_end("enrolment", 20.0)
+    run = built(bundle, front_end, tmp_path / "phone", "-DMMQ_WITH_LITERT=ON")
+    given, wanted, named, state = session(front_end, tiny, None, None, 60.0)
+    assert named
+    assert run("halves", pushes=given) == wanted + state
+    assert run("misuse").decode().splitlines()[14] == "19"  # MMQ_NO_NETWORK
 
 
 @needs_java
@@ -159,6 +192,7 @@ def test_java_cannot_reach_beyond_its_arrays(java):
         "1 3 1 3 0 -1 false enrolling ",
         "1 3 0",  # a state: MMQ_NULL, MMQ_TOO_SMALL, MMQ_OK
         "1 12 13 0",  # MMQ_NULL, MMQ_STATE_SHORT, MMQ_STATE_DAMAGED, MMQ_OK
+        "7",
         "0 1 5.0",
         "16",  # MMQ_STATE_LATE
         "displayS: expected 0 to 3600 s, got NaN",
@@ -177,20 +211,31 @@ def test_what_was_not_run_says_so_in_its_first_line(tiny_bundle):
 
 def test_the_snippets_call_what_exists(tiny_bundle):
     header = (tiny_bundle / "mmq_bridge/mmq_device.h").read_text()
-    swift = (tiny_bundle / "ios/Wearable.swift").read_text()
+    swift = "".join(path.read_text() for path in (tiny_bundle / "ios").glob("*.swift"))
     for name in set(re.findall(r"\bmmq_device_\w+(?=\()", swift)):
         assert f"{name}(" in header, name
     java = (tiny_bundle / "android/mmq/MmqBridge.java").read_text()
-    kotlin = (tiny_bundle / "android/mmq/Wearable.kt").read_text()
+    kotlin = "".join(path.read_text() for path in (tiny_bundle / "android/mmq").glob("*.kt"))
     for name in set(re.findall(r"\b(?:bridge|MmqBridge)\.(\w+)\(", kotlin)):
         assert re.search(rf"public .*\b{name}\(", java), name
+
+
+def test_litert_is_needed_by_no_file_but_the_one_that_is_left_out(tiny_bundle):
+    for folder, apart in (("android", "LiteRtModel.kt"), ("ios", "LiteRTModel.swift")):
+        texts = {path.name: path.read_text() for path in (tiny_bundle / folder).rglob("*.*")}
+        assert re.search(r"^import .*litert", texts.pop(apart), re.IGNORECASE | re.MULTILINE)
+        for text in texts.values():
+            assert not re.search(r"^import .*litert", text, re.IGNORECASE | re.MULTILINE)
+        assert not [
+            name for name, text in texts.items() if "model_int8_float_io" in text and "Bridge" not in name
+        ]
 
 
 def test_phones_show_the_average_of_30_s_unless_told_otherwise(tiny_bundle):
     kotlin = (tiny_bundle / "android/mmq/Wearable.kt").read_text()
     swift = (tiny_bundle / "ios/Wearable.swift").read_text()
     for text, fields in ((kotlin, "val shown"), (swift, "var shown")):
-        assert re.search(r"\bdisplayS: Double = 30(\.0)?\)", text)
+        assert re.search(r"\bdisplayS: Double = 30(\.0)?,", text)
         assert f"{fields}Probabilities: " in text
         assert f"{fields}: " in text
         for rule in ("exp(", "averag", "min_confidence", "every_tokens"):  # the core has them

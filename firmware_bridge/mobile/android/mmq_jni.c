@@ -159,6 +159,11 @@ CALL(jstring, className)(JNIEnv *env, jclass type, jint task, jint number) {
     return text ? (*env)->NewStringUTF(env, text) : NULL;
 }
 
+CALL(jint, step)(JNIEnv *env, jclass type, jlong handle) {
+    (void)env, (void)type;
+    return mmq_device_step(device_of(handle));
+}
+
 CALL(jint, due)(JNIEnv *env, jclass type, jlong handle) {
     (void)env, (void)type;
     return mmq_device_due(device_of(handle));

@@ -1,11 +1,10 @@
-// not run here: needs Xcode 15 and the Swift package LiteRT (github.com/google-ai-edge/LiteRT, branch release/2.3.0)
+// not run here: needs Xcode 15, and nothing beside it
 // SPDX-License-Identifier: Apache-2.0
 //
-// Add to the app's target: mmq_bridge/src/*.c and mmq_bridge/mmq_device.c (header search paths mmq_bridge and
-// mmq_bridge/include, Other C Flags -ffp-contract=off), this folder, manifest.json and model_int8_float_io.tflite.
-import CryptoKit
+// Add to the app's target: mmq_bridge/src/*.c, mmq_bridge/src/network/*.c, mmq_bridge/mmq_network.c and
+// mmq_bridge/mmq_device.c (header search paths mmq_bridge and mmq_bridge/include, Other C Flags -ffp-contract=off), this
+// file and the bridging header. For the phone's accelerator see LiteRTModel.swift, else leave that out.
 import Foundation
-import LiteRT
 
 /// What the model says at the end of a token. With a reason it abstains: the probabilities are not to be acted on.
 /// Of the sensors in `notEnrolled` it knows the wearer too little: show `notice` beside the decision.
@@ -24,31 +23,28 @@ struct Decision {
 }
 
 enum WearableError: Error {
-  case missing(String)
-  case changed(String)
+  case memory
   case status(String, Int32)  // of mmq_bridge.h
   case display(Double)  // expected 0 to 3600 s
 }
 
-/// Raw samples in, decisions out: this bundle in an app. Use it from one thread or actor. The core decides; here its
-/// decisions get names.
+/// What runs the network instead of the C one: LiteRTModel, in an app that is built with MMQ_WITH_LITERT.
+protocol WindowModel {
+  /// Logits of one task after the other for features [tokens][features] and presence [tokens][modalities].
+  func logits(_ features: [Float], _ presence: [Float]) throws -> [Float]
+}
+
+/// Raw samples in, decisions out: this bundle in an app. Use it from one thread or actor. The core runs the network and
+/// decides; here its decisions get names. It needs no file of the bundle.
 /// What is shown is the average of the decisions of the last `displayS` seconds; 0 shows each decision as it is.
 final class Wearable {
-  private struct Manifest: Decodable {
-    struct File: Decodable { let sha256: String }
-    let files: [String: File]
-  }
-
   private static let ok = Int32(MMQ_OK.rawValue)
   private static let late = Int32(MMQ_LATE.rawValue)
+  private static let noToken = Int32(MMQ_NO_TOKEN.rawValue)
   private static let decided = Int32(MMQ_DECIDED.rawValue)
 
   private let bridge: OpaquePointer
-  private let model: CompiledModel
-  private let inputs: [TensorBuffer]
-  private let outputs: [TensorBuffer]
-  private let inputNames: [String]
-  private let outputNames: [String]
+  private let model: WindowModel?
   private var features = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_features()))
   private var presence = [Float](repeating: 0, count: Int(mmq_device_tokens() * mmq_device_modalities()))
   private var named = [UInt8](repeating: 0, count: Int(mmq_device_modalities()))
@@ -59,25 +55,11 @@ final class Wearable {
   private var chances = [Float](
     repeating: 0, count: (0..<mmq_device_tasks()).reduce(0) { $0 + Int(mmq_device_classes($1)) })
 
-  init(bundle: Bundle = .main, displayS: Double = 30) throws {
+  init(displayS: Double = 30, model: WindowModel? = nil) throws {
     guard (0...3600).contains(displayS) else { throw WearableError.display(displayS) }
-    let manifest = try JSONDecoder().decode(
-      Manifest.self, from: Data(contentsOf: Wearable.find("manifest.json", bundle)))
-    let name = "model_int8_float_io.tflite"
-    let file = try Wearable.find(name, bundle)
-    let digest = SHA256.hash(data: try Data(contentsOf: file)).map { String(format: "%02x", $0) }.joined()
-    guard digest == manifest.files[name]?.sha256 else { throw WearableError.changed(name) }
-
-    let options = try Options()
-    try options.setHardwareAccelerators([.cpu])
-    let compiled = try CompiledModel(filePath: file.path, environment: Environment(), options: options)
-    inputs = try compiled.createInputBuffers()
-    outputs = try compiled.createOutputBuffers()
-    inputNames = try inputs.indices.map { try compiled.inputName(inputIndex: $0) }
-    outputNames = try outputs.indices.map { try compiled.outputName(outputIndex: $0) }
-    model = compiled
-    guard let device = mmq_device_create(displayS) else { throw WearableError.missing("memory for the bridge") }
+    guard let device = mmq_device_create(displayS) else { throw WearableError.memory }
     bridge = device
+    self.model = model
   }
 
   deinit { mmq_device_free(bridge) }
@@ -128,27 +110,23 @@ final class Wearable {
   /// The decisions that are due, oldest first.
   private func decide() throws -> [Decision] {
     var made: [Decision] = []
-    while mmq_device_due(bridge) == Wearable.ok {
-      if mmq_device_abstention(bridge, 0) == Wearable.decided { try run() }
+    while true {
+      let status = try model.map(next) ?? mmq_device_step(bridge)
+      if status == Wearable.noToken { return made }
+      guard status == Wearable.ok else { throw WearableError.status("decide", status) }
       made.append(try read())
     }
-    return made
   }
 
-  /// Run the model on the window that is due.
-  private func run() throws {
-    var status = mmq_device_due_window(
+  /// The next decision, its network run by `model`.
+  private func next(_ model: WindowModel) throws -> Int32 {
+    let due = mmq_device_due(bridge)
+    if due != Wearable.ok || mmq_device_abstention(bridge, 0) != Wearable.decided { return due }
+    let status = mmq_device_due_window(
       bridge, &features, Int64(features.count), &presence, Int64(presence.count))
     guard status == Wearable.ok else { throw WearableError.status("window", status) }
-    for (buffer, name) in zip(inputs, inputNames) { try buffer.write(name == "features" ? features : presence) }
-    try model.run(inputs: inputs, outputs: outputs)
-    var logits: [Float] = []
-    for task in tasks {
-      guard let place = outputNames.firstIndex(of: task) else { throw WearableError.missing(task) }
-      logits += try outputs[place].read() as [Float]
-    }
-    status = mmq_device_decide(bridge, logits, Int64(logits.count))
-    guard status == Wearable.ok else { throw WearableError.status("logits", status) }
+    let logits = try model.logits(features, presence)
+    return mmq_device_decide(bridge, logits, Int64(logits.count))
   }
 
   /// The core's decision with names.
@@ -175,10 +153,5 @@ final class Wearable {
     return Dictionary(uniqueKeysWithValues: zip(tasks, classes).map { task, names in
       (task, Dictionary(uniqueKeysWithValues: names.map { ($0, values.next() ?? 0) }))
     })
-  }
-
-  private static func find(_ name: String, _ bundle: Bundle) throws -> URL {
-    guard let found = bundle.url(forResource: name, withExtension: nil) else { throw WearableError.missing(name) }
-    return found
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pushes what comes from standard input through MmqBridge; prints every token, its reasons, every window and
- * every decision; its model says of a window its last feature and the presence of its first sensor. */
+ * every decision. Those are of the C network; after the word "halves" of a model of its own, which says of a window its
+ * last feature and the presence of its first sensor. */
 import java.io.*;
 import java.nio.*;
 import mmq.MmqBridge;
@@ -8,11 +9,14 @@ import mmq.MmqBridge;
 public class Replay {
     static final int T = MmqBridge.tokens(), F = MmqBridge.features(), M = MmqBridge.modalities();
 
+    static boolean inHalves;
+
     public static void main(String[] arguments) throws IOException {
-        if (arguments.length > 0) {
+        if (arguments[0].equals("misuse")) {
             misuse();
             return;
         }
+        inHalves = arguments[0].equals("halves");
         DataInputStream in = new DataInputStream(new BufferedInputStream(System.in));
         OutputStream out = new BufferedOutputStream(System.out);
         byte[] state = null, head = new byte[20];
@@ -38,7 +42,7 @@ public class Replay {
                 int status = bridge.push(h.getInt(0), samples, h.getInt(4), h.getDouble(12));
                 if (status != MmqBridge.OK) throw new IllegalStateException("push: " + status);
                 for (; taken < bridge.closed(); taken++) token(bridge, taken, out);
-                while (bridge.due() == MmqBridge.OK) decision(bridge, out);
+                while (next(bridge) == MmqBridge.OK) decision(bridge, out);
             } while (in.read(head, 0, 1) == 1);
             if (bridge.save(state) != MmqBridge.OK) throw new IllegalStateException("save");
         }
@@ -61,13 +65,17 @@ public class Replay {
         out.write(text.array());
     }
 
+    static int next(MmqBridge bridge) throws IOException {
+        if (!inHalves) return bridge.step();
+        int status = bridge.due();
+        if (status != MmqBridge.OK || bridge.abstention(false) != MmqBridge.DECIDED) return status;
+        float[] window = new float[T * F], present = new float[T * M];
+        if (bridge.dueWindow(window, present) != MmqBridge.OK) throw new IOException("window");
+        return bridge.decide(new float[] {window[T * F - 1], present[0]});
+    }
+
     static void decision(MmqBridge bridge, OutputStream out) throws IOException {
         byte[] named = new byte[M];
-        if (bridge.abstention(false) == MmqBridge.DECIDED) {
-            float[] window = new float[T * F], present = new float[T * M];
-            if (bridge.dueWindow(window, present) != MmqBridge.OK) throw new IOException("window");
-            if (bridge.decide(new float[] {window[T * F - 1], present[0]}) != MmqBridge.OK) throw new IOException("decide");
-        }
         if (bridge.notEnrolled(named) != MmqBridge.OK) throw new IOException("named");
         ByteBuffer text = ByteBuffer.allocate(8 + M + 2 * (4 + 4 + 4 + 4 + 8)).order(ByteOrder.LITTLE_ENDIAN);
         text.putDouble(bridge.timeS()).put(named);
@@ -102,6 +110,7 @@ public class Replay {
         damaged = state.clone();
         damaged[20] ^= 1;
         System.out.println(bridge.load(null) + " " + bridge.load(new byte[0]) + " " + bridge.load(damaged) + " " + bridge.load(state));
+        System.out.println(bridge.step());
         System.out.println(bridge.advance(7.5) + " " + bridge.closed() + " " + MmqBridge.tokenS());
         System.out.println(bridge.load(state));
         bridge.close();

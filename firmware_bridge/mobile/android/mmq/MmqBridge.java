@@ -3,8 +3,8 @@
 package mmq;
 
 /**
- * One wearer's bridge: raw samples in, windows of features and decisions out, as mmq_bridge.h and mmq_decision.h
- * describe them.
+ * One wearer's bridge with its network: raw samples in, windows of features and decisions out, as mmq_bridge.h and
+ * mmq_decision.h describe them.
  *
  * <p>Use it from one thread. Calls return a status of mmq_bridge.h; {@link #OK} is 0. Arrays hold one row after the
  * other: samples [channels][frames], features [tokens][features], presence [tokens][modalities].
@@ -20,6 +20,7 @@ public final class MmqBridge implements AutoCloseable {
     public static final int STATE_FOREIGN = 14; // it is of another front end
     public static final int STATE_NEWER = 15; // it is of a newer core
     public static final int STATE_LATE = 16; // samples came before it
+    public static final int NO_NETWORK = 19; // the C network was left out
     public static final int DECIDED = 0; // an abstention: none
 
     static {
@@ -107,7 +108,15 @@ public final class MmqBridge implements AutoCloseable {
     public static native String className(int task, int number);
 
     /**
-     * Goes to the next decision that is due: {@link #OK}, or {@link #NO_TOKEN} where there is none. Ask until then after
+     * Makes the next decision that is due, by the C network: {@link #OK}, or {@link #NO_TOKEN} where there is none. Call it
+     * until then after every push. {@link #NO_NETWORK}: built with MMQ_WITH_LITERT.
+     */
+    public int step() {
+        return step(open());
+    }
+
+    /**
+     * Instead of {@link #step}, for an interpreter: goes to the next decision that is due: {@link #OK}, or {@link #NO_TOKEN} where there is none. Ask until then after
      * every push. Where {@link #abstention} is {@link #DECIDED} run the model on {@link #dueWindow} and {@link #decide};
      * anything else is the decision already.
      */
@@ -204,6 +213,8 @@ public final class MmqBridge implements AutoCloseable {
     private static native int window(long handle, float[] features, float[] presence);
 
     private static native int reasons(long handle, long token, char[] reasons);
+
+    private static native int step(long handle);
 
     private static native int due(long handle);
 

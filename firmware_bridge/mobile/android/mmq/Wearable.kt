@@ -1,12 +1,6 @@
-// not run here: needs Android and LiteRT's Kotlin API (com.google.ai.edge.litert:litert:2.3.0; never 2.0.2 to 2.1.2)
+// not run here: needs Kotlin; nothing else, on Android or elsewhere
 // SPDX-License-Identifier: Apache-2.0
 package mmq
-
-import android.content.Context
-import com.google.ai.edge.litert.Accelerator
-import com.google.ai.edge.litert.CompiledModel
-import java.security.MessageDigest
-import org.json.JSONObject
 
 /**
  * What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on.
@@ -27,33 +21,24 @@ data class Decision(
         get() = if (notEnrolled.isEmpty()) null else "not enrolled: ${notEnrolled.joinToString(", ")}"
 }
 
+/** What runs the network instead of the C one: LiteRtModel, where the library was built with MMQ_WITH_LITERT. */
+interface WindowModel : AutoCloseable {
+    /** Logits of one task after the other for features [tokens][features] and presence [tokens][modalities]. */
+    fun logits(features: FloatArray, presence: FloatArray): FloatArray
+}
+
 /**
- * Raw samples in, decisions out: this bundle in an app. Use it from one thread. The core decides; here its decisions get
- * names.
+ * Raw samples in, decisions out: this bundle in an app. Use it from one thread. The core runs the network and decides; here
+ * its decisions get names. It needs no file of the bundle: all is in libmmq_jni.so.
  *
- * Copy manifest.json and model_int8_float_io.tflite into the app's assets/[folder]. What is shown is the average of the
- * decisions of the last [displayS] seconds; 0 shows each decision as it is.
+ * What is shown is the average of the decisions of the last [displayS] seconds; 0 shows each decision as it is.
  */
-class Wearable(context: Context, folder: String = "mmq", displayS: Double = 30.0) : AutoCloseable {
+class Wearable(displayS: Double = 30.0, private val model: WindowModel? = null) : AutoCloseable {
     private val bridge = MmqBridge(displayS)
     private val tasks = List(MmqBridge.tasks()) { MmqBridge.task(it) }
     private val classes = List(tasks.size) { task -> List(MmqBridge.classes(task)) { MmqBridge.className(task, it) } }
-    private val model: CompiledModel
-    private val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
-    private val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
     private val named = ByteArray(MmqBridge.modalities())
     private val chances = FloatArray(classes.sumOf { it.size })
-
-    init {
-        val manifest = JSONObject(String(context.assets.open("$folder/manifest.json").use { it.readBytes() }))
-        val content = context.assets.open("$folder/$MODEL").use { it.readBytes() }
-        val wanted = manifest.getJSONObject("files").getJSONObject(MODEL).getString("sha256")
-        check(sha256(content) == wanted) { "$MODEL is not the file that was exported" }
-        model = CompiledModel.create(context.assets, "$folder/$MODEL", CompiledModel.Options(Accelerator.CPU))
-    }
-
-    private val inputs = listOf("features", "presence").associateWith { model.createInputBuffer(it) }
-    private val outputs = tasks.associateWith { model.createOutputBuffer(it) }
 
     /** Samples [channels][frames] of "ppg", "eda", ...; [timeS] is when the first frame was taken. */
     fun push(modality: String, samples: FloatArray, frames: Int, timeS: Double): List<Decision> {
@@ -95,21 +80,22 @@ class Wearable(context: Context, folder: String = "mmq", displayS: Double = 30.0
     /** The decisions that are due, oldest first. */
     private fun decide(): List<Decision> {
         val made = mutableListOf<Decision>()
-        while (bridge.due() == MmqBridge.OK) {
-            if (bridge.abstention(false) == MmqBridge.DECIDED) run()
+        while (true) {
+            val status = if (model == null) bridge.step() else next(model)
+            if (status == MmqBridge.NO_TOKEN) return made
+            check(status == MmqBridge.OK) { "decide: status $status of mmq_bridge.h" }
             made += read()
         }
-        return made
     }
 
-    /** Run the model on the window that is due. */
-    private fun run() {
+    /** The next decision, its network run by [model]. */
+    private fun next(model: WindowModel): Int {
+        val status = bridge.due()
+        if (status != MmqBridge.OK || bridge.abstention(false) != MmqBridge.DECIDED) return status
+        val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
+        val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
         check(bridge.dueWindow(features, presence) == MmqBridge.OK) { "the window cannot be read" }
-        inputs.getValue("features").writeFloat(features)
-        inputs.getValue("presence").writeFloat(presence)
-        model.run(inputs, outputs)
-        val logits = tasks.flatMap { outputs.getValue(it).readFloat().toList() }
-        check(bridge.decide(logits.toFloatArray()) == MmqBridge.OK) { "the logits cannot be read" }
+        return bridge.decide(model.logits(features, presence))
     }
 
     /** The core's decision with names. */
@@ -133,15 +119,7 @@ class Wearable(context: Context, folder: String = "mmq", displayS: Double = 30.0
     }
 
     override fun close() {
-        (inputs.values + outputs.values).forEach { it.close() }
-        model.close()
+        model?.close()
         bridge.close()
-    }
-
-    private companion object {
-        const val MODEL = "model_int8_float_io.tflite"
-
-        fun sha256(content: ByteArray): String =
-            MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
     }
 }
