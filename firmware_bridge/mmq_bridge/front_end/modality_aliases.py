@@ -47,6 +47,9 @@ NO_SIGNAL = frozenset((
 ))  # fmt: skip
 """Words, in small letters, of what is no signal here, whatever type or unit its file says."""
 
+OF_STREAMS = frozenset(("index", "sync", "time"))
+"""Words of `NO_SIGNAL` that a whole stream of signals may have in its type or name: "TimeSeriesRaw"."""
+
 ANY_INPUT = frozenset(("aux", "bip", "erg", "exg", "ext", "misc"))
 """Words of inputs into which anything may have been plugged: a word of `WORDS` beside them says what."""
 
@@ -97,15 +100,26 @@ def is_electrode(name: str) -> bool:
     return _ELECTRODE.fullmatch(first.removeprefix("EEG.")) is not None
 
 
+def is_no_signal_stream(text: str) -> bool:
+    """Whether a stream's type or name is of what is no signal here.
+
+    Examples
+    --------
+    >>> is_no_signal_stream("EEG quality"), is_no_signal_stream("TimeSeriesRaw"), is_no_signal_stream("EEG")
+    (True, False, False)
+    """
+    return not (NO_SIGNAL - OF_STREAMS).isdisjoint(words_of(text))
+
+
 def modality_of(text: str) -> str | None:
-    """Return the modality that a word of `text` means, without regard to case.
+    """Return the modality that a word of a stream's type or name means, without regard to case.
 
     Examples
     --------
     >>> modality_of("GSR (left hand)"), modality_of("Markers"), modality_of("EEG quality")
     ('eda', None, None)
     """
-    if is_no_signal(text):
+    if is_no_signal_stream(text):
         return None
     return next((WORDS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS), None)
 
@@ -168,7 +182,7 @@ def rows_by_modality(
     >>> rows_by_modality(["EEG"] * 4, "EEG", "Headset", ["Counter", "AF3", "Right AUX", "ECG"])
     {'eeg': [1], 'ecg': [3]}
     """
-    if is_no_signal(stream_type):
+    if is_no_signal_stream(stream_type):
         return {}
     said = [modality_of(kind) for kind in channel_types]
     if not any(said):

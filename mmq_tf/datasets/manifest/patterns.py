@@ -104,7 +104,7 @@ def find_patterns(paths: Sequence[str]) -> list[Pattern]:
     ['sub-{subject}/ses-{session}/eeg.edf']
     >>> (asked,) = find_patterns(["rest_P01.edf", "rest_P02.edf", "task_P01.edf"])
     >>> [one.path for one in asked.choices]
-    ['{session}_{subject}.edf', '{subject}_{session}.edf']
+    ['{session}_{subject}.edf', '{condition}_{subject}.edf', '{subject}_{session}.edf']
     """
     groups: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     for path in sorted(paths):
@@ -133,6 +133,7 @@ def _pattern(group: list[list[str]]) -> Pattern:
     if told:
         return Pattern(_with_roles(group[0], told), files, sensor)
     choices = [one for values, places in roles.items() if (one := _choice(group, roles, values, places))]
+    choices += _of_conditions(choices, roles)
     choices.sort(key=lambda one: ("", "serial numbers", "conditions", "dates").index(one.kind))
     if len(roles) == 1 and choices and not choices[0].kind:
         return Pattern(choices[0].path, files, sensor)
@@ -160,6 +161,18 @@ def _told(pieces: Sequence[str], roles: Mapping[tuple[str, ...], Sequence[int]])
                 told.setdefault(name, []).extend(places)
     complete = "{subject}" in told and sum(map(len, told.values())) == sum(map(len, roles.values()))
     return told if complete and len(told) == len(roles) else {}
+
+
+def _of_conditions(choices: Sequence[Choice], roles: Mapping[tuple[str, ...], Sequence[int]]) -> list[Choice]:
+    """Offer what looks like a session as a condition where its names are those of conditions."""
+    if len(roles) != 2:
+        return []
+    conditions = [values for values in roles if kind_of_names(set(values)) == "conditions"]
+    return [
+        Choice(one.path.replace("{session}", "{condition}"), one.people, one.kind)
+        for one in choices
+        if conditions and one.kind != "conditions"
+    ]
 
 
 def _choice(

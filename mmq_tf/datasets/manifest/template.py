@@ -62,7 +62,8 @@ def _files(one: FoundFiles) -> str:
         lines = ["[[files]]", f"{OPEN} which part of the names is the person? {count}."]
         lines += [
             "# Take the # away from one of these lines; where none names the person, put the files into one",
-            "# folder a person first. {session} is which of the person's recordings a file is.",
+            "# folder a person first. {session} is which of a person's recordings a file is. {condition} is",
+            '# what was done in a file that is a part of one: write source = "path" under [trials] then.',
             *(f"# path = {as_toml(one.path)}  # {one.note}" for one in pattern.choices),
         ]
     lines += [f"format = {as_toml(one.form)}", *(f"# {note}" for note in one.notes)]
