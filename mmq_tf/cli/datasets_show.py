@@ -53,7 +53,8 @@ def show(
 ) -> None:
     """Draw every signal of RECORDING with its trials, the presence of its tokens and why some are absent.
 
-    RECORDING is a file or folder (our own, an E4 export, whatever MNE reads, ...) or DATASET:SUBJECT.
+    RECORDING is a file or folder (our own, an E4 export, whatever MNE reads, ...), DIR:SUBJECT of a folder
+    with an mmq-tf.toml, or DATASET:SUBJECT.
     """
     for option, value in (("--from", from_s), ("--to", to_s)):
         if value is not None and not 0 <= value <= MAX_DURATION_S:
@@ -80,10 +81,11 @@ def _name(recording: str) -> str:
 
 def _open(recording: str, data: Path | None, repair: bool) -> Recording:
     from mmq_tf.datasets import open_dataset
+    from mmq_tf.datasets.manifest.schema import FILE_NAME
     from mmq_tf.datasets.open_recording import open_recording
 
     name, colon, subject = recording.partition(":")
-    if Path(recording).exists() or not colon:
+    if Path(recording).exists() or not colon or (Path(name) / FILE_NAME).is_file():
         return open_recording(recording, repair=repair)
     if data is None:
         raise MMQError(f"{recording}: name the folder of the data set {name!r} with --data.")

@@ -2,6 +2,7 @@
 """`mmq-tf datasets show` as a user types it, on a SIMULATED wrist."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -105,3 +106,17 @@ def test_a_real_hour_of_a_wrist(mmq_data, tmp_path):
     assert "50:39 min:s" in result.output
     assert re.search(r"ppg [5-8]\d %, eda 100 %", result.output)
     assert "SIMULATED" not in result.output
+
+
+def test_one_recording_of_a_folder_with_a_manifest(cohort, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(cohort / "sim-01", study / "P01")
+    (study / "mmq-tf.toml").write_text(
+        'title = "t"\nlicence = "l"\nattribution = "a"\nlabel_kind = "k"\nsimulated = true\n'
+        '[[files]]\npath = "{subject}"\nformat = "recording"\n[trials]\nsource = "recording"\n'
+        '[tasks.stress]\nclasses = ["rest", "stress"]\n'
+    )
+    result = call(f"{study}:P01", "--out", tmp_path / "page.png", "--to", 30)
+    assert result.exit_code == 0, result.output
+    assert "P01" in result.output
+    assert (tmp_path / "page.png").is_file()
