@@ -33,13 +33,16 @@ static uint64_t now(void) {
     }
 }
 
+/* n times two instructions */
+static void spin(uint32_t n) { __asm volatile("1: subs %0, %0, #1\n bne 1b" : "+r"(n)::"cc"); }
+
 /* The same, when the counter stands at a multiple of 8 ticks, which are 5 instructions: what is counted from there
- * repeats exactly. A step more every other time, or the loop could miss it for ever. */
+ * repeats exactly. Five tries alike meet it, unless their length is a multiple of 5: then the next five do. */
 static uint64_t aligned(void) {
     for (uint32_t tries = 0;; tries++) {
         const uint64_t ticks = now();
         if (ticks % 8u == 0) return ticks;
-        if (tries % 2u) __asm volatile("nop");
+        spin(1u + tries / 5u % 5u);
     }
 }
 
@@ -60,9 +63,6 @@ static void calibrate(void) {
     overhead = (uint32_t)(now() - start);
     handler = ticks_of_pending(ICSR_PENDSTSET) - WRAP - ticks_of_pending(0); /* it counted a wrap that was none */
 }
-
-/* n times two instructions */
-static void spin(uint32_t n) { __asm volatile("1: subs %0, %0, #1\n bne 1b" : "+r"(n)::"cc"); }
 
 static uint32_t ticks_of_spin(uint32_t n) {
     const uint64_t start = aligned();
