@@ -14,6 +14,7 @@ import sys
 from mmq_tf.errors import MMQError
 
 BACKEND = "tensorflow"
+OTHER_BACKENDS = ("jax", "torch", "numpy", "openvino")
 
 
 def settle_keras() -> None:
@@ -27,7 +28,9 @@ def settle_keras() -> None:
     if "keras" in sys.modules:
         return
     chosen = os.environ.setdefault("KERAS_BACKEND", BACKEND)
-    if importlib.util.find_spec({"torch": "torch", "jax": "jax"}.get(chosen, BACKEND)) is None:
+    if chosen == BACKEND:  # looked for when something needs it
+        return
+    if chosen not in OTHER_BACKENDS or importlib.util.find_spec(chosen) is None:
         raise MMQError(
             f"KERAS_BACKEND is {chosen!r}, which is not installed; unset KERAS_BACKEND, or set it to"
             f" {BACKEND!r}."
