@@ -18,7 +18,7 @@ from mmq_bridge.bundle.c_model import ModelAbout
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.golden_decisions import golden_decisions
-from mmq_bridge.bundle.microcontroller import arena_bytes
+from mmq_bridge.bundle.microcontroller import arena_if_there
 from mmq_bridge.bundle.network_files import network_plan
 from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
 from mmq_bridge.decision.fit_together import check_fits
@@ -229,8 +229,8 @@ def _model_facts(models: _Models, judged: gate.GateRow, max_drop: float) -> Mode
         int8_bytes=len(content["int8"]),
         int8_gzip_bytes=len(gzip.compress(content["int8"], mtime=0)),
         int8_float_io_bytes=len(content["int8_float_io"]),
-        arena_bytes=arena_bytes(content["int8"]),
-        float32_arena_bytes=arena_bytes(content["float32"]),
+        arena_bytes=arena_if_there(content["int8"]),
+        float32_arena_bytes=arena_if_there(content["float32"]),
         macs=count_macs(content["int8"]),
         ops=dict(sorted(list_ops(content["int8"]).items())),
         float32_macro_f1=judged.float32_macro_f1,

@@ -31,6 +31,8 @@ EXTRAS = {
     "jax": "training with JAX",
     "live": "live sensors over Lab Streaming Layer",
     "brainflow": "boards through BrainFlow",
+    "micro": "TFLite Micro beside the C network in `mmq-tf verify`, and its arena in `export`",
+    "bluetooth": "listening to a device over Bluetooth LE",
     "parquet": "recordings in Parquet files",
     "onnx": "export to ONNX",
     "dev": "the tests",

@@ -130,9 +130,10 @@ def command(
             on_gate=lambda rows: _show_gate(rows, max_drop, console),
         ).manifest
     facts = manifest.model
+    arena = "arena not measured" if facts.arena_bytes is None else f"arena {facts.arena_bytes:,} bytes"
     console.print(
         f"{'[b]SIMULATED[/b]  ' if manifest.simulated else ''}int8 {facts.int8_bytes:,} bytes "
-        f"({facts.int8_gzip_bytes:,} after gzip), arena {facts.arena_bytes:,} bytes, {facts.macs:,} MACs; "
+        f"({facts.int8_gzip_bytes:,} after gzip), {arena}, {facts.macs:,} MACs; "
         f"{len(manifest.files)} files in {out}"
     )
     if results:

@@ -40,6 +40,7 @@ def write_size_results(path: Path, bundle: Path, manifest: Manifest, run_facts: 
         ResultRow(method=method, condition=condition, metric=metric, mean=value, n=1)
         for condition, values in numbers.items()
         for metric, value in values.items()
+        if value is not None
     )
     results = ResultsFile(
         name=path.stem,

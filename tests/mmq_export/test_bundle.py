@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmq_bridge.bundle import c_model
+from mmq_bridge.bundle import c_model, microcontroller, verify
 from mmq_bridge.bundle.deployable_ops import check_ops
 from mmq_bridge.bundle.example_run import find_compiler, run_example
 from mmq_bridge.bundle.golden import GoldenSignal, cut_golden, golden_front_end, npy_bytes, read_npy
@@ -269,7 +269,7 @@ def quick(tiny, monkeypatch):
     models = _quick_models(tiny)
     monkeypatch.setattr(bundle, "_convert", lambda deployed, calibration: models)
     monkeypatch.setattr(tiny, "network", lambda fe: None)
-    monkeypatch.setattr(bundle, "arena_bytes", lambda content: 1000)
+    monkeypatch.setattr(bundle, "arena_if_there", lambda content: 1000)
     return tiny
 
 
@@ -324,6 +324,22 @@ def test_a_rename_that_fails_puts_the_older_bundle_back(tmp_path, monkeypatch):
         write_folder(out, {"manifest.json": b"{}", "a/b.txt": b"new"})
     assert (out / "a/b.txt").read_bytes() == b"old"
     assert listing(tmp_path) == ["out"]
+
+
+def test_without_tflite_micro_the_arena_is_not_known_and_all_says_so(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(microcontroller, "micro_there", lambda: False)
+    monkeypatch.setattr(verify, "micro_there", lambda: False)
+    monkeypatch.setattr(bundle, "arena_if_there", microcontroller.arena_if_there)
+    quick.write(tmp_path / "b")
+    manifest = Manifest.load(tmp_path / "b")
+    assert (manifest.model.arena_bytes, manifest.model.float32_arena_bytes) == (None, None)
+    header = (tmp_path / "b/mmq_bridge/mmq_model.h").read_text()
+    assert "#define MMQ_ARENA_BYTES" not in header
+    assert "MMQ_ARENA_BYTES, of TFLite Micro, was not measured" in header
+    assert "not measured: tflite-micro was not installed" in (tmp_path / "b/MODEL_CARD.md").read_text()
+    report = verify_bundle(tmp_path / "b")
+    assert report.problems == []
+    assert ("TFLite Micro", "skipped") in {(check.name, check.state) for check in report.checks}
 
 
 def test_facts_that_are_missing_are_named(quick, tmp_path):

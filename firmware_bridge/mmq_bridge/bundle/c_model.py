@@ -69,8 +69,18 @@ def model_source(content: bytes) -> str:
     )
 
 
+def _arena_line(arena_bytes: int | None) -> str:
+    if arena_bytes is None:
+        return "/* MMQ_ARENA_BYTES, of TFLite Micro, was not measured: tflite-micro was not installed. */"
+    return f"#define MMQ_ARENA_BYTES {arena_bytes}u /* measured with 64-bit pointers: an upper bound */"
+
+
 def model_header(
-    content: bytes, model: TFLiteModel, decision: DecisionSettings, arena_bytes: int, about: ModelAbout
+    content: bytes,
+    model: TFLiteModel,
+    decision: DecisionSettings,
+    arena_bytes: int | None,
+    about: ModelAbout,
 ) -> str:
     """Return ``mmq_model.h``: what it is, sizes, the order of inputs and outputs, classes and scales."""
     lines = [
@@ -82,7 +92,7 @@ def model_header(
         f"#define MMQ_MODEL_SIMULATED {int(about.simulated)} /* 1: those were made up */",
         "",
         f"#define MMQ_MODEL_BYTES {len(content)}u",
-        f"#define MMQ_ARENA_BYTES {arena_bytes}u /* measured with 64-bit pointers: an upper bound */",
+        _arena_line(arena_bytes),
         "",
         "/* Which of the interpreter's inputs and outputs is which. */",
     ]

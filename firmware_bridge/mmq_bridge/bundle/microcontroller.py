@@ -52,6 +52,11 @@ def micro_there() -> bool:
     return find_spec("tflite_micro") is not None
 
 
+def arena_if_there(content: bytes) -> int | None:
+    """Return `arena_bytes`, or None where TFLite Micro is not installed."""
+    return arena_bytes(content) if micro_there() else None
+
+
 def arena_bytes(content: bytes) -> int:
     """Return the bytes of the smallest arena in which TFLite Micro runs a model, to the next 64.
 

@@ -86,14 +86,17 @@ class DataFacts(StrictModel):
 
 
 class ModelFacts(StrictModel):
-    """What was measured on the int8 model at export; see `mmq_bridge.bundle.verify` to measure it again."""
+    """What was measured on the int8 model at export; see `mmq_bridge.bundle.verify` to measure it again.
+
+    The arenas are None where TFLite Micro was not there to measure them.
+    """
 
     float32_bytes: int = Field(ge=0)
     int8_bytes: int = Field(ge=0)
     int8_gzip_bytes: int | None = Field(default=None, ge=0)
     int8_float_io_bytes: int = Field(ge=0)
-    arena_bytes: int = Field(ge=0)
-    float32_arena_bytes: int = Field(ge=0)
+    arena_bytes: int | None = Field(ge=0)
+    float32_arena_bytes: int | None = Field(ge=0)
     macs: int = Field(ge=0)
     ops: dict[str, int]
     float32_macro_f1: float

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from mmq_bridge.bundle.flatbuffer import count_macs
-from mmq_bridge.bundle.microcontroller import arena_bytes
+from mmq_bridge.bundle.microcontroller import arena_if_there
 from mmq_bridge.decision.runtime import check_runtime, quantise
 from mmq_bridge.errors import BridgeError
 from mmq_export.calibrate import calibration_windows
@@ -213,6 +213,6 @@ def _check_same(model: _Model, net: keras.Model) -> None:
 def _arena(content: bytes) -> int | None:
     """Return the arena's bytes, or None where TFLite Micro does not run the model."""
     try:
-        return arena_bytes(content)
+        return arena_if_there(content)
     except BridgeError:
         return None
