@@ -36,12 +36,13 @@ static uint64_t now(void) {
 /* n times two instructions */
 static void spin(uint32_t n) { __asm volatile("1: subs %0, %0, #1\n bne 1b" : "+r"(n)::"cc"); }
 
-/* The same, when the counter stands at a multiple of 8 ticks, which are 5 instructions: what is counted from there
- * repeats exactly. Five tries alike meet it, unless their length is a multiple of 5: then the next five do. */
+/* The same, when the counter stands at a multiple of 8 ticks, which are 5 instructions on a Cortex-M3 or M4 board: what
+ * is counted from there repeats exactly. Five tries alike meet it, unless their length is a multiple of 5: then the next
+ * five do. Boards with another clock may never meet it, and do without. */
 static uint64_t aligned(void) {
     for (uint32_t tries = 0;; tries++) {
         const uint64_t ticks = now();
-        if (ticks % 8u == 0) return ticks;
+        if (ticks % 8u == 0 || tries == 64u) return ticks;
         spin(1u + tries / 5u % 5u);
     }
 }
