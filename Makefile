@@ -51,6 +51,7 @@ pretrained: install
 	@$(BIN)/mmq-tf train wrist --data $(MMQ_DATA) --set name=wrist-stress --set model.size=nano \
 	  --final --out runs/wrist-stress --force
 	@$(BIN)/mmq-tf export runs/wrist-stress --int8 --slim --golden runs/pretrained-golden/sim-01 \
+	  --transfer results/travel_cogwear.json --transfer results/travel_cogwear_to_stress_predict.json \
 	  --out mmq_tf/pretrained/wrist-stress
 	@cp runs/wrist-stress/model.keras mmq_tf/pretrained/wrist-stress.keras
 	@$(MAKE) --no-print-directory refresh-pretrained

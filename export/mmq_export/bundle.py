@@ -120,7 +120,8 @@ def write_bundle(
         Raw signals by modality, for the golden replay.
     card_facts
         ``name``, ``data`` (see `DataFacts`), ``exported_model``, ``train_subjects``, ``validation_subjects``,
-        ``test_subjects``, ``results`` (rows of the results contract).
+        ``test_subjects``, ``results`` (rows of the results contract), ``transfer`` (see
+        `card.documents`).
     gate_rules
         How windows are hidden and scored where int8 is judged.
     golden_origin
@@ -189,7 +190,15 @@ def write_bundle(
     results = card_facts.get("results", ())
     held_back = any(card_facts.get(side) for side in ("validation_subjects", "test_subjects"))
     told = card.documents(
-        manifest, front_end, rows, results, origin, report_html, held_back=held_back, cost=cost
+        manifest,
+        front_end,
+        rows,
+        results,
+        origin,
+        report_html,
+        held_back=held_back,
+        cost=cost,
+        transfer=card_facts.get("transfer", ()),
     )
     files |= told
     entries = {name: file_entry(content) for name, content in sorted(files.items())}

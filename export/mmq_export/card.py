@@ -26,6 +26,7 @@ def documents(
     *,
     held_back: bool,
     cost: BundleCost,
+    transfer: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, bytes]:
     """Return card, README and report by file name.
 
@@ -43,9 +44,12 @@ def documents(
         Whether the windows of `rows` are of subjects that did not train the network.
     cost
         Of front end, network and decision together.
+    transfer
+        Tables of other data sets on which nothing was fitted: ``data``, ``split`` and ``rows``.
     """
     more = {"golden": origin, "own_report": report_html is not None, "held_back": held_back}
     more["cost_rows"] = cost_rows(cost)
+    more["transfer"] = [{**table, "rows": result_table(table["rows"])} for table in transfer]
     text = {
         "MODEL_CARD.md": render("MODEL_CARD.md.j2", manifest, front_end, rows, results, **more),
         "README.md": render("README.md.j2", manifest, front_end),

@@ -14,6 +14,7 @@ from mmq_tf.api.run_files import (
     read_golden,
     read_head,
     read_report,
+    read_transfer,
     read_windows,
     run_facts,
     source_folder,
@@ -71,6 +72,7 @@ def export(
     epochs: int = DEFAULT_EPOCHS,
     data: str | Path | None = None,
     slim: bool = False,
+    transfer: Sequence[str | Path] = (),
     progress: WorkProgress = SILENT,
     on_gate: Callable[[Sequence[Any]], None] = lambda rows: None,
 ) -> Bundle:
@@ -99,6 +101,8 @@ def export(
         The run's recordings, for `prune` and `qat`; by default where training read them.
     slim : bool
         Leave out the C sources, which `mmq_export.add_sources` can add, and the run's report.
+    transfer : sequence of str or Path
+        Tables of `mmq-tf evaluate --on` for the card; by default all that lie in the run's folder.
     progress : WorkProgress
     on_gate : callable
         Called with the table of float against int8 before it is judged.
@@ -118,7 +122,7 @@ def export(
     from mmq_tf.training.run import Run
 
     if not isinstance(run, Run) and str(run) in pretrained.names() and not Path(run).is_dir():
-        if fold is not None or golden or prune or qat or data or slim:
+        if fold is not None or golden or prune or qat or data or slim or transfer:
             raise MMQError("export: a pretrained model is exported as it is; only out may be given.")
         return export_pretrained(str(run), Path(out or BUNDLES / str(run)))
     from mmq_bridge.front_end.front_end import FrontEnd
@@ -134,6 +138,9 @@ def export(
     target = Path(out) if out is not None else bundle_folder(folder, fold)
     facts, source = run_facts(folder, fold), source_folder(folder, fold)
     check_target(target)
+    facts["transfer"] = read_transfer(
+        [Path(one) for one in transfer] or sorted(folder.glob("on-*/results.json"))
+    )
     front_end = FrontEnd.load(source / "frontend.json")
     shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
     net, decision, tuned, reference = load_network(source / "model.keras"), facts["decision"], None, None

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.names import FULL
 from mmq_tf.training.run_folder import PRETRAINING_NAME
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from mmq_bridge.front_end.head_tables import HeadTables
 
 MAX_JSON_BYTES = 64_000_000
+TOLD = ("auroc", "macro_f1")
+"""What a card tells of other data sets."""
+
 FOLD_KEYS = ("exported_model", "train_subjects", "validation_subjects", "test_subjects", "decision")
 
 
@@ -64,6 +69,27 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise MMQError(f"{path}: expected a JSON object, got {type(content).__name__}; train again.")
     return content
+
+
+def read_transfer(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return what a card tells of `mmq-tf evaluate --on` tables: data, split, and each method's full scores.
+
+    Raises
+    ------
+    MMQError
+        If a file is no table of results.
+    """
+    from mmq_tf.metrics.results_table import read_results
+
+    tables = [read_results(path) for path in paths]
+    return [
+        {
+            "data": table.data,
+            "split": table.split,
+            "rows": [row.model_dump() for row in table.rows if row.condition == FULL and row.metric in TOLD],
+        }
+        for table in tables
+    ]
 
 
 def read_windows(path: Path) -> Any:

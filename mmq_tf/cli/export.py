@@ -76,6 +76,13 @@ Examples
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write size and score here (.json, with .md)."
 )
+@click.option(
+    "--transfer",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Table of `mmq-tf evaluate --on` for the card; repeat it.  [default: all that lie in RUN]",
+)
 @click.option("--slim", is_flag=True, help="Leave out the code, which can be written later, and the report.")
 @pretrained_option("Write the bundle of a model that comes with mmq-tf, with all of its code.")
 @click.pass_context
@@ -92,6 +99,7 @@ def command(
     epochs: int | None,
     data: Path | None,
     results: Path | None,
+    transfer: tuple[Path, ...],
     slim: bool,
     pretrained_name: str | None,
 ) -> None:
@@ -126,6 +134,7 @@ def command(
             epochs=epochs or DEFAULT_EPOCHS,
             data=data,
             slim=slim,
+            transfer=transfer,
             progress=WorkBars(console),
             on_gate=lambda rows: _show_gate(rows, max_drop, console),
         ).manifest

@@ -326,6 +326,25 @@ def test_a_rename_that_fails_puts_the_older_bundle_back(tmp_path, monkeypatch):
     assert listing(tmp_path) == ["out"]
 
 
+def test_the_card_tells_what_was_found_elsewhere(quick, tmp_path):
+    row = {
+        "method": "mmqnet",
+        "condition": "full",
+        "metric": "auroc",
+        "mean": 0.774,
+        "low": 0.64,
+        "high": 0.89,
+    }
+    table = {"data": "CogWear, 23 subjects", "split": "trained on Stress-Predict", "rows": [row]}
+    quick.write(tmp_path / "b", card_facts={**quick.FACTS, "transfer": [table]})
+    card = (tmp_path / "b/MODEL_CARD.md").read_text()
+    told = card[card.index("## Elsewhere") : card.index("## Limits")]
+    assert "CogWear, 23 subjects; trained on Stress-Predict." in told
+    assert "| mmqnet | auroc | 0.774 (0.640 to 0.890) |" in told
+    quick.write(tmp_path / "b")
+    assert "Elsewhere" not in (tmp_path / "b/MODEL_CARD.md").read_text()
+
+
 def test_without_tflite_micro_the_arena_is_not_known_and_all_says_so(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(microcontroller, "micro_there", lambda: False)
     monkeypatch.setattr(verify, "micro_there", lambda: False)
