@@ -125,6 +125,7 @@ def test_the_commands_print_the_same_decision_here_and_on_the_board(bundle, tmp_
     assert last[0] == last[1]
     before = "token 0 | 1 | 3f800000\nwindow 1 | 1 | 1\n"
     decisions = parse_output(before + last[0]).decisions
+    assert decisions is not None
     assert decisions.tobytes() == np.load(bundle / "golden/decisions.npy")[-1:].tobytes()
 
 

@@ -114,7 +114,8 @@ def _size_of(content: bytes, classes: int, folder: Path) -> str:
     """
     graph = read_graph(content)
     shapes = {tensor.shape for tensor in graph.outputs.values()}
-    widths = {op.inputs[0].shape[-1] for op in graph.ops if op.inputs[0] and op.outputs[0].shape in shapes}
+    ends = [(op.inputs[0], op.outputs[0]) for op in graph.ops]
+    widths = {given.shape[-1] for given, made in ends if given and made and made.shape in shapes}
     for name, size in SIZES.items():
         if size["dim"] * classes in widths:
             return name

@@ -4,6 +4,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmq_bridge.bundle.reader import open_bundle, read_files
@@ -64,21 +65,22 @@ def test_the_card_tells_what_was_counted():
     assert "RAM 35,000, stack 600 bytes" in second
 
 
-def test_a_missing_tool_is_named(monkeypatch, shipped):
+def test_a_missing_tool_is_named(monkeypatch, shipped: Any):
     monkeypatch.setattr(tools.shutil, "which", lambda name: None)
     with pytest.raises(BridgeError, match="arm-none-eabi-gcc is not installed"):
         measure_whole(*shipped)
 
 
-def test_what_is_not_counted_is_said(monkeypatch, shipped):
+def test_what_is_not_counted_is_said(monkeypatch, shipped: Any):
     monkeypatch.setattr(whole_cost, "not_countable", lambda: MISSING)
     plan = (SHIPPED / "mmq_network.bin").read_bytes()
-    cost = bundle_cost(*shipped, plan)
+    cost = bundle_cost(*shipped, plan=plan)
+    assert cost.known is not None
     assert cost == BundleCost(
         KnownCost(cost.known.arena_bytes, len(plan)), None, "qemu not found: apt install qemu"
     )
     assert "not counted: qemu not found: apt install qemu. `mmq-tf bench model BUNDLE` counts" in cost_rows(
         cost
     )
-    assert replace(bundle_cost(None, *shipped[1:], plan), uncounted="") == replace(cost, uncounted="")
-    assert "take TFLite Micro" in bundle_cost(*shipped, None).uncounted
+    assert replace(bundle_cost(None, *shipped[1:], plan=plan), uncounted="") == replace(cost, uncounted="")
+    assert "take TFLite Micro" in bundle_cost(*shipped, plan=None).uncounted

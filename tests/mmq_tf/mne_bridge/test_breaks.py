@@ -47,6 +47,7 @@ def test_raws_that_mne_joined_stay_apart():
     info = mne.create_info(["Fz"], 10.0, "eeg")
     raws = [mne.io.RawArray(np.full((1, 50), value * 1e-6), info, verbose="ERROR") for value in (1, 2)]
     raw = mne.concatenate_raws(raws, verbose="ERROR")
+    assert isinstance(raw, mne.io.BaseRaw)
     raw.set_annotations(raw.annotations + mne.Annotations([1.0, 6.0], [2.0, 3.0], ["s=rest", "s=stress"]))
     got = from_mne(raw, subject="P1")
     eeg = got.signals["eeg"].samples[0]

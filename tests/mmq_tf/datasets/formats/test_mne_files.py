@@ -491,6 +491,7 @@ def test_joined_and_bad_channels_of_a_fif(tmp_path):
     info = mne.create_info(["Fz", "Cz"], RATE_HZ, "eeg", verbose="ERROR")
     raws = [mne.io.RawArray(np.ones((2, 300)) * 1e-6, info, verbose="ERROR") for _ in range(2)]
     raw = mne.concatenate_raws(raws, verbose="ERROR")
+    assert isinstance(raw, mne.io.BaseRaw)
     raw.info["bads"] = ["Cz"]
     raw.save(tmp_path / "a_raw.fif", fmt="double", verbose="ERROR")
     eeg = load_mne(tmp_path / "a_raw.fif").signals["eeg"]
