@@ -20,7 +20,7 @@ from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE, read_fro
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest, file_entry
 from mmq_bridge.targets.whole_cost import BundleCost, bundle_cost
 from mmq_export import card
-from mmq_export.folder import write_folder
+from mmq_export.folder import BUNDLE
 
 DATA_LICENCE = "| licence of the training data |"
 MACS = "| multiply-accumulates |"
@@ -43,7 +43,7 @@ def refresh(folder: Path) -> None:
     files["MODEL_CARD.md"] = _card(files["MODEL_CARD.md"].decode("utf-8"), cost).encode("utf-8")
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
-    write_folder(folder, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
+    BUNDLE.write(folder, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
 
 
 def _card(text: str, cost: BundleCost) -> str:

@@ -12,7 +12,7 @@ from mmq_bridge.decision.runtime import check_runtime
 
 from mmq_export import card
 from mmq_export.errors import ExportError
-from mmq_export.folder import check_target, write_folder
+from mmq_export.folder import BUNDLE
 
 
 def complete_bundle(folder: Path, out: Path) -> Manifest:
@@ -30,7 +30,7 @@ def complete_bundle(folder: Path, out: Path) -> Manifest:
     BridgeError, ExportError
         When the bundle is broken, or `out` cannot be written or holds something else than a bundle.
     """
-    check_target(out)
+    BUNDLE.check(out)
     if out.resolve() == folder.resolve():
         raise ExportError(f"{out}: this is the bundle itself; name another --out.")
     check_runtime()
@@ -43,5 +43,5 @@ def complete_bundle(folder: Path, out: Path) -> Manifest:
     )
     files["README.md"] = card.render("README.md.j2", whole, bundle.front_end).encode("utf-8")
     entries["README.md"] = file_entry(files["README.md"])
-    write_folder(out, {**files, MANIFEST_NAME: whole.to_json().encode("utf-8")})
+    BUNDLE.write(out, {**files, MANIFEST_NAME: whole.to_json().encode("utf-8")})
     return whole

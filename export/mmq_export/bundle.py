@@ -45,7 +45,7 @@ from mmq_export import quantisation_gate as gate
 from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert
 from mmq_export.errors import ExportError
-from mmq_export.folder import check_target, write_folder
+from mmq_export.folder import BUNDLE
 from mmq_export.recipes import RECIPES
 
 CALIBRATION_WINDOWS = 300
@@ -160,7 +160,7 @@ def write_bundle(
         that only Python computes.
     """
     out = Path(out)
-    check_target(out)
+    BUNDLE.check(out)
     front_end.check_deployable()
     settings = decision_settings(decision)
     models = _convert(deployed, calibration or validation)
@@ -203,7 +203,7 @@ def write_bundle(
     files |= told
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
-    write_folder(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
+    BUNDLE.write(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
     return manifest
 
 

@@ -128,7 +128,7 @@ def export(
     from mmq_bridge.front_end.front_end import FrontEnd
     from mmq_export.bundle import write_bundle
     from mmq_export.deployed_graph import deployed_model
-    from mmq_export.folder import check_target
+    from mmq_export.folder import BUNDLE
 
     from mmq_tf.api.gate_rules import GATE_RULES
     from mmq_tf.api.shrinking import Smaller, TuningData, make_smaller
@@ -137,7 +137,7 @@ def export(
     folder = run.folder if isinstance(run, Run) else Path(run)
     target = Path(out) if out is not None else bundle_folder(folder, fold)
     facts, source = run_facts(folder, fold), source_folder(folder, fold)
-    check_target(target)
+    BUNDLE.check(target)
     facts["transfer"] = read_transfer(
         [Path(one) for one in transfer] or sorted(folder.glob("on-*/results.json"))
     )

@@ -21,7 +21,7 @@ from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_export import bundle
 from mmq_export import quantisation_gate as gate
 from mmq_export.errors import ExportError
-from mmq_export.folder import write_folder
+from mmq_export.folder import BUNDLE
 
 from mmq_tf.api.gate_rules import GATE_RULES
 
@@ -312,7 +312,7 @@ def test_a_full_disk_leaves_the_older_bundle_and_no_pieces(quick, tmp_path, monk
 
 def test_a_rename_that_fails_puts_the_older_bundle_back(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    write_folder(out, {"manifest.json": b"{}", "a/b.txt": b"old"})
+    BUNDLE.write(out, {"manifest.json": b"{}", "a/b.txt": b"old"})
     real = os.rename
 
     def refuse(source, target):
@@ -322,7 +322,7 @@ def test_a_rename_that_fails_puts_the_older_bundle_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(ExportError, match="nothing was changed"):
-        write_folder(out, {"manifest.json": b"{}", "a/b.txt": b"new"})
+        BUNDLE.write(out, {"manifest.json": b"{}", "a/b.txt": b"new"})
     assert (out / "a/b.txt").read_bytes() == b"old"
     assert listing(tmp_path) == ["out"]
 

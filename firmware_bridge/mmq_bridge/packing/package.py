@@ -7,20 +7,20 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmq_bridge.atomic_files import replaced_folder
 from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
 from mmq_bridge.bundle.sources import FOLDER, code_of, own_version
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.gatt.source import HEADER as GATT_HEADER
+from mmq_bridge.output_folder import OutputFolder
 from mmq_bridge.packing.contents import DEFAULT_PREFIX, Contents, check_prefix, contents_of
 from mmq_bridge.packing.kinds import KINDS, Kind
 from mmq_bridge.source_files import SOURCES
 
 TEMPLATES = Path(__file__).parent / "templates"
-MARK = "mmq_package.txt"
-"""A file of every package: only a folder that has it is replaced."""
+PACKAGE = OutputFolder("package", "mmq_package.txt", BridgeError)
+"""A package's folder; its mark is a file of every package."""
 
 QUEUE_S = 1.0
 _PLACE = re.compile(r"@([A-Z_]+)@")
@@ -62,7 +62,7 @@ def pack_bundle(
     chosen = [KINDS[name] for name in kinds or tuple(KINDS)]
     places = [out] if len(kinds) == 1 else [out / kind.name for kind in chosen]
     for place in places:
-        _check_target(place)
+        PACKAGE.check(place)
     check_runtime()
     manifest = Manifest.load(folder)
     bundle = open_bundle(folder, manifest, read_files(folder, manifest))
@@ -74,7 +74,7 @@ def pack_bundle(
     code["include/mmq_gatt.h"] = GATT_HEADER.read_bytes()
     contents = contents_of(code, prefix)
     for kind, place in zip(chosen, places, strict=True):
-        _write(place, package_files(kind, contents, words_of(bundle, prefix)))
+        PACKAGE.write(place, package_files(kind, contents, words_of(bundle, prefix)))
     return places
 
 
@@ -145,7 +145,7 @@ def package_files(kind: Kind, contents: Contents, words: Mapping[str, str]) -> d
         files[_filled(name, everything)] = _template(path, everything)
     for name in ("LICENSE", "NOTICE"):
         files[name] = (SOURCES / name).read_bytes()
-    files[MARK] = f"{kind.name} package, written by mmq-bridge pack {words['VERSION']}\n".encode()
+    files[PACKAGE.mark] = f"{kind.name} package, written by mmq-bridge pack {words['VERSION']}\n".encode()
     return files
 
 
@@ -170,29 +170,3 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
 
 def _template(path: Path, words: Mapping[str, str]) -> bytes:
     return _filled(path.read_text(encoding="utf-8"), words).encode()
-
-
-def _check_target(out: Path) -> None:
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise BridgeError(
-            f"{out}: expected a folder to write to, found a file or a link; name another --out."
-        )
-    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise BridgeError(
-            f"{out}: expected no folder or an older package, found other files; name another --out."
-        )
-
-
-def _write(out: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_folder(out) as temporary:
-            for name, content in files.items():
-                path = temporary / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BridgeError(
-            f"{out}: the package could not be written ({reason}); nothing was changed."
-        ) from error
