@@ -471,5 +471,5 @@ def test_without_one_json_and_header_say_nothing_of_it():
     assert again.look_back_tokens == 20
     assert again == front_end()
     assert end.digest() == front_end().digest()  # raw features are the same
-    assert ".look_back_tokens = 20," in spec_header(front_end())
-    assert ".look_back_tokens = 0," in spec_header(end)
+    assert "20, /* look_back_tokens */" in spec_header(front_end())
+    assert "0, /* look_back_tokens */" in spec_header(end)

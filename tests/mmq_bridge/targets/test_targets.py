@@ -247,4 +247,6 @@ def test_drifted_hash_is_exit_code_1_until_accepted(
     monkeypatch.setattr(sys, "argv", [*words, "--accept"])
     entry.main()
     assert "the same bits everywhere" in " ".join(capsys.readouterr().out.split())
-    assert expected.load_committed(committed) == wanted
+    found = expected.load_committed(committed)
+    ran = {name: hashes for name, hashes in wanted.items() if not name.startswith("of_")}  # without --network
+    assert {name: found[name] for name in ran} == ran
