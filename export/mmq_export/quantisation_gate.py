@@ -91,9 +91,9 @@ class GateRow:
 def missing_mix(
     features: np.ndarray, presence: np.ndarray, labels: np.ndarray, rules: GateRules, seed: int = 0
 ) -> JudgedWindows:
-    """Show every window complete, and with data missing as the rules say.
+    """Show every window complete once, and with data missing as the rules say.
 
-    Small sets are shown several times with other masks, so that one window weighs little.
+    Of small sets the latter several times with other masks, so that one window weighs little.
 
     Parameters
     ----------
@@ -111,11 +111,11 @@ def missing_mix(
     _check_windows(features, presence, labels)
     rng = np.random.default_rng([seed, 20250728])
     known = np.flatnonzero((labels >= 0).any(axis=1))
-    repeats = max(1, -(-MIN_JUDGED // (len(rules.conditions) * len(known))))
+    repeats = max(1, -(-(MIN_JUDGED - len(known)) // (len(rules.hiding) * len(known))))
     rows = rng.permutation(known)[: MAX_JUDGED // len(rules.conditions)]
     parts, conditions, picks = [], [], []
-    for _ in range(repeats):
-        for condition in rules.conditions:
+    for repeat in range(repeats):
+        for condition in rules.hiding if repeat else rules.conditions:
             rate = rng.uniform(0.0, MAX_RATE, len(rows))
             shown = presence[rows].astype(bool)
             if condition != FULL:
