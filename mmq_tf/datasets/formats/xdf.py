@@ -210,7 +210,7 @@ def _with_markers(streams: Sequence[XdfStream]) -> list[XdfStream]:
 
 
 def _by_name(streams: Sequence[XdfStream]) -> list[list[XdfStream]]:
-    """Marker streams of one name and type together: a program that was started again goes on with them."""
+    """Marker streams of one name and type together: a program that was started again resumes them."""
     found: dict[tuple[str, str], list[XdfStream]] = {}
     for stream in streams:
         found.setdefault((stream.name, stream.type), []).append(stream)

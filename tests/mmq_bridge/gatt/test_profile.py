@@ -172,7 +172,7 @@ class FakeClient:
     async def __aexit__(self, *_: object) -> None:
         self.log.append("left")
 
-    async def start_notify(self, uuid: str, callback) -> None:  # noqa: ANN001
+    async def start_notify(self, uuid: str, callback) -> None:
         name = next(name for name, message in profile().messages.items() if message.uuid == uuid)
         values = next(values for other, values in drawn(profile(), 3)[-3:] if other == name)
         callback(None, bytearray(b"\1short"))

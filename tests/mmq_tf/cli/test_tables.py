@@ -3,26 +3,16 @@
 
 import io
 
+from made_table import made_table
 from rich.console import Console
 
 from mmq_tf.cli._tables import show_results
 from mmq_tf.metrics.names import WEARER_METRICS
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.metrics.results_table import ResultRow
 
 
 def shown(rows: list[ResultRow], width: int = 120) -> str:
-    results = ResultsFile(
-        name="t",
-        command="c",
-        version="0",
-        data="Data, 3 subjects",
-        simulated=False,
-        split="s",
-        normalisation="n",
-        seeds=(0,),
-        machine="m",
-        rows=tuple(rows),
-    )
+    results = made_table(rows, data="Data, 3 subjects")
     text = io.StringIO()
     show_results(results, Console(file=text, width=width))
     return text.getvalue()

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from made_table import made_table
 
 from mmq_tf.metrics.results_table import ResultRow, ResultsFile
 from mmq_tf.reports.subset_figure import model_means, sensor_worth, subsets_figure
@@ -25,18 +26,7 @@ def results_of(scores: dict[str, float]) -> ResultsFile:
         for m, less in (("mmqnet", 0.0), ("forest", 0.05))
         for c, v in scores.items()
     ]
-    return ResultsFile(
-        name="t",
-        command="c",
-        version="0",
-        data="d",
-        simulated=True,
-        split="s",
-        normalisation="n",
-        seeds=(0,),
-        machine="m",
-        rows=tuple(rows),
-    )
+    return made_table(rows, simulated=True)
 
 
 def test_a_sensor_is_worth_the_mean_of_what_it_adds_to_every_other_subset():

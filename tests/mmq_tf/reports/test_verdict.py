@@ -2,8 +2,9 @@
 """A verdict says what the numbers say, and no more."""
 
 import pytest
+from made_table import made_table
 
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile
+from mmq_tf.metrics.results_table import ResultRow
 from mmq_tf.metrics.significance import Comparison
 from mmq_tf.reports.verdict import verdict
 
@@ -17,18 +18,7 @@ def table(net, forest=None, *, n=26, clock=None, gone=(), simulated=False):
         for (method, condition), mean in means.items()
         if mean is not None
     )
-    return ResultsFile(
-        name="t",
-        command="c",
-        version="0",
-        data="d",
-        simulated=simulated,
-        split="s",
-        normalisation="n",
-        seeds=(0,),
-        machine="m",
-        rows=rows,
-    )
+    return made_table(rows, simulated=simulated)
 
 
 def against(difference, p):
