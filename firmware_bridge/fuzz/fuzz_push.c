@@ -151,9 +151,9 @@ static void push_counted(fuzz_t *f, fuzz_input_t *in, uint32_t m, float *samples
         push_counted_part(f, &f->pieces, m, samples, frames, done, done + n, index + done);
         done += n + second;
     }
-    f->unsteady[m] = 1;
+    if (frames == 0) return; /* a bridge heard nothing of this counter */
+    f->unsteady[m] = f->counting[m] = 1;
     f->counter[m] = index + frames;
-    f->counting[m] = f->counting[m] || frames > 0;
 }
 
 enum { IN_TIME, ANYWHERE, COUNTED };
