@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import gzip
+import io
+import socket
+import threading
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,12 +53,18 @@ HEADERS = {
     "Vary": "Accept-Encoding",
 }
 """What every answer carries: the policy, and no embedding, no guessing, no referrer, no cache."""
+REQUEST_S = 10.0
+"""A request that is not complete after so many seconds is dropped; an answer may take six times as long."""
+MAX_REQUESTS = 32
+"""So many connections are served at a time; the next is closed at once."""
 
 
-def served_files(bundle: Path) -> dict[str, Path | bytes]:
-    """List all that is served, by its path in the address: there is nothing else to ask for.
+def served_files(bundle: Path) -> dict[str, bytes]:
+    """Read all that is served, by its path in the address: there is nothing else to ask for.
 
-    The header of a bundle that was written without code is made from its front end.
+    Every file is opened once, here, and one of the bundle compared with its digest: what happens to the
+    folder afterwards is not seen. The header of a bundle that was written without code is made from its front
+    end.
 
     Parameters
     ----------
@@ -64,12 +74,14 @@ def served_files(bundle: Path) -> dict[str, Path | bytes]:
     Raises
     ------
     BridgeError
-        When the bundle has no sound manifest, or no plan of its network.
+        When the bundle has no sound manifest, a changed file, or no plan of its network.
     """
-    files: dict[str, Path | bytes] = {
-        f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.is_file()
+    files = {
+        f"/{path.relative_to(PAGE).as_posix()}": path.read_bytes()
+        for path in PAGE.rglob("*")
+        if path.is_file()
     }
-    files["/"] = PAGE / "index.html"
+    files["/"] = files["/index.html"]
     manifest = Manifest.load(bundle)
     if NETWORK_FILE not in manifest.files:
         raise BridgeError(
@@ -77,20 +89,23 @@ def served_files(bundle: Path) -> dict[str, Path | bytes]:
         )
     if HEADER not in manifest.files:
         files[f"/bundle/{HEADER}"] = spec_header(read_front_end(manifest, bundle)).encode()
-    for name in (MANIFEST_NAME, *manifest.files):
-        files[f"/bundle/{name}"] = bundle / name
-    return files
+    files[f"/bundle/{MANIFEST_NAME}"] = manifest.to_json().encode("utf-8")
+    return files | {f"/bundle/{name}": manifest.read(bundle, name) for name in manifest.files}
 
 
-def make_server(files: Mapping[str, Path | bytes], port: int) -> ThreadingHTTPServer:
+def make_server(
+    files: Mapping[str, bytes], port: int, *, request_s: float = REQUEST_S, most: int = MAX_REQUESTS
+) -> ThreadingHTTPServer:
     """Return a server of these files on this machine's own address.
 
     Parameters
     ----------
-    files : mapping of str to Path or bytes
+    files : mapping of str to bytes
         From `served_files`.
     port : int
         0 takes a free one; see ``server_port`` of the result.
+    request_s, most
+        See `REQUEST_S` and `MAX_REQUESTS`.
 
     Raises
     ------
@@ -100,20 +115,79 @@ def make_server(files: Mapping[str, Path | bytes], port: int) -> ThreadingHTTPSe
 
     class ServedHandler(_PageHandler):
         known = files
+        limit_s = request_s
 
     try:
-        return ThreadingHTTPServer((ADDRESS, port), ServedHandler)
+        return _BoundedServer((ADDRESS, port), ServedHandler, most)
     except OSError as error:
         raise BridgeError(
             f"port {port}: cannot be used ({error.strerror or error}); choose another with --port."
         ) from error
 
 
+class _BoundedServer(ThreadingHTTPServer):
+    """One thread per connection, and no more than so many connections."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it in a thread, or close it at once where as many as may be are served."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve it, then make room for another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: who goes away or is too slow is no error of this side."""
+
+
+class _TimedReader(io.RawIOBase):
+    """What a connection sends, until a deadline that single bytes do not put off."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._end_s = connection, time.monotonic()
+
+    def allow(self, seconds: float) -> None:
+        self._end_s = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        return self._connection.recv_into(buffer)
+
+
 class _PageHandler(BaseHTTPRequestHandler):
     """Answer GET and HEAD for known paths, asked for by this machine's own names."""
 
-    known: Mapping[str, Path | bytes]
+    known: Mapping[str, bytes]
+    limit_s: float
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        """Read with a deadline."""
+        super().setup()
+        self.rfile.close()
+        self._reader = _TimedReader(self.connection)
+        self.rfile = io.BufferedReader(self._reader)
+
+    def handle_one_request(self) -> None:
+        """Give each request its time."""
+        self._reader.allow(self.limit_s)
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """Send a file."""
@@ -138,6 +212,7 @@ class _PageHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if with_body:
+            self.connection.settimeout(6 * self.limit_s)
             self.wfile.write(content)
 
     def _look_up(self, path: str) -> tuple[HTTPStatus, bytes]:
@@ -145,11 +220,4 @@ class _PageHandler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
             return HTTPStatus.FORBIDDEN, b""  # another name was pointed at this machine
         found = self.known.get(path)
-        if isinstance(found, bytes):
-            return HTTPStatus.OK, found
-        try:
-            if found is not None and not found.is_symlink():
-                return HTTPStatus.OK, found.read_bytes()
-        except OSError:
-            pass
-        return HTTPStatus.NOT_FOUND, b""
+        return (HTTPStatus.NOT_FOUND, b"") if found is None else (HTTPStatus.OK, found)

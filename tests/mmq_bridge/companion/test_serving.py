@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from functools import partial
 
@@ -103,11 +105,83 @@ def test_core_and_network_are_small(ask):
     assert sum(map(len, sent)) < 80_000
 
 
-def test_a_file_that_vanished_is_not_there(tmp_path):
+def test_what_was_opened_is_served_whatever_becomes_of_the_folder(tmp_path):
     folder = shutil.copytree(pretrained.path("wrist-stress"), tmp_path / "bundle")
+    card = (folder / "MODEL_CARD.md").read_bytes()
     with running(server.served_files(folder)) as get:
         (folder / "MODEL_CARD.md").unlink()
-        assert get("/bundle/MODEL_CARD.md")[0] == 404
+        (folder / "MODEL_CARD.md").symlink_to("/etc/hostname")
+        assert get("/bundle/MODEL_CARD.md")[::2] == (200, card)
+    with pytest.raises(BridgeError, match=r"MODEL_CARD\.md: expected a regular file"):
+        server.served_files(folder)
+
+
+@contextlib.contextmanager
+def raw(most=2, request_s=0.2):
+    """Yield a function that opens a bare connection to a server of one small file with tight limits."""
+    with server.make_server({"/": b"page"}, 0, request_s=request_s, most=most) as made:
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+        with contextlib.ExitStack() as opened:
+
+            def connect():
+                link = opened.enter_context(socket.create_connection((server.ADDRESS, made.server_port)))
+                link.settimeout(5)
+                return link, f"GET / HTTP/1.1\r\nHost: localhost:{made.server_port}\r\n\r\n".encode()
+
+            yield connect
+        made.shutdown()
+
+
+def received(link):
+    """Return what comes until the other side closes."""
+    parts = []
+    with contextlib.suppress(ConnectionError):
+        while part := link.recv(4096):
+            parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("drip", [b"", b"x"])
+def test_a_request_that_is_not_complete_in_time_is_dropped(drip):
+    """Also one that sends a byte now and then."""
+    with raw() as connect:
+        link, wanted = connect()
+        began = time.monotonic()
+        link.sendall(wanted[:20])
+        with contextlib.suppress(ConnectionError):
+            while drip and time.monotonic() - began < 2:
+                link.sendall(drip)
+                time.sleep(0.02)
+        assert received(link) == b""
+        assert time.monotonic() - began < 2
+
+
+def test_each_request_of_a_connection_has_its_own_time():
+    with raw() as connect:
+        link, wanted = connect()
+        for _ in range(3):
+            link.sendall(wanted.replace(b"GET", b"HEAD"))
+            assert link.recv(4096).startswith(b"HTTP/1.1 200")
+            time.sleep(0.1)
+        assert received(link) == b""  # then it is dropped
+
+
+def test_so_many_at_a_time_and_the_next_is_closed():
+    with raw(request_s=1.0) as connect:
+        held = [connect() for _ in range(2)]
+        for link, wanted in held:
+            link.sendall(wanted)
+            assert link.recv(4096).startswith(b"HTTP/1.1 200")
+        assert received(connect()[0]) == b""
+        held[0][0].close()
+        for _ in range(100):
+            link, wanted = connect()
+            with contextlib.suppress(ConnectionError):
+                link.sendall(wanted)
+                if link.recv(4096).startswith(b"HTTP/1.1 200"):
+                    return
+            time.sleep(0.02)
+        pytest.fail("a place that became free was not given away")
 
 
 def test_a_bundle_without_code_is_served_with_its_header(bundle):
