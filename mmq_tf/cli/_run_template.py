@@ -15,10 +15,11 @@ from mmq_bridge.front_end.front_end import DEFAULT_VERSION, FrontEnd
 
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets import Dataset
+from mmq_tf.datasets.formats.concatenate import PAUSE_S
 from mmq_tf.datasets.manifest.template import as_toml
 from mmq_tf.datasets.rest_labels import REST_WORDS, rest_rank
 from mmq_tf.errors import MMQError
-from mmq_tf.recording import MODALITIES, Recording, Trial
+from mmq_tf.recording import MODALITIES, Recording, Signal, Trial
 from mmq_tf.utils.atomic_files import written_whole
 
 MAX_LOOKED_AT = 12
@@ -61,6 +62,8 @@ class Seen:
     sensors: dict[str, SensorSeen]
     trials: tuple[Trial, ...]
     all_trials: tuple[Trial, ...]
+    enrolled_s: float
+    """How long the session of enrolment is with which it begins; of one without, no matter what."""
 
     @classmethod
     def of(cls, recording: Recording, task: str) -> Seen:
@@ -70,7 +73,8 @@ class Seen:
             for name, signal in recording.signals.items()
         }
         trials = tuple(t for t in recording.trials if task in t.labels)
-        return cls(recording.subject, sensors, trials, recording.trials)
+        enrolled_s = min(_until_pause_s(signal) for signal in recording.signals.values())
+        return cls(recording.subject, sensors, trials, recording.trials, enrolled_s)
 
     def first(self, label: str) -> Trial | None:
         """Return the first trial with a label, in any task."""
@@ -119,7 +123,8 @@ def write_run_config(dataset: Dataset, folder: Path, task: str | None, out: Path
     seen = [Seen.of(dataset.load(folder, subjects[at]), name) for at in chosen]
     sensors, said = _sensors(folder, seen)
     window = _window(folder, name, seen, sensors)
-    proposal = _normalisation(seen, name, window)
+    apart = dataset.enrolment_session
+    proposal = _apart(seen, apart, window) if apart else _normalisation(seen, name, window)
     text = _text(dataset, folder, name, sensors, window, proposal.lines, len(people))
     with written_whole(out) as temporary:
         temporary.write_text(text, "utf-8")
@@ -189,6 +194,36 @@ def _window(folder: Path, task: str, seen: Sequence[Seen], sensors: dict[str, Se
         f"{folder}: a quarter of the trials of {task!r} last {length_s:g} s or less, too short for windows of"
         f" {MIN_TOKENS} tokens of {max(least_s, TOKEN_LENGTHS_S[-1]):g} s; join trials, or leave out slow"
         " sensors."
+    )
+
+
+def _until_pause_s(signal: Signal) -> float:
+    """Return how much of a signal was measured before its first pause of a minute, in s; no pause, all."""
+    measured = np.flatnonzero(~np.isnan(signal.samples).all(axis=0))
+    if not measured.size:
+        return 0.0
+    long = np.flatnonzero(np.diff(measured) >= PAUSE_S * signal.sampling_rate_hz)
+    last = measured[long[0]] if long.size else measured[-1]
+    return float(last - measured[0] + 1) / signal.sampling_rate_hz
+
+
+def _apart(seen: Sequence[Seen], session: str, window: WindowLength) -> Proposal:
+    """Propose to enrol in the session that the data set names for it."""
+    shortest = min(seen, key=lambda one: one.enrolled_s)
+    whole_s = int(min(shortest.enrolled_s, MAX_ENROLMENT_S) / window.token_s) * window.token_s
+    if whole_s < MIN_ENROLMENT_S:
+        return _without(
+            "population",
+            f"the session {session!r} of {shortest.subject} holds {shortest.enrolled_s:g} s to enrol in,"
+            f" under {MIN_ENROLMENT_S:g} s",
+        )
+    return Proposal(
+        (
+            'mode = "enrolment"  # it sets the wearer\'s baseline and is not scored',
+            f"enrolment_s = {whole_s}",
+            f"prior_tokens = {PRIOR_TOKENS}  # tokens of the wearer that the population counts for",
+        ),
+        (f"enrolment: the first {whole_s:g} s of everyone's session {session!r}",),
     )
 
 

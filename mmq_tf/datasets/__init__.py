@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One file per data set; every loader returns `mmq_tf.recording.Recording`.
 
+A data set that a manifest can describe has one in ``described/`` in place of a loader.
+
 Other distributions add theirs by entry points: see `mmq_tf.datasets.plugins.DatasetPlugin`.
 """
 
@@ -12,13 +14,12 @@ from mmq_bridge.recordings.files import existing_folder
 
 from mmq_tf.datasets.base import Dataset
 from mmq_tf.datasets.case import CASE, CASE_RAW
-from mmq_tf.datasets.cogwear import COGWEAR
 from mmq_tf.datasets.deap import DEAP
 from mmq_tf.datasets.deap_raw import DEAP_RAW
 from mmq_tf.datasets.eegmat import EEGMAT
 from mmq_tf.datasets.formats.e4 import load_e4
 from mmq_tf.datasets.mahnob_hci import MAHNOB_HCI
-from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, manifest_dataset
+from mmq_tf.datasets.manifest.dataset import MANIFEST_NAME, described_dataset, manifest_dataset
 from mmq_tf.datasets.open_recording import open_recording
 from mmq_tf.datasets.plugins import plugin_dataset, plugin_names, taken_name_fault
 from mmq_tf.datasets.pooled import POOLED, Joint
@@ -27,6 +28,8 @@ from mmq_tf.datasets.stress_predict import STRESS_PREDICT
 from mmq_tf.datasets.wesad import WESAD, WESAD_CHEST
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.suggestion import did_you_mean
+
+COGWEAR = described_dataset(Path(__file__).parent / "described" / "cogwear.toml")
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset

@@ -132,6 +132,8 @@ class Dataset:
         Changes with anything in the loader that changes a sample, a time or a label: part of every digest.
     published : Published, optional
         What a whole copy holds.
+    enrolment_session : str, optional
+        The session in which a person was only enrolled, with which each of the person's recordings begins.
     simulated : bool
         True where no person was measured.
     stimulus_locked : bool
@@ -155,6 +157,7 @@ class Dataset:
     load_subject: Callable[[Path, str], Recording] = field(repr=False)
     format_version: int = 1
     published: Published | None = None
+    enrolment_session: str | None = None
     simulated: bool = False
     stimulus_locked: bool = False
     members: tuple[Member, ...] = ()

@@ -54,6 +54,11 @@ class Columns:
         """Return the rows in another order."""
         return replace(self, arrays={name: each[order] for name, each in self.arrays.items()}, order=order)
 
+    def without_first_row(self) -> Columns:
+        """Return the rows but for the first."""
+        arrays = {name: each[1:] for name, each in self.arrays.items()}
+        return replace(self, arrays=arrays, first_row=self.first_row + 1)
+
     def renamed(self, names: Mapping[str, str]) -> Columns:
         """Return the columns under other names, by which those of the file are given."""
         arrays = {name: self.arrays[own] for name, own in names.items() if own in self.arrays}

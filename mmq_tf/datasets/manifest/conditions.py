@@ -20,7 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 def read_conditions(
-    manifest: DatasetManifest, folder: Path, key: Key, files: Mapping[str, Mapping[int, Path]]
+    manifest: DatasetManifest,
+    folder: Path,
+    key: Key,
+    files: Mapping[str, Mapping[int, Path]],
+    *,
+    labelled: bool = True,
 ) -> Recording:
     """Read one recording's conditions and join them.
 
@@ -34,19 +39,22 @@ def read_conditions(
         Subject and session.
     files : mapping of str to mapping of int to Path
         File by condition and by the index of its entry in ``files``.
+    labelled : bool
+        Without it the conditions are no trials, whatever they are called.
 
     Returns
     -------
     Recording
         With the real pauses between the conditions where all times have a date; else in the order of their
-        names, a minute apart, with a warning. Each condition with a class is a trial.
+        names, a minute apart, with a warning. Each condition is a trial, without a label where a task ignores
+        it.
 
     Raises
     ------
     MMQError
         If a condition is unknown to a task, a file is broken, or two overlap.
     """
-    labels = {name: _labels(manifest, folder, name) for name in files}
+    labels = {name: _labels(manifest, folder, name) for name in files} if labelled else {}
     pieces, starts, dated = [], [], []
     for paths in files.values():
         piece, start_s, clock = _read(manifest, paths)
@@ -68,7 +76,7 @@ def read_conditions(
     trials = [
         Trial(at, min(at + piece.stop_s, stop_s), labels[name])
         for name, piece, at in zip(files, pieces, offsets, strict=True)
-        if labels[name]
+        if labelled
     ]
     return Recording(*key, signals, tuple(sorted(trials, key=lambda one: one.start_s)), source="manifest")
 

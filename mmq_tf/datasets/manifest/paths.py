@@ -61,8 +61,9 @@ def _found(folder: Path, pattern: str, known: dict[str, str]) -> list[tuple[Path
     found = [(folder, known)]
     for part in pattern.split("/"):
         found = [match for at, its in found for match in _matches(at, part, its)]
+    root = folder.resolve()
     for path, _ in found:
-        _check_inside(folder, path)
+        _check_inside(folder, path, root)
     return found
 
 
@@ -93,7 +94,7 @@ def fill(folder: Path, pattern: str, key: Key) -> Path:
         If it is a link that leaves the folder.
     """
     path = folder / pattern.replace("{subject}", key[0]).replace("{session}", key[1])
-    _check_inside(folder, path)
+    _check_inside(folder, path, folder.resolve())
     return path
 
 
@@ -120,9 +121,9 @@ def check_names(folder: Path, keys: Iterable[Key]) -> None:
                 )
 
 
-def _check_inside(folder: Path, path: Path) -> None:
+def _check_inside(folder: Path, path: Path, root: Path) -> None:
     try:
-        inside = path.resolve().is_relative_to(folder.resolve())
+        inside = path.resolve().is_relative_to(root)
     except (OSError, RuntimeError) as error:  # a link to itself
         raise MMQError(f"{path}: is a link that leads nowhere; copy the file into the folder.") from error
     if not inside:

@@ -27,6 +27,7 @@ MAX_SORT_S = 600.0
 
 Format = Literal["csv", "parquet", "npz", "mne", "xdf", "e4", "embraceplus", "recording"]
 TimeUnit = Literal["s", "ms", "us", "unix", "unix_ms", "unix_us", "unix_ns", "iso"]
+_SUBJECT_NAME = re.compile(r"[^{}/]*\{subject(:0[1-9])?\}[^{}/]*")
 PLACEHOLDERS = ("{subject}", "{session}", "{condition}")
 """Parts of a path: who, which of the person's recordings, and what was done in a file that is part of it."""
 
@@ -76,16 +77,20 @@ class TimePart(StrictModel):
 class FilesPart(StrictModel):
     """One kind of file: where every subject's lies, how it is written, and what it holds.
 
+    `path` may be several patterns, where not all of one kind lie alike. `name` is for `sensors`.
+
     Where files of mne and xdf do not say enough: `modalities` by channel (mne) or stream (xdf), or "ignore";
     `units` by channel (mne); `markers`, the stream that holds them (xdf). `repair` reads what is whole of an
     EDF, BDF or xdf file that was cut short.
 
     Where tables differ: `aliases` are other names that some files have for a column; with `sort_within_s`,
-    rows that are out of order by at most so many seconds are put in order, instead of being refused.
+    rows that are out of order by at most so many seconds are put in order, instead of being refused; with
+    `rate_row` a first row whose every value is `sampling_rate_hz` is no sample (a header of Empatica's).
     """
 
-    path: str
+    path: tuple[str, ...] = Field(min_length=1)
     format: Format
+    name: str | None = Field(default=None, min_length=1)
     optional: bool = False
     sampling_rate_hz: float | None = Field(default=None, gt=0, le=MAX_RATE_HZ)
     time: TimePart | None = None
@@ -97,11 +102,17 @@ class FilesPart(StrictModel):
     repair: bool = False
     aliases: dict[str, tuple[str, ...]] = {}
     sort_within_s: float | None = Field(default=None, gt=0, le=MAX_SORT_S)
+    rate_row: bool = False
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _as_several(cls, path: object) -> object:
+        return (path,) if isinstance(path, str) else path
 
     @field_validator("path")
     @classmethod
-    def _check_path(cls, path: str) -> str:
-        return checked_pattern(path, needs_subject=True)
+    def _check_path(cls, path: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_pattern(one, needs_subject=True) for one in path)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -114,7 +125,7 @@ class FilesPart(StrictModel):
             if getattr(self, key) and self.format not in forms:
                 raise ValueError(f"{key} is only for {' and '.join(forms)}; the format is {self.format}")
         if self.format not in TABLES:
-            keys = ("sampling_rate_hz", "time", "signals", "labels", "aliases", "sort_within_s")
+            keys = ("sampling_rate_hz", "time", "signals", "labels", "aliases", "sort_within_s", "rate_row")
             given = [key for key in keys if getattr(self, key)]
             if given:
                 raise ValueError(
@@ -127,9 +138,15 @@ class FilesPart(StrictModel):
             self._check_signal(name, signal)
         if self.sort_within_s and (self.time is None or any(s.time_column for s in self.signals.values())):
             raise ValueError("sort_within_s needs time, one column for all signals")
+        if self.rate_row and (self.sampling_rate_hz is None or not self.signals or self.format == "npz"):
+            raise ValueError("rate_row needs signals and their sampling_rate_hz, in a csv or parquet file")
         if self.labels and self.time is None and self.sampling_rate_hz is None:
             raise ValueError("labels need sampling_rate_hz or time, to say when each row was")
         return self
+
+    def signal(self, modality: str) -> SignalPart:
+        """Return what is said of one of its modalities."""
+        return next(signal for name, signal in self.signals.items() if name == modality)
 
     def _check_signal(self, name: str, signal: SignalPart) -> None:
         try:
@@ -215,43 +232,123 @@ class TaskPart(StrictModel):
         return self
 
 
+class PublishedPart(StrictModel):
+    """What a whole copy holds; see `mmq_tf.datasets.base.Published`."""
+
+    subjects: tuple[str, ...] = Field(min_length=1)
+    signals: dict[Modality, tuple[int, float]]
+    trials: tuple[int, int]
+    ratings: tuple[float, float] | None = None
+
+
 class DatasetManifest(StrictModel):
-    """The whole of ``mmq-tf.toml``."""
+    """The whole of ``mmq-tf.toml``.
+
+    `subject_name` writes people otherwise than their files do: ``"P{subject:02}"`` makes ``P07`` of ``7``.
+    `left_out` gives the reason for each recording that is not to be used. `sensors` says of a modality that
+    several kinds of file hold, by their `name`, which one is read; of several each gives channels of its own.
+    `enrolment_session` names the session in which a person was only enrolled: it comes before each of the
+    person's others, and nothing in it is judged.
+    """
 
     title: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     attribution: str = Field(min_length=1)
     label_kind: str = Field(min_length=1)
+    obtain: str = f"described by {FILE_NAME} in its folder"
+    notes: tuple[str, ...] = ()
     simulated: bool = False
     stimulus_locked: bool = False
+    subject_name: str = "{subject}"
+    enrolment_session: str | None = Field(default=None, min_length=1)
+    left_out: dict[str, str] = {}
+    sensors: dict[Modality, tuple[str, ...]] = {}
+    published: PublishedPart | None = None
     files: tuple[FilesPart, ...] = Field(min_length=1)
     trials: TrialsPart
     tasks: dict[str, TaskPart] = Field(min_length=1)
 
+    @field_validator("subject_name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not _SUBJECT_NAME.fullmatch(name):
+            raise ValueError("subject_name must hold {subject} or {subject:02} once, and no /")
+        return name
+
+    @field_validator("sensors", mode="before")
+    @classmethod
+    def _as_several(cls, sensors: object) -> object:
+        if not isinstance(sensors, dict):
+            return sensors
+        return {name: (one,) if isinstance(one, str) else one for name, one in sensors.items()}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_files()
+        self._check_sensors()
         self._check_trials()
         return self
 
     def _check_files(self) -> None:
-        if len({"{session}" in part.path for part in self.files}) > 1:
-            raise ValueError("either every path of files has {session} or none has")
-        if len({"{condition}" in part.path for part in self.files}) > 1:
-            raise ValueError("either every path of files has {condition} or none has")
+        for word in ("{session}", "{condition}"):
+            if len({word in path for part in self.files for path in part.path}) > 1:
+                raise ValueError(f"either every path of files has {word} or none has")
+        if self.enrolment_session is not None and not self.has_sessions:
+            raise ValueError("enrolment_session needs {session} in the paths of files")
         whole = [part.format for part in self.files if part.format not in TABLES]
         if whole and len(self.files) > 1:
             raise ValueError(
                 f"files of {whole[0]} hold a whole recording: they must be the only entry of files"
             )
-        names = [name for part in self.files for name in part.signals]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"signals.{twice} is described twice; one modality comes from one kind of file")
-        if not whole and not names:
+        if not whole and not any(part.signals for part in self.files):
             raise ValueError("no entry of files has signals")
         if all(part.optional for part in self.files):
             raise ValueError("one entry of files must not be optional")
+
+    def _check_sensors(self) -> None:
+        named = [part.name for part in self.files if part.name]
+        if len(set(named)) != len(named):
+            raise ValueError("each entry of files needs a name of its own")
+        for modality in {name for part in self.files for name in part.signals} | set(self.sensors):
+            holders = {part.name: part for part in self.files if modality in part.signals}
+            chosen = self.sensors_of(modality)
+            count = sum(modality in part.signals for part in self.files)
+            if modality not in self.sensors and count > 1:
+                raise ValueError(
+                    f"signals.{modality} is described twice; give each entry of files a name, and say in"
+                    f' [sensors] which is read, {modality} = "NAME", or several as channels, {modality} ='
+                    ' ["NAME", "OTHER"]'
+                )
+            if modality in self.sensors and (not chosen or len(set(chosen)) != len(chosen)):
+                raise ValueError(f"sensors.{modality} must name entries of files, each once")
+            for name in chosen:
+                if name not in holders:
+                    there = ", ".join(one for one in holders if one) or "none with a name"
+                    raise ValueError(
+                        f"sensors.{modality}: no entry of files with it is named {name!r}; {there}"
+                    )
+                part = holders[name]
+                if len(chosen) > 1 and part.format == "npz" and not part.signal(modality).channels:
+                    raise ValueError(f"sensors.{modality}: name the channels of {name!r}, an npz file")
+
+    def sensors_of(self, modality: str) -> tuple[str, ...]:
+        """Return which entries of files are read for a modality; empty where there is no choice."""
+        return next((names for name, names in self.sensors.items() if name == modality), ())
+
+    def chosen(self) -> DatasetManifest:
+        """Return the manifest without what `sensors` does not read."""
+        parts = []
+        for part in self.files:
+            kept = {
+                modality: signal
+                for modality, signal in part.signals.items()
+                if modality not in self.sensors or part.name in self.sensors[modality]
+            }
+            if len(kept) == len(part.signals):
+                parts.append(part)
+            elif kept or part.labels:
+                parts.append(part.model_copy(update={"signals": kept}))
+        return self.model_copy(update={"files": tuple(parts)})
 
     def _check_trials(self) -> None:
         if self.has_conditions and self.files[0].format == "recording":
@@ -287,12 +384,24 @@ class DatasetManifest(StrictModel):
     @property
     def has_conditions(self) -> bool:
         """Whether a recording lies in several files, one a condition."""
-        return "{condition}" in self.files[0].path
+        return "{condition}" in self.files[0].path[0]
 
     @property
     def has_sessions(self) -> bool:
         """Whether the paths tell sessions apart."""
-        return "{session}" in self.files[0].path
+        return "{session}" in self.files[0].path[0]
+
+    def name_of(self, subject: str) -> str:
+        """Return a person's name where the files say `subject`.
+
+        Examples
+        --------
+        >>> DatasetManifest.model_construct(subject_name="P{subject:02}").name_of("7")
+        'P07'
+        """
+        width = re.search(r"\{subject:0(\d)\}", self.subject_name)
+        padded = subject.zfill(int(width[1])) if width else subject
+        return re.sub(r"\{subject(:0\d)?\}", lambda _: padded, self.subject_name)
 
 
 def checked_pattern(path: str, *, needs_subject: bool) -> str:
@@ -316,15 +425,15 @@ def checked_pattern(path: str, *, needs_subject: bool) -> str:
     return path
 
 
-def read_manifest(folder: Path) -> DatasetManifest:
-    """Read and check the ``mmq-tf.toml`` of a folder.
+def read_manifest(folder: Path, path: Path | None = None) -> DatasetManifest:
+    """Read and check the ``mmq-tf.toml`` of a folder, or another file.
 
     Raises
     ------
     MMQError
         If there is none, it is not TOML, or a key or a value is not allowed; the key is named.
     """
-    path = folder / FILE_NAME
+    path = path or folder / FILE_NAME
     if not path.is_file():
         raise MMQError(
             f"{path}: not found; `mmq-tf datasets new {folder}` writes one from the files it finds."
@@ -334,7 +443,7 @@ def read_manifest(folder: Path) -> DatasetManifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MMQError(f"{path}: is not valid TOML in UTF-8 ({str(error)[:200]}).") from error
     try:
-        return DatasetManifest.model_validate(values)
+        return DatasetManifest.model_validate(values).chosen()
     except ValidationError as error:
         raise MMQError(f"{path}: {_sentence(error)}") from error
 

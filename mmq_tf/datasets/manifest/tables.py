@@ -47,7 +47,9 @@ class TableRecording:
     marked: tuple[Marked, ...] = ()
 
 
-def read_tables(manifest: DatasetManifest, paths: Mapping[int, Path]) -> TableRecording:
+def read_tables(
+    manifest: DatasetManifest, paths: Mapping[int, Path], *, labelled: bool = True
+) -> TableRecording:
     """Read one recording's tables.
 
     Parameters
@@ -56,35 +58,41 @@ def read_tables(manifest: DatasetManifest, paths: Mapping[int, Path]) -> TableRe
         Of table formats.
     paths : dict of int to Path
         File by the index of its entry in ``files``.
+    labelled : bool
+        Without it label columns are not looked at.
 
     Raises
     ------
     MMQError
         If a file is broken, lacks a column, contradicts its rate, or is on another clock than the others.
     """
-    timed: dict[str, Timed] = {}
+    parts: dict[tuple[str, int], Timed] = {}
     marked: list[Marked] = []
     label_clock: tuple[str, Path] | None = None
-    labels = manifest.label_files() if manifest.trials.source == "column" else None
+    labels = manifest.label_files() if labelled and manifest.trials.source == "column" else None
     for index, path in paths.items():
         part = manifest.files[index]
-        columns = _sorted(part, _read(part, path))
+        columns = _sorted(part, _without_rate_row(part, _read(part, path)))
         for name, signal in part.signals.items():
-            timed[name] = _timed(name, signal, part, columns)
+            parts[name, index] = _timed(name, signal, part, columns)
         if part is labels:
             timeline, clock = _timeline(part, columns, len(columns.arrays[part.labels[0]]))
             marked = column_trials(manifest, columns, timeline)
             label_clock = (clock, path)
-    if not timed:
+    if not parts:
         raise MMQError(f"{next(iter(paths.values()))}: there is no file of any sensor beside it.")
-    first = next(iter(timed.values()))
-    others = [(one.clock, one.path) for one in timed.values()] + ([label_clock] if label_clock else [])
+    first = next(iter(parts.values()))
+    others = [(one.clock, one.path) for one in parts.values()] + ([label_clock] if label_clock else [])
     for clock, path in others:
         if clock != first.clock:
             raise MMQError(
                 f"{path}: its times are {_CLOCKS[clock]}, those of {first.path} {_CLOCKS[first.clock]};"
                 " sensors of one recording need the same clock."
             )
+    timed = {
+        name: one if len(manifest.sensors_of(name)) < 2 else _side_by_side(manifest, name, parts)
+        for (name, _), one in parts.items()
+    }
     start_s = min(one.start_s for one in timed.values())
     _check_together(timed)
     signals = {name: _signal(name, one, start_s) for name, one in timed.items()}
@@ -115,6 +123,52 @@ def _read(part: FilesPart, path: Path) -> Columns:
     }
     found = read_columns(path, part.format, [own[name] for name in numbers], [own[name] for name in words])
     return found.renamed(own)
+
+
+def _without_rate_row(part: FilesPart, columns: Columns) -> Columns:
+    """Leave out a first row that holds the rate in place of samples, where the manifest knows of such."""
+    names = [name for signal in part.signals.values() for name in signal.columns]
+    rows = len(columns.arrays[names[0]]) if names else 0
+    if not part.rate_row or rows < 2 or any(columns.arrays[n][0] != part.sampling_rate_hz for n in names):
+        return columns
+    return columns.without_first_row()
+
+
+def _side_by_side(manifest: DatasetManifest, modality: str, parts: Mapping[tuple[str, int], Timed]) -> Timed:
+    """Several sensors of one modality as channels of one signal; those of a missing file are lost samples.
+
+    Raises
+    ------
+    MMQError
+        If their rates differ.
+    """
+    found: list[tuple[tuple[str, ...], Timed | None]] = []
+    for sensor in manifest.sensors_of(modality):
+        index = next(at for at, part in enumerate(manifest.files) if part.name == sensor)
+        one = parts.get((modality, index))
+        signal = manifest.files[index].signal(modality)
+        own = one.channels if one else _channels(modality, signal, [1] * len(signal.columns), Path(sensor))
+        found.append((tuple(f"{sensor}_{channel}" for channel in own), one))
+    there = [one for _, one in found if one is not None]
+    rate = there[0].rate_hz
+    for other in there[1:]:
+        if other.rate_hz != rate:
+            raise MMQError(
+                f"{other.path}: {modality} has {other.rate_hz:g} Hz here and {rate:g} in"
+                f" {there[0].path.name}; sensors side by side need one rate: name one of them in [sensors]."
+            )
+    start_s = min(one.start_s for one in there)
+    firsts = {one.path: round((one.start_s - start_s) * rate) for one in there}
+    length = max(firsts[one.path] + one.samples.shape[1] for one in there)
+    samples = np.full((sum(len(names) for names, _ in found), length), np.nan, np.float32)
+    row = 0
+    for names, one in found:
+        if one is not None:
+            first = firsts[one.path]
+            samples[row : row + len(names), first : first + one.samples.shape[1]] = one.samples
+        row += len(names)
+    channels = tuple(name for names, _ in found for name in names)
+    return Timed(samples, rate, channels, start_s, there[0].clock, there[0].path)
 
 
 def _sorted(part: FilesPart, columns: Columns) -> Columns:

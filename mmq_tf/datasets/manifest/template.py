@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import tomli_w
 from mmq_bridge.front_end.units import front_end_unit, known_units
@@ -45,14 +45,43 @@ def render(found: Found) -> str:
     str
         TOML with comments. It cannot be used before the open lines are filled in.
     """
-    parts = [_HEAD, *(_files(one) for one in found.files), _trials(found)]
+    twice = _twice(found)
+    names = {id(one): name for modality in twice.values() for name, one in modality.items()}
+    parts = [_HEAD, *(_files(one, names.get(id(one), "")) for one in found.files), *_sensors(twice)]
+    parts.append(_trials(found))
     if found.left_out:
         shown = ", ".join(found.left_out[:8]) + (" ..." if len(found.left_out) > 8 else "")
         parts.insert(1, f"# Not described here: {shown}\n")
     return readable_name("\n".join(parts))
 
 
-def _files(one: FoundFiles) -> str:
+def _twice(found: Found) -> dict[str, dict[str, FoundFiles]]:
+    """Kinds of file by name, for each modality that several hold."""
+    holders: dict[str, dict[str, FoundFiles]] = {}
+    for number, one in enumerate(found.files, 1):
+        for modality in one.signals:
+            own = holders.setdefault(modality, {})
+            words = re.findall(r"[A-Za-z]+", re.sub(r"\{\w+\}|\.\w+$", "", one.pattern.path))
+            name = "_".join(words)
+            own[name if name and name not in own else f"{name or 'files'}_{number}"] = one
+    return {modality: ones for modality, ones in holders.items() if len(ones) > 1}
+
+
+def _sensors(twice: Mapping[str, Mapping[str, FoundFiles]]) -> list[str]:
+    if not twice:
+        return []
+    lines = [
+        "[sensors]",
+        "# Several kinds of file hold the same: which is read? Of several, each is a channel.",
+    ]
+    lines += [
+        f'{modality} = ""  {OPEN} one of {", ".join(map(as_toml, ones))}, or {as_toml(ones)} for both'
+        for modality, ones in twice.items()
+    ]
+    return ["\n".join(lines) + "\n"]
+
+
+def _files(one: FoundFiles, name: str = "") -> str:
     pattern = one.pattern
     count = f"{len(pattern.files)} found, first {pattern.files[0]}"
     if pattern.path:
@@ -66,6 +95,7 @@ def _files(one: FoundFiles) -> str:
             '# what was done in a file that is a part of one: write source = "path" under [trials] then.',
             *(f"# path = {as_toml(one.path)}  # {one.note}" for one in pattern.choices),
         ]
+    lines += [f"name = {as_toml(name)}"] if name else []
     lines += [f"format = {as_toml(one.form)}", *(f"# {note}" for note in one.notes)]
     if one.markers:
         names = ", ".join(map(as_toml, one.markers))

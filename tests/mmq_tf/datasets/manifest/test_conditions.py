@@ -48,6 +48,7 @@ def test_conditions_of_a_visit_are_one_recording_with_its_pauses(visit):
     assert [(t.start_s, t.stop_s, t.labels) for t in recording.trials] == [
         (0, 30, {"load": "stress"}),
         (70, 100, {"load": "rest"}),
+        (110, 140, {}),
     ]
     files = [path.relative_to(visit).as_posix() for path in dataset.source_files(visit, "P01/pre")]
     assert files == ["mmq-tf.toml", *(f"P01/pre/{name}/eda.csv" for name in ("baseline", "stroop", "survey"))]

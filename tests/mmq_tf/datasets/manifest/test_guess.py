@@ -142,6 +142,17 @@ def test_the_template_is_toml_that_says_what_is_open(tmp_path):
     assert "could not be told" in text
 
 
+def test_which_of_two_sensors_is_read_is_asked(tmp_path):
+    for person in ("P01", "P02"):
+        write(tmp_path / "watch" / person / "pulse.csv", "time,pulse", np.arange(90) / 64, np.arange(90))
+        write(tmp_path / f"{person}_ppg.csv", "time,ppg", np.arange(90) / 64, np.arange(90))
+    text = render(look_at(tmp_path))
+    values = tomllib.loads(text)
+    assert [one["name"] for one in values["files"]] == ["watch_pulse", "ppg"]
+    assert values["sensors"] == {"ppg": ""}
+    assert 'ppg = ""  # choose: one of "watch_pulse", "ppg", or ["watch_pulse", "ppg"] for both' in text
+
+
 def test_electrodes_dates_and_a_trials_table(tmp_path):
     dates = [f"2024-05-01T10:00:{i / 100:05.2f}" for i in range(300)]
     for name in ("a", "b"):
@@ -251,6 +262,28 @@ def test_enrolment_lies_in_a_first_trial_that_is_named_as_rest(study, rest):
     said = said_of(folder)
     assert f"enrolment: the first 40 s of everyone's first {rest!r} trial" in said
     assert [line for line in said if line.startswith("  P")] == [f"  P{i}: 7 to 47 s" for i in range(4)]
+
+
+def test_a_session_of_enrolment_is_what_is_enrolled_in(study):
+    folder = study()
+    for number in range(4):
+        (folder / "day1").mkdir(exist_ok=True)
+        (folder / f"P{number}.csv").rename(folder / "day1" / f"P{number}.csv")
+        write(folder / "day0" / f"P{number}.csv", "eda", np.ones(4 * (50 + 10 * number)))
+    path = folder / "mmq-tf.toml"
+    text = path.read_text().replace('path = "{subject}.csv"', 'path = "{session}/{subject}.csv"')
+    path.write_text('enrolment_session = "day0"\n' + text)
+    rows = (folder / "trials.csv").read_text().splitlines()
+    table = [
+        rows[0].replace("subject,", "subject,session,"),
+        *(row.replace(",", ",day1,", 1) for row in rows[1:]),
+    ]
+    (folder / "trials.csv").write_text("\n".join(table))
+    values = configured(folder)["normalisation"]
+    assert values == {"mode": "enrolment", "enrolment_s": 50.0, "prior_tokens": 3}
+    assert "enrolment: the first 50 s of everyone's session 'day0'" in said_of(folder)
+    write(folder / "day0" / "P2.csv", "eda", np.ones(4 * 29))
+    assert any("'day0' of P2 holds 29 s to enrol in, under 30 s" in line for line in said_of(folder))
 
 
 def test_without_a_name_of_rest_nothing_is_enrolled_in(study):
