@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mmq_bridge.plain_folder import check_plain
 
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.names import FULL
@@ -36,8 +37,9 @@ def run_facts(run: Path, fold: int | None) -> dict[str, Any]:
     Raises
     ------
     MMQError
-        If the folder is not a finished run, or has no such fold.
+        If the folder is not a finished run, has no such fold, or anything in it is a link.
     """
+    check_plain(run, MMQError)
     if (run / PRETRAINING_NAME).is_file():
         raise MMQError(
             f"{run} holds encoders of `mmq-tf pretrain`, which decide nothing: train from them first (mmq-tf "

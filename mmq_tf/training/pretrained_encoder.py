@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from mmq_bridge.plain_folder import check_plain
 
 from mmq_tf.errors import MMQError
 from mmq_tf.model.ensemble import members_of
@@ -124,12 +125,13 @@ def check_start(run: Path) -> None:
     Raises
     ------
     MMQError
-        If it is not.
+        If it is not, or anything in it is a link.
     """
     _check_input(run)
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
+    check_plain(folder, MMQError)
     try:
         return json.loads((folder / FACTS_NAME).read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from mmq_bridge.plain_folder import check_plain
+
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.atomic_files import write_text
 
@@ -56,9 +58,10 @@ class RunFacts:
         Raises
         ------
         MMQError
-            If the folder is not a run.
+            If the folder is not a run, or anything in it is a link.
         """
         path = folder / FACTS_NAME
+        check_plain(folder, MMQError)
         try:
             facts = cls(**json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, TypeError) as error:

@@ -86,10 +86,34 @@ def test_a_file_behind_a_link_is_refused(copy, tmp_path, no_interpreter):
     real = tmp_path / "elsewhere.tflite"
     shutil.move(copy / "model_int8.tflite", real)
     os.symlink(real, copy / "model_int8.tflite")
-    assert "expected a regular file" in problem(copy)
+    assert problem(copy) == f"{copy}/model_int8.tflite: expected a regular file, found a link; remove it."
+    (copy / "model_int8.tflite").unlink()
     os.rename(copy / "golden", tmp_path / "golden")
     os.symlink(tmp_path / "golden", copy / "golden")
-    assert "expected a regular file" in problem(copy)
+    assert f"{copy}/golden: expected a regular file" in problem(copy)
+
+
+@pytest.mark.parametrize("where", ["x", "golden/x", "mmq_bridge/src/network/x", "new/deep/er/x"])
+@pytest.mark.parametrize("target", ["/etc", "/etc/passwd", "nowhere", "."])
+def test_no_link_at_any_depth_is_followed(copy, no_interpreter, where, target):
+    (copy / where).parent.mkdir(parents=True, exist_ok=True)
+    (copy / where).symlink_to(target)
+    assert problem(copy) == f"{copy / where}: expected a regular file, found a link; remove it."
+    with pytest.raises(BridgeError, match="found a link"):
+        Device.from_bundle(copy)
+
+
+def test_a_pipe_in_a_bundle_is_not_waited_for(copy, no_interpreter):
+    os.mkfifo(copy / "golden" / "x")
+    assert "golden/x: expected a regular file, found a pipe" in problem(copy)
+
+
+def test_files_that_are_too_large_together_are_refused(copy, no_interpreter):
+    edit(
+        copy,
+        lambda m: m["files"].update({f"f{i}": {"bytes": 6 * 10**7, "sha256": "0" * 64} for i in range(5)}),
+    )
+    assert "manifest.json: files: at most 256000000 bytes together" in problem(copy)
 
 
 @pytest.mark.parametrize(

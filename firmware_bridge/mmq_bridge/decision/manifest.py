@@ -15,13 +15,16 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmq_bridge.core_binding.decision import MAX_OUTPUTS
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.plain_folder import check_plain
 from mmq_bridge.validation import StrictModel, first_problem
 
 MANIFEST_NAME = "manifest.json"
 BUNDLE_VERSION = 1
 MAX_MANIFEST_BYTES = 2_000_000
 MAX_FILE_BYTES = 64_000_000
+MAX_TOTAL_BYTES = 256_000_000
 MAX_FILES = 1000
+MAX_ENTRIES = 6 * MAX_FILES  # with its folders
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,4}")
 
 
@@ -150,6 +153,8 @@ class Manifest(StrictModel):
         for path in files:
             if not _PLAIN_PATH.fullmatch(path) or path == MANIFEST_NAME:
                 raise ValueError(f"{path[:80]!r} is not a plain path inside the bundle")
+        if (total := sum(entry.bytes for entry in files.values())) > MAX_TOTAL_BYTES:
+            raise ValueError(f"at most {MAX_TOTAL_BYTES} bytes together, got {total}")
         return files
 
     def to_json(self) -> str:
@@ -163,11 +168,13 @@ class Manifest(StrictModel):
         Raises
         ------
         BridgeError
-            When the folder or its manifest is absent, too large, not JSON, or holds an impossible value.
+            When the folder or its manifest is absent, too large, not JSON, or holds an impossible value, or
+            when anything in the folder is a link.
         """
         path = Path(folder) / MANIFEST_NAME
         if not Path(folder).is_dir():
             raise BridgeError(f"{folder}: expected a bundle folder, found none: check the path.")
+        check_plain(folder, most=MAX_ENTRIES)
         content = _read(path, MAX_MANIFEST_BYTES)
         try:
             data = json.loads(content.decode("utf-8"))
