@@ -6,20 +6,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from mmq_bridge.cli.host import Host
 
 from mmq_tf import pretrained
+from mmq_tf.cli._recording import data_option, open_named, repair_option
 
 _STYLE = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
-
-
-def _open_recording(path: Path) -> Any:
-    from mmq_tf.datasets import open_recording
-
-    return open_recording(path)
 
 
 @contextmanager
@@ -70,11 +64,13 @@ def show_report(report: Any) -> None:
 
 HOST = Host(
     "mmq-tf",
-    _open_recording,
+    open_named,
     show_report,
     quiet=_quiet,
     progress=_progress,
-    reads="whatever mmq-tf reads: an E4 export, a recording folder, XDF, a file MNE reads",
+    reads="whatever mmq-tf reads: an E4 export, a recording folder, XDF, a file MNE reads, DIR:SUBJECT of a"
+    " folder with an mmq-tf.toml, or DATASET:SUBJECT",
     example_file="session.xdf",
+    reading={"data": data_option, "repair": repair_option},
     pretrained={name: pretrained.path(name) for name in pretrained.names()},
 )

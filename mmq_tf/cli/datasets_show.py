@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from mmq_bridge.recordings.files import check_regular
 
+from mmq_tf.cli._recording import data_option, open_named, repair_option
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_DURATION_S
-
-if TYPE_CHECKING:
-    from mmq_tf.recording import Recording
 
 _EPILOG = """
 \b
@@ -27,7 +24,7 @@ Examples
 
 @click.command(name="show", epilog=_EPILOG)
 @click.argument("recording")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set, for DATASET:SUBJECT.")
+@data_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -41,7 +38,7 @@ Examples
 )
 @click.option("--from", "from_s", type=float, metavar="S", help="Begin so many seconds into the recording.")
 @click.option("--to", "to_s", type=float, metavar="S", help="End there.")
-@click.option("--repair", is_flag=True, help="Read what is whole of a cut EDF, BDF or XDF file.")
+@repair_option
 def show(
     recording: str,
     data: Path | None,
@@ -69,7 +66,7 @@ def show(
     page = out or Path(re.sub(r"[^\w.-]+", "-", _name(recording)) + ".html")
     check_page_path(page)  # before the work: a wrong name should not cost minutes
     front_end = None if front_end_file is None else FrontEnd.load(front_end_file)
-    view = look_at(_open(recording, data, repair), front_end, from_s, to_s)
+    view = look_at(open_named(recording, data, repair), front_end, from_s, to_s)
     write_page(view, page)
     click.echo(f"{summary(view)}\n{page}")
 
@@ -77,16 +74,3 @@ def show(
 def _name(recording: str) -> str:
     path = Path(recording)
     return path.resolve().name.split(".")[0] if path.exists() else recording
-
-
-def _open(recording: str, data: Path | None, repair: bool) -> Recording:
-    from mmq_tf.datasets import open_dataset
-    from mmq_tf.datasets.manifest.schema import FILE_NAME
-    from mmq_tf.datasets.open_recording import open_recording
-
-    name, colon, subject = recording.partition(":")
-    if Path(recording).exists() or not colon or (Path(name) / FILE_NAME).is_file():
-        return open_recording(recording, repair=repair)
-    if data is None:
-        raise MMQError(f"{recording}: name the folder of the data set {name!r} with --data.")
-    return open_dataset(name, data).load(data, subject)

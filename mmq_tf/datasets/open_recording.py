@@ -46,12 +46,12 @@ def open_recording(path: Path | str, *, repair: bool = False) -> Recording:
     path = Path(path)
     folder, colon, subject = str(path).rpartition(":")
     if colon and not path.exists() and (Path(folder) / FILE_NAME).is_file():
-        return manifest_dataset(Path(folder)).load(folder, subject)
+        return manifest_dataset(Path(folder), repair=repair).load(folder, subject)
     if not path.exists():
         raise MMQError(f"{path}: there is nothing; expected {UNDERSTOOD}.")
     check_regular(path)
     if (path / FILE_NAME).is_file():
-        return _described(path)
+        return _described(path, repair)
     form = form_of(path)
     if form in TABLES:
         raise MMQError(
@@ -69,8 +69,8 @@ def open_recording(path: Path | str, *, repair: bool = False) -> Recording:
     return load_e4(path) if form == "e4" else read_as(form, path, repair=repair)[0]
 
 
-def _described(folder: Path) -> Recording:
-    dataset = manifest_dataset(folder)
+def _described(folder: Path, repair: bool) -> Recording:
+    dataset = manifest_dataset(folder, repair=repair)
     names = dataset.subjects(folder)
     if len(names) > 1:
         raise MMQError(

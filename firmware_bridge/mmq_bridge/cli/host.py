@@ -7,7 +7,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class Host:
     program : str
         What users type, also the name of the distribution with the extras.
     open_recording : function
-        Reads the recording at a path.
+        Reads the recording at a path; takes the options of `reading` too.
     show_report : function
         Prints what `verify` found, for people.
     quiet : function
@@ -44,17 +44,20 @@ class Host:
         What `open_recording` reads, in words.
     example_file : str
         A recording it reads, for examples.
+    reading : dict of str to function
+        Options on how a recording is read, by the parameters of `open_recording`; each decorates a command.
     pretrained : dict of str to Path
         Bundles that came with the program, by name; without any there is no option for them.
     """
 
     program: str
-    open_recording: Callable[[Path], Recording]
+    open_recording: Callable[..., Recording]
     show_report: Callable[[Any], None]
     quiet: Callable[[str], AbstractContextManager[Any]] = nullcontext
     progress: Callable[[str, float], AbstractContextManager[Callable[[float], None]]] = _no_progress
     reads: str = "an E4 export or a recording folder"
     example_file: str = "S02_E4_Data.zip"
+    reading: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     pretrained: Mapping[str, Path] | None = None
 
     @contextmanager
@@ -92,5 +95,21 @@ def takes_bundle(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any
             )
             command = option(command)
         return click.argument("bundle", required=False, type=click.Path(path_type=Path))(command)
+
+    return decorate
+
+
+def takes_reading(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the host's options on reading; as `open_recording` it gets what reads so at a path."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(**others: Any) -> Any:
+            how = {name: others.pop(name) for name in host.reading}
+            return function(open_recording=functools.partial(host.open_recording, **how), **others)
+
+        for option in reversed(tuple(host.reading.values())):
+            command = option(command)
+        return command
 
     return decorate

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmq_bridge.cli.host import Host, takes_bundle
+from mmq_bridge.cli.host import Host, takes_bundle, takes_reading
 from mmq_bridge.cli.stream import decisions
 from mmq_bridge.errors import BridgeError
 
@@ -38,6 +38,7 @@ def personalise_command(host: Host) -> click.Command:
         type=click.Path(path_type=Path),
         help="What the wearer wore, and marked.",
     )
+    @takes_reading(host)
     @click.option(
         "--marks",
         "marks_file",
@@ -62,6 +63,7 @@ def personalise_command(host: Host) -> click.Command:
     def command(
         bundle: Path,
         recording: Path,
+        open_recording: Callable[[Path], Any],
         marks_file: Path | None,
         state_file: Path | None,
         out: Path | None,
@@ -85,7 +87,7 @@ def personalise_command(host: Host) -> click.Command:
             raise BridgeError(f"{bundle}: this bundle has no personal head; train and export it again.")
         if state_file is not None:
             device.load_state(state_file)
-        _wear(device, host, recording)
+        _wear(device, open_recording(recording))
         personal = device.personal
         for mark in marks:
             try:
@@ -104,11 +106,10 @@ def personalise_command(host: Host) -> click.Command:
     return command
 
 
-def _wear(device: Device, host: Host, recording: Path) -> None:
+def _wear(device: Device, worn: Any) -> None:
     """Push a recording through the device, and say whose it is."""
     from mmq_bridge.decision.replay import check_replay, select
 
-    worn = host.open_recording(recording)
     signals = select(device.front_end, worn.signals)
     check_replay(signals)
     device.check_long_enough(signals)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mmq_bridge.cli.host import Host
+from mmq_bridge.cli.host import Host, takes_reading
 from mmq_bridge.cli.live import tell, until_interrupted
 
 _HELP = """
@@ -33,6 +34,7 @@ def play_command(host: Host) -> click.Command:
 
     @click.command(name="play", help=text, epilog=epilog)
     @click.argument("recording", type=click.Path(path_type=Path))
+    @takes_reading(host)
     @click.option(
         "--lsl", is_flag=True, required=True, help="As Lab Streaming Layer streams, one per sensor."
     )
@@ -40,12 +42,18 @@ def play_command(host: Host) -> click.Command:
     @click.option(
         "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Lose a sensor, in s; repeatable."
     )
-    def command(recording: Path, lsl: bool, speed: float, drops: tuple[str, ...]) -> None:
+    def command(
+        recording: Path,
+        open_recording: Callable[[Path], Any],
+        lsl: bool,
+        speed: float,
+        drops: tuple[str, ...],
+    ) -> None:
         from mmq_bridge.decision.replay import Drop
         from mmq_bridge.sources.lsl_player import Player
 
         lost = [Drop.parse(text) for text in drops]
-        worn = host.open_recording(recording)
+        worn = open_recording(recording)
         identity = f"mmq-tf-{worn.subject}-{worn.session}"
         player = Player(worn.signals, worn.subject, identity, worn.simulated, speed, lost)
         with until_interrupted() as stop, closing(player):

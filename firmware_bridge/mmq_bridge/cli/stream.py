@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mmq_bridge.cli.host import Host, takes_bundle
+from mmq_bridge.cli.host import Host, takes_bundle, takes_reading
 from mmq_bridge.cli.live import Live, takes_live, terminated_in_order
 from mmq_bridge.cli.show import JsonLines, TextLines
 from mmq_bridge.errors import BridgeError
@@ -52,6 +52,7 @@ def stream_command(host: Host) -> click.Command:
         type=click.Path(path_type=Path),
         help="E4 export, recording folder, XDF, a file MNE reads, ...",
     )
+    @takes_reading(host)
     @takes_live(host)
     @click.option(
         "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Silence a sensor, in s; repeatable."
@@ -97,6 +98,7 @@ def stream_command(host: Host) -> click.Command:
     def command(
         bundle: Path,
         recording: Path | None,
+        open_recording: Callable[[Path], Any],
         live: Live | None,
         drops: tuple[str, ...],
         speed: float,
@@ -131,7 +133,8 @@ def stream_command(host: Host) -> click.Command:
                 if live:
                     live.run(device, show_as, every, kept.reached)
                 elif recording:
-                    _replay(device, host, recording, drops, speed, show_as, every, kept.reached)
+                    worn = open_recording(recording)
+                    _replay(device, worn, drops, speed, show_as, every, kept.reached)
         except KeyboardInterrupt:
             click.echo("stopped.", err=True)
             sys.exit(130)
@@ -144,8 +147,7 @@ def stream_command(host: Host) -> click.Command:
 
 def _replay(
     device: Any,
-    host: Host,
-    recording: Path,
+    worn: Any,
     drops: Any,
     speed: float,
     show_as: Any,
@@ -158,7 +160,6 @@ def _replay(
     if not math.isfinite(speed):
         raise BridgeError(f"--speed: expected a finite number from 0, got {speed}.")
     wanted = [Drop.parse(text) for text in drops]
-    worn = host.open_recording(recording)
     signals = select(device.front_end, worn.signals)
     check_replay(signals, CHUNK_S, wanted)
     device.check_long_enough(signals)

@@ -23,13 +23,15 @@ logger = logging.getLogger(__name__)
 MANIFEST_NAME = "manifest"
 
 
-def manifest_dataset(folder: Path) -> Dataset:
+def manifest_dataset(folder: Path, *, repair: bool = False) -> Dataset:
     """Return the data set that the ``mmq-tf.toml`` in `folder` describes.
 
     Parameters
     ----------
     folder : Path
         Holds the manifest and, in it or below, the files.
+    repair : bool
+        Read what is whole of files that were cut short, as if each entry of ``files`` said so.
 
     Returns
     -------
@@ -41,7 +43,11 @@ def manifest_dataset(folder: Path) -> Dataset:
     MMQError
         If there is no manifest or it is wrong; the key is named.
     """
-    return _dataset(MANIFEST_NAME, read_manifest(folder)).in_folder(folder)
+    manifest = read_manifest(folder)
+    if repair:
+        parts = tuple(part.model_copy(update={"repair": True}) for part in manifest.files)
+        manifest = manifest.model_copy(update={"files": parts})
+    return _dataset(MANIFEST_NAME, manifest).in_folder(folder)
 
 
 def described_dataset(path: Path) -> Dataset:
