@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from mmq_bridge.companion.build import PAGE, WASM
+from mmq_bridge.companion.build import WASM, WEB
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.manifest import Manifest
@@ -65,7 +65,7 @@ def measure(play: Play, bundle: Path, recording: Path, rounds: int) -> list[Resu
     """Replay a recording as fast as it goes, some times; medians, and the least and the most."""
     runs, received = zip(*(play("replay", path=str(recording.resolve())) for _ in range(rounds)), strict=True)
     sent = {one["url"].split("/", 3)[3]: one["bytes"] for one in received[0] if "http" in one["url"]}
-    page = [path for path in PAGE.rglob("*") if path.is_file() and path != WASM]
+    page = [path for part in ("src", "companion") for path in (WEB / part).rglob("*") if path.is_file()]
     measured = {
         "times_real_time": [run["durationS"] / run["wallS"] for run in runs],
         "times_real_time_of_processor": [run["durationS"] / run["busyS"] for run in runs],

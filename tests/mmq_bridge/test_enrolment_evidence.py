@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmq_bridge.bundle.golden import GoldenSignal, golden_front_end
-from mmq_bridge.companion.build import PAGE
+from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.core_binding.native import normalise_tokens
 from mmq_bridge.core_binding.spec_header import spec_header
@@ -349,7 +349,7 @@ def test_the_page_says_the_same_of_every_case() -> None:
             for _, several in steps(worn) for name, samples, time_s in several
         ]  # fmt: skip
         cases.append({"header": header, "chunks": chunks, "untilS": stop_s(worn) + 2})
-    command = [node, str(PIECES), str(PAGE)]
+    command = [node, str(PIECES), str(WEB)]
     given = json.dumps({"scenario": "decide", "cases": cases})
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mmq_bridge.bundle.golden import GoldenSignal, golden_front_end
 from mmq_bridge.bundle.sources import generated_headers
-from mmq_bridge.companion.build import PAGE
+from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.device import Device
@@ -118,7 +118,7 @@ def test_the_page_waits_as_long(worn, version):
         {"header": spec_header(end), "chunks": chunks, "untilS": 0}
         for end in (front_end(version=version), front_end("running", version=version))
     ]
-    command = [node, str(PIECES), str(PAGE)]
+    command = [node, str(PIECES), str(WEB)]
     given = json.dumps({"scenario": "decide", "cases": cases})
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

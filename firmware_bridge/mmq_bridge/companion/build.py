@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build `page/core.wasm`: core and network in C for browsers; committed, for users have no compiler."""
+"""Build `web/core.wasm`: core and network in C for browsers; committed, for users have no compiler."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import tempfile
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.source_files import SOURCES
 from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link, network_sources
 from mmq_bridge.targets.table import COMMON_FLAGS, TARGETS, WASM_LINK_FLAGS
 from mmq_bridge.targets.tools import compiler_version
 
 HERE = Path(__file__).parent
-PAGE = HERE / "page"
-WASM = PAGE / "core.wasm"
+WEB = SOURCES / "web"
+"""The npm package `mmq-bridge`, and the page in `companion/`, which is built on it."""
+WASM = WEB / "core.wasm"
 FUNCTIONS = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_push_counted",
     "mmq_bridge_advance", "mmq_bridge_token",
@@ -24,7 +26,7 @@ FUNCTIONS = (
     "mmq_abstention_name", "mmq_reason_name", "mmq_status_sentence",
     "mmq_state_size", "mmq_state_save", "mmq_state_load",
 )  # fmt: skip
-"""What the page calls."""
+"""What the package calls."""
 
 SECTION = b"mmq_source"
 """Custom section that says what the module was built from."""

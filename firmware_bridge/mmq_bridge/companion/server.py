@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
-from mmq_bridge.companion.build import PAGE
+from mmq_bridge.companion.build import WASM, WEB
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import NETWORK_FILE, read_front_end
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
@@ -29,6 +29,8 @@ TYPES = {
     ".wasm": "application/wasm",
 }
 HEADER = "mmq_bridge/mmq_spec.h"
+PAGE = "/companion/"
+"""Address of the page; `/` leads there."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -76,12 +78,9 @@ def served_files(bundle: Path) -> dict[str, bytes]:
     BridgeError
         When the bundle has no sound manifest, a changed file, or no plan of its network.
     """
-    files = {
-        f"/{path.relative_to(PAGE).as_posix()}": path.read_bytes()
-        for path in PAGE.rglob("*")
-        if path.is_file()
-    }
-    files["/"] = files["/index.html"]
+    shown = [WASM, *(WEB / "src").glob("*.js"), *(WEB / "companion").rglob("*")]
+    files = {f"/{path.relative_to(WEB).as_posix()}": path.read_bytes() for path in shown if path.is_file()}
+    files[PAGE] = files[f"{PAGE}index.html"]
     manifest = Manifest.load(bundle)
     if NETWORK_FILE not in manifest.files:
         raise BridgeError(
@@ -203,8 +202,10 @@ class _PageHandler(BaseHTTPRequestHandler):
     def _answer(self, with_body: bool) -> None:
         path = self.path.partition("?")[0]
         status, content = self._look_up(path)
-        kind = TYPES.get(Path("index.html" if path == "/" else path).suffix, "application/octet-stream")
+        kind = TYPES.get(Path("index.html" if path == PAGE else path).suffix, "application/octet-stream")
         said = {**HEADERS, "Content-Type": kind}
+        if status == HTTPStatus.FOUND:
+            said["Location"] = PAGE.lstrip("/")
         if "gzip" in (self.headers.get("Accept-Encoding") or ""):
             content, said["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
         self.send_response(status)
@@ -219,5 +220,7 @@ class _PageHandler(BaseHTTPRequestHandler):
         port = cast(ThreadingHTTPServer, self.server).server_port
         if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
             return HTTPStatus.FORBIDDEN, b""  # another name was pointed at this machine
+        if path == "/":
+            return HTTPStatus.FOUND, b""
         found = self.known.get(path)
         return (HTTPStatus.NOT_FOUND, b"") if found is None else (HTTPStatus.OK, found)

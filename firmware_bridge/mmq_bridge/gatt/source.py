@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The profile as C and as a page: `python -m mmq_bridge.gatt.source [docs/gatt.md]` writes them."""
+"""The profile as C, JavaScript and a page: `python -m mmq_bridge.gatt.source [docs/gatt.md]` writes them."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from mmq_bridge.gatt.profile import Message, Profile, profile
+from mmq_bridge.source_files import SOURCES
 
 HEADER = Path(__file__).parent / "mmq_gatt.h"
+MODULE = SOURCES / "web" / "src" / "gatt_profile.js"
 _KINDS = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 _TOP = """\
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -33,6 +36,12 @@ _END = """\
 #endif
 """
 
+_MODULE = """\
+// SPDX-License-Identifier: Apache-2.0
+// gatt_profile.js: written by `python -m mmq_bridge.gatt.source` from profile.json; do not edit.
+export const GATT_PROFILE = {table};
+"""
+
 _PAGE = """\
 <!-- written by `python -m mmq_bridge.gatt.source docs/gatt.md` from profile.json; do not edit -->
 # Decisions over Bluetooth LE
@@ -42,10 +51,10 @@ Every characteristic notifies; a message is the version in one byte, then the fi
 the 20 bytes that every link carries. Bytes after the fields are of a later profile: leave them alone. Another
 version is refused.
 
-One table, `mmq_bridge/gatt/profile.json`, is read by `mmq_bridge.gatt.profile` (Python) and `gatt.js`, and
-written as `mmq_gatt.h` (C, header only, in every package of `mmq-bridge pack`); that all three give the same
-bytes is tested. `mmq_bridge.gatt.client.listen` (extra `bluetooth`) was tested with a stand-in for the
-adapter, not over the air."""
+One table, `mmq_bridge/gatt/profile.json`, is read by `mmq_bridge.gatt.profile` (Python), and written as
+`mmq_gatt.h` (C, header only, in every package of `mmq-bridge pack`) and for the npm package in `web/`; that
+all three give the same bytes is tested. `mmq_bridge.gatt.client.listen` (extra `bluetooth`) was tested with a
+stand-in for the adapter, not over the air."""
 
 
 def header(table: Profile) -> str:
@@ -84,6 +93,22 @@ def _message(message: Message) -> str:
     return "\n".join([*lines, *reads, "    return 1;", "}", "", ""])
 
 
+def module(table: Profile) -> str:
+    """Return the text of ``gatt_profile.js``."""
+    messages = {
+        message.name: {
+            "uuid": message.uuid,
+            "fields": [
+                {"name": field.name, "bytes": field.bytes} | ({"scale": field.scale} if field.scale else {})
+                for field in message.fields
+            ],
+        }
+        for message in table.messages.values()
+    }
+    known = {"version": table.version, "service": table.service, "messages": messages}
+    return _MODULE.format(table=json.dumps(known, indent=2))
+
+
 def page(table: Profile) -> str:
     """Return the text of ``docs/gatt.md``."""
     lines = [_PAGE.format(version=table.version, service=table.service)]
@@ -100,5 +125,6 @@ def page(table: Profile) -> str:
 
 if __name__ == "__main__":
     HEADER.write_text(header(profile()), encoding="utf-8")
+    MODULE.write_text(module(profile()), encoding="utf-8")
     for place in sys.argv[1:]:
         Path(place).write_text(page(profile()), encoding="utf-8")

@@ -48,11 +48,11 @@ def browser(node):
 
 @pytest.fixture(scope="session")
 def serve():
-    """A function that serves a bundle and returns its address."""
+    """A function that serves a bundle, and more files by their address, and returns its own."""
     servers = []
 
-    def start(bundle):
-        server = make_server(served_files(Path(bundle)), 0)
+    def start(bundle, more=None):
+        server = make_server(served_files(Path(bundle)) | (more or {}), 0)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://{ADDRESS}:{server.server_port}/"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// pieces.mjs: parts of the page that need no browser. Usage: node pieces.mjs PAGE_FOLDER < {scenario, ...}, JSON out.
+// pieces.mjs: parts of the package and of its page that need no browser. Usage: node pieces.mjs WEB_FOLDER < {scenario, ...}, JSON out.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -74,9 +74,9 @@ function stubOf({ spec, tokens, features, modalities }, logits) {
 const SCENARIOS = {
   /** Let the simulated wearer live for some seconds: its samples, and the tokens the core makes of them. */
   async simulate({ header, modalities, seconds }) {
-    const { Bridge } = await part("core.js"),
-      { readSpec } = await part("spec.js"),
-      { simulatorSource } = await part("simulator.js");
+    const { Bridge } = await part("src/core.js"),
+      { readSpec } = await part("src/spec.js"),
+      { simulatorSource } = await part("companion/simulator.js");
     const bridge = new Bridge(new WebAssembly.Module(readFileSync(`${folder}core.wasm`)), readSpec(header));
     const chunks = [],
       tokens = [];
@@ -108,9 +108,9 @@ const SCENARIOS = {
    * {header, chunks: [{name, samples: [channel][], timeS}], untilS}; the model says the same of every window.
    */
   async decide({ cases }) {
-    const { readSpec } = await part("spec.js"),
-      { enrolmentOf, featuresOf } = await part("bundle.js"),
-      { Device } = await part("device.js");
+    const { readSpec } = await part("src/spec.js"),
+      { enrolmentOf, featuresOf } = await part("src/bundle.js"),
+      { Device } = await part("src/device.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`));
     const one = ({ header, chunks, untilS }) => {
       const spec = readSpec(header);
@@ -131,11 +131,11 @@ const SCENARIOS = {
         tokens: Number(spec.fields.get("tokens")),
         ...enrolmentOf(spec),
       };
-      const device = new Device(bundle, core, 0, stubOf(bundle, [0, 10])),
+      const device = new Device({ ...bundle, core }, { network: stubOf(bundle, [0, 10]) }),
         said = [];
       const answer = (tokens) => {
         for (const token of tokens) {
-          const { time_s, reason, not_enrolled } = device.decide(token);
+          const { time_s, reason, not_enrolled } = token.decision;
           said.push({ time_s, reason, not_enrolled });
         }
       };
@@ -149,10 +149,10 @@ const SCENARIOS = {
 
   /** What a core saves after a state was loaded, or why it was refused; and how long a device then waits. */
   async restart({ header, states }) {
-    const { Bridge } = await part("core.js"),
-      { readSpec } = await part("spec.js"),
-      { enrolmentOf } = await part("bundle.js"),
-      { Device } = await part("device.js");
+    const { Bridge } = await part("src/core.js"),
+      { readSpec } = await part("src/spec.js"),
+      { enrolmentOf } = await part("src/bundle.js"),
+      { Device } = await part("src/device.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`)),
       spec = readSpec(header);
     const bundle = {
@@ -167,30 +167,29 @@ const SCENARIOS = {
     const network = stubOf(bundle, [0, 0]);
     const one = (text) => {
       const bridge = new Bridge(core, spec),
-        device = new Device(bundle, core, 0, network),
+        device = new Device({ ...bundle, core }, { network }),
         state = new Uint8Array(Buffer.from(text, "hex")),
         before = hex(bridge.save());
       try {
         bridge.load(state);
-        device.load(state);
+        device.loadState(state);
       } catch (error) {
         return { refused: error.message, same: hex(bridge.save()) === before };
       }
-      const { enrolment } = device;
-      const { reason } = device.decide(device.advance(bundle.frontEnd.token_s)[0]);
-      return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, enrolment, reason };
+      const enrolment = device.enrolment?.words ?? null;
+      const [{ decision }] = device.advance(bundle.frontEnd.token_s);
+      return { saved: hex(bridge.save()), left: bridge.enrolmentLeft, enrolment, reason: decision.reason };
     };
     return states.map(one);
   },
 
   /** What the core shows of decisions [{timeS, probability: []}] about a manifest's tasks, averaged over so many s. */
   async display({ header, displayS, decision, decisions }) {
-    const { Bridge } = await part("core.js"),
-      { readSpec } = await part("spec.js"),
-      { DISPLAY_S } = await part("device.js");
+    const { Bridge } = await part("src/core.js"),
+      { readSpec } = await part("src/spec.js");
     const bridge = new Bridge(new WebAssembly.Module(readFileSync(`${folder}core.wasm`)), readSpec(header));
     const outputs = new Map(Object.keys(decision.tasks).map((task) => [task, { scale: 1, zeroPoint: 0 }]));
-    bridge.beginToDecide(decision, outputs, displayS ?? DISPLAY_S);
+    bridge.beginToDecide(decision, outputs, displayS);
     return decisions.map(({ timeS, probability }) => {
       const bytes = new Uint8Array(464), // an mmq_decision_t
         view = new DataView(bytes.buffer);
@@ -209,8 +208,8 @@ const SCENARIOS = {
 
   /** By plan (base64): what a network's outputs are of windows [{features, presence}], or why it is refused. */
   async networks({ plans, windows }) {
-    const { Memory } = await part("memory.js"),
-      { Network } = await part("network.js");
+    const { Memory } = await part("src/memory.js"),
+      { Network } = await part("src/network.js");
     const core = new WebAssembly.Module(readFileSync(`${folder}core.wasm`)),
       int8 = (values) => Int8Array.from(values);
     return plans.map((plan) => {
@@ -228,7 +227,7 @@ const SCENARIOS = {
 
   /** What is kept of wearers, in a database that stands in for the browser's, or that refuses. */
   async kept() {
-    const { Kept, Keeper, wearerName } = await part("kept.js");
+    const { Kept, Keeper, wearerName } = await part("companion/kept.js");
     const factory = memory();
     const kept = await Kept.open(factory),
       bytes = (...values) => Uint8Array.from(values);
@@ -247,7 +246,7 @@ const SCENARIOS = {
     said.odd = await again.load("b1", "Carl");
 
     let saves = 0;
-    const device = { save: () => bytes(++saves) };
+    const device = { saveState: () => bytes(++saves) };
     const keeper = new Keeper(again, "b1", "Dora", device);
     keeper.note();
     said.soon = await again.load("b1", "Dora");
@@ -279,7 +278,7 @@ const SCENARIOS = {
 
   /** Unpack archives that came as base64: content by name, or why not. */
   async unzip({ archives }) {
-    const { openZip } = await part("zip.js");
+    const { openZip } = await part("companion/zip.js");
     const results = [];
     for (const archive of archives) {
       const file = new File([Buffer.from(archive, "base64")], "x.zip");
@@ -298,8 +297,8 @@ const SCENARIOS = {
 
   /** Numbers as Python formats them, and measurements of a strap. */
   async words({ shares, measurements }) {
-    const { percent } = await part("device.js"),
-      { parseMeasurement, rmssd } = await part("strap.js");
+    const { percent } = await part("src/device.js"),
+      { parseMeasurement, rmssd } = await part("companion/strap.js");
     const parsed = measurements.map((bytes) => {
       try {
         return parseMeasurement(new DataView(Uint8Array.from(bytes).buffer));

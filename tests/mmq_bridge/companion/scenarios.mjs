@@ -192,8 +192,8 @@ export async function wearers(page, { url, untilS, damage }) {
   said.second = await wear(null, 12);
   if (damage) {
     await page.evaluate(async () => {
-      const { Kept } = await import("/kept.js"),
-        { openBundle } = await import("/bundle.js");
+      const { Kept } = await import("/companion/kept.js"),
+        { openBundle } = await import("/src/bundle.js");
       const read = async (name) => new Uint8Array(await (await fetch(`/bundle/${name}`)).arrayBuffer());
       const { digest } = await openBundle(read),
         kept = await Kept.open();
@@ -346,4 +346,24 @@ export async function keyboard(page, { url }) {
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "running");
   return { first, second };
+}
+
+/** Wear a session through the package, in the page or in a worker. */
+export async function wearing(page, { url, session, isWorker }) {
+  await page.goto(url);
+  return page.evaluate(
+    async ({ session, isWorker }) => {
+      if (!isWorker) {
+        const { wear } = await import("/wear.js");
+        return wear(await import("/src/index.js"), "/bundle/", session);
+      }
+      const worker = new Worker("/wear.js", { type: "module" });
+      return new Promise((done, fail) => {
+        worker.onmessage = ({ data }) => done(data);
+        worker.onerror = ({ message }) => fail(new Error(message));
+        worker.postMessage(session);
+      });
+    },
+    { session, isWorker },
+  );
 }

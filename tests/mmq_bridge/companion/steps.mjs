@@ -82,31 +82,36 @@ export const watchMemories = (page) =>
 /** Write down features and memory as the page's own device makes decisions. */
 export async function listen() {
   const EVERY = 150;
-  const { Device } = await import("/device.js");
-  const { decide } = Device.prototype;
+  const { Device } = await import("/src/device.js");
   const hex = (values) =>
     [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
       .map((byte) => byte.toString(16).padStart(2, "0"))
       .join("");
   window.seen = { features: [], heap: [], wasm: [] };
   const sizes = () => [...window.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
-  Device.prototype.decide = function (token) {
-    const decision = decide.call(this, token);
-    window.seen.features.push(hex(token.features));
+  const see = ({ features, decision }) => {
+    window.seen.features.push(hex(features));
     window.seen.durationS = decision.time_s;
     if (window.seen.features.length % EVERY === 0) {
       window.gc();
       window.seen.heap.push(performance.memory.usedJSHeapSize);
       window.seen.wasm.push(sizes());
     }
-    return decision;
   };
+  for (const name of ["push", "advance"]) {
+    const feed = Device.prototype[name];
+    Device.prototype[name] = function (...given) {
+      const tokens = feed.apply(this, given);
+      tokens.filter(({ decision }) => decision).forEach(see);
+      return tokens;
+    };
+  }
 }
 
 /** Let the page itself press Pause with the first step that ends after so many seconds: no load can make it late. */
 async function arm(seconds) {
   if (window.pauseAtS === undefined) {
-    const { Live } = await import("/view/live.js");
+    const { Live } = await import("/companion/view/live.js");
     const { get } = Object.getOwnPropertyDescriptor(Live.prototype, "events");
     const events = function () {
       const told = get.call(this);

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import invoke
+from e4_exports import write_e4
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.deciding import Deciding
 from mmq_bridge.decision.display import display_average
@@ -18,25 +19,7 @@ from mmq_bridge.decision.manifest import Manifest
 from mmq_tf import pretrained
 from mmq_tf.cli import cli
 
-SCALES = {"BVP": ("ppg", 1), "EDA": ("eda", 1), "TEMP": ("temp", 1), "ACC": ("acc", 64)}
 TOKEN_S = 5.0
-
-
-def write_e4(folder, signals):
-    """Write signals as an E4 export; sensors start as many whole ms apart as they say."""
-    folder.mkdir(parents=True)
-    for name, (modality, scale) in SCALES.items():
-        if modality not in signals:
-            continue
-        signal = signals[modality]
-        head = [
-            [1700000000 + signal.start_s] * len(signal.samples),
-            [signal.sampling_rate_hz] * len(signal.samples),
-        ]
-        rows = [*head, *(signal.samples.T * scale)]
-        text = "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows)
-        (folder / f"{name}.csv").write_text(text)
-    return folder
 
 
 def faulty(signals):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmq_bridge.companion.build import PAGE
+from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.decision import CDecision, Display, Rules, TaskRules, abstention_name
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.network import Network
@@ -40,7 +40,7 @@ def pieces(node):
 
     def run(scenario, **given):
         text = json.dumps({"scenario": scenario, **given})
-        command = [node, str(SCRIPT), str(PAGE)]
+        command = [node, str(SCRIPT), str(WEB)]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -153,11 +153,11 @@ def test_a_state_goes_from_here_to_webassembly_and_back(pieces):
         assert one["same"]
 
 
-@pytest.mark.parametrize("display_s", [None, 0.0, 12.5, 600.0])
+@pytest.mark.parametrize("display_s", [30.0, 0.0, 12.5, 600.0])
 def test_the_page_shows_what_python_shows(pieces, remembering, display_s):
-    """The average and the class after it, bit for bit; None is the page's own 30 s."""
+    """The average and the class after it, bit for bit."""
     rng, rules = np.random.default_rng(1), Rules([TaskRules(2, 1.0, 0.6), TaskRules(3)])
-    display = Display(rules, 30.0 if display_s is None else display_s, 601)
+    display = Display(rules, display_s, 601)
     given, wanted = [], []
     for k in np.flatnonzero(rng.random(80) < 0.7).tolist():
         p = rng.random(2)
@@ -172,8 +172,8 @@ def test_the_page_shows_what_python_shows(pieces, remembering, display_s):
         "every_tokens": 1,
         "min_present_share": 0,
     }
-    settings = {} if display_s is None else {"displayS": display_s}
-    found = pieces("display", header=spec_header(remembering), decision=decision, decisions=given, **settings)
+    header = spec_header(remembering)
+    found = pieces("display", header=header, decision=decision, decisions=given, displayS=display_s)
     for one, other in zip(found, wanted, strict=True):
         assert one["probability"] == other.probability[: other.n_probabilities]
         assert (one["best"], one["sure"]) == (other.best[0], other.sure)
@@ -205,7 +205,9 @@ def test_the_network_in_webassembly_gives_the_bits_of_the_one_here(pieces):
         }
         assert dict(said[side]) == wanted
     assert len(refused) == 4
-    assert all(text.startswith("Problem: mmq_network.bin: it is no plan that this core") for text in refused)
+    assert all(
+        text.startswith("BundleError: mmq_network.bin: it is no plan that this core") for text in refused
+    )
 
 
 def test_what_is_kept_of_wearers(pieces):

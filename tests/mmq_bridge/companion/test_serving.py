@@ -60,7 +60,8 @@ def ask(bundle):
 
 
 def test_the_page_may_talk_only_to_where_it_came_from(ask):
-    status, headers, body = ask("/")
+    assert ask("/")[1]["Location"] == "companion/"
+    status, headers, body = ask(server.PAGE)
     assert status == 200
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     policy = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
@@ -119,14 +120,17 @@ def test_what_was_opened_is_served_whatever_becomes_of_the_folder(tmp_path):
 @contextlib.contextmanager
 def raw(most=2, request_s=0.2):
     """Yield a function that opens a bare connection to a server of one small file with tight limits."""
-    with server.make_server({"/": b"page"}, 0, request_s=request_s, most=most) as made:
+    with server.make_server({server.PAGE: b"page"}, 0, request_s=request_s, most=most) as made:
         threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
         with contextlib.ExitStack() as opened:
 
             def connect():
                 link = opened.enter_context(socket.create_connection((server.ADDRESS, made.server_port)))
                 link.settimeout(5)
-                return link, f"GET / HTTP/1.1\r\nHost: localhost:{made.server_port}\r\n\r\n".encode()
+                return (
+                    link,
+                    f"GET /companion/ HTTP/1.1\r\nHost: localhost:{made.server_port}\r\n\r\n".encode(),
+                )
 
             yield connect
         made.shutdown()

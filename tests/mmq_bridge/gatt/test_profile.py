@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.gatt.client import listen
-from mmq_bridge.gatt.profile import TABLE, Profile, profile
-from mmq_bridge.gatt.source import HEADER, header, page
+from mmq_bridge.gatt.profile import Profile, profile
+from mmq_bridge.gatt.source import HEADER, MODULE, header, module, page
 
-FOLDER = TABLE.parent
+FOLDER = HEADER.parent
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror", f"-I{FOLDER}")
 
 
@@ -78,8 +78,9 @@ def test_what_cannot_be_read_is_refused(content: bytes, said: str) -> None:
         profile().decode("decision", content)
 
 
-def test_the_header_is_what_the_table_gives() -> None:
+def test_header_and_module_are_what_the_table_gives() -> None:
     assert HEADER.read_text("utf-8") == header(profile()), "run python -m mmq_bridge.gatt.source"
+    assert MODULE.read_text("utf-8") == module(profile()), "run python -m mmq_bridge.gatt.source"
     text = (Path(__file__).parents[3] / "docs" / "gatt.md").read_text("utf-8")
     assert text == page(profile()), "run python -m mmq_bridge.gatt.source docs/gatt.md"
 
@@ -118,26 +119,26 @@ def test_c_reads_and_writes_the_same_bytes(compiler: str, flags: tuple[str, ...]
 
 ECHO = """
 import { readFileSync } from "node:fs";
-import { decode, encode } from "./gatt.mjs";
-const [table, sent] = JSON.parse(readFileSync(0));
+const { decode, encode, InputError } = await import(process.argv[2]);
+const sent = JSON.parse(readFileSync(0));
 const refused = (run) => {
   try {
     run();
     return 0;
   } catch (error) {
-    return Number(error instanceof RangeError);
+    return Number(error instanceof InputError);
   }
 };
 const out = sent.map(([name, values, hex]) => {
   const bytes = Uint8Array.from(Buffer.from(hex, "hex"));
   const no = [
-    () => decode(table, name, bytes.slice(1)),
-    () => decode(table, name, bytes.map(() => 9)),
-    () => encode(table, name, { ...values, time_s: -1 }),
-    () => encode(table, name, {}),
+    () => decode(name, bytes.slice(1)),
+    () => decode(name, bytes.map(() => 9)),
+    () => encode(name, { ...values, time_s: -1 }),
+    () => encode(name, {}),
   ].map(refused);
-  const written = Buffer.from(encode(table, name, values)).toString("hex");
-  return [decode(table, name, new DataView(bytes.buffer)), written, no.reduce((a, b) => a + b)];
+  const written = Buffer.from(encode(name, values)).toString("hex");
+  return [decode(name, new DataView(bytes.buffer)), written, no.reduce((a, b) => a + b)];
 });
 process.stdout.write(JSON.stringify(out));
 """
@@ -146,13 +147,16 @@ process.stdout.write(JSON.stringify(out));
 def test_javascript_reads_and_writes_the_same(tmp_path: Path) -> None:
     if shutil.which("node") is None:
         pytest.skip("no node")
-    shutil.copy(FOLDER / "gatt.js", tmp_path / "gatt.mjs")
     table = profile()
     sent = [[name, values, table.encode(name, values).hex()] for name, values in drawn(table)]
     (tmp_path / "echo.mjs").write_text(ECHO)
-    given = json.dumps([json.loads(TABLE.read_text()), sent])
     done = subprocess.run(
-        ["node", "echo.mjs"], input=given, capture_output=True, text=True, check=False, cwd=tmp_path
+        ["node", "echo.mjs", str(MODULE.with_name("index.js"))],
+        input=json.dumps(sent),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     for (_, values, text), (read, written, refused) in zip(sent, json.loads(done.stdout), strict=True):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // network.js: mmq_network.bin of a bundle, run by the C core: the bits of a microcontroller.
-import { Problem } from "./problem.js";
+import { BundleError } from "./errors.js";
 import { fieldNumber } from "./spec.js";
 
 export const NETWORK_FILE = "mmq_network.bin";
@@ -22,7 +22,7 @@ export class Network {
       bytes = core.mmq_plan_size(address, plan.length),
       handle = memory.reserve(4),
       status = core.mmq_plan_load(address, plan.length, memory.reserve(bytes), bytes, handle);
-    memory.check(status, NETWORK_FILE);
+    memory.check(status, NETWORK_FILE, BundleError);
     this.#memory = memory;
     this.#network = memory.word(handle);
     this.inputs = this.#ports(core.network_input);
@@ -37,7 +37,7 @@ export class Network {
     for (const [name, { at, count }] of this.inputs)
       new Int8Array(buffer, this.#arena + at, count).set(window[name]);
     const status = core.mmq_network_run(this.#network, this.#arena, this.#arenaBytes);
-    this.#memory.check(status, NETWORK_FILE);
+    this.#memory.check(status, NETWORK_FILE, BundleError);
     return Int8Array.from(
       [...this.outputs.values()].flatMap(({ at, count }) => [...new Int8Array(buffer, this.#arena + at, count)]),
     );
@@ -66,9 +66,9 @@ export function checkFits({ inputs, outputs }, { tokens, features, modalities, m
     ...Object.entries(manifest.decision.tasks).map(([task, classes]) => [task, classes.length]),
   ]);
   if (given !== wanted)
-    throw new Problem(`${NETWORK_FILE}: expected ${wanted} of the manifest, got ${given}; export again.`);
+    throw new BundleError(`${NETWORK_FILE}: expected ${wanted} of the manifest, got ${given}; export again.`);
   const { scale, zeroPoint } = inputs.get("features"),
     [quantised, itsScale, itsZero] = ["quantised", "scale", "zero_point"].map((name) => fieldNumber(spec.fields, name));
   if (!quantised || itsZero !== zeroPoint || Math.abs(itsScale / scale - 1) > 1e-6)
-    throw new Problem(`${NETWORK_FILE}: it is not of mmq_bridge/mmq_spec.h; export the bundle again.`);
+    throw new BundleError(`${NETWORK_FILE}: it is not of mmq_bridge/mmq_spec.h; export the bundle again.`);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // now.js: the newest decision: classes with their probabilities, or why there is none.
-import { likeliest } from "../device.js";
 import { colour } from "./canvas.js";
 import { percentOf, restedMost } from "./words.js";
 
@@ -18,9 +17,9 @@ export function showNow(decision, tasks, made = decision, rested = {}) {
 /** What the newest decision rested on; where the average shows another class, it says so. */
 function restedOn(decision, made, rested) {
   const sentences = Object.entries(rested).map(([task, changes]) => {
-    const best = likeliest(made.probabilities[task]);
+    const best = made.classes[task];
     const words = restedMost(changes, best);
-    return words && best !== likeliest(decision.probabilities[task]) ? `The newest alone: ${words}` : words;
+    return words && best !== decision.classes[task] ? `The newest alone: ${words}` : words;
   });
   return sentences.join(" ");
 }
@@ -33,9 +32,7 @@ function reasonOf({ abstained, probabilities, reason, not_enrolled }) {
 
 /** A decision in one sentence, without numbers that change each time. */
 export function spoken(decision) {
-  const classes = Object.entries(decision.probabilities).map(
-    ([task, values]) => `${task}: ${likeliest(values)}`,
-  );
+  const classes = Object.entries(decision.classes).map(([task, name]) => `${task}: ${name}`);
   if (!classes.length) return `No decision: ${decision.reason.replace(/ \(.*/, "")}`;
   return `${classes.join(", ")}${decision.abstained ? ", but it abstains: not sure enough" : ""}`;
 }
@@ -43,7 +40,7 @@ export function spoken(decision) {
 function taskBlock(decision, task, classes, named) {
   const block = element("div", "task");
   const values = decision?.probabilities[task];
-  const best = values ? likeliest(values) : null;
+  const best = decision?.classes[task] ?? null;
   const head = element("p", decision?.abstained || !values ? "class unsure" : "class", best ?? "–");
   if (values) head.append(" ", element("small", "", percentOf(values[best])));
   if (named) block.append(element("p", "muted", task));

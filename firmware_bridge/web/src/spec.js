@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // spec.js: the front end's numbers and tables, read from a bundle's mmq_spec.h as the core's structs want them.
 // Every field of both structs is one 32-bit word in WebAssembly, and the header lists them in the structs' own order.
-import { Problem } from "./problem.js";
+import { BundleError } from "./errors.js";
 
 const TABLE = /static const (float|uint16_t) (\w+)\[(\d+)\] = \{([^}]*)\};/g;
 const MODALITY = /\{ \/\* (\w+) \*\/\n([^}]*)\}/g;
@@ -66,5 +66,5 @@ function numberOf(text, name) {
 }
 
 function fail(reason) {
-  throw new Problem(`mmq_bridge/mmq_spec.h: ${reason}; export the bundle again.`);
+  throw new BundleError(`mmq_bridge/mmq_spec.h: ${reason}; export the bundle again.`);
 }

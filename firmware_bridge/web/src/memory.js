@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // memory.js: the C core in WebAssembly with a memory of its own, out of which room is given and never taken back.
-import { Problem } from "./problem.js";
-
 const PAGE_BYTES = 65536;
 const ALIGNMENT = 16;
 const OK = 0;
@@ -51,8 +49,8 @@ export class Memory {
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
   }
 
-  /** Throw what a status means, in the core's words. */
-  check(status, what) {
-    if (status !== OK) throw new Problem(`${what}: ${this.text(this.core.mmq_status_sentence(status))}.`);
+  /** Throw what a status means, in the core's words, as an error of some kind. */
+  check(status, what, Kind) {
+    if (status !== OK) throw new Kind(`${what}: ${this.text(this.core.mmq_status_sentence(status))}.`);
   }
 }

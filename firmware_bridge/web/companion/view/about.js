@@ -2,7 +2,7 @@
 // about.js: what the bundle says of itself: purpose and quality before it starts, its facts while it runs.
 import { element } from "./now.js";
 
-export function showAbout({ manifest, card, tokens, frontEnd, modalities }) {
+export function showAbout({ manifest, tokens, frontEnd, modalities }, card) {
   const { data, decision } = manifest;
   const tasks = Object.entries(decision.tasks)
     .map(([task, classes]) => `${task} (${classes.join(", ")})`)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // live.js: a running session on the page: what it says is remembered, drawn and, when it changes, announced.
-import { likeliest } from "../device.js";
+import { decisionLine } from "../../src/index.js";
 import { colour, span } from "./canvas.js";
 import { drawChances } from "./chances.js";
 import { History } from "./memory.js";
@@ -25,8 +25,9 @@ export class Live {
   #frame = 0;
   #changed = true;
   #newest = null;
-  #token = null; // the newest decision's
-  #rested = {}; // what that rested on
+  #averages = new WeakMap();
+  #judged = null; // the newest decision that was asked what it rested on
+  #rested = {}; // and what that was
   #said = { text: "", atMs: -ANNOUNCE_MS };
 
   constructor(bundle, device, source, onSwitch) {
@@ -56,7 +57,6 @@ export class Live {
       },
       decision: (decision, token) => {
         this.#newest = decision;
-        this.#token = token;
         this.#history.addDecision(token.number, decision);
         this.#changed = true;
       },
@@ -96,19 +96,17 @@ export class Live {
   }
 
   /** A decision as it is to be shown: averaged, or as it was made. */
-  #view = (decision) => ($("#average").checked ? decision.shown : decision);
+  #view = (decision) => {
+    if (!$("#average").checked) return decision;
+    if (!this.#averages.has(decision)) this.#averages.set(decision, this.#device.asShown(decision));
+    return this.#averages.get(decision);
+  };
 
   /** Every remembered decision, as it was made, as `mmq-tf stream --json` writes it. */
   lines() {
     const simulated = this.#bundle.manifest.simulated || this.#source.simulated;
-    return [...this.#history.decisions()].map(
-      ({ time_s, probabilities, sensors, abstained, reason, absent, not_enrolled }) => {
-        const classes = Object.fromEntries(
-          Object.entries(probabilities).map(([task, values]) => [task, likeliest(values)]),
-        );
-        const kept = { time_s, probabilities, sensors, abstained, reason, absent, not_enrolled };
-        return { ...kept, classes, simulated };
-      },
+    return [...this.#history.decisions()].map(({ shown, shown_probabilities, ...made }) =>
+      decisionLine(made, simulated),
     );
   }
 
@@ -131,15 +129,14 @@ export class Live {
   #showDecision() {
     const decision = this.#newest;
     if (!decision) return;
-    if (this.#token) this.#rested = this.#device.restedOn(this.#token, decision); // only of what is shown: it takes time
-    this.#token = null;
+    if (decision !== this.#judged) this.#rested = this.#device.restedOn(); // only of what is shown: it takes time
+    this.#judged = decision;
     const shown = this.#view(decision);
     showNow(shown, this.#tasks, decision, this.#rested);
     const [task] = Object.keys(this.#tasks);
-    const values = decision.probabilities[task];
     this.#cards.forEach((card, m) => {
       const change = this.#rested[task]?.[this.#device.names[m]] ?? null;
-      card.setRested(change, values ? likeliest(values) : null);
+      card.setRested(change, decision.classes[task] ?? null);
     });
     this.#announce(spoken(shown));
   }

@@ -84,7 +84,7 @@ export class Session {
   #settle(tokens) {
     for (const token of tokens) {
       this.#on.token(token);
-      if (token.due) this.#on.decision(this.#device.decide(token), token);
+      if (token.decision) this.#on.decision(token.decision, token);
     }
   }
 

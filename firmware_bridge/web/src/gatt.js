@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// gatt.js: messages of the GATT profile as bytes and back, by its table (profile.json).
+// gatt.js: messages of the GATT profile as bytes and back, by its table.
+import { InputError } from "./errors.js";
+import { GATT_PROFILE } from "./gatt_profile.js";
 
 /** Write a message: `values` has every field by name, those with a scale from 0 to 1. */
-export function encode(table, name, values) {
+export function encode(name, values, table = GATT_PROFILE) {
   const { fields } = table.messages[name];
   const bytes = [table.version];
   for (const { name: field, bytes: size, scale } of fields) {
     const number = scale ? values[field] * scale : values[field];
     const most = scale ?? 2 ** (8 * size) - 1;
     if (!(number >= 0 && number <= most) || (!scale && !Number.isInteger(number))) {
-      throw new RangeError(`${name}: ${field} must be 0 to ${scale ? 1 : most}, got ${values[field]}.`);
+      throw new InputError(`${name}: ${field} must be 0 to ${scale ? 1 : most}, got ${values[field]}.`);
     }
     let rest = Math.floor(number + 0.5);
     for (let i = 0; i < size; i++, rest = Math.floor(rest / 256)) bytes.push(rest % 256);
@@ -18,12 +20,12 @@ export function encode(table, name, values) {
 }
 
 /** Read a message from bytes or a DataView; bytes after its fields are of a later profile and left alone. */
-export function decode(table, name, content) {
+export function decode(name, content, table = GATT_PROFILE) {
   const bytes = content instanceof DataView ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength) : content;
   const { fields } = table.messages[name];
   const size = fields.reduce((sum, field) => sum + field.bytes, 1);
-  if (bytes.length < size) throw new RangeError(`${name}: expected ${size} bytes, got ${bytes.length}.`);
-  if (bytes[0] !== table.version) throw new RangeError(`${name}: expected version ${table.version} of the profile, got ${bytes[0]}.`);
+  if (bytes.length < size) throw new InputError(`${name}: expected ${size} bytes, got ${bytes.length}.`);
+  if (bytes[0] !== table.version) throw new InputError(`${name}: expected version ${table.version} of the profile, got ${bytes[0]}.`);
   const found = {};
   let at = 1;
   for (const { name: field, bytes: count, scale } of fields) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bundle.js: a bundle's parts, each used only when its SHA-256 is the manifest's.
 import { NETWORK_FILE } from "./network.js";
-import { Problem } from "./problem.js";
+import { compiled } from "./reading.js";
+import { BundleError } from "./errors.js";
 import { fieldNumber, readSpec } from "./spec.js";
 
 const NAMES = {
   frontEnd: "frontend.json",
   spec: "mmq_bridge/mmq_spec.h",
-  card: "MODEL_CARD.md",
 };
 const ENROLMENT = 2; // mmq_normaliser_t
 const MAX_MANIFEST_BYTES = 2_000_000;
@@ -16,16 +16,17 @@ const MAX_FILE_BYTES = 64_000_000;
 /**
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
- * @returns {{digest: string, manifest, frontEnd, spec, plan: Uint8Array, card: string, tokens, enrolmentTokens, countsEvidence,
- *   features, modalities: {name, ...}[]}}
+ * @param core  core.wasm compiled, or its address
+ * @returns {{digest: string, core, manifest, frontEnd, spec, plan: Uint8Array, text, tokens, enrolmentTokens,
+ *   countsEvidence, features, modalities: {name, ...}[]}}  `text(name)` reads another file that the manifest names
  */
-export async function openBundle(read) {
+export async function openBundle(read, core) {
   const content = await read("manifest.json", MAX_MANIFEST_BYTES);
   const digest = await sha256(content); // of the whole bundle: the manifest holds those of its files
   const manifest = json(content, "manifest.json");
   checkManifest(manifest);
   if (!manifest.files[NETWORK_FILE]) {
-    throw new Problem(
+    throw new BundleError(
       `This bundle has no ${NETWORK_FILE}, the network as this page runs it: ` +
         "export its run again (mmq-tf export RUN --int8 --out DIR).",
     );
@@ -33,13 +34,18 @@ export async function openBundle(read) {
   const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
   const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
   const plan = await checked(manifest, read, NETWORK_FILE);
-  const card = text(await checked(manifest, read, NAMES.card), NAMES.card);
-  return { digest, manifest, frontEnd, spec, plan, card, ...sizes(frontEnd, spec) };
+  const more = async (name) => text(await checked(manifest, read, name), name);
+  return { digest, core: await compiled(core), manifest, frontEnd, spec, plan, text: more, ...sizes(frontEnd, spec) };
 }
 
 /** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */
-function readHeader(manifest, read) {
-  return manifest.files[NAMES.spec] ? checked(manifest, read, NAMES.spec) : read(NAMES.spec, MAX_FILE_BYTES);
+async function readHeader(manifest, read) {
+  if (manifest.files[NAMES.spec]) return checked(manifest, read, NAMES.spec);
+  try {
+    return await read(NAMES.spec, MAX_FILE_BYTES);
+  } catch {
+    throw new BundleError(`${NAMES.spec}: this bundle was exported without its code; export it again without --slim.`);
+  }
 }
 
 function sizes(frontEnd, spec) {
@@ -49,7 +55,7 @@ function sizes(frontEnd, spec) {
     const given = settings[name];
     const channels = fieldNumber(fields, "channels");
     if (given?.channels?.length !== channels || !(given.sampling_rate_hz > 0)) {
-      throw new Problem(
+      throw new BundleError(
         `${NAMES.frontEnd}: its ${name} is not the one of ${NAMES.spec}; export the bundle again.`,
       );
     }
@@ -101,7 +107,7 @@ function checkManifest(manifest) {
     decision.every_tokens >= 1 &&
     decision.min_present_share >= 0;
   if (!whole) {
-    throw new Problem(
+    throw new BundleError(
       "manifest.json: expected a manifest of bundle version 1 with its tasks; export the bundle again.",
     );
   }
@@ -109,16 +115,16 @@ function checkManifest(manifest) {
 
 async function checked(manifest, read, name) {
   const entry = manifest.files[name];
-  if (!entry) throw new Problem(`${name}: the manifest does not name this file; export the bundle again.`);
+  if (!entry) throw new BundleError(`${name}: the manifest does not name this file; export the bundle again.`);
   const content = await read(name, MAX_FILE_BYTES);
   if (content.length !== entry.bytes) {
-    throw new Problem(
+    throw new BundleError(
       `${name}: expected ${entry.bytes} bytes, found ${content.length}; the file was changed after export. ` +
         "Copy or export the bundle again.",
     );
   }
   if ((await sha256(content)) !== entry.sha256) {
-    throw new Problem(
+    throw new BundleError(
       `${name}: its SHA-256 is not the manifest's, so it was changed or damaged after export. ` +
         "Copy or export the bundle again.",
     );
@@ -135,7 +141,7 @@ function text(bytes, name) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Problem(`${name}: expected UTF-8 text; export the bundle again.`);
+    throw new BundleError(`${name}: expected UTF-8 text; export the bundle again.`);
   }
 }
 
@@ -144,9 +150,9 @@ function json(bytes, name) {
   try {
     value = JSON.parse(text(bytes, name));
   } catch (error) {
-    throw error instanceof Problem ? error : new Problem(`${name}: expected JSON; export the bundle again.`);
+    throw error instanceof BundleError ? error : new BundleError(`${name}: expected JSON; export the bundle again.`);
   }
   if (value === null || typeof value !== "object")
-    throw new Problem(`${name}: expected an object; export the bundle again.`);
+    throw new BundleError(`${name}: expected an object; export the bundle again.`);
   return value;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js: the page: a bundle is opened, the wearer agrees, a source is played.
-import { openBundle } from "./bundle.js";
-import { Device } from "./device.js";
+import { Device } from "../src/index.js";
 import { readE4 } from "./e4.js";
 import { chosen, content, dropped, folderWith } from "./files.js";
 import { Kept, Keeper, wearerName } from "./kept.js";
@@ -14,37 +13,20 @@ import { Live } from "./view/live.js";
 import { connectStrap } from "./view/strap_card.js";
 
 const $ = (selector) => document.querySelector(selector);
-const state = { bundle: null, core: null, session: null, live: null, running: null };
+const DISPLAY_S = 30; // what is shown of decisions is the average of so many seconds
+const state = { bundle: null, session: null, live: null, running: null };
 Object.assign(state, { kept: null, keeper: null, turn: 0 });
 
-async function served(name, limit) {
-  const response = await fetch(`/bundle/${name}`);
-  if (!response.ok) throw new Problem(`${name}: it is not in the bundle; export the bundle again.`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length > limit)
-    throw new Problem(`${name}: expected at most ${limit} bytes; this is no bundle file.`);
-  return bytes;
-}
-
-/** The core: vectors are in all browsers since 2023. */
-async function compiled() {
-  try {
-    return await WebAssembly.compileStreaming(fetch("/core.wasm"));
-  } catch (error) {
-    throw new Problem(`core.wasm: this browser cannot run it (${error?.message ?? error}); update the browser.`);
-  }
-}
-
 /** Use a bundle: only when all of it is sound does it take the old one's place. */
-async function useBundle(read) {
-  const bundle = await openBundle(read);
-  state.core ??= await compiled();
-  new Device(bundle, state.core); // refuses what the core cannot run, before anything is shown
+async function useBundle(source) {
+  const bundle = await Device.openBundle(source, { core: state.bundle?.core });
+  const card = await bundle.text("MODEL_CARD.md");
+  new Device(bundle); // refuses what the core cannot run, before anything is shown
   state.turn++;
   stop();
   await state.running; // it may be saving what its wearer taught
   state.bundle = bundle;
-  showAbout(bundle);
+  showAbout(bundle, card);
   askAgain();
   await busy(recallWearer);
 }
@@ -62,7 +44,7 @@ async function play(source) {
   stop();
   await state.running; // it may be saving what its wearer taught
   const { bundle } = state;
-  const device = new Device(bundle, state.core);
+  const device = new Device(bundle, { displayS: DISPLAY_S });
   const keeper = await keeperOf(device);
   if (turn !== state.turn) return; // another one was asked for meanwhile
   state.keeper = keeper;
@@ -99,7 +81,7 @@ async function keeperOf(device) {
   state.kept ??= await Kept.open();
   const known = await state.kept.load(digest, wearer);
   try {
-    if (known) device.load(known);
+    if (known) device.loadState(known);
   } catch (error) {
     complain(new Problem(`${wearer}: ${sentence(error)} Enrolling anew.`));
   }
@@ -145,14 +127,14 @@ async function fillKept() {
 }
 
 function learnt(known) {
-  const device = new Device(state.bundle, state.core);
+  const device = new Device(state.bundle);
   try {
-    device.load(known);
+    device.loadState(known);
   } catch (error) {
     return `cannot be used (${sentence(error)})`;
   }
   const { enrolment } = device;
-  return enrolment ? `kept: enrolment, ${enrolment}` : "kept: enrolled";
+  return enrolment ? `kept: enrolment, ${enrolment.words}` : "kept: enrolled";
 }
 
 async function forget() {
@@ -229,7 +211,7 @@ async function attempt(job) {
 
 /** One decision a line, as `mmq-tf stream --json` writes them. */
 function save() {
-  const lines = state.live.lines().map((line) => `${JSON.stringify(line)}\n`);
+  const lines = state.live.lines().map((line) => `${line}\n`);
   const url = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
   Object.assign(document.createElement("a"), { href: url, download: "decisions.jsonl" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
@@ -301,5 +283,5 @@ function wireDrop() {
 }
 
 wire();
-const opened = await attempt(() => useBundle(served));
+const opened = await attempt(() => useBundle("../bundle/"));
 if (!opened) $("#bundle-name").textContent = "No bundle is open; drop one here.";

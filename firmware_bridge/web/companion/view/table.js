@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // table.js: the newest decisions in words, for whoever cannot or will not read a drawing.
-import { likeliest } from "../device.js";
 import { element } from "./now.js";
 import { clock, percentOf } from "./words.js";
 
@@ -21,7 +20,8 @@ function row(decision, tasks, names) {
   const line = element("tr");
   const cells = Object.keys(tasks).map((task) => {
     const values = decision.probabilities[task];
-    return values ? `${likeliest(values)} ${percentOf(values[likeliest(values)])}` : "–";
+    const best = decision.classes[task];
+    return values ? `${best} ${percentOf(values[best])}` : "–";
   });
   const shares = names.map((name) => percentOf(decision.sensors[name]));
   line.append(

@@ -86,7 +86,7 @@ export class Keeper {
 
   #save() {
     this.#savedMs = performance.now();
-    const state = this.#device.save(),
+    const state = this.#device.saveState(),
       kept = this.#kept;
     this.#writing = this.#writing.then(() => kept.save(...this.#key, state));
     this.#writing.catch(() => {});

@@ -2,7 +2,7 @@
 // core.js: the C core's bridge and decisions, the same bits as on the wearable.
 import { readDecision, rulesWords, TASK_WORDS, tasksWords } from "./decision.js";
 import { Memory } from "./memory.js";
-import { Problem } from "./problem.js";
+import { BundleError, InputError, StateError } from "./errors.js";
 import { fieldNumber, layOut } from "./spec.js";
 
 const OK = 0,
@@ -26,13 +26,13 @@ export class Bridge {
     this.#core = this.#memory.core;
     const { address, specWords, modalityWords } = layOut(spec, (values) => this.#memory.place(values));
     if (4 * specWords !== this.#core.spec_bytes() || 4 * modalityWords !== this.#core.modality_bytes()) {
-      throw new Problem(
+      throw new BundleError(
         "mmq_bridge/mmq_spec.h: it was written for another version of the core; export again.",
       );
     }
     this.#spec = address;
     const bytes = this.#core.mmq_bridge_size(address);
-    if (!bytes) throw new Problem("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
+    if (!bytes) throw new BundleError("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
     const room = this.#reserve(bytes);
     const handle = this.#reserve(4);
     this.#check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
@@ -61,12 +61,13 @@ export class Bridge {
     return this.#memory.buffer.byteLength;
   }
 
-  /** Hand over samples [channels][frames], channel after channel, whose first frame was taken at timeS. */
+  /** Hand over samples [channels][frames], channel after channel, from timeS on; whether they came too late. */
   push(modality, samples, frames, timeS) {
     const address = this.#room(samples.byteLength);
     new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
     const status = this.#core.mmq_bridge_push(this.#bridge, modality, address, frames, timeS);
-    if (status !== LATE) this.#check(status, "samples");
+    if (status !== LATE) this.#check(status, "samples", InputError);
+    return status === LATE;
   }
 
   /** The same for a packet with a counter instead of a time; of firstIndex the last 32 bits count. */
@@ -75,7 +76,8 @@ export class Bridge {
     new Float32Array(this.#memory.buffer, address, samples.length).set(samples);
     const index = firstIndex | 0;
     const status = this.#core.mmq_bridge_push_counted(this.#bridge, modality, address, frames, index);
-    if (status !== LATE) this.#check(status, "samples");
+    if (status !== LATE) this.#check(status, "samples", InputError);
+    return status === LATE;
   }
 
   /** Tokens the enrolment still lasts. */
@@ -87,21 +89,21 @@ export class Bridge {
   save() {
     const bytes = this.#core.mmq_state_size(this.#spec);
     const address = this.#room(bytes);
-    this.#check(this.#core.mmq_state_save(this.#bridge, address, bytes), "state");
+    this.#check(this.#core.mmq_state_save(this.#bridge, address, bytes), "state", StateError);
     return new Uint8Array(this.#memory.buffer, address, bytes).slice();
   }
 
   /** Take over what was saved, before the first sample; refused, nothing is changed. */
   load(state) {
-    if (state.length > MAX_STATE_BYTES) throw new Problem("state: the state was changed, or is none.");
+    if (state.length > MAX_STATE_BYTES) throw new StateError("state: the state was changed, or is none.");
     const address = this.#room(state.length);
     new Uint8Array(this.#memory.buffer, address, state.length).set(state);
-    this.#check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state");
+    this.#check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state", StateError);
   }
 
   /** Say that it is timeS now and nothing older will come. */
   advance(timeS) {
-    this.#check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time");
+    this.#check(this.#core.mmq_bridge_advance(this.#bridge, timeS), "time", InputError);
   }
 
   /** The oldest closed token not popped yet, or null: {number, features, presence, reasons (bits), why (names)}. */
@@ -135,7 +137,7 @@ export class Bridge {
       decider = this.#reserve(core.decider_bytes()),
       isKnown = core.task_bytes() === 4 * TASK_WORDS && core.tensor_bytes() === TENSOR_BYTES;
     if (!isKnown || core.mmq_decider_init(decider, this.#bridge, rules) !== OK)
-      throw new Problem("manifest.json: the core refuses its decision settings; export the bundle again.");
+      throw new BundleError("manifest.json: the core refuses its decision settings; export the bundle again.");
     const rows = Math.ceil(displayS / (core.token_s(this.#spec) * decision.every_tokens)) + 1,
       display = this.#reserve(core.display_bytes()),
       times = this.#reserve(8 * rows),
@@ -219,7 +221,7 @@ export class Bridge {
     return this.#memory.reserve(bytes);
   }
 
-  #check(status, what) {
-    this.#memory.check(status, what);
+  #check(status, what, Kind = BundleError) {
+    this.#memory.check(status, what, Kind);
   }
 }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// errors.js: what a person or a program can mend: one sentence each, by what is wrong.
+
+/** Every error this package throws on purpose. */
+export class MMQError extends Error {
+  get name() {
+    return this.constructor.name;
+  }
+}
+
+/** A bundle's file is missing, was changed, or does not fit the others. */
+export class BundleError extends MMQError {}
+
+/** Samples, times or options that cannot be. */
+export class InputError extends MMQError {}
+
+/** A saved state that is cut short, changed, or of another front end. */
+export class StateError extends MMQError {}

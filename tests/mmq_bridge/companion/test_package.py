@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The npm package `mmq-bridge` as it is packed: its files, its types, and the bits of `mmq-bridge stream`."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from command_line import invoke
+from e4_exports import write_e4
+from mmq_bridge.cli import cli
+from mmq_bridge.companion.build import WASM, WEB
+from mmq_bridge.companion.server import HEADER, served_files
+from mmq_bridge.decision.bundle_files import NETWORK_FILE
+from mmq_bridge.decision.decisions import Decision
+from mmq_bridge.decision.device import Device
+from mmq_bridge.decision.replay import steps
+from mmq_bridge.recordings.e4 import read_e4
+
+from mmq_tf import pretrained
+
+HERE = Path(__file__).parent
+READ = ("manifest.json", "frontend.json", HEADER, NETWORK_FILE)
+"""What a device reads of a bundle."""
+
+
+@pytest.fixture(scope="module")
+def installed(node, tmp_path_factory):
+    """A folder in which the packed package is installed, as npm would."""
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("app")
+    if npm is None:
+        pytest.skip("npm is not installed: make companion")
+    command = [npm, "pack", "--silent", "--pack-destination", str(folder)]
+    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=True)
+    with tarfile.open(folder / done.stdout.strip()) as archive:
+        archive.extractall(folder / "node_modules", filter="data")
+    (folder / "node_modules" / "package").rename(folder / "node_modules" / "mmq-bridge")
+    (folder / "package.json").write_text('{"type": "module"}')
+    shutil.copy(HERE / "wear.mjs", folder)
+    return folder
+
+
+def run(installed, program, given=None):
+    """Run a program beside the installed package."""
+    (installed / "run.mjs").write_text(program)
+    text = json.dumps(given)
+    done = subprocess.run(
+        ["node", "run.mjs"], cwd=installed, input=text, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_is_packed(installed):
+    packed = installed / "node_modules" / "mmq-bridge"
+    names = {path.relative_to(packed).as_posix() for path in packed.rglob("*") if path.is_file()}
+    sources = {f"src/{path.name}" for path in (WEB / "src").iterdir()}
+    assert names == sources | {"package.json", "README.md", "LICENSE", "NOTICE", "index.d.ts", "core.wasm"}
+    for name in ("LICENSE", "NOTICE"):
+        assert (WEB / name).read_bytes() == (WEB.parent / name).read_bytes()
+    package = json.loads((packed / "package.json").read_text())
+    assert (package["name"], package["license"]) == ("mmq-bridge", "Apache-2.0")
+    assert "dependencies" not in package
+    assert all("https:" not in path.read_text() for path in (packed / "src").iterdir())
+
+
+def test_a_program_loads_under_250_kb():
+    """Code, core, network and the bundle's numbers of the wrist's model, packed as a server sends them."""
+    served = served_files(pretrained.path("wrist-stress"))
+    code = [path for path in (WEB / "src").iterdir() if path.name != "node.js"]
+    parts = [path.read_bytes() for path in (*code, WASM)]
+    for name in READ:
+        found = served[f"/bundle/{name}"]
+        parts.append(found if isinstance(found, bytes) else found.read_bytes())
+    assert sum(len(gzip.compress(part)) for part in parts) < 120_000
+    assert sum(map(len, parts)) < 250_000
+
+
+def test_types_are_what_there_is(installed):
+    text = (WEB / "index.d.ts").read_text()
+    named = sorted(re.findall(r"^export (?:class|function|const) (\w+)", text, re.MULTILINE))
+    program = """
+        import * as mmq from "mmq-bridge";
+        import * as page from "./node_modules/mmq-bridge/src/index.js";
+        process.stdout.write(JSON.stringify([mmq, page].map((one) => Object.keys(one).sort())));
+    """
+    assert run(installed, program) == [named, named]
+    body = text.split("interface Decision {")[1].split("\n}")[0]
+    wanted = {field.name for field in fields(Decision)} | {"classes"}
+    assert set(re.findall(r"^  (\w+):", body, re.MULTILINE)) == wanted
+
+
+def test_types_check_a_program(installed):
+    compiler = HERE / "node_modules" / "typescript" / "bin" / "tsc"
+    if not compiler.is_file():
+        pytest.skip("typescript is not installed: make companion")
+    shutil.copy(HERE / "example.ts", installed)
+    options = ["--noEmit", "--strict", "--noUncheckedIndexedAccess", "--target", "es2022"]
+    options += ["--module", "nodenext", "--lib", "es2022,dom", "--skipLibCheck", "false"]
+    command = ["node", str(compiler), *options, "example.ts"]
+    done = subprocess.run(command, cwd=installed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def session(tiny, tiny_bundle, tmp_path_factory):
+    """A session of five minutes, EDA lost for one of them, and the lines `mmq-bridge stream` prints of it."""
+    signals = tiny.signals(300.0)
+    signals["eda"].samples[:, 4 * 150 : 4 * 210] = 0
+    folder = write_e4(tmp_path_factory.mktemp("e4") / "S99", signals)
+    done = invoke(cli, "stream", str(tiny_bundle), "--replay", str(folder), "--json", "--display", "30")
+    assert done.exit_code == 0, done.output
+    device = Device.from_bundle(tiny_bundle)
+    worn = [
+        {
+            "nowS": now_s,
+            "chunks": [
+                {"name": name, "samples": samples.tobytes().hex(), "timeS": time_s}
+                for name, samples, time_s in chunks
+            ],
+        }
+        for now_s, chunks in steps(read_e4(folder).signals)
+    ]
+    for _, chunks in steps(read_e4(folder).signals):
+        for name, samples, time_s in chunks:
+            device.push(name, samples, time_s)
+    return {"steps": worn, "displayS": 30, "simulated": True}, done.output.splitlines(), device
+
+
+def check(session, said):
+    _, lines, device = session
+    wanted = [json.loads(line) for line in lines]
+    assert [json.loads(line) for line in said["lines"]] == wanted
+    assert sum(bool(line["shown"]) for line in wanted) > 20
+    assert {"eda": ["range"]} in [line["absent"] for line in wanted]
+    assert said["state"] == device.bridge.save().hex()
+    assert not any(said["late"].values())
+
+
+@pytest.mark.parametrize("as_address", [False, True])
+def test_node_decides_as_python(installed, session, tiny_bundle, as_address):
+    program = """
+        import { readFileSync } from "node:fs";
+        import * as mmq from "mmq-bridge";
+        import { wear } from "./wear.mjs";
+        const [bundle, session] = JSON.parse(readFileSync(0, "utf8"));
+        process.stdout.write(JSON.stringify(await wear(mmq, bundle, session)));
+    """
+    source = tiny_bundle.as_uri() if as_address else str(tiny_bundle)
+    check(session, run(installed, program, [source, session[0]]))
+
+
+@pytest.mark.parametrize("is_worker", [False, True])
+def test_a_browser_decides_as_python(browser, serve, session, tiny_bundle, is_worker):
+    url = serve(tiny_bundle, {"/wear.js": (HERE / "wear.mjs").read_bytes()})
+    check(session, browser("wearing", url, session=session[0], isWorker=is_worker))
+
+
+REFUSALS = """
+import { readFile } from "node:fs/promises";
+import { BundleError, Device, InputError, MMQError, StateError } from "mmq-bridge";
+import { readFileSync } from "node:fs";
+const [good, slim] = JSON.parse(readFileSync(0, "utf8"));
+const device = await Device.load(good);
+const read = async (name) => new Uint8Array(await readFile(`${good}/${name}`));
+const other = (wanted, change) => async (name) => (name === wanted ? change(await read(name)) : read(name));
+const jobs = [
+  () => Device.load(`${good}/none`),
+  () => Device.load(slim),
+  () => Device.load(other("mmq_network.bin", (bytes) => bytes.with(99, bytes[99] ^ 1))),
+  () => Device.load(other("frontend.json", (bytes) => bytes.subarray(1))),
+  () => Device.load(good, { displayS: -1 }),
+  () => device.push("acc", new Float32Array(4), 0),
+  () => device.push("acc", [[1], [2], [3, 4]], 0),
+  () => device.push("ppg", null, 0),
+  () => device.push("ppg", new Float32Array(64), NaN),
+  () => device.pushCounted("ppg", new Float32Array(64), 0.5),
+  () => device.advance(Infinity),
+  () => device.loadState(new Uint8Array(9)),
+  () => device.end() || device.push("ppg", new Float32Array(64), 0),
+];
+const said = [];
+for (const job of jobs) {
+  try {
+    said.push(["", String(await job())]);
+  } catch (error) {
+    said.push([error instanceof MMQError ? error.name : "", error.message]);
+  }
+}
+process.stdout.write(JSON.stringify(said));
+"""
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(installed, tiny_bundle):
+    slim = str(pretrained.path("wrist-stress"))
+    said = run(installed, REFUSALS, [str(tiny_bundle), slim])
+    wanted = [
+        ("BundleError", r"none/manifest.json: cannot be read \(ENOENT\); export the bundle again\."),
+        ("BundleError", r"mmq_spec.h: this bundle was exported without its code; export it again"),
+        ("BundleError", r"mmq_network.bin: its SHA-256 is not the manifest's"),
+        ("BundleError", r"frontend.json: expected \d+ bytes, found \d+"),
+        ("InputError", r"displayS: expected 0 to 3600 s, got -1"),
+        ("InputError", r"acc: expected 3 channel\(s\) of equally many numbers each"),
+        ("InputError", r"acc: expected 3 channel"),
+        ("InputError", r"ppg: expected 1 channel"),
+        ("InputError", r"samples: "),
+        ("InputError", r"ppg: expected a whole number as counter, got 0.5"),
+        ("InputError", r"time: "),
+        ("StateError", r"state: "),
+        ("InputError", r"ppg: the device was ended; make another one"),
+    ]
+    assert [name for name, _ in said] == [name for name, _ in wanted]
+    for (_, pattern), (_, sentence) in zip(wanted, said, strict=True):
+        assert re.search(pattern, sentence), sentence
+        assert sentence.endswith(".")
+        assert "\n" not in sentence

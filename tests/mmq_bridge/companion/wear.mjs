@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// wear.mjs: one session through the package: by Node.js, a page or a worker.
+
+/** Push `steps` [{nowS, chunks: [{name, samples (hex), timeS}]}]; the lines of what was decided meanwhile. */
+export async function wear({ decisionLine, Device }, bundle, { steps, displayS, simulated }) {
+  const device = await Device.load(bundle, { displayS });
+  const lines = [];
+  const listening = (async () => {
+    for await (const decision of device.decisions()) lines.push(decisionLine(decision, simulated));
+  })();
+  for (const { nowS, chunks } of steps) {
+    for (const { name, samples, timeS } of chunks) device.push(name, floats(samples), timeS);
+    device.advance(nowS - device.graceS);
+    await null; // the listener's turn
+  }
+  device.end();
+  await listening;
+  return { lines, state: hex(device.saveState()), late: device.latePushes };
+}
+
+const floats = (text) => new Float32Array(Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16)).buffer);
+
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+if (globalThis.WorkerGlobalScope) {
+  globalThis.onmessage = async ({ data }) => {
+    const answer = await wear(await import("/src/index.js"), "/bundle/", data).catch((error) => ({ failed: error.message }));
+    globalThis.postMessage(answer);
+  };
+}
