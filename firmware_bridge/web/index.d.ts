@@ -132,10 +132,49 @@ export class Device {
    * sensor is hidden; null where it was absent, or is the only one. */
   restedOn(): Record<string, Record<string, number | null>>;
 
+  /** How far the enrolment was at the end of one of the newest tokens: by sensor the tokens measured, and those left. */
+  enrolmentAt(number: number): { measured: Record<string, number>; left: number };
+
+  /** The wearer's own correction; null where the bundle has no personal head. */
+  readonly personal: Personal | null;
+  /**
+   * Say that a stretch of the past was of one class; decisions are corrected by it from now on. Returns how many windows
+   * of it are used. Throws a MarkError; then nothing is changed.
+   */
+  mark(label: string, startS: number, stopS: number): number;
+  /** Undo all marks: decisions are the model's own again. */
+  forget(): void;
+
   /** What the wearer taught, as bytes: those of `mmq-bridge stream --state`. */
   saveState(): Uint8Array;
   /** Take over what was saved, before the first sample. Throws a StateError; then nothing is changed. */
   loadState(state: Uint8Array): void;
+}
+
+/** A stretch the wearer marked. */
+export interface Mark {
+  label: string;
+  startS: number;
+  stopS: number;
+  /** Windows of it that are used. */
+  windows: number;
+  stretch: number;
+}
+
+/** What a wearer marked, and what was learned from it. */
+export interface Personal {
+  /** The two classes that can be marked. */
+  readonly classes: readonly string[];
+  readonly marks: readonly Mark[];
+  /** Marked windows that are kept, by class. */
+  readonly counts: Record<string, number>;
+  /** Whether anything is corrected. */
+  readonly adapted: boolean;
+  /** What else should be marked before this is relied on: more of a class, more since stretches contradict each other,
+   * a second stretch; null when nothing. */
+  readonly asks: { kind: "more" | "unhelpful" | "second"; label: string | null } | null;
+  /** Each remembered decision's time, and the probability of the second class without and with the marks. */
+  readonly beforeAndAfter: { timeS: number; before: number; after: number }[];
 }
 
 /** A decision as one line of `mmq-bridge stream --json`. */
@@ -147,6 +186,8 @@ export class MMQError extends Error {}
 export class BundleError extends MMQError {}
 /** Samples, times or options that cannot be. */
 export class InputError extends MMQError {}
+/** A mark that cannot be: no such class, over another mark, or nothing was decided there. */
+export class MarkError extends MMQError {}
 /** A saved state that is cut short, changed, or of another front end. */
 export class StateError extends MMQError {}
 

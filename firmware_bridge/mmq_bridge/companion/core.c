@@ -2,6 +2,7 @@
 /* core.c: what the page asks of the module beside the core's own functions: how large the structs are there, so that a
  * spec of another layout is refused before it is read, a display made of its parts, and what a network takes and gives. */
 #include "mmq_decision.h"
+#include "mmq_personal.h"
 #include "mmq_plan.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
@@ -12,6 +13,10 @@ EXPORT(task_bytes) uint32_t task_bytes(void);
 EXPORT(decider_bytes) uint32_t decider_bytes(void);
 EXPORT(decision_bytes) uint32_t decision_bytes(void);
 EXPORT(display_bytes) uint32_t display_bytes(void);
+EXPORT(head_bytes) uint32_t head_bytes(void);
+EXPORT(head_state_bytes) uint32_t head_state_bytes(void);
+EXPORT(decider_components) const float *decider_components(const mmq_decider_t *decider);
+EXPORT(decider_logit) float decider_logit(const mmq_decider_t *decider);
 EXPORT(tokens) uint32_t tokens(const mmq_spec_t *spec);
 EXPORT(token_s) float token_s(const mmq_spec_t *spec);
 EXPORT(tensor_bytes) uint32_t tensor_bytes(void);
@@ -28,6 +33,10 @@ uint32_t task_bytes(void) { return (uint32_t)sizeof(mmq_task_t); }
 uint32_t decider_bytes(void) { return (uint32_t)sizeof(mmq_decider_t); }
 uint32_t decision_bytes(void) { return (uint32_t)sizeof(mmq_decision_t); }
 uint32_t display_bytes(void) { return (uint32_t)sizeof(mmq_display_t); }
+uint32_t head_bytes(void) { return (uint32_t)sizeof(mmq_head_t); }
+uint32_t head_state_bytes(void) { return (uint32_t)sizeof(mmq_head_state_t); }
+const float *decider_components(const mmq_decider_t *decider) { return decider->summarised ? decider->u : NULL; }
+float decider_logit(const mmq_decider_t *decider) { return decider->logit; }
 uint32_t tokens(const mmq_spec_t *spec) { return spec->tokens; }
 float token_s(const mmq_spec_t *spec) { return spec->token_s; }
 

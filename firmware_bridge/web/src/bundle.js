@@ -5,6 +5,7 @@ import { compiled } from "./reading.js";
 import { BundleError } from "./errors.js";
 import { fieldNumber, readSpec } from "./spec.js";
 
+const HEAD = "personal_head.json";
 const NAMES = {
   frontEnd: "frontend.json",
   spec: "mmq_bridge/mmq_spec.h",
@@ -17,7 +18,7 @@ const MAX_FILE_BYTES = 64_000_000;
  * Open a bundle.
  * @param read  async (name, limit) => Uint8Array of one file of the bundle, at most limit bytes
  * @param core  core.wasm compiled, or its address
- * @returns {{digest: string, core, manifest, frontEnd, spec, plan: Uint8Array, text, tokens, enrolmentTokens,
+ * @returns {{digest: string, core, manifest, frontEnd, spec, plan: Uint8Array, head, text, tokens, enrolmentTokens,
  *   countsEvidence, features, modalities: {name, ...}[]}}  `text(name)` reads another file that the manifest names
  */
 export async function openBundle(read, core) {
@@ -34,8 +35,9 @@ export async function openBundle(read, core) {
   const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
   const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
   const plan = await checked(manifest, read, NETWORK_FILE);
+  const head = manifest.files[HEAD] ? checkHead(json(await checked(manifest, read, HEAD), HEAD), manifest) : null;
   const more = async (name) => text(await checked(manifest, read, name), name);
-  return { digest, core: await compiled(core), manifest, frontEnd, spec, plan, text: more, ...sizes(frontEnd, spec) };
+  return { digest, core: await compiled(core), manifest, frontEnd, spec, plan, head, text: more, ...sizes(frontEnd, spec) };
 }
 
 /** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */
@@ -91,6 +93,19 @@ export function enrolmentOf({ fields }) {
   const has = fieldNumber(fields, "normaliser") === ENROLMENT;
   const enrolmentTokens = has ? fieldNumber(fields, "enrolment_tokens") : 0;
   return { enrolmentTokens, countsEvidence: enrolmentTokens > 0 && fieldNumber(fields, "version") >= 3 };
+}
+
+/** The personal head's tables, when they are whole and of a task with two classes; the core checks the rest. */
+function checkHead(head, { decision }) {
+  const { column = [], component = [] } = head,
+    rows = [head.owner, head.centre, head.scale, ...component];
+  if (
+    decision.tasks[head.task]?.length !== 2 ||
+    !(component.length >= 1 && component.length <= 32) ||
+    !rows.every((row) => Array.isArray(row) && row.length === column.length && row.every(Number.isFinite))
+  )
+    throw new BundleError(`${HEAD}: expected the tables of a task with two classes; export the bundle again.`);
+  return head;
 }
 
 function checkManifest(manifest) {

@@ -85,6 +85,15 @@ export class Bridge {
     return Number(this.#core.mmq_bridge_enrolment_left(this.#bridge));
   }
 
+  /** How far the enrolment was at the end of a closed token: {measured: by modality, left}. */
+  enrolmentAt(number) {
+    const { count } = this.#out,
+      measured = this.#room(4 * count + 4),
+      left = measured + 4 * count;
+    this.#check(this.#core.mmq_bridge_enrolment(this.#bridge, BigInt(number), measured, left, 0), "enrolment");
+    return { measured: [...new Uint32Array(this.#memory.buffer, measured, count)], left: this.#memory.word(left) };
+  }
+
   /** What the wearer taught, as bytes: those of every other target. */
   save() {
     const bytes = this.#core.mmq_state_size(this.#spec);
@@ -187,6 +196,19 @@ export class Bridge {
     this.#memory.write(said, bytes);
     this.#check(this.#core.mmq_display_show(display, rules, said, shown), "display");
     return this.#read(shown);
+  }
+
+  /** Correct the decisions of task number `task` by a personal head that lives in this memory. */
+  follow({ given }, task) {
+    this.#check(this.#core.mmq_decider_personal(this.#decider.decider, ...given, task), "personal head");
+  }
+
+  /** Components (or null) and uncorrected logit of the newest window that was due; k of them. */
+  summary(k) {
+    const { decider } = this.#decider,
+      address = this.#core.decider_components(decider);
+    const u = address ? new Float32Array(this.#memory.buffer, address, k).slice() : null;
+    return { u, logit: this.#core.decider_logit(decider) };
   }
 
   /** The core's words for why a decision abstains. */

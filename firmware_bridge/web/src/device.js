@@ -3,8 +3,9 @@
 import { openBundle } from "./bundle.js";
 import { Bridge } from "./core.js";
 import { ABSTAIN } from "./decision.js";
-import { InputError } from "./errors.js";
+import { InputError, MarkError, StateError } from "./errors.js";
 import { checkFits, Network } from "./network.js";
+import { Head, Personal, splitState } from "./personal.js";
 import { readerOf } from "./reading.js";
 
 const MOST_WAITING = 17280; // decisions nobody took: a day of one every 5 s
@@ -15,6 +16,7 @@ export class Device {
   #bridge;
   #network;
   #displayS;
+  #personal = null;
   #waiting = [];
   #wakes = [];
   #ended = false;
@@ -40,6 +42,7 @@ export class Device {
     this.#network = network(this.#bridge.memory);
     checkFits(this.#network, bundle);
     this.#bridge.beginToDecide(bundle.manifest.decision, this.#network.outputs, displayS);
+    if (bundle.head) this.#follow(this.#nothingMarked());
     this.names = bundle.modalities.map(({ name }) => name);
     this.tokenS = bundle.frontEnd.token_s;
     this.graceS = bundle.frontEnd.grace_s;
@@ -57,12 +60,63 @@ export class Device {
 
   /** What the wearer taught, as bytes: those of `mmq-bridge stream --state`. */
   saveState() {
-    return this.#bridge.save();
+    const parts = [this.#bridge.save(), this.#personal?.save() ?? new Uint8Array()],
+      state = new Uint8Array(parts[0].length + parts[1].length);
+    state.set(parts[0]);
+    state.set(parts[1], parts[0].length);
+    return state;
   }
 
   /** Take over what was saved, before the first sample: enrolment goes on where it stopped. */
   loadState(state) {
-    this.#bridge.load(state);
+    const [mine, learned] = splitState(state);
+    if (learned.length && !this.#personal)
+      throw new StateError("state: it holds marks for a personal head, but this bundle has none.");
+    const personal = this.#personal && this.#nothingMarked();
+    if (learned.length) personal.load(learned);
+    this.#bridge.load(mine);
+    if (personal) this.#follow(personal);
+  }
+
+  /** The wearer's own correction; null where the bundle has no personal head. See `Personal`. */
+  get personal() {
+    return this.#personal;
+  }
+
+  /**
+   * Say that a stretch of the past was of one class; decisions are corrected by it from now on. Returns how many
+   * windows of it are used.
+   */
+  mark(label, startS, stopS) {
+    return this.#own().mark(label, startS, stopS);
+  }
+
+  /** Undo all marks: decisions are the model's own again. */
+  forget() {
+    this.#own().forget();
+  }
+
+  #own() {
+    if (!this.#personal)
+      throw new MarkError("personal head: this bundle has none; train again with two classes, and export that run.");
+    return this.#personal;
+  }
+
+  #nothingMarked() {
+    const { head, manifest, tokens, frontEnd } = this.#bundle;
+    return new Personal(new Head(this.#bridge.memory, head), manifest.decision.tasks[head.task], tokens * frontEnd.token_s);
+  }
+
+  #follow(personal) {
+    const { head, manifest } = this.#bundle;
+    this.#bridge.follow(personal.head, Object.keys(manifest.decision.tasks).indexOf(head.task));
+    this.#personal = personal;
+  }
+
+  /** How far the enrolment was at the end of the token `number`: by sensor the tokens measured, and those left. */
+  enrolmentAt(number) {
+    const { measured, left } = this.#bridge.enrolmentAt(number);
+    return { measured: Object.fromEntries(this.names.map((name, m) => [name, measured[m]])), left };
   }
 
   /** How far the enrolment is: {tokens, left, words}; null when it is over. */
@@ -138,6 +192,10 @@ export class Device {
     const window = due.abstention === ABSTAIN.decided ? this.#bridge.windowOf(due) : null,
       said = window ? this.#finish(due, window) : due,
       decision = { ...this.#told(said), ...this.#shown(said) };
+    if (this.#personal && said.probability.length) {
+      const { u, logit } = this.#bridge.summary(this.#personal.head.components);
+      this.#personal.follow(decision.time_s, u, logit);
+    }
     this.#newest = { due, window, decision };
     this.#waiting.push(decision);
     if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();

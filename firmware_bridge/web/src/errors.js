@@ -14,5 +14,8 @@ export class BundleError extends MMQError {}
 /** Samples, times or options that cannot be. */
 export class InputError extends MMQError {}
 
+/** A mark that cannot be: no such class, over another mark, or nothing was decided there. */
+export class MarkError extends MMQError {}
+
 /** A saved state that is cut short, changed, or of another front end. */
 export class StateError extends MMQError {}

@@ -38,6 +38,11 @@ export class Memory {
     new Uint8Array(this.buffer, address, bytes.length).set(bytes);
   }
 
+  /** A copy of bytes at an address. */
+  read(address, length) {
+    return new Uint8Array(this.buffer, address, length).slice();
+  }
+
   /** The 32-bit word at an address. */
   word(address) {
     return new Uint32Array(this.buffer, address, 1)[0];

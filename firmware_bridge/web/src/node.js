@@ -8,7 +8,7 @@ import { Device as WebDevice } from "./device.js";
 import { BundleError } from "./errors.js";
 
 export { decisionLine } from "./device.js";
-export { BundleError, InputError, MMQError, StateError } from "./errors.js";
+export { BundleError, InputError, MarkError, MMQError, StateError } from "./errors.js";
 export { decode, encode } from "./gatt.js";
 export { GATT_PROFILE } from "./gatt_profile.js";
 

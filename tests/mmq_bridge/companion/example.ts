@@ -8,6 +8,7 @@ import {
   encode,
   GATT_PROFILE,
   InputError,
+  MarkError,
   MMQError,
   StateError,
   type Bundle,
@@ -33,10 +34,13 @@ export async function wear(read: (name: string, limit: number) => Promise<Uint8A
     lines.push(`${rested} ${device.enrolment?.words} ${tokens[0]?.decision?.not_enrolled.length}`);
     device.end();
   }
+  const used: number = device.mark("stress", 60, 240);
+  lines.push(`${used} ${device.personal?.asks?.kind} ${device.enrolmentAt(3).measured["ppg"]}`);
+  device.forget();
   try {
     other.loadState(device.saveState());
   } catch (error) {
-    if (error instanceof StateError || error instanceof BundleError || error instanceof InputError) throw error;
+    if (error instanceof StateError || error instanceof BundleError || error instanceof InputError || error instanceof MarkError) throw error;
     if (error instanceof MMQError) lines.push(error.message);
   }
   lines.push(`${decode("decision", encode("decision", { task: 0 }))["task"]} ${GATT_PROFILE.version}`);

@@ -14,6 +14,7 @@ import pytest
 from command_line import invoke
 from e4_exports import write_e4
 from mmq_bridge.cli import cli
+from mmq_bridge.cli.show import decision_line
 from mmq_bridge.companion.build import WASM, WEB
 from mmq_bridge.companion.server import HEADER, served_files
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
@@ -107,6 +108,15 @@ def test_types_check_a_program(installed):
     assert done.returncode == 0, done.stdout
 
 
+def step_of(now_s, chunks):
+    """Return a step of a replay for `wear.mjs`."""
+    rows = [
+        {"name": name, "samples": samples.tobytes().hex(), "timeS": time_s}
+        for name, samples, time_s in chunks
+    ]
+    return {"nowS": now_s, "chunks": rows}
+
+
 @pytest.fixture(scope="module")
 def session(tiny, tiny_bundle, tmp_path_factory):
     """A session of five minutes, EDA lost for one of them, and the lines `mmq-bridge stream` prints of it."""
@@ -116,16 +126,7 @@ def session(tiny, tiny_bundle, tmp_path_factory):
     done = invoke(cli, "stream", str(tiny_bundle), "--replay", str(folder), "--json", "--display", "30")
     assert done.exit_code == 0, done.output
     device = Device.from_bundle(tiny_bundle)
-    worn = [
-        {
-            "nowS": now_s,
-            "chunks": [
-                {"name": name, "samples": samples.tobytes().hex(), "timeS": time_s}
-                for name, samples, time_s in chunks
-            ],
-        }
-        for now_s, chunks in steps(read_e4(folder).signals)
-    ]
+    worn = [step_of(now_s, chunks) for now_s, chunks in steps(read_e4(folder).signals)]
     for _, chunks in steps(read_e4(folder).signals):
         for name, samples, time_s in chunks:
             device.push(name, samples, time_s)
@@ -142,17 +143,58 @@ def check(session, said):
     assert not any(said["late"].values())
 
 
+WEAR = """
+import { readFileSync } from "node:fs";
+import * as mmq from "mmq-bridge";
+import { wear } from "./wear.mjs";
+const [bundle, session] = JSON.parse(readFileSync(0, "utf8"));
+process.stdout.write(JSON.stringify(await wear(mmq, bundle, session)));
+"""
+
+
 @pytest.mark.parametrize("as_address", [False, True])
 def test_node_decides_as_python(installed, session, tiny_bundle, as_address):
-    program = """
-        import { readFileSync } from "node:fs";
-        import * as mmq from "mmq-bridge";
-        import { wear } from "./wear.mjs";
-        const [bundle, session] = JSON.parse(readFileSync(0, "utf8"));
-        process.stdout.write(JSON.stringify(await wear(mmq, bundle, session)));
-    """
     source = tiny_bundle.as_uri() if as_address else str(tiny_bundle)
-    check(session, run(installed, program, [source, session[0]]))
+    check(session, run(installed, WEAR, [source, session[0]]))
+
+
+MARKS = (
+    (1200, "rest", 640, 760),
+    (1200, "stress", 780, 900),
+    (1300, "stress", 900, 960),
+    (1300, "rest", 1000, 1200),
+    (1400, "stress", 1210, 1400),
+)
+
+
+def test_marks_teach_as_in_python(installed, tiny, tmp_path):
+    """The wrist's own personal head: decisions, what is asked for and the state's bytes, bit for bit."""
+    folder = tmp_path / "wrist"
+    for name, content in served_files(pretrained.path("wrist-stress")).items():
+        if name.startswith("/bundle/"):
+            path = folder / name.removeprefix("/bundle/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    device, lines, marked, worn = Device.from_bundle(folder), [], [], []
+    for now_s, chunks in steps(tiny.signals(1500.0)):
+        worn.append(step_of(now_s, chunks))
+        made = [one for name, samples, time_s in chunks for one in device.push(name, samples, time_s)]
+        made += device.advance(now_s - device.front_end.grace_s)
+        lines += [decision_line(one, False) for one in made]
+        for at_s, *mark in MARKS:
+            if at_s == now_s:
+                used = device.mark(*mark)
+                marked.append([used, (device.personal.asks() or "")[:25], device.personal.adapted])
+    given = [dict(zip(("atS", "label", "startS", "stopS"), mark, strict=True)) for mark in MARKS]
+    session = {"steps": worn, "displayS": 0, "simulated": False, "marks": given}
+    said = run(installed, WEAR, [str(folder), session])
+    assert [json.loads(line) for line in said["lines"]] == [json.loads(line) for line in lines]
+    words = {None: "", "more": "Nothing is corrected yet:", "second": "Only one stretch of stres"}
+    words["unhelpful"] = "Nothing is corrected: what"
+    assert [[used, words[kind][:25], adapted] for used, kind, adapted in said["marked"]] == marked
+    assert {row[2] for row in marked} == {False, True}
+    device.save_state(tmp_path / "state")
+    assert said["state"] == (tmp_path / "state").read_bytes().hex()
 
 
 @pytest.mark.parametrize("is_worker", [False, True])
