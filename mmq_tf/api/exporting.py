@@ -119,29 +119,28 @@ def export(
     ExportError
         If int8 loses too much, an operation is not allowed, or `out` holds something else.
     """
-    from mmq_tf.training.run import Run
-
-    if not isinstance(run, Run) and str(run) in pretrained.names() and not Path(run).is_dir():
+    if isinstance(run, str | Path) and str(run) in pretrained.names() and not Path(run).is_dir():
         if fold is not None or golden or prune or qat or data or slim or transfer:
             raise MMQError("export: a pretrained model is exported as it is; only out may be given.")
         return export_pretrained(str(run), Path(out or BUNDLES / str(run)))
+    folder = Path(run) if isinstance(run, str | Path) else run.folder
+    target = Path(out) if out is not None else bundle_folder(folder, fold)
+    facts, source = run_facts(folder, fold), source_folder(folder, fold)  # before Keras, which takes seconds
     from mmq_bridge.front_end.front_end import FrontEnd
-    from mmq_export.bundle import write_bundle
-    from mmq_export.deployed_graph import deployed_model
     from mmq_export.folder import BUNDLE
 
-    from mmq_tf.api.gate_rules import GATE_RULES
-    from mmq_tf.api.shrinking import Smaller, TuningData, make_smaller
-    from mmq_tf.model.saved_network import load_network
-
-    folder = run.folder if isinstance(run, Run) else Path(run)
-    target = Path(out) if out is not None else bundle_folder(folder, fold)
-    facts, source = run_facts(folder, fold), source_folder(folder, fold)
     BUNDLE.check(target)
     facts["transfer"] = read_transfer(
         [Path(one) for one in transfer] or sorted(folder.glob("on-*/results.json"))
     )
     front_end = FrontEnd.load(source / "frontend.json")
+    from mmq_export.bundle import write_bundle
+    from mmq_export.deployed_graph import deployed_model
+
+    from mmq_tf.api.gate_rules import GATE_RULES
+    from mmq_tf.api.shrinking import Smaller, TuningData, make_smaller
+    from mmq_tf.model.saved_network import load_network
+
     shape = (front_end.tokens, front_end.n_features, len(front_end.modality_names))
     net, decision, tuned, reference = load_network(source / "model.keras"), facts["decision"], None, None
     windows = read_windows(source / "validation.npz")

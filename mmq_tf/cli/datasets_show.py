@@ -58,15 +58,18 @@ def show(
             raise MMQError(f"{option}: expected seconds from 0 to {MAX_DURATION_S:g}; got {value:g}.")
     if (path := Path(recording)).exists():
         check_regular(path)
-    from mmq_bridge.front_end.front_end import FrontEnd
-
-    from mmq_tf.reports.recording_page.page import check_page_path, summary, write_page
-    from mmq_tf.reports.recording_page.view import look_at
+    from mmq_tf.reports.pages import check_page_path
 
     page = out or Path(re.sub(r"[^\w.-]+", "-", _name(recording)) + ".html")
     check_page_path(page)  # before the work: a wrong name should not cost minutes
+    worn = open_named(recording, data, repair)
+    from mmq_bridge.front_end.front_end import FrontEnd
+
+    from mmq_tf.reports.recording_page.page import summary, write_page
+    from mmq_tf.reports.recording_page.view import look_at
+
     front_end = None if front_end_file is None else FrontEnd.load(front_end_file)
-    view = look_at(open_named(recording, data, repair), front_end, from_s, to_s)
+    view = look_at(worn, front_end, from_s, to_s)
     write_page(view, page)
     click.echo(f"{summary(view)}\n{page}")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from mmq_bridge.cli.finite_range import FiniteRange
 from rich.console import Console
 from rich.table import Table
 
@@ -46,7 +47,7 @@ Examples
 @click.option("--fold", type=click.IntRange(min=0), help="Export this fold's model instead of the run's.")
 @click.option(
     "--max-drop",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     default=MAX_DROP,
     help="Points of macro-F1 int8 may lose against float on validation windows with data missing.",
 )
@@ -57,7 +58,7 @@ Examples
 )
 @click.option(
     "--prune",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="Set this share of the larger kernels' weights to 0 while training on: the file compresses better; "
     "memory and time stay as they are.",

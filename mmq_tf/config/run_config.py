@@ -254,7 +254,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     text, where = _read_source(str(source))
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise MMQError(f"{where} is not valid TOML: {error}.") from error
     given = {_apply_override(values, override) for override in overrides}
     _spell_datasets(values.get("data"))
@@ -340,6 +340,8 @@ def _apply_override(values: dict[str, Any], override: str) -> str:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word is a string: --set model.size=small
+    except RecursionError as error:
+        raise MMQError(f"--set {key}: {text[:20]!r}... is nested too deeply; give a plain value.") from error
     section = values
     for part in parts[:-1]:
         section = section.setdefault(part, {})

@@ -223,7 +223,7 @@ class SweepJob:
         try:
             known = json.loads(self._facts_path(method).read_text("utf-8"))["key"]
             return known == self._key(method) and self.predictions_path(method).is_file()
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 
     def views(self, test: WindowSet, masks: dict[str, np.ndarray]) -> Iterator[View]:

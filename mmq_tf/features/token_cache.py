@@ -93,7 +93,7 @@ class RecordingFacts:
             content = json.loads(_facts_file(digest).read_text("utf-8"))
             trials = tuple(Trial(**trial) for trial in content.pop("trials"))
             facts = cls(**content, trials=trials)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return facts if facts.digest == digest else None
 
@@ -128,7 +128,7 @@ def read_entry(path: Path) -> dict[str, np.ndarray] | None:
         digests = json.loads((path / "meta.json").read_text("utf-8"))["sha256"]
         arrays = {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in digests}
         changed = [name for name, values in arrays.items() if _array_digest(values) != digests[name]]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("cache entry %s is damaged (%s); it is made again", path, error)
         return None
     if changed:

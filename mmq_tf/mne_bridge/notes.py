@@ -52,6 +52,6 @@ def described(raw: BaseRaw) -> dict[str, Any]:
         if content["format"] != FORMAT:
             return {}
         content["signals"] = {name: Place(**place) for name, place in content["signals"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
     return content

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mmq_tf.errors import MMQError
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -19,3 +21,19 @@ def html_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def check_page_path(path: Path) -> None:
+    """Check that a page can be written under this name.
+
+    Raises
+    ------
+    MMQError
+        If its ending is neither ``.html`` nor ``.png``, or it is a folder.
+    """
+    if path.suffix.lower() not in (".html", ".png"):
+        raise MMQError(
+            f"{path}: a page's name must end in .html or .png; got {path.suffix or 'no ending'!r}."
+        )
+    if path.is_dir():
+        raise MMQError(f"{path}: expected the name of a file to write; this is a folder.")

@@ -343,7 +343,7 @@ def restore_state(model: Any, path: Path | None) -> tuple[History, list[np.ndarr
             best = [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
             for index, variable in enumerate(_variables(model)):
                 variable.assign(saved[f"value_{index}"])
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, RecursionError) as error:
         raise MMQError(f"{path} is damaged ({error}); delete it, and this fold starts anew.") from error
     return history, best
 

@@ -64,7 +64,7 @@ class RunFacts:
         check_plain(folder, MMQError)
         try:
             facts = cls(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise MMQError(f"{folder} is not a run folder: its {FACTS_NAME} cannot be read.") from error
         for name, value in asdict(facts).items():
             if not isinstance(value, bool if name in ("final", "skip_bad") else str):

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mmq_bridge.cli.finite_range import FiniteRange
 from mmq_bridge.cli.host import Host, takes_reading
 from mmq_bridge.cli.live import tell, until_interrupted
 
@@ -38,7 +39,7 @@ def play_command(host: Host) -> click.Command:
     @click.option(
         "--lsl", is_flag=True, required=True, help="As Lab Streaming Layer streams, one per sensor."
     )
-    @click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, help="Times real time.")
+    @click.option("--speed", type=FiniteRange(0.1, 1000), default=1.0, help="Times real time.")
     @click.option(
         "--drop", "drops", multiple=True, metavar="SENSOR@FROM-TO", help="Lose a sensor, in s; repeatable."
     )

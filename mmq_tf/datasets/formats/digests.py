@@ -70,7 +70,7 @@ def _read(memory: Path) -> dict[str, Any]:
     """Return what is remembered; nothing where that is damaged."""
     try:
         content = json.loads(memory.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and isinstance(content.get("sha256"), str) else {}
 

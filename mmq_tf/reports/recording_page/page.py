@@ -9,9 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mmq_tf.errors import MMQError
 from mmq_tf.recording import Trial
-from mmq_tf.reports.pages import html_environment
+from mmq_tf.reports.pages import check_page_path, html_environment
 from mmq_tf.reports.recording_page.figures import overview_figure, zoom_figure
 from mmq_tf.reports.recording_page.numbers import (
     absences,
@@ -45,22 +44,6 @@ MEANINGS = {
 MOST_ABSENCES = 10
 LINE_LETTERS = 150
 """What fits on a line of the picture's text."""
-
-
-def check_page_path(path: Path) -> None:
-    """Check that a page can be written under this name.
-
-    Raises
-    ------
-    MMQError
-        If its ending is neither ``.html`` nor ``.png``, or it is a folder.
-    """
-    if path.suffix.lower() not in (".html", ".png"):
-        raise MMQError(
-            f"{path}: a page's name must end in .html or .png; got {path.suffix or 'no ending'!r}."
-        )
-    if path.is_dir():
-        raise MMQError(f"{path}: expected the name of a file to write; this is a folder.")
 
 
 def write_page(view: RecordingView, path: Path) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from mmq_tf.datasets.case import (
     INTERPOLATED,
@@ -121,6 +120,8 @@ def _order(rng: np.random.Generator) -> list[str]:
 def _values(person: SimulatedPerson) -> dict[str, np.ndarray]:
     """Bring signals to what CASE's sensors put out: pulse and breath in percent, muscles as RMS of 0.1 s."""
     signals = {name: signal.samples.astype(np.float64) for name, signal in person.signals.items()}
+    from scipy.ndimage import uniform_filter1d
+
     power = uniform_filter1d(signals["emg"] ** 2, round(0.1 * RATE_HZ), axis=1)
     zygo, coru, trap = np.sqrt(np.maximum(power, 0))
     return {

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import irfft, rfft, rfftfreq
 
 from mmq_tf.datasets import deap, deap_protocol, deap_raw
 from mmq_tf.datasets.deap_protocol import EEG_CHANNELS, EMG_CHANNELS, SCALES, SUBJECTS, VIDEOS, Presented
@@ -208,6 +207,8 @@ def _locked_body(seed: int, index: int, person: Presented) -> SimulatedPerson:
 def _as_published(modality: str, trials: np.ndarray) -> np.ndarray:
     """Do to samples ``[trials, channels, n]`` of the simulator's units what the publishers did."""
     if modality == "eeg":
+        from scipy.fft import irfft, rfft, rfftfreq
+
         frequency = rfftfreq(trials.shape[2], 1 / deap.RATE_HZ)
         keep = (frequency >= PASS_BAND_HZ[0]) & (frequency <= PASS_BAND_HZ[1])
         return np.asarray(irfft(np.asarray(rfft(trials)) * keep.astype(np.float32), trials.shape[2]))

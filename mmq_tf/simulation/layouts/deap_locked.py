@@ -14,7 +14,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.fft import irfft, rfft, rfftfreq
 
 from mmq_tf.datasets import deap
 from mmq_tf.datasets.deap_protocol import VIDEOS
@@ -103,6 +102,8 @@ def follow_sources(eeg: np.ndarray, rate_hz: float, courses: np.ndarray, seed: i
     n = eeg.shape[1]
     bands = list(pairwise(EDGES_HZ))
     patterns = np.random.default_rng([seed, 44]).normal(size=(len(bands), len(eeg), len(courses)))
+    from scipy.fft import irfft, rfft, rfftfreq
+
     frequency = rfftfreq(n, 1 / rate_hz)
     clock_s, step_s = np.arange(n) / rate_hz, np.arange(courses.shape[1]) * STEP_S
     followed = np.zeros_like(eeg)

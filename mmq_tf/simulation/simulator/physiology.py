@@ -8,8 +8,6 @@ of the numbers stand beside them; SIMULATED signals only resemble measured ones.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import fftconvolve, lfilter
 
 from mmq_tf.augmentation.artefact_shapes import band_noise, bursts
 
@@ -41,6 +39,8 @@ def wandering(n: int, step_s: float, tau_s: float, sd: float, rng: np.random.Gen
     keep = np.exp(-step_s / tau_s)
     noise = rng.normal(size=n) * sd * np.sqrt(1 - keep**2)
     noise[0] = rng.normal() * sd
+    from scipy.signal import lfilter
+
     return np.asarray(lfilter([1.0], [1.0, -keep], noise))
 
 
@@ -93,6 +93,8 @@ def skin_conductance_responses(
     """Convolve events with a Bateman response whose peak is 1, in the unit of `amplitude`."""
     time = np.arange(0, 30.0, 1 / sampling_rate_hz)
     response = np.exp(-time / SCR_DECAY_S) - np.exp(-time / SCR_RISE_S)
+    from scipy.signal import fftconvolve
+
     return fftconvolve(happens * amplitude, response / response.max())[: happens.size]
 
 
@@ -108,6 +110,8 @@ def blinks(at_s: np.ndarray, height: np.ndarray, n: int, sampling_rate_hz: float
     np.add.at(happens, np.minimum((at_s * sampling_rate_hz).astype(int), n - 1), height)
     closing = np.sin(np.pi / 2 * np.arange(0, 1, 1 / (0.1 * sampling_rate_hz))) ** 2
     opening = np.cos(np.pi / 2 * np.arange(0, 1, 1 / (0.2 * sampling_rate_hz))) ** 2
+    from scipy.signal import fftconvolve
+
     return fftconvolve(happens, np.concatenate([closing, opening]))[:n]
 
 
@@ -118,6 +122,8 @@ def gaze(
     fixations = np.cumsum(rng.exponential(1.0, int(clock_s[-1] * 1.5) + 50))
     where = 20.0 * rng.normal(0, spread_deg, fixations.size + 1)
     length = max(1, round(0.04 * sampling_rate_hz))
+    from scipy.ndimage import uniform_filter1d
+
     return uniform_filter1d(where[np.searchsorted(fixations, clock_s)], length)
 
 
