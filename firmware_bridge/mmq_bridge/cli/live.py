@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Wearer:
     simulated: bool
     subject: str = "a live session"
     trials: tuple[()] = ()
+    started_unix_s: float | None = None
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Live:
                 last = stop.wait(LOOK_S)
                 wearer.simulated = source.simulated
                 for decision in session.finish() if last else session.step():
+                    if wearer.started_unix_s is None:
+                        wearer.started_unix_s = time.time() - (source.now_s() - session.origin_s)
                     show.decision(decision, shown=index % every == 0)
                     publish(decision)
                     index += 1
@@ -90,7 +94,9 @@ class Live:
 
         def publish(decision: Any) -> None:
             simulated = wearer.simulated or device.manifest.simulated
-            outlet.push(decision_line(decision, simulated), session.origin_s + decision.time_s)
+            outlet.push(
+                decision_line(decision, simulated, wearer.started_unix_s), session.origin_s + decision.time_s
+            )
 
         return publish
 

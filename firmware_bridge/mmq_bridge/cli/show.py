@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -22,11 +23,30 @@ class Shown(Protocol):
     def simulated(self) -> bool: ...  # noqa: D102
     @property
     def trials(self) -> tuple[Trial, ...]: ...  # noqa: D102
+    @property
+    def started_unix_s(self) -> float | None: ...  # noqa: D102
 
 
-def decision_line(decision: Any, simulated: bool) -> str:
-    """Return a decision as one line of JSON; what a display shows is in it where there is a filter."""
-    found = {**asdict(decision), "classes": decision.classes, "simulated": simulated}
+def decision_line(decision: Any, simulated: bool, started_unix_s: float | None) -> str:
+    """Return a decision as one line of JSON; what a display shows is in it where there is a filter.
+
+    Parameters
+    ----------
+    decision : Decision
+    simulated : bool
+    started_unix_s : float or None
+        When time was 0, in Unix seconds, where that is known: then the line says when the decision was, as
+        ``time_unix_s`` and, in UTC, as ``time_utc``; both are null where it is not.
+    """
+    unix_s = None if started_unix_s is None else round(started_unix_s + decision.time_s, 3)
+    utc = None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
+    found = {
+        **asdict(decision),
+        "classes": decision.classes,
+        "simulated": simulated,
+        "time_unix_s": unix_s,
+        "time_utc": utc,
+    }
     if decision.shown is None:
         del found["shown"], found["shown_probabilities"]
     return json.dumps(found)
@@ -46,7 +66,7 @@ class JsonLines:
         """Print one decision."""
         if shown:
             simulated = self.recording.simulated or self.device.manifest.simulated
-            click.echo(decision_line(decision, simulated))
+            click.echo(decision_line(decision, simulated, self.recording.started_unix_s))
 
     def end(self) -> None:
         """Print nothing."""

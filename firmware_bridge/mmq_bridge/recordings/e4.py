@@ -115,7 +115,9 @@ def _sensors_in(folder: Path) -> list[tuple[E4Sensor, Path]]:
 
 def make_recording(session: E4Session, subject: str, trials: tuple[Trial, ...], source: str) -> Recording:
     """Join a session with who it is and what was labelled."""
-    return Recording(subject, "1", session.signals, trials, source=source)
+    return Recording(
+        subject, "1", session.signals, trials, source=source, started_unix_s=session.start_unix_s
+    )
 
 
 def read_session(path: Path) -> E4Session:

@@ -160,6 +160,8 @@ class Recording:
         True where no person was measured; everything made from it says SIMULATED.
     digest : str
         Hex SHA-256 of what the recording was made from; part of every cache key.
+    started_unix_s : float, optional
+        When it began, in Unix seconds, where the files say so. No part of what makes two recordings equal.
 
     Raises
     ------
@@ -174,6 +176,7 @@ class Recording:
     source: str = ""
     simulated: bool = False
     digest: str = ""
+    started_unix_s: float | None = field(default=None, repr=False)
     _stop_s: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:

@@ -110,7 +110,14 @@ def load_embraceplus(path: Path | str) -> Recording:
         )
     signals = {s.modality: _stitched(s, parts[s.name], start_us) for s in SENSORS if s.name in parts}
     digest = source_digest("embraceplus 1", files)
-    return Recording(_participant(path, files), "1", signals, source="embraceplus", digest=digest)
+    return Recording(
+        _participant(path, files),
+        "1",
+        signals,
+        source="embraceplus",
+        digest=digest,
+        started_unix_s=start_us / 1e6,
+    )
 
 
 def _files(path: Path) -> list[Path]:
