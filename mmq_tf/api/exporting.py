@@ -59,6 +59,80 @@ class Bundle:
 
         return verify_bundle(self.folder)
 
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool = False,
+        results: Sequence[str | Path] = (),
+        licence: str = "apache-2.0",
+        demographics: str = "",
+        message: str = "",
+    ) -> str:
+        """Push the bundle and a card to the Hugging Face Hub, and return where it is shown.
+
+        Needs ``pip install mmq-tf[hub]``, and a token that `huggingface_hub` finds.
+
+        Parameters
+        ----------
+        repo : str
+            ``owner/name``; made where it is not there.
+        private : bool
+            Of a new repository.
+        results : sequence of str or Path
+            Tables (``results.json`` of a run, or of `mmq-tf evaluate --on`) for the card's ``model-index``.
+        licence : str
+            Of the model, as the hub writes it.
+        demographics : str
+            What is known of the people it learned from.
+        message : str
+            Of the commit.
+
+        Raises
+        ------
+        MMQError
+            If huggingface_hub is not installed, or the hub refuses.
+        BridgeError
+            If the bundle is not whole.
+        """
+        from mmq_tf.api.hub import push
+
+        return push(
+            self.folder,
+            repo,
+            private=private,
+            results=results,
+            licence=licence,
+            demographics=demographics,
+            message=message,
+        )
+
+    @classmethod
+    def from_hub(cls, repo: str, *, revision: str | None = None, folder: str | Path | None = None) -> Bundle:
+        """Pull a bundle that `push_to_hub` pushed; it is checked like any other before it is kept.
+
+        Parameters
+        ----------
+        repo : str
+            ``owner/name``.
+        revision : str, optional
+            A branch, tag or commit; by default the newest.
+        folder : str or Path, optional
+            To make, by default one in the cache. A bundle there is replaced, anything else refused.
+
+        Raises
+        ------
+        MMQError
+            If huggingface_hub is not installed, or the hub has no such bundle.
+        ExportError
+            If `folder` holds something else than a bundle.
+        BridgeError
+            If a file of it is missing, changed, or not the bundle's.
+        """
+        from mmq_tf.api.hub import pull
+
+        return cls(*pull(repo, revision=revision, folder=None if folder is None else Path(folder)))
+
 
 def export(
     run: Run | str | Path,

@@ -35,6 +35,9 @@ EXTRAS = {
     "bluetooth": "listening to a device over Bluetooth LE",
     "parquet": "recordings in Parquet files",
     "onnx": "export to ONNX",
+    "hub": "bundles on the Hugging Face Hub",
+    "mlflow": "following a training in MLflow (`train --track mlflow`)",
+    "wandb": "following a training in Weights & Biases (`train --track wandb`)",
     "dev": "the tests",
 }
 """What each extra of the package is for."""
