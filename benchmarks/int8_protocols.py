@@ -29,7 +29,8 @@ from mmq_export.recipes import RECIPES
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.api.evaluating import finished_run, judge_folds, sweep_jobs
+from mmq_tf.api.evaluating import judge_folds, sweep_jobs
+from mmq_tf.api.finished_runs import finished_run
 from mmq_tf.api.run_files import read_windows
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import Predict, judge_views

@@ -22,7 +22,7 @@ from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.api.evaluating import finished_folds, finished_run
+from mmq_tf.api.finished_runs import finished_folds, finished_run
 from mmq_tf.api.training import checked_config
 from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.config.run_config import RunConfig
@@ -192,7 +192,7 @@ class HeadJob:
         named = named_conditions(layout.modality_names, job.config.missing.conditions)
         there = {}
         if self.there is not None:
-            there = self._judge(self.there.windows_there(windows), self.there.conditions(), head)
+            there = self._judge(self.there.windows_there(windows), self.there.conditions.hidden(), head)
         return FoldScores(job.seed, self._judge(windows.test, named, head), there)
 
     def _judge(self, test: WindowSet, named: Mapping[str, Sequence[str]], head: PersonalHead) -> Scores:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmq_tf.api.training import DEFAULT_COHORT, checked_config, new_run, python_call, train_run
+from mmq_tf.api.elsewhere import evaluate_on, is_finished
+from mmq_tf.api.finished_runs import Evaluation, finished_folds, finished_run, methods_of
+from mmq_tf.api.training import checked_config, new_run, python_call, train_run
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import PROTOCOLS
 from mmq_tf.training.run_folder import DONE_NAME, FACTS_NAME, RUNS
@@ -18,38 +19,11 @@ if TYPE_CHECKING:
     from mmq_tf.config.run_config import RunConfig
     from mmq_tf.evaluation.sweep import SweepJob
     from mmq_tf.features.windows import Stream
-    from mmq_tf.metrics.results_table import ResultsFile
-    from mmq_tf.training.fold import FoldJob
     from mmq_tf.training.run import Run
 
 NULL_METHOD = "forest"
 """Whose labels are moved for the null."""
 FOLDER = "evaluation"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
-
-    Attributes
-    ----------
-    folder : Path
-        With ``results.json``, ``report.html``, the predictions and the masks.
-    results : ResultsFile
-        The table; `results.row(method, condition, metric)` is one of its values.
-    ablations : ResultsFile or None
-        The table of the ablations, where there were some; their page is ``ablation.html``.
-    """
-
-    folder: Path
-    results: ResultsFile
-    ablations: ResultsFile | None = None
-
-    @property
-    def report(self) -> Path:
-        """The page to look at; of another data set, which has none, the table."""
-        page = self.folder / "report.html"
-        return page if page.is_file() else self.folder / "results.md"
 
 
 def evaluate(
@@ -58,7 +32,7 @@ def evaluate(
     *,
     on: str | Path | RunConfig | None = None,
     out: str | Path | None = None,
-    protocols: Sequence[str] = PROTOCOLS,
+    protocols: Sequence[str] | None = None,
     methods: Sequence[str] = (),
     neural: bool = False,
     ablations: bool = False,
@@ -77,19 +51,18 @@ def evaluate(
     ----------
     run_or_config : Run, str, Path or RunConfig
         A finished run or its folder; or a preset's name, a TOML file or a configuration, which is trained
-        first.
+        first. With `on` also a bundle's folder, or the name of a pretrained one.
     data : str or Path, optional
         Folder of the recordings, of a configuration or of `on`.
     on : str, Path or RunConfig, optional
-        Judge a finished run on all people of another data set instead: a preset's name, a TOML file or a
-        configuration, which says how that set is read, enrolled and cut. Nothing is fitted on it; `protocols`
-        do not apply.
+        Judge a finished run, or a bundle, on all people of another data set instead; see
+        `mmq_tf.api.elsewhere.evaluate_on`.
     out : str or Path, optional
         Folder to write: of the evaluation (by default ``evaluation/`` or ``on-NAME/`` in the run), of a
         configuration's run (by default ``runs/NAME``).
     protocols : sequence of str
         Some of A (whole sensors), B (blocks), C (single tokens), D (each sensor, every subset) and E
-        (artefacts).
+        (artefacts); by default all, and with `on` none: then all sensors, and each one gone.
     methods : sequence of str
         Further methods by name, each trained in every fold: some of `NEURAL_BASELINES` and the ablations.
     neural, ablations : bool
@@ -121,10 +94,20 @@ def evaluate(
     given = None if out is None else Path(out)
     command = command or python_call("evaluate", run_or_config, data)
     if on is not None:
-        run = finished_run(run_or_config if isinstance(run_or_config, Run) else _run_folder(run_or_config))
-        names = _methods_of(run.config, methods, neural=neural)
-        there = checked_config(on, None if data is None else Path(data), overrides)
-        return _transferred(run, there, Path(data or DEFAULT_COHORT), given, names, command, progress, jobs)
+        return evaluate_on(
+            _finished(run_or_config),
+            on,
+            data,
+            out=given,
+            protocols=protocols or (),
+            methods=methods,
+            neural=neural,
+            overrides=overrides,
+            progress=progress,
+            jobs=jobs,
+            command=command,
+        )
+    protocols = PROTOCOLS if protocols is None else protocols
     if isinstance(run_or_config, Run) or (
         isinstance(run_or_config, str | Path) and Path(run_or_config).is_dir()
     ):
@@ -132,12 +115,12 @@ def evaluate(
         folder = given or run.folder / FOLDER
     else:
         config = checked_config(run_or_config, None if data is None else Path(data), overrides)
-        _methods_of(config, methods)  # said before anything is trained
+        methods_of(config, methods)  # said before anything is trained
         run = _trained(config, None if data is None else Path(data), given, progress, jobs, command)
         folder = run.folder / FOLDER
     if run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
-    names = _methods_of(run.config, methods, neural=neural, ablations=ablations)
+    names = methods_of(run.config, methods, neural=neural, ablations=ablations)
     nulls = [NULL_METHOD] if NULL_METHOD in names else []
     nulls += [run.config.model.name] if null_network else []
     found = sweep_jobs(run, folder, protocols, progress, jobs, names, [shifted_name(name) for name in nulls])
@@ -150,88 +133,21 @@ def evaluate(
     )
 
 
-def _run_folder(given: str | Path | RunConfig) -> Path:
-    """Return the folder of a run; only a finished run is judged on another data set."""
-    if not isinstance(given, str | Path) or not Path(given).is_dir():
-        raise MMQError(f"{given}: expected the folder of a finished run, to judge it on another data set.")
-    return Path(given)
-
-
-def _transferred(
-    run: Run,
-    there: RunConfig,
-    data: Path,
-    out: Path | None,
-    baselines: Sequence[str],
-    command: str,
-    progress: WorkProgress,
-    workers: int,
-) -> Evaluation:
-    """Judge a run's folds on another data set."""
-    from mmq_tf.datasets import open_dataset
-    from mmq_tf.datasets.manifest.dataset import check_classes
-    from mmq_tf.evaluation.transfer import TransferJob, check_transfer, streams_as_read
-    from mmq_tf.features.enrolment_at_rest import left_out
-    from mmq_tf.features.prepare_dataset import load_prepared, prepare_dataset
-    from mmq_tf.features.token_cache import TokenSettings
-    from mmq_tf.reports.transfer_report import conclude_transfer
-    from mmq_tf.training.run_streams import SIMULATED_NOTE
-    from mmq_tf.training.workers import run_jobs
-
-    check_transfer(run, there, data)
-    dataset = open_dataset(there.source, data)
-    check_classes(dataset, there.data.task, there.classes)
-    if dataset.simulated or run.dataset.simulated:
-        progress.note(SIMULATED_NOTE)
-    folds = finished_folds(run, progress, workers)
-    clean = run.config.artefacts.model_copy(update={"variants": 0})
-    settings = TokenSettings(run.config.front_end, clean, run.config.seeds[0])
-    done = prepare_dataset(there.source, data, settings, jobs=workers, progress=progress)
-    streams = load_prepared(there.source, data, settings, done)
-    judged = streams_as_read(streams, run.config, there)
-    folder = out or run.folder / f"on-{there.name}"
-    jobs = [TransferJob(fold, there, tuple(judged), folder, tuple(baselines)) for fold in folds]
-    with progress.folding(len(jobs), sum(job.done for job in jobs), len(jobs[0].methods), "methods"):
-        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold)
-    table = conclude_transfer(run, dataset, jobs, command, left_out(streams, judged))
-    progress.on_results(table)
-    return Evaluation(folder, table)
-
-
-def finished_folds(run: Run, progress: WorkProgress = SILENT, workers: int = 1) -> list[FoldJob]:
-    """Return the folds of a finished run, with the streams it was trained on.
+def _finished(given: Run | str | Path | RunConfig) -> Run | str | Path:
+    """Return what may be judged on another data set: no configuration, which is not trained yet.
 
     Raises
     ------
     MMQError
-        If a fold is not finished, or the recordings have changed.
-    """
-    from mmq_tf.training.run_streams import load_streams
-
-    streams, _ = load_streams(run, workers, progress)
-    folds: list[FoldJob] = run.begin(streams).jobs(streams)
-    for fold in folds:
-        if not fold.done:
-            raise MMQError(f"{fold.folder} is not a finished fold; train the run again with another --out.")
-    return folds
-
-
-def finished_run(given: Run | Path) -> Run:
-    """Return a run that is finished.
-
-    Raises
-    ------
-    MMQError
-        If it is not, or the folder holds none.
+        If it is one.
     """
     from mmq_tf.training.run import Run
 
-    run = given if isinstance(given, Run) else Run.open(given)
-    if not (run.folder / DONE_NAME).is_file():
-        raise MMQError(
-            f"{run.folder} is not finished; finish it with `mmq-tf train --resume --out {run.folder}`."
-        )
-    return run
+    if isinstance(given, Run) or (isinstance(given, str | Path) and is_finished(given)):
+        return given
+    raise MMQError(
+        f"{given}: expected the folder of a finished run, or a bundle, to judge it on another data set."
+    )
 
 
 def _trained(
@@ -259,42 +175,6 @@ def _trained(
     run, folds = begin_run(run, jobs, progress)
     train_run(run, folds, progress, final=run.facts.final, workers=jobs)
     return run
-
-
-def _methods_of(
-    config: RunConfig, methods: Sequence[str], *, neural: bool = False, ablations: bool = False
-) -> list[str]:
-    names = config.front_end.modality_names
-    return chosen_methods(methods, names, neural=neural, ablations=ablations, line=config.model.line)
-
-
-def chosen_methods(
-    methods: Sequence[str],
-    modality_names: Sequence[str],
-    *,
-    neural: bool = False,
-    ablations: bool = False,
-    line: bool = False,
-) -> list[str]:
-    """Name the baselines to judge: the cheap ones, then all transformers, all ablations, those asked for.
-
-    `line` says whether one stands beside the network.
-
-    Raises
-    ------
-    MMQError
-        If one asked for is unknown.
-    """
-    from mmq_tf.baselines import BASELINES
-    from mmq_tf.comparisons.ablations import ablations_of
-    from mmq_tf.comparisons.neural import NEURAL_BASELINES
-
-    parts = ablations_of(modality_names, line=line)
-    if unknown := [name for name in methods if name not in (*BASELINES, *NEURAL_BASELINES, *parts)]:
-        known = ", ".join((*NEURAL_BASELINES, *parts))
-        raise MMQError(f"methods: expected some of {known}; got {unknown[0]!r}.")
-    found = [*BASELINES, *(NEURAL_BASELINES if neural else ()), *(parts if ablations else ()), *methods]
-    return list(dict.fromkeys(found))
 
 
 def sweep_jobs(

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from mmq_bridge.native_output import quiet_native
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf.api.elsewhere import bundle_folder_of, evaluate_on, is_finished, own_folder
 from mmq_tf.api.evaluating import evaluate
 from mmq_tf.api.training import checked_config, typed_command
+from mmq_tf.cli._bundle import pretrained_option
 from mmq_tf.cli._tables import TIME_MATCHED_TITLE, show_cautions, show_wearer, shown_cell
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import config_changes
@@ -23,6 +26,7 @@ from mmq_tf.training.run_folder import newest_run
 from mmq_tf.utils.backend_threads import one_thread_per_process
 
 if TYPE_CHECKING:
+    from mmq_tf.api.finished_runs import Evaluation
     from mmq_tf.metrics.results_table import ResultsFile
 
 _EPILOG = """
@@ -34,6 +38,8 @@ Examples
   mmq-tf evaluate runs/loso --protocols A,B,C,D     without artefacts: quicker
   mmq-tf evaluate runs/loso --results results/missing.json --plots docs/missing
   mmq-tf evaluate runs/sp --on cogwear --data DIR   judged on people of another data set
+  mmq-tf evaluate bundles/watch --on cogwear=DIR --on wesad=DIR    a bundle, as it is shipped, on two of them
+  mmq-tf evaluate --pretrained wrist-stress --on my_study/         your own people: their folder's mmq-tf.toml
 \b
 Protocols, by what is hidden at test
   A  whole modalities of windows             B  blocks of 2 to 20 s of a modality
@@ -51,15 +57,34 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
     return tuple(protocol for protocol in PROTOCOLS if protocol in wanted)
 
 
+def _pairs(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[tuple[str, Path | None], ...]:
+    """Part each NAME=DIR; a NAME alone has its folder from --data."""
+    parted = [text.partition("=") for text in value]
+    if wrong := [
+        text
+        for text, (name, sign, folder) in zip(value, parted, strict=True)
+        if sign and not (name and folder)
+    ]:
+        raise click.BadParameter(f"expected DATASET or DATASET=DIR; got {wrong[0]!r}.")
+    return tuple((name, Path(folder) if sign else None) for name, sign, folder in parted)
+
+
 @click.command(name="evaluate", epilog=_EPILOG)
-@click.argument("run", required=False, metavar="[RUN|CONFIG]")
+@click.argument("run", required=False, metavar="[RUN|BUNDLE|CONFIG]")
+@pretrained_option("A bundle that comes with mmq-tf, instead of RUN; with --on.")
 @click.option(
     "--on",
-    metavar="DATASET",
-    help="Judge RUN on all people of another data set: a preset's name or a TOML file says how it is read.",
+    "others",
+    metavar="DATASET[=DIR]",
+    multiple=True,
+    callback=_pairs,
+    help="Judge RUN or BUNDLE on all people of another data set: a preset's name, a TOML file, or the folder "
+    "of a mmq-tf.toml. Repeat it, with =DIR, for several.",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="Of a CONFIG, or of --on: folder of the recordings."
+    "--data", type=click.Path(path_type=Path), help="Of a CONFIG, or of one --on: folder of the recordings."
 )
 @click.option(
     "--set",
@@ -81,12 +106,17 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
     "--out",
     type=click.Path(path_type=Path),
     help="Folder to write: of the evaluation, or of a CONFIG's run.  [default: RUN/evaluation, runs/NAME;"
-    " with --on RUN/on-DATASET]",
+    " with --on RUN/on-DATASET, evaluations/BUNDLE-on-DATASET]",
 )
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds judged side by side.  [default: all cores]"
 )
-@click.option("--protocols", default=",".join(PROTOCOLS), callback=_protocols, help="Which protocols.")
+@click.option(
+    "--protocols",
+    default=",".join(PROTOCOLS),
+    callback=_protocols,
+    help="Which protocols; with --on only those named here.",
+)
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
 )
@@ -107,7 +137,8 @@ def _protocols(context: click.Context, parameter: click.Parameter, value: str) -
 def command(
     context: click.Context,
     run: str | None,
-    on: str | None,
+    pretrained_name: str | None,
+    others: tuple[tuple[str, Path | None], ...],
     data: Path | None,
     overrides: tuple[str, ...],
     seeds: tuple[int, ...],
@@ -123,7 +154,7 @@ def command(
     methods: str,
     null_network: bool,
 ) -> None:
-    """Judge RUN, a finished run's folder, under missing and broken sensors.
+    """Judge RUN, a finished run's folder, under missing and broken sensors, or on people of other data sets.
 
     A CONFIG, a preset's name or a TOML file, is trained first as `mmq-tf train` does. Of a RUN nothing is
     trained but the baselines, which are fitted again. All methods see the same masks, drawn once and kept
@@ -136,15 +167,22 @@ def command(
 
     With --on nothing is fitted on the people judged: they are read by RUN's front end and enrolled as DATASET
     says, sensors that are not there are missing, and every fold's model judges all of them, with all sensors
-    and with each one gone.
+    and with each one gone, and under --protocols. A BUNDLE is judged as it is shipped: its int8 network, run
+    by the C core. The people of a mmq-tf.toml are read and enrolled as those RUN or BUNDLE was trained on.
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     changes = config_changes(overrides, seeds, folds, loso=loso)
-    judged: str | Path = run or newest_run()
-    if on is not None:
-        _check_alone_with_on(context, judged)
-        checked_config(on, data, overrides)
+    if run and pretrained_name:
+        raise click.UsageError("name one of RUN and --pretrained NAME.")
+    judged: str | Path = pretrained_name or run or newest_run()
+    if others:
+        _check_with_on(context, judged, others)
+        for name, folder in others:
+            if own_folder(name) is None:
+                checked_config(name, folder or data, overrides)
+    elif pretrained_name or bundle_folder_of(judged):
+        raise click.UsageError(f"{judged} is a bundle: say with --on DATASET=DIR on whom it is judged.")
     elif Path(judged).is_dir() and (data or changes):
         raise click.UsageError("--data, --set, --seed, --folds and --loso belong to a CONFIG, not to a RUN.")
     elif not Path(judged).is_dir():
@@ -152,52 +190,80 @@ def command(
     one_thread_per_process()
     with quiet_native():
         import mmq_tf.training.fold  # noqa: F401  loads the training backend, which talks while it is loaded
-    from mmq_tf.reports.run_report import publish
-
     console = Console()
+    options: dict[str, Any] = {
+        "methods": [name.strip() for name in methods.split(",") if name.strip()],
+        "neural": neural,
+        "overrides": changes,
+        "progress": WorkBars(console),
+        "jobs": workers or os.cpu_count() or 1,
+        "command": typed_command(),
+        "out": out,
+    }
     try:
+        if others:
+            given = context.get_parameter_source("protocols") == click.core.ParameterSource.COMMANDLINE
+            for name, folder in others:
+                found = evaluate_on(
+                    judged, name, folder or data, protocols=protocols if given else (), **options
+                )
+                if given:
+                    _show(found.results, console)
+                _publish(found, results, console)
+                console.print(f"report: {found.report}", highlight=False)
+            return
         found = evaluate(
             judged,
             data,
-            on=on,
-            out=out,
             protocols=protocols,
-            methods=[name.strip() for name in methods.split(",") if name.strip()],
-            neural=neural,
             ablations=ablations,
             null_network=null_network,
-            overrides=changes,
             plots=plots,
-            progress=WorkBars(console),
-            jobs=workers or os.cpu_count() or 1,
-            command=typed_command(),
+            **options,
         )
     except KeyboardInterrupt:
         raise click.Abort("stopped; the same command goes on where it was.") from None
-    table = found.ablations or found.results
     if found.ablations:
         console.print(f"ablations: {found.folder / 'ablation.html'}", highlight=False)
-    if results:
-        publish(results, table)
-        console.print(f"table: {results} and {results.with_suffix('.md')}", highlight=False)
-    if on is None:
-        _show(table, console)
+    _publish(found, results, console)
+    _show(found.ablations or found.results, console)
     if plots:
         console.print(f"figures: {plots}", highlight=False)
     console.print(f"report: {found.report}", highlight=False)
 
 
-def _check_alone_with_on(context: click.Context, judged: str | Path) -> None:
-    """Refuse what has no meaning where a finished run is judged on another data set."""
-    if not Path(judged).is_dir():
-        raise click.UsageError(f"--on judges a finished run; {judged} is not the folder of one.")
+def _publish(found: Evaluation, results: Path | None, console: Console) -> None:
+    """Write the table again where --results says."""
+    if results:
+        from mmq_tf.reports.run_report import publish
+
+        publish(results, found.ablations or found.results)
+        console.print(f"table: {results} and {results.with_suffix('.md')}", highlight=False)
+
+
+def _check_with_on(
+    context: click.Context, judged: str | Path, others: Sequence[tuple[str, Path | None]]
+) -> None:
+    """Refuse what has no meaning where something finished is judged on other data sets."""
+    if not is_finished(judged):
+        raise click.UsageError(f"--on judges a finished run or a bundle; {judged} is the folder of neither.")
+    several = len(others) > 1
+    if several and (
+        lacking := [name for name, folder in others if folder is None and own_folder(name) is None]
+    ):
+        raise click.UsageError(f"with several --on each says its folder: --on {lacking[0]}=DIR.")
+    named = ("seeds", "folds", "loso", "plots", "ablations", "null_network")
+    named += ("data", "out", "results") if several else ()
     given = [
         f"--{name.replace('_', '-')}"
-        for name in ("protocols", "seeds", "folds", "loso", "plots", "ablations", "null_network")
+        for name in named
         if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
     ]
     if given:
-        raise click.UsageError(f"{given[0].replace('--seeds', '--seed')} does not go with --on.")
+        more = (
+            " with several --on" if several and given[0] in ("--data", "--out", "--results") else " with --on"
+        )
+        raise click.UsageError(f"{given[0].replace('--seeds', '--seed')} does not go{more}.")
 
 
 def _show(results: ResultsFile, console: Console) -> None:

@@ -256,6 +256,25 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise MMQError(f"{where} is not valid TOML: {error}.") from error
+    return config_of(values, where, overrides)
+
+
+def config_of(values: dict[str, Any], where: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """Return the configuration of a TOML file's content, with overrides applied to it as `load_config` does.
+
+    Parameters
+    ----------
+    values : dict
+        Is changed by the overrides.
+    where : str
+        What errors name.
+    overrides : sequence of str
+
+    Raises
+    ------
+    MMQError, BridgeError
+        As `load_config`.
+    """
     given = {_apply_override(values, override) for override in overrides}
     _spell_datasets(values.get("data"))
     if "normalisation.mode" in given and isinstance(values["normalisation"], dict):

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from mmq_bridge.front_end.feature_layout import FeatureLayout
 
 from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.baselines import BASELINES, Baseline
@@ -156,16 +157,40 @@ def judge_views(
     method: str, predict: Predict, test: WindowSet, job: FoldJob, views: Iterable[View]
 ) -> list[Predictions]:
     """Return a method's predictions for each view of the test windows; absent features are shown as 0."""
-    parts, layout = [], job.config.feature_layout
+    return predict_views(
+        method,
+        predict,
+        test,
+        views,
+        layout=job.config.feature_layout,
+        classes=job.classes,
+        seed=job.seed,
+        fold=job.index,
+    )
+
+
+def predict_views(
+    method: str,
+    predict: Predict,
+    test: WindowSet,
+    views: Iterable[View],
+    *,
+    layout: FeatureLayout,
+    classes: Sequence[str],
+    seed: int = 0,
+    fold: int = 0,
+) -> list[Predictions]:
+    """Return the predictions of whatever gives probabilities, for each view; absent features are 0."""
+    parts = []
     for condition, features, presence in views:
         seen = replace(test, features=layout.visible(features, presence), presence=presence)
         parts.append(
             Predictions.of_windows(
-                classes=job.classes,
+                classes=classes,
                 method=method,
                 condition=condition,
-                seed=job.seed,
-                fold=job.index,
+                seed=seed,
+                fold=fold,
                 subject=test.subject,
                 session=test.session,
                 trial=test.trial,

@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
+from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.augmentation.missingness import hide_modalities, named_conditions
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import MANIFEST_NAME, get_dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.judge_fold import calibrated, fit_baseline, judge_views, versioned_name
+from mmq_tf.evaluation.judge_fold import View, calibrated, fit_baseline, judge_views, versioned_name
+from mmq_tf.evaluation.masks import shared_masks
+from mmq_tf.evaluation.protocols import MASK_SEED, MASKED, SNR_DB, condition_name, sensor_conditions
 from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
-from mmq_tf.features.token_streams import streams_digest
+from mmq_tf.features.token_streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.model.saved_network import load_network
@@ -52,19 +54,37 @@ def check_transfer(run: Run, there: RunConfig, folder: Path) -> None:
         raise MMQError(
             f"{run.folder} was trained on {', '.join(sorted(known))} itself; name a data set it has not seen."
         )
+    check_alike(here, there, run.folder)
+
+
+def check_alike(here: RunConfig, there: RunConfig, judged: Path) -> None:
+    """Check that another data set has the classes and a sensor of what is judged, and says where to enrol.
+
+    Parameters
+    ----------
+    here, there : RunConfig
+        How the network was trained; how the other set is read.
+    judged : Path
+        What errors name.
+
+    Raises
+    ------
+    MMQError
+        If it does not.
+    """
     if set(here.classes) != set(there.classes):
         raise MMQError(
-            f"{there.name} has the classes {', '.join(there.classes)} of {there.data.task}, but {run.folder} "
+            f"{there.name} has the classes {', '.join(there.classes)} of {there.data.task}, but {judged} "
             f"tells {', '.join(here.classes)} apart; the classes must have the same names."
         )
     if not shared_modalities(here, there):
         raise MMQError(
-            f"{there.name} has none of the sensors {run.folder} was trained with: "
+            f"{there.name} has none of the sensors {judged} was trained with: "
             f"{', '.join(here.front_end.modality_names)}."
         )
     if here.normalisation.mode == "enrolment" and there.normalisation.mode != "enrolment":
         raise MMQError(
-            f"{run.folder} enrols its wearers, but {there.name} does not say where: set its "
+            f"{judged} enrols its wearers, but {there.name} does not say where: set its "
             "normalisation.mode to enrolment, with enrolment_s and rest_class."
         )
 
@@ -105,6 +125,76 @@ def streams_as_read(streams: Sequence[Stream], here: RunConfig, there: RunConfig
     ]
 
 
+def with_artefacts(
+    streams: Sequence[Stream], corrupted: Sequence[Sequence[Stream]], enrolment_s: float
+) -> list[Stream]:
+    """Return streams with the artefacts of protocol E, all but in their enrolment.
+
+    Parameters
+    ----------
+    streams
+        Clean, from `streams_as_read`.
+    corrupted
+        For each of `SNR_DB` the same streams, read the same way, each with one corrupted variant.
+    enrolment_s : float
+        Of the network's normalisation, in s.
+    """
+    noisy = [
+        replace(stream, variants=tuple(level[place].variants[0] for level in corrupted))
+        for place, stream in enumerate(streams)
+    ]
+    return without_enrolment_artefacts(noisy, enrolment_s)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions people of another data set are judged.
+
+    Attributes
+    ----------
+    names, there : tuple of str
+        Sensors of the network, and those of them that the other set has.
+    named : mapping
+        Further conditions of the run's configuration: name -> sensors that are hidden.
+    protocols : tuple of str
+        Some of `PROTOCOLS`. Without any, all sensors and each one gone.
+    masks : Path
+        Where the masks of A, B and C are kept.
+    """
+
+    names: tuple[str, ...]
+    there: tuple[str, ...]
+    named: Mapping[str, tuple[str, ...]]
+    protocols: tuple[str, ...]
+    masks: Path
+
+    def hidden(self) -> dict[str, tuple[str, ...]]:
+        """Return the conditions named by sensors that hide some, not all, of those that are there."""
+        there = set(self.there)
+        every = named_conditions(self.names, self.named)
+        if "D" in self.protocols:
+            every |= sensor_conditions(self.there)
+        return {
+            name: gone
+            for name, gone in every.items()
+            if not gone or (there & set(gone) and there - set(gone))
+        }
+
+    def views(self, test: WindowSet, token_s: float) -> Iterator[View]:
+        """Yield each condition with the features and presence of the windows."""
+        for condition, gone in self.hidden().items():
+            yield condition, test.features, hide_modalities(test.presence, self.names, gone)
+        if set(self.protocols) & set(MASKED):
+            for condition, mask in shared_masks(self.masks, test, token_s, MASK_SEED).items():
+                if condition.partition("-")[0] in self.protocols:
+                    yield condition, test.features, test.presence & mask
+        if "E" in self.protocols:
+            for snr, features, presence in zip(
+                SNR_DB, test.variant_features, test.variant_presence, strict=True
+            ):
+                yield condition_name("E", snr), features, presence
+
+
 @dataclass(frozen=True)
 class TransferJob:
     """Everything one worker needs to judge one fold's methods on all people of another data set.
@@ -121,6 +211,8 @@ class TransferJob:
         Of the results.
     baselines : tuple of str
         Which are fitted again, on the fold's own training people.
+    protocols : tuple of str
+        Some of `PROTOCOLS`; see `Conditions`.
     """
 
     fold: FoldJob
@@ -128,6 +220,7 @@ class TransferJob:
     streams: tuple[Stream, ...]
     folder: Path
     baselines: tuple[str, ...]
+    protocols: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -169,33 +262,24 @@ class TransferJob:
             predict = calibrated(net, decision, job)
         else:
             predict = fit_baseline(method, windows, job).predict_windows
-        names = job.config.front_end.modality_names
-        views = (
-            (condition, test.features, hide_modalities(test.presence, names, gone))
-            for condition, gone in self.conditions().items()
-        )
+        views = self.conditions.views(test, job.config.front_end.token_s)
         return judge_views(method, predict, test, job, views)
 
-    def conditions(self) -> dict[str, tuple[str, ...]]:
-        """Return the named conditions that hide some, not all, of the sensors that are there."""
-        there = set(shared_modalities(self.fold.config, self.there))
-        named = named_conditions(
-            self.fold.config.front_end.modality_names, self.fold.config.missing.conditions
+    @property
+    def conditions(self) -> Conditions:
+        """Under which conditions the others are judged."""
+        here = self.fold.config
+        return Conditions(
+            here.front_end.modality_names,
+            shared_modalities(here, self.there),
+            here.missing.conditions,
+            self.protocols,
+            self.folder / "masks.npz",
         )
-        return {
-            name: gone
-            for name, gone in named.items()
-            if not gone or (there & set(gone) and there - set(gone))
-        }
 
     def windows_there(self, windows: FoldWindows) -> WindowSet:
         """Cut the other people's windows, normalised by training people and their own enrolment."""
-        front_end, least = windows.front_end, self.there.normalisation.enrolment_least
-        norm = front_end.normalisation
-        if norm is not None and least is not None and front_end.counts_evidence:
-            front_end = front_end.with_normalisation(norm.model_copy(update={"enrolment_least": least}))
-        task, stride_s = self.there.data.task, self.there.windows.stride_s
-        return build_windows(self.streams, front_end, task, self.fold.classes, stride_s)
+        return windows_of(self.streams, windows.front_end, self.there, self.fold.classes)
 
     @property
     def _path(self) -> Path:
@@ -210,30 +294,31 @@ class TransferJob:
         """Digest of what decides the predictions: another one, and they are made again."""
         digest = hashlib.sha256()
         methods = map(versioned_name, self.methods)
-        for part in (__version__, streams_digest(self.streams), self.there.to_toml(), *methods):
+        given = (__version__, streams_digest(self.streams), self.there.to_toml(), *methods, *self.protocols)
+        for part in given:
             digest.update(part.encode() + b"\n")
         digest.update(repr([stream.limits for stream in self.streams]).encode())
         digest.update((self.fold.folder / "model.keras").read_bytes())
         return digest.hexdigest()
 
 
-def per_model(predictions: Predictions) -> Predictions:
-    """Return predictions in which every fold of every seed counts as a seed of its own.
+def windows_of(
+    streams: Sequence[Stream], front_end: FrontEnd, there: RunConfig, classes: Sequence[str]
+) -> WindowSet:
+    """Cut the windows of another data set.
 
-    Each fold's model has judged everyone: scores are of one model's windows, and means are over models.
+    Parameters
+    ----------
+    streams
+        Of the other set, from `streams_as_read`.
+    front_end : FrontEnd
+        Of what is judged, with its normalisation; the least evidence of an enrolment is the other set's.
+    there : RunConfig
+        How the other set is read.
+    classes : sequence of str
+        In the order of the network.
     """
-    folds = int(predictions.fold.max(initial=0)) + 1
-    return replace(predictions, seed=predictions.seed * folds + predictions.fold)
-
-
-def limits_per_model(
-    limits: Mapping[tuple[str, int, int], float], predictions: Predictions
-) -> dict[tuple[str, int, int], float]:
-    """Return confidence limits by (method, seed, fold), seeds numbered as by `per_model`."""
-    folds = int(predictions.fold.max(initial=0)) + 1
-    return {(method, seed * folds + fold, fold): limit for (method, seed, fold), limit in limits.items()}
-
-
-def people(predictions: Predictions) -> int:
-    """Count the people who were judged."""
-    return len(np.unique(predictions.subject))
+    norm, least = front_end.normalisation, there.normalisation.enrolment_least
+    if norm is not None and least is not None and front_end.counts_evidence:
+        front_end = front_end.with_normalisation(norm.model_copy(update={"enrolment_least": least}))
+    return build_windows(streams, front_end, there.data.task, classes, there.windows.stride_s)

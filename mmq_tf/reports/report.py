@@ -65,6 +65,8 @@ class RunSummary:
         Source and licence of the data.
     caveats : sequence of str
         What a reader of these numbers must know, one sentence each.
+    protocols : sequence of mapping
+        Tables of the missing-data protocols, as `mmq_tf.metrics.results_table.wearer_tables` gives them.
     """
 
     title: str
@@ -81,6 +83,7 @@ class RunSummary:
     config_text: str = ""
     attribution: str = ""
     caveats: Sequence[str] = ()
+    protocols: Sequence[Mapping[str, Any]] = ()
 
 
 def render_report(run: RunSummary) -> str:
@@ -121,6 +124,7 @@ def render_report(run: RunSummary) -> str:
         comparisons=comparisons,
         figures=_figures(run, scores, tree, np.flatnonzero(rows)),
         presence=_presence(run),
+        people=_people(scores),
         tree=tree,
     )
 
@@ -279,6 +283,17 @@ def _stages(run: RunSummary, chosen: Predictions) -> dict[str, np.ndarray]:
         here = (chosen.seed == seed) & (chosen.fold == fold)
         before[here] = undo_temperature(before[here], temperature)
     return {"before": before, **after}
+
+
+def _people(scores: SubjectTable) -> dict[str, Any]:
+    """Arrange every person's AUROC under ``full``: a row a person, a column a method."""
+    methods = [method for method, condition in scores.pairs if condition == FULL]
+    columns = [scores.of(method, FULL, "auroc") for method in methods]
+    rows = [
+        (name, ["–" if np.isnan(column[place]) else f"{column[place]:.3f}" for column in columns])
+        for place, name in enumerate(scores.subjects)
+    ]
+    return {"title": "", "about": "", "corner": "person", "columns": methods, "rows": rows}
 
 
 def _presence(run: RunSummary) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from command_line import run_main
 from tiny_study import write_tiny_study
 
-from mmq_tf.api.evaluating import chosen_methods
+from mmq_tf.api.finished_runs import chosen_methods
 from mmq_tf.baselines import BASELINES
 from mmq_tf.comparisons.ablations import ablations_of
 from mmq_tf.comparisons.neural import NEURAL_BASELINES

@@ -16,7 +16,7 @@ from mmq_tf.baselines import BASELINES
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.transfer import limits_per_model, per_model
+from mmq_tf.metrics.per_model import limits_per_model, per_model
 from mmq_tf.metrics.predictions import read_predictions
 from mmq_tf.metrics.results_table import read_results
 from mmq_tf.metrics.scores import auroc
@@ -151,11 +151,34 @@ def test_what_is_done_stays_done_until_something_changes(home, call, judged, mon
     assert call(*again) == 0
 
 
+def test_protocols_hide_the_same_for_every_model(home, call, judged):
+    arguments = ("evaluate", "run", "--on", "others.toml=others", "--out", "hidden", "--protocols", "C,E")
+    assert call(*arguments, "--jobs", 1, "--set", "windows.stride_s=30") == 0
+    table = read_results(home / "hidden" / "results.json")
+    assert {"full", "C", "C-0.5", "E--5dB", "display-30s"} <= set(table.conditions)
+    full, hidden, area = (
+        table.row("logistic", condition, metric)
+        for condition, metric in (("full", "auroc"), ("C-0.8", "auroc"), ("C", "area_auroc"))
+    )
+    assert full is not None
+    assert hidden is not None
+    assert area is not None
+    assert area.n == full.n == 3
+    assert area.mean != full.mean
+    assert table.row("mmqnet", "C", "area_auroc_p_holm") is None
+    assert table.row("logistic", "C", "area_auroc_p_holm") is not None
+    page = (home / "hidden" / "report.html").read_text("utf-8")
+    assert "As more and more goes missing" in page
+
+
 def test_the_python_call_gives_the_same_table(home, call, judged):
     found = mmq_tf.evaluate(home / "run", home / "others", on=home / "others.toml")
     assert found.folder == home / "run" / "on-others"
     assert found.results.rows == read_results(judged / "results.json").rows
-    assert found.report == found.folder / "results.md"
+    page = found.report.read_text("utf-8")
+    assert found.report == found.folder / "report.html"
+    assert "judged on Elsewhere" in page
+    assert all(f'<th scope="row">sim-0{n}</th>' in page for n in (1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -165,10 +188,12 @@ def test_the_python_call_gives_the_same_table(home, call, judged):
         (("--on", "deap", "--data", "cohort"), "has the classes"),
         (("--on", "others.toml"), "needs its recordings"),
         (("--on", "nobody", "--data", "others"), "neither a preset"),
+        (("--on", "others.toml", "--on", "deap=others"), "with several --on each says its folder"),
         (
-            ("--on", "others.toml", "--data", "others", "--protocols", "A"),
-            "--protocols does not go with --on",
+            ("--on", "others.toml=others", "--on", "deap=others", "--out", "x"),
+            "--out does not go with several",
         ),
+        (("--on", "=others"), "expected DATASET or DATASET=DIR"),
         (("--on", "others.toml", "--data", "others", "--seed", 1), "--seed does not go with --on"),
         (
             ("--on", "others.toml", "--data", "others", "--set", 'normalisation={mode="population"}'),
@@ -194,7 +219,7 @@ def test_what_cannot_be_judged_is_refused_in_one_sentence(call, judged, capsys, 
 
 def test_only_a_finished_run_is_judged_elsewhere(home, call, capsys):
     assert call("evaluate", "tiny.toml", "--on", "others.toml", "--data", "others") == 2
-    assert "--on judges a finished run" in capsys.readouterr().err
+    assert "--on judges a finished run or a bundle" in capsys.readouterr().err
     with pytest.raises(MMQError, match="expected the folder of a finished run"):
         mmq_tf.evaluate("simulated", on=home / "others.toml", data=home / "others")
 
