@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs side by side."""
 
+import html
 import re
 
 import numpy as np
@@ -83,7 +84,8 @@ def test_the_page_and_the_terminal_show_the_same(two, tmp_path, monkeypatch):
     assert "5 of 5" in page
     assert '<th scope="row">strong</th>' in page
     assert not re.findall(r"https?://|//[a-z]+\.", page)
-    assert page == render_comparison(compare_runs(two), re.findall("Made by <code>(.*?)</code>", page)[0])
+    said = html.unescape(re.findall("Made by <code>(.*?)</code>", page)[0])
+    assert page == render_comparison(compare_runs(two), said)
 
 
 def test_what_cannot_be_compared_is_said(two, tmp_path):
