@@ -3,6 +3,8 @@
 # `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
 # runs all tests and prints the share of statements that ran, file by file.
 # `make companion` installs what the companion page's tests in a browser need (npm; Chromium as root).
+# `make phones` installs what the tests of the phone packages need: a Kotlin compiler (as part of a Jupyter kernel, 80 MB) and
+# parsers of Swift and Kotlin.
 # `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
 # `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
@@ -14,7 +16,7 @@ CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion fuzz install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz install clean
 
 install: .venv/.installed
 
@@ -84,6 +86,10 @@ companion: install
 	@npm ci --prefix tests/mmq_bridge/companion --ignore-scripts --no-audit --no-fund --loglevel error
 	@command -v chromium >/dev/null || { apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }
+
+phones: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  kotlin-jupyter-kernel==0.19.0.944 tree-sitter==0.26.1 tree-sitter-swift==0.7.4 tree-sitter-kotlin==1.1.0
 
 fuzz: install
 	@cd firmware_bridge && ../$(BIN)/python -m fuzz --install --seconds $(or $(FUZZ_S),30)

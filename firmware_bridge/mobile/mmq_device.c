@@ -3,6 +3,8 @@
  * With MMQ_WITH_LITERT an interpreter runs the network, and mmq_network.c and src/network/ need not be built. */
 #include "mmq_device.h"
 
+#include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +15,23 @@
 #endif
 
 #define LONGEST_DISPLAY_S 3600.0
+#define LONGEST_S 4e9 /* as the core takes times */
+
+/* The newest frame of a sensor with a rate of its own, and which frame of the model's rate comes next. */
+typedef struct {
+    float frame[MMQ_MAX_CHANNELS];
+    double time_s;  /* of `frame` */
+    double first_s; /* where the model's frame 0 lies */
+    double next;    /* its number */
+    int begun;
+} line_t;
 
 struct mmq_device {
     mmq_bridge_t *bridge;
     mmq_decider_t decider;
     mmq_display_t display;
     mmq_decision_t said[2]; /* as it was made, and as it is shown */
+    line_t lines[MMQ_SPEC_MODALITIES];
 #ifndef MMQ_WITH_LITERT
     mmq_network_job_t job;
     mmq_runner_t runner;
@@ -76,6 +89,8 @@ void mmq_device_free(mmq_device_t *device) {
     free(device);
 }
 
+const char *mmq_device_sentence(int32_t status) { return mmq_status_sentence((uint32_t)status); }
+
 int32_t mmq_device_tokens(void) { return MMQ_SPEC_TOKENS; }
 
 int32_t mmq_device_features(void) { return MMQ_SPEC_FEATURES; }
@@ -101,6 +116,10 @@ int32_t mmq_device_channels(int32_t modality) {
     return (int32_t)mmq_spec.modalities[modality].channels;
 }
 
+float mmq_device_rate_hz(int32_t modality) {
+    return mmq_device_channels(modality) ? mmq_spec.modalities[modality].rate_hz : 0.0f;
+}
+
 int32_t mmq_device_push(mmq_device_t *device, int32_t modality, const float *samples, int64_t length, int32_t frames,
                         double time_s) {
     if (!device) return MMQ_NULL;
@@ -116,6 +135,48 @@ int32_t mmq_device_push_counted(mmq_device_t *device, int32_t modality, const fl
     if (frames < 0 || length < (int64_t)mmq_device_channels(modality) * frames) return MMQ_TOO_SMALL;
     return (int32_t)mmq_bridge_push_counted(device->bridge, (uint32_t)modality, samples, (uint32_t)frames,
                                             first_sample_index);
+}
+
+/* Push what lies on the line from line->frame to a newer frame. */
+static int32_t push_line(mmq_bridge_t *bridge, uint32_t modality, line_t *line, const float *frame, double time_s) {
+    const mmq_modality_t *sensor = &mmq_spec.modalities[modality];
+    float between[MMQ_MAX_CHANNELS];
+    int32_t worst = MMQ_OK;
+    for (;;) {
+        const double at_s = line->first_s + line->next / (double)sensor->rate_hz;
+        const float weight = time_s > line->time_s ? (float)((at_s - line->time_s) / (time_s - line->time_s)) : 1.0f;
+        int32_t status;
+        if (!(at_s <= time_s)) return worst;
+        for (uint32_t c = 0; c < sensor->channels; c++) {
+            between[c] = line->frame[c] + (frame[c] - line->frame[c]) * weight;
+        }
+        status = (int32_t)mmq_bridge_push(bridge, modality, between, 1, at_s);
+        if (status != MMQ_OK) worst = status;
+        if (status != MMQ_OK && status != MMQ_LATE) return worst;
+        line->next += 1.0;
+    }
+}
+
+int32_t mmq_device_sample(mmq_device_t *device, int32_t modality, const float *frame, int64_t length, double time_s) {
+    const int32_t channels = mmq_device_channels(modality);
+    line_t *line;
+    int32_t status;
+    if (!device || !frame) return MMQ_NULL;
+    if (channels == 0) return MMQ_BAD_MODALITY;
+    if (length < channels) return MMQ_TOO_SMALL;
+    if (!(time_s >= -LONGEST_S && time_s <= LONGEST_S)) return MMQ_BAD_TIME;
+    line = &device->lines[modality];
+    if (line->begun && !(time_s > line->time_s)) return MMQ_LATE;
+    if (!line->begun || time_s - line->time_s > (double)mmq_spec.token_s) {
+        line->begun = 1;
+        line->first_s = line->time_s = time_s;
+        line->next = 0.0;
+        memcpy(line->frame, frame, (size_t)channels * sizeof *frame);
+    }
+    status = push_line(device->bridge, (uint32_t)modality, line, frame, time_s);
+    memcpy(line->frame, frame, (size_t)channels * sizeof *frame);
+    line->time_s = time_s;
+    return status;
 }
 
 int32_t mmq_device_lead_off(mmq_device_t *device, int32_t modality, uint64_t off) {
@@ -214,6 +275,56 @@ int32_t mmq_device_abstention(const mmq_device_t *device, int32_t shown) {
 }
 
 const char *mmq_device_abstention_name(int32_t abstention) { return mmq_abstention_name((uint32_t)abstention); }
+
+/* The numbers of an abstention; "" where it has none. */
+static int details(const mmq_decision_t *said, char *text, size_t bytes) {
+    const mmq_task_t *task = &mmq_rules_tasks[said->unsure_task];
+    const double left = (double)said->tokens_left;
+    uint32_t present = 0;
+    switch (said->abstention) {
+    case MMQ_ABSTAIN_ENROLLING:
+        if (mmq_spec.version >= 3) {
+            return snprintf(text, bytes, "%u of %u tokens measured", (unsigned)(mmq_spec.enrolment_tokens - said->tokens_left),
+                            (unsigned)mmq_spec.enrolment_tokens);
+        } /* fall through */
+    case MMQ_ABSTAIN_FILLING: return snprintf(text, bytes, "%g s left", left * (double)mmq_spec.token_s);
+    case MMQ_ABSTAIN_ABSENT:
+        for (uint32_t m = 0; m < MMQ_SPEC_MODALITIES; m++) present += said->present[m];
+        return snprintf(text, bytes, "%.0f%% of %.0f%% needed",
+                        100.0 * ((double)present / (double)(said->tokens * MMQ_SPEC_MODALITIES)),
+                        100.0 * (double)mmq_rules.min_present_share);
+    case MMQ_ABSTAIN_UNSURE:
+        return snprintf(text, bytes, "%s %.2f < %.2f", mmq_task_names[said->unsure_task],
+                        (double)said->confidence[said->unsure_task], (double)task->min_confidence);
+    default: text[0] = '\0'; return 0;
+    }
+}
+
+int32_t mmq_device_reason(const mmq_device_t *device, char *text, int64_t length) {
+    char numbers[MMQ_DEVICE_REASON_BYTES - 40]; /* longer names of tasks are cut short */
+    const mmq_decision_t *said;
+    int64_t written;
+    if (!device || !text) return MMQ_NULL;
+    if (length < 1) return MMQ_TOO_SMALL;
+    said = &device->said[0];
+    text[0] = '\0';
+    if (said->abstention == MMQ_DECIDED) return MMQ_OK;
+    written = details(said, numbers, sizeof numbers) > 0
+                  ? snprintf(text, (size_t)length, "%s (%s)", mmq_abstention_name(said->abstention), numbers)
+                  : snprintf(text, (size_t)length, "%s", mmq_abstention_name(said->abstention));
+    return written < length ? MMQ_OK : MMQ_TOO_SMALL;
+}
+
+float mmq_device_present(const mmq_device_t *device, int32_t modality) {
+    if (!device || mmq_device_channels(modality) == 0 || device->said[0].tokens == 0) return 0.0f;
+    return (float)device->said[0].present[modality] / (float)device->said[0].tokens;
+}
+
+int32_t mmq_device_why(const mmq_device_t *device, int32_t modality) {
+    return device && mmq_device_channels(modality) ? (int32_t)device->said[0].reasons[modality] : 0;
+}
+
+const char *mmq_device_why_name(int32_t reasons) { return mmq_reason_name((uint32_t)reasons); }
 
 int32_t mmq_device_probabilities(const mmq_device_t *device, int32_t shown, float *p, int64_t length) {
     const mmq_decision_t *said;

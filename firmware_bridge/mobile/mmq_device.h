@@ -21,6 +21,9 @@ typedef struct mmq_device mmq_device_t;
 mmq_device_t *mmq_device_create(double display_s);
 void mmq_device_free(mmq_device_t *device);
 
+/* What a status says, as mmq_status_sentence(). */
+const char *mmq_device_sentence(int32_t status);
+
 /* Sizes of a window: T tokens, F features, M modalities, and the seconds of one token. */
 int32_t mmq_device_tokens(void);
 int32_t mmq_device_features(void);
@@ -32,6 +35,7 @@ float mmq_device_token_s(void);
 int32_t mmq_device_modality(const char *name);
 const char *mmq_device_name(int32_t modality);
 int32_t mmq_device_channels(int32_t modality);
+float mmq_device_rate_hz(int32_t modality); /* how many frames a second it takes; 0 for what is none */
 
 /* As the functions of mmq_bridge.h; `length` counts elements. samples [channels][frames], features [F] or [T][F],
  * presence [M] or [T][M], reasons [M]. */
@@ -39,6 +43,10 @@ int32_t mmq_device_push(mmq_device_t *device, int32_t modality, const float *sam
                         double time_s);
 int32_t mmq_device_push_counted(mmq_device_t *device, int32_t modality, const float *samples, int64_t length,
                                 int32_t frames, uint32_t first_sample_index);
+/* One frame [channels] of a sensor with a rate of its own, taken at time_s: what the model's rate wants is interpolated
+ * between it and the frame before. Where they lie further apart than a token nothing is: that is a gap. A sensor comes
+ * either by this or by the pushes above. MMQ_LATE: it is older than the one before and was left out. */
+int32_t mmq_device_sample(mmq_device_t *device, int32_t modality, const float *frame, int64_t length, double time_s);
 int32_t mmq_device_lead_off(mmq_device_t *device, int32_t modality, uint64_t off);
 int32_t mmq_device_advance(mmq_device_t *device, double time_s);
 int64_t mmq_device_closed(const mmq_device_t *device);
@@ -71,6 +79,17 @@ int32_t mmq_device_decide(mmq_device_t *device, const float *logits, int64_t len
 double mmq_device_time_s(const mmq_device_t *device);
 int32_t mmq_device_abstention(const mmq_device_t *device, int32_t shown);
 const char *mmq_device_abstention_name(int32_t abstention);
+
+/* Why it abstains as a sentence with its numbers, "enrolling (3 of 12 tokens measured)", as Python says it; "" where it
+ * does not. Returns MMQ_TOO_SMALL where `text` cannot hold it: MMQ_DEVICE_REASON_BYTES always can. */
+#define MMQ_DEVICE_REASON_BYTES 160
+int32_t mmq_device_reason(const mmq_device_t *device, char *text, int64_t length);
+
+/* The share of its window's tokens in which a modality was present, and why that is absent from the newest one: MMQ_WHY_*
+ * bits, 0 where it is present; 0 of what is none. The name of the lowest bit ("flat"), or "". */
+float mmq_device_present(const mmq_device_t *device, int32_t modality);
+int32_t mmq_device_why(const mmq_device_t *device, int32_t modality);
+const char *mmq_device_why_name(int32_t reasons);
 
 /* Its probabilities, one task after the other; returns how many there are, 0 where the model was not run or `p` is too
  * short. The likeliest class of a task, and whether that reaches the task's threshold; -1 and 0 where there is none. */

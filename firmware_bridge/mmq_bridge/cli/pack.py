@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pack`: a bundle as the packages that firmware is built from."""
+"""`pack`: a bundle as the packages that firmware and apps are built from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _EPILOG = """
 Examples
 {pretrained}  {program} pack bundles/watch --for cmake --out watch-cmake
   {program} pack bundles/watch --for zephyr --for esp-idf --out packages
+  {program} pack bundles/watch --for android --out watch-android    a Gradle module and a sample app
   {program} pack bundles/left --for cmake --prefix left --out left-cmake    two bundles in one program
 """
 _PRETRAINED = "  {program} pack --pretrained wrist-stress --out packages    all kinds\n"
@@ -43,13 +44,14 @@ def pack_command(host: Host) -> click.Command:
     @click.option(
         "--prefix",
         default=DEFAULT_PREFIX,
-        help="Of the bundle's own files, symbols and targets; two bundles in one program need two.",
+        help="For firmware: of the bundle's own files, symbols and targets; two in one program need two.",
     )
     def command(bundle: Path, kinds: tuple[str, ...], out: Path, prefix: str) -> None:
-        """Write BUNDLE as a CMake, Arduino, PlatformIO, Zephyr, ESP-IDF or CMSIS-Pack package.
+        """Write BUNDLE as a package for firmware or an app.
 
-        Each holds the C core, the model, and an example that reads made-up sensors through a queue from an
-        interrupt and decides.
+        Firmware: CMake, Arduino, PlatformIO, Zephyr, ESP-IDF, CMSIS-Pack. Each holds C core, model, and
+        an example that reads made-up sensors from an interrupt and decides. Apps: android is a Gradle
+        module, swift a Swift package.
         """
         with host.quiet("packing"):
             from mmq_bridge.packing.package import pack_bundle

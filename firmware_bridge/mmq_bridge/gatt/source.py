@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The profile as C, JavaScript and a page: `python -m mmq_bridge.gatt.source [docs/gatt.md]` writes them."""
+"""Write the profile as C, JavaScript, Kotlin, Swift and a page: `... -m mmq_bridge.gatt.source [PAGE]`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import sys
 from pathlib import Path
 
+from mmq_bridge.gatt.phone_source import kotlin, swift
 from mmq_bridge.gatt.profile import Message, Profile, profile
 from mmq_bridge.source_files import SOURCES
 
 HEADER = Path(__file__).parent / "mmq_gatt.h"
 MODULE = SOURCES / "web" / "src" / "gatt_profile.js"
+KOTLIN = SOURCES / "mobile" / "android" / "mmq" / "Gatt.kt"
+SWIFT = SOURCES / "mobile" / "ios" / "Gatt.swift"
 _KINDS = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 _TOP = """\
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -52,9 +55,10 @@ the 20 bytes that every link carries. Bytes after the fields are of a later prof
 version is refused.
 
 One table, `mmq_bridge/gatt/profile.json`, is read by `mmq_bridge.gatt.profile` (Python), and written as
-`mmq_gatt.h` (C, header only, in every package of `mmq-bridge pack`) and for the npm package in `web/`; that
-all three give the same bytes is tested. `mmq_bridge.gatt.client.listen` (extra `bluetooth`) was tested with a
-stand-in for the adapter, not over the air."""
+`mmq_gatt.h` (C, header only, in every package of `mmq-bridge pack`), for the npm package in `web/` and, for
+phones, which only read, as `Gatt.kt` and `Gatt.swift`. That C, Python, JavaScript and Kotlin agree is tested;
+Swift was not run. `mmq_bridge.gatt.client.listen` (extra `bluetooth`) was tested with a stand-in for the
+adapter, not over the air."""
 
 
 def header(table: Profile) -> str:
@@ -126,5 +130,7 @@ def page(table: Profile) -> str:
 if __name__ == "__main__":
     HEADER.write_text(header(profile()), encoding="utf-8")
     MODULE.write_text(module(profile()), encoding="utf-8")
+    KOTLIN.write_text(kotlin(profile()), encoding="utf-8")
+    SWIFT.write_text(swift(profile()), encoding="utf-8")
     for place in sys.argv[1:]:
         Path(place).write_text(page(profile()), encoding="utf-8")

@@ -19,11 +19,13 @@ class Kind:
     model_headers, model_sources : str
         Folders of what was written for the bundle.
     example : str
-        Folder of the example.
+        Folder of the example in C; phones have none.
     sketch : str
         The example's Arduino sketch, for those that compile one.
     sets_flags : bool
         Whether the package can say how it is compiled; where it cannot, each C file says so itself.
+    wrappers : tuple of (str, str)
+        For phones: what matches below `mobile/`, and the folder that gets it.
     """
 
     name: str
@@ -31,11 +33,13 @@ class Kind:
     sources: str
     model_headers: str
     model_sources: str
-    example: str
+    example: str = ""
     sketch: str = ""
     sets_flags: bool = True
+    wrappers: tuple[tuple[str, str], ...] = ()
 
 
+_JNI = "mmq/src/main/cpp"
 KINDS = {
     kind.name: kind
     for kind in (
@@ -62,5 +66,27 @@ KINDS = {
         Kind("zephyr", "include", "src", "model", "model", "samples/fake_sensor/src"),
         Kind("esp-idf", "include", "src", "model", "model", "examples/fake_sensor/main"),
         Kind("cmsis-pack", "include", "src", "model", "model", "example", sets_flags=False),
+        Kind(
+            "android",
+            f"{_JNI}/mmq_bridge/include",
+            f"{_JNI}/mmq_bridge/src",
+            f"{_JNI}/mmq_bridge",
+            f"{_JNI}/mmq_bridge",
+            wrappers=(
+                ("android/CMakeLists.txt", f"{_JNI}/android"),
+                ("android/*.c", f"{_JNI}/android"),
+                ("android/mmq/*.java", "mmq/src/main/java/mmq"),
+                ("android/mmq/*.kt", "mmq/src/main/kotlin/mmq"),
+            ),
+        ),
+        Kind(
+            "swift",
+            "Sources/CMmq/include",
+            "Sources/CMmq/src",
+            "Sources/CMmq/model",
+            "Sources/CMmq/model",
+            sets_flags=False,
+            wrappers=(("ios/*.swift", "Sources/Mmq"),),
+        ),
     )
 }

@@ -12,6 +12,7 @@ from mmq_bridge.bundle.sources import FOLDER, code_of, own_version
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.modalities import CORE_KINDS
 from mmq_bridge.gatt.source import HEADER as GATT_HEADER
 from mmq_bridge.output_folder import OutputFolder
 from mmq_bridge.packing.contents import DEFAULT_PREFIX, Contents, check_prefix, contents_of
@@ -22,6 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 PACKAGE = OutputFolder("package", "mmq_package.txt", BridgeError)
 """A package's folder; its mark is a file of every package."""
 
+MOBILE = SOURCES / "mobile"
 QUEUE_S = 1.0
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _NO_CONTRACTION = (
@@ -55,11 +57,15 @@ def pack_bundle(
     Raises
     ------
     BridgeError
-        When the bundle is broken, its model has no network in C, or a folder cannot be written or holds
-        something else than a package.
+        When the bundle is broken, its model has no network in C, a package for phones is to have a prefix, or
+        a folder cannot be written or holds something else than a package.
     """
     check_prefix(prefix)
     chosen = [KINDS[name] for name in kinds or tuple(KINDS)]
+    if prefix != DEFAULT_PREFIX and (phones := [kind.name for kind in chosen if kind.wrappers]):
+        raise BridgeError(
+            f"prefix: {' and '.join(phones)} packages have none; name the other kinds by --for."
+        )
     places = [out] if len(kinds) == 1 else [out / kind.name for kind in chosen]
     for place in places:
         PACKAGE.check(place)
@@ -72,9 +78,9 @@ def pack_bundle(
         if name.startswith(f"{FOLDER}/")
     }
     code["include/mmq_gatt.h"] = GATT_HEADER.read_bytes()
-    contents = contents_of(code, prefix)
+    contents, words = contents_of(code, prefix), words_of(bundle, prefix)
     for kind, place in zip(chosen, places, strict=True):
-        PACKAGE.write(place, package_files(kind, contents, words_of(bundle, prefix)))
+        PACKAGE.write(place, package_files(kind, contents, words))
     return places
 
 
@@ -105,6 +111,7 @@ def words_of(bundle: OpenedBundle, prefix: str) -> dict[str, str]:
         "CHANNELS": str(widest),
         "TICKS_PER_S": str(int(-(-fastest // 1))),
         "SENSORS": ", ".join(f"{name} {m.sampling_rate_hz:g} Hz" for name, m in modalities.items()),
+        "KINDS": f"0x{sum(1 << CORE_KINDS[name] for name in modalities):x}u",
     }
 
 
@@ -136,8 +143,10 @@ def package_files(kind: Kind, contents: Contents, words: Mapping[str, str]) -> d
         "PDSC_FILES": _pdsc(kind, contents, words["VERSION"]),
         "GUIDE": _template(TEMPLATES / "common" / "guide.md", words).decode().rstrip(),
     }
-    example = {"app.h": "app.h", "app.c": "app.c"} | ({kind.sketch: "sketch.cpp"} if kind.sketch else {})
-    for name, template in example.items():
+    if kind.wrappers:
+        files |= _wrappers(kind, head)
+    example = {"app.h": "app.h", "app.c": "app.c"} if kind.example else {}
+    for name, template in (example | ({kind.sketch: "sketch.cpp"} if kind.sketch else {})).items():
         files[f"{kind.example}/{name}"] = _template(TEMPLATES / "common" / template, everything)
     own = TEMPLATES / kind.name
     for path in sorted(path for path in own.rglob("*") if path.is_file()):
@@ -146,6 +155,18 @@ def package_files(kind: Kind, contents: Contents, words: Mapping[str, str]) -> d
     for name in ("LICENSE", "NOTICE"):
         files[name] = (SOURCES / name).read_bytes()
     files[PACKAGE.mark] = f"{kind.name} package, written by mmq-bridge pack {words['VERSION']}\n".encode()
+    return files
+
+
+def _wrappers(kind: Kind, head: bytes) -> dict[str, bytes]:
+    """Return the C for other languages and what calls it; the accelerator's part stays in the bundle."""
+    files = {
+        f"{kind.headers}/mmq_device.h": (MOBILE / "mmq_device.h").read_bytes(),
+        f"{kind.model_sources}/mmq_device.c": head + (MOBILE / "mmq_device.c").read_bytes(),
+    }
+    for pattern, folder in kind.wrappers:
+        found = [path for path in sorted(MOBILE.glob(pattern)) if not path.name.lower().startswith("litert")]
+        files |= {f"{folder}/{path.name}": path.read_bytes() for path in found}
     return files
 
 

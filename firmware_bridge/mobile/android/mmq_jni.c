@@ -58,6 +58,28 @@ CALL(jint, channels)(JNIEnv *env, jclass type, jint modality) {
     return mmq_device_channels(modality);
 }
 
+CALL(jfloat, rateHz)(JNIEnv *env, jclass type, jint modality) {
+    (void)env, (void)type;
+    return mmq_device_rate_hz(modality);
+}
+
+CALL(jstring, sentence)(JNIEnv *env, jclass type, jint status) {
+    (void)type;
+    return (*env)->NewStringUTF(env, mmq_device_sentence(status));
+}
+
+CALL(jint, sample)(JNIEnv *env, jclass type, jlong handle, jint modality, jfloatArray frame, jdouble time_s) {
+    const jsize length = frame ? (*env)->GetArrayLength(env, frame) : 0;
+    float *x = frame ? (*env)->GetPrimitiveArrayCritical(env, frame, NULL) : NULL;
+    jint status = MMQ_NULL;
+    (void)type;
+    if (x) {
+        status = mmq_device_sample(device_of(handle), modality, x, length, time_s);
+        (*env)->ReleasePrimitiveArrayCritical(env, frame, x, JNI_ABORT);
+    }
+    return status;
+}
+
 CALL(jint, push)(JNIEnv *env, jclass type, jlong handle, jint modality, jfloatArray samples, jint frames,
                  jdouble time_s) {
     const jsize length = samples ? (*env)->GetArrayLength(env, samples) : 0;
@@ -207,6 +229,28 @@ CALL(jint, abstention)(JNIEnv *env, jclass type, jlong handle, jboolean shown) {
 CALL(jstring, abstentionName)(JNIEnv *env, jclass type, jint abstention) {
     (void)type;
     return (*env)->NewStringUTF(env, mmq_device_abstention_name(abstention));
+}
+
+CALL(jstring, reason)(JNIEnv *env, jclass type, jlong handle) {
+    char text[MMQ_DEVICE_REASON_BYTES] = "";
+    (void)type;
+    (void)mmq_device_reason(device_of(handle), text, sizeof text);
+    return (*env)->NewStringUTF(env, text);
+}
+
+CALL(jfloat, present)(JNIEnv *env, jclass type, jlong handle, jint modality) {
+    (void)env, (void)type;
+    return mmq_device_present(device_of(handle), modality);
+}
+
+CALL(jint, why)(JNIEnv *env, jclass type, jlong handle, jint modality) {
+    (void)env, (void)type;
+    return mmq_device_why(device_of(handle), modality);
+}
+
+CALL(jstring, whyName)(JNIEnv *env, jclass type, jint reasons) {
+    (void)type;
+    return (*env)->NewStringUTF(env, mmq_device_why_name(reasons));
 }
 
 CALL(jint, probabilities)(JNIEnv *env, jclass type, jlong handle, jboolean shown, jfloatArray values) {

@@ -1,19 +1,19 @@
 // not run here: needs Xcode 15 and the Swift package LiteRT (github.com/google-ai-edge/LiteRT, branch release/2.3.0)
 // SPDX-License-Identifier: Apache-2.0
 //
-// The network on the phone's accelerator: Wearable(model: LiteRTModel()). Build with -DMMQ_WITH_LITERT and
+// The network on the phone's accelerator: Wearable.open(model: { try LiteRTModel() }). Build with -DMMQ_WITH_LITERT and
 // without mmq_network.c, and add manifest.json and model_int8_float_io.tflite to the app's target. Decisions may then
 // differ from those of the C network by some int8 steps of the logits.
 import CryptoKit
 import Foundation
 import LiteRT
 
-enum LiteRTModelError: Error {
+public enum LiteRTModelError: Error {
   case missing(String)
   case changed(String)
 }
 
-final class LiteRTModel: WindowModel {
+public final class LiteRTModel: WindowModel {
   private struct Manifest: Decodable {
     struct File: Decodable { let sha256: String }
     let files: [String: File]
@@ -26,7 +26,7 @@ final class LiteRTModel: WindowModel {
   private let outputNames: [String]
   private let tasks = (0..<mmq_device_tasks()).map { String(cString: mmq_device_task($0)) }
 
-  init(bundle: Bundle = .main) throws {
+  public init(bundle: Bundle = .main) throws {
     let manifest = try JSONDecoder().decode(
       Manifest.self, from: Data(contentsOf: LiteRTModel.find("manifest.json", bundle)))
     let name = "model_int8_float_io.tflite"
@@ -42,7 +42,7 @@ final class LiteRTModel: WindowModel {
     outputNames = try outputs.indices.map { try model.outputName(outputIndex: $0) }
   }
 
-  func logits(_ features: [Float], _ presence: [Float]) throws -> [Float] {
+  public func logits(_ features: [Float], _ presence: [Float]) throws -> [Float] {
     for (buffer, name) in zip(inputs, inputNames) { try buffer.write(name == "features" ? features : presence) }
     try model.run(inputs: inputs, outputs: outputs)
     return try tasks.flatMap { task -> [Float] in

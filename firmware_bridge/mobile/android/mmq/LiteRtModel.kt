@@ -9,7 +9,7 @@ import java.security.MessageDigest
 import org.json.JSONObject
 
 /**
- * The network on the phone's accelerator: Wearable(30.0, LiteRtModel(context, accelerator = Accelerator.NPU)), with
+ * The network on the phone's accelerator: Wearable.open { LiteRtModel(context, accelerator = Accelerator.NPU) }, with
  * -DMMQ_WITH_LITERT=ON of CMakeLists.txt. Decisions may then differ from those of the C network by some int8 steps of the
  * logits. Leave this file out of an app that needs none of it.
  *

@@ -46,6 +46,12 @@ public final class MmqBridge implements AutoCloseable {
 
     public static native int channels(int modality);
 
+    /** Frames a second that a modality takes, or 0. */
+    public static native float rateHz(int modality);
+
+    /** What a status says, for people. */
+    public static native String sentence(int status);
+
     public static native int tokens();
 
     public static native int features();
@@ -63,6 +69,14 @@ public final class MmqBridge implements AutoCloseable {
     /** Hands over a packet that carries a counter instead of a time; of firstIndex the last 32 bits count. */
     public int pushCounted(int modality, float[] samples, int frames, long firstIndex) {
         return pushCounted(open(), modality, samples, frames, firstIndex);
+    }
+
+    /**
+     * Hands over one frame [channels] of a sensor with a rate of its own: what the model's rate wants is interpolated
+     * between it and the one before. A sensor comes either by this or by the pushes.
+     */
+    public int sample(int modality, float[] frame, double timeS) {
+        return sample(open(), modality, frame, timeS);
     }
 
     /** Bit c of off: channel c is not connected, from the next push on. */
@@ -147,6 +161,24 @@ public final class MmqBridge implements AutoCloseable {
     /** An abstention in words. */
     public static native String abstentionName(int abstention);
 
+    /** Why it abstains, with its numbers, as Python says it; "" where it does not. */
+    public String reason() {
+        return reason(open());
+    }
+
+    /** The share of its window's tokens in which a modality was present. */
+    public float present(int modality) {
+        return present(open(), modality);
+    }
+
+    /** Why a modality is absent from its newest token: MMQ_WHY_* bits, 0 where it is present. */
+    public int why(int modality) {
+        return why(open(), modality);
+    }
+
+    /** The name of the lowest bit of reasons, or "". */
+    public static native String whyName(int reasons);
+
     /** Its probabilities, one task after the other; returns how many, 0 where the model was not run. */
     public int probabilities(boolean shown, float[] values) {
         return probabilities(open(), shown, values);
@@ -202,6 +234,8 @@ public final class MmqBridge implements AutoCloseable {
 
     private static native int pushCounted(long handle, int modality, float[] samples, int frames, long firstIndex);
 
+    private static native int sample(long handle, int modality, float[] frame, double timeS);
+
     private static native int leadOff(long handle, int modality, long off);
 
     private static native int advance(long handle, double timeS);
@@ -225,6 +259,12 @@ public final class MmqBridge implements AutoCloseable {
     private static native double timeS(long handle);
 
     private static native int abstention(long handle, boolean shown);
+
+    private static native String reason(long handle);
+
+    private static native float present(long handle, int modality);
+
+    private static native int why(long handle, int modality);
 
     private static native int probabilities(long handle, boolean shown, float[] values);
 

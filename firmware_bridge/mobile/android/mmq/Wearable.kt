@@ -1,125 +1,123 @@
-// not run here: needs Kotlin; nothing else, on Android or elsewhere
 // SPDX-License-Identifier: Apache-2.0
+// Compiled by Kotlin and run on Linux; not run on a phone.
 package mmq
 
-/**
- * What the model says at the end of a token. With a [reason] it abstains: the probabilities are not to be acted on.
- * Of the sensors in [notEnrolled] it knows the wearer too little: show [notice] beside the decision.
- * For a display take [shown] and [shownProbabilities], the average of the last seconds: they flicker less. A task whose
- * class is under its threshold then is not in [shown]; both are empty where there are no probabilities.
- */
-data class Decision(
-    val timeS: Double,
-    val probabilities: Map<String, Map<String, Float>>,
-    val reason: String?,
-    val notEnrolled: List<String> = emptyList(),
-    val shownProbabilities: Map<String, Map<String, Float>> = emptyMap(),
-    val shown: Map<String, String> = emptyMap(),
-) {
-    /** "not enrolled: ppg", or null. */
-    val notice: String?
-        get() = if (notEnrolled.isEmpty()) null else "not enrolled: ${notEnrolled.joinToString(", ")}"
-}
-
-/** What runs the network instead of the C one: LiteRtModel, where the library was built with MMQ_WITH_LITERT. */
-interface WindowModel : AutoCloseable {
-    /** Logits of one task after the other for features [tokens][features] and presence [tokens][modalities]. */
-    fun logits(features: FloatArray, presence: FloatArray): FloatArray
-}
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.channels.BufferOverflow
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.MutableSharedFlow
+import kotlinx.coroutines.flow.asSharedFlow
+import kotlinx.coroutines.flow.catch
+import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
 
 /**
- * Raw samples in, decisions out: this bundle in an app. Use it from one thread. The core runs the network and decides; here
- * its decisions get names. It needs no file of the bundle: all is in libmmq_jni.so.
+ * Raw samples in, [decisions] out: this bundle in an app.
  *
- * What is shown is the average of the decisions of the last [displayS] seconds; 0 shows each decision as it is.
+ * ```
+ * val wearable = Wearable.open(state = saved).getOrElse { return show(it.message) }
+ * wearable.follow(SensorManagerSource(manager, clock))
+ * wearable.keepTime { clock.timeS(SystemClock.elapsedRealtimeNanos()) }
+ * wearable.decisions.collect { show(it) }
+ * ```
+ *
+ * All work is done on one lane off the main thread. Nothing throws: [offer] only queues, so that a sensor's callback may
+ * call it, and what goes wrong later is in [faults]; the others return results.
  */
-class Wearable(displayS: Double = 30.0, private val model: WindowModel? = null) : AutoCloseable {
-    private val bridge = MmqBridge(displayS)
-    private val tasks = List(MmqBridge.tasks()) { MmqBridge.task(it) }
-    private val classes = List(tasks.size) { task -> List(MmqBridge.classes(task)) { MmqBridge.className(task, it) } }
-    private val named = ByteArray(MmqBridge.modalities())
-    private val chances = FloatArray(classes.sumOf { it.size })
+class Wearable private constructor(
+    private val session: Session,
+    private val lane: CoroutineDispatcher,
+    /** Why a state was not taken over, so that this wearer enrols anew; null where it was, or there was none. */
+    val stateFault: Fault?,
+) : AutoCloseable {
+    private val scope = CoroutineScope(SupervisorJob() + lane)
+    private val queue = Channel<Samples>(QUEUED)
+    private val said = MutableSharedFlow<Decision>(1, KEPT, BufferOverflow.DROP_OLDEST)
+    private val failed = MutableSharedFlow<Fault>(1, KEPT, BufferOverflow.DROP_OLDEST)
 
-    /** Samples [channels][frames] of "ppg", "eda", ...; [timeS] is when the first frame was taken. */
-    fun push(modality: String, samples: FloatArray, frames: Int, timeS: Double): List<Decision> {
-        val number = MmqBridge.modality(modality)
-        if (number < 0) return emptyList() // a sensor this model does not use
-        val status = bridge.push(number, samples, frames, timeS)
-        require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
-        return decide()
+    /** The decisions, oldest first; who comes later gets the newest at once. */
+    val decisions: Flow<Decision> = said.asSharedFlow()
+
+    /** What went wrong with samples that were offered or followed. Nothing has to be done: decisions go on. */
+    val faults: Flow<Fault> = failed.asSharedFlow()
+
+    init {
+        scope.launch { for (samples in queue) told(session.push(samples)) }
     }
 
-    /** A radio packet of samples [channels][frames] with a counter instead of a time: that of its first frame. */
-    fun pushCounted(modality: String, samples: FloatArray, frames: Int, firstIndex: Long): List<Decision> {
-        val number = MmqBridge.modality(modality)
-        if (number < 0) return emptyList()
-        val status = bridge.pushCounted(number, samples, frames, firstIndex)
-        require(status == MmqBridge.OK || status == MmqBridge.LATE) { "$modality: status $status of mmq_bridge.h" }
-        return decide()
-    }
+    /** Queues samples, from any thread; false where the queue is full or this was closed: they are lost, as a gap. */
+    fun offer(samples: Samples): Boolean = queue.trySend(samples).isSuccess
 
-    /** It is [timeS] now and nothing older will come: call it a few times a second, in case all sensors are silent. */
-    fun advance(timeS: Double): List<Decision> {
-        check(bridge.advance(timeS) == MmqBridge.OK) { "advance: $timeS is no time" }
-        return decide()
-    }
+    /** Takes samples now; also returns the decisions that they complete, mostly none. */
+    suspend fun push(samples: Samples): Result<List<Decision>> = withContext(lane) { told(session.push(samples)) }
 
-    /** What the wearer taught, for [loadState] of the next start: keep it in the app's own files, it is personal. */
-    fun saveState(): ByteArray {
-        val state = ByteArray(MmqBridge.stateBytes())
-        check(bridge.save(state) == MmqBridge.OK) { "the state cannot be saved" }
-        return state
-    }
+    /** It is [timeS] now and nothing older will come; [keepTime] does it. */
+    suspend fun advance(timeS: Double): Result<List<Decision>> = withContext(lane) { told(session.advance(timeS)) }
 
-    /**
-     * Takes over what [saveState] gave, before the first push: enrolment goes on where it stopped. False, and nothing
-     * is changed: it is damaged, of another model or of a newer app; this wearer enrols anew.
-     */
-    fun loadState(state: ByteArray): Boolean = bridge.load(state) == MmqBridge.OK
-
-    /** The decisions that are due, oldest first. */
-    private fun decide(): List<Decision> {
-        val made = mutableListOf<Decision>()
-        while (true) {
-            val status = if (model == null) bridge.step() else next(model)
-            if (status == MmqBridge.NO_TOKEN) return made
-            check(status == MmqBridge.OK) { "decide: status $status of mmq_bridge.h" }
-            made += read()
+    /** Offers what a source delivers until the job is cancelled, the source ends or this is closed. */
+    fun follow(source: SampleSource): Job = scope.launch {
+        source.samples().catch { emit(Result.failure(it)) }.collect { result ->
+            result.onSuccess { offer(it) }.onFailure { failed.tryEmit(fault(it)) }
         }
     }
 
-    /** The next decision, its network run by [model]. */
-    private fun next(model: WindowModel): Int {
-        val status = bridge.due()
-        if (status != MmqBridge.OK || bridge.abstention(false) != MmqBridge.DECIDED) return status
-        val features = FloatArray(MmqBridge.tokens() * MmqBridge.features())
-        val presence = FloatArray(MmqBridge.tokens() * MmqBridge.modalities())
-        check(bridge.dueWindow(features, presence) == MmqBridge.OK) { "the window cannot be read" }
-        return bridge.decide(model.logits(features, presence))
+    /** Says once a second what time it is, less [graceS] for late samples: all sensors may be silent. */
+    fun keepTime(graceS: Double = 3.0, nowS: () -> Double): Job = scope.launch {
+        while (isActive) {
+            told(session.advance(nowS() - graceS))
+            delay(1000)
+        }
     }
 
-    /** The core's decision with names. */
-    private fun read(): Decision {
-        val why = bridge.abstention(false)
-        check(bridge.notEnrolled(named) == MmqBridge.OK) { "the enrolment cannot be read" }
-        return Decision(
-            bridge.timeS(),
-            probabilities(false),
-            if (why == MmqBridge.DECIDED) null else MmqBridge.abstentionName(why),
-            named.indices.filter { named[it] > 0 }.map { MmqBridge.name(it) },
-            probabilities(true),
-            tasks.indices.filter { bridge.sure(true, it) }.associate { tasks[it] to classes[it][bridge.best(true, it)] },
-        )
-    }
+    /** What the wearer taught, for [open] of the next start: keep it in the app's own files, it is personal. */
+    suspend fun saveState(): Result<ByteArray> = withContext(lane) { session.saveState() }
 
-    private fun probabilities(shown: Boolean): Map<String, Map<String, Float>> {
-        if (bridge.probabilities(shown, chances) == 0) return emptyMap()
-        val values = chances.iterator()
-        return tasks.indices.associate { task -> tasks[task] to classes[task].associateWith { values.next() } }
-    }
+    private fun told(result: Result<List<Decision>>): Result<List<Decision>> =
+        result.onSuccess { made -> made.forEach { said.tryEmit(it) } }.onFailure { failed.tryEmit(fault(it)) }
 
+    /** Ends all that follows; memory is freed on the lane, after what runs there now. */
     override fun close() {
-        model?.close()
-        bridge.close()
+        queue.close()
+        CoroutineScope(lane + NonCancellable).launch {
+            session.close()
+            scope.cancel()
+        }
+    }
+
+    companion object {
+        private const val QUEUED = 4096
+        private const val KEPT = 64
+
+        private fun fault(error: Throwable): Fault = error as? Fault ?: Fault(error.message ?: error.toString(), null, error)
+
+        /**
+         * Opens this bundle's device off the calling thread. What is shown is the average of the decisions of the last
+         * [displayS] seconds; 0 shows each as it is. A [state] of [saveState] resumes an enrolment; see [stateFault].
+         */
+        @OptIn(ExperimentalCoroutinesApi::class)
+        suspend fun open(
+            displayS: Double = 30.0,
+            state: ByteArray? = null,
+            dispatcher: CoroutineDispatcher = Dispatchers.Default,
+            model: (() -> WindowModel)? = null,
+        ): Result<Wearable> {
+            val lane = dispatcher.limitedParallelism(1)
+            return withContext(lane) {
+                runCatching {
+                    val session = Session(displayS, model?.invoke())
+                    Wearable(session, lane, state?.let { session.loadState(it).exceptionOrNull() }?.let(::fault))
+                }.recoverCatching { throw fault(it) }
+            }
+        }
     }
 }

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+plugins {
+    id("com.android.application") version "8.13.0" apply false
+    id("com.android.library") version "8.13.0" apply false
+    id("org.jetbrains.kotlin.android") version "2.2.20" apply false
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in for Android's class of this name: what the sources call, no more.
+package android.bluetooth;
+
+public interface BluetoothProfile {
+    int STATE_DISCONNECTED = 0;
+    int STATE_CONNECTED = 2;
+}

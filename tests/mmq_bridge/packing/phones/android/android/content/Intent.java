@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in for Android's class of this name: what the sources call, no more.
+package android.content;
+
+public class Intent {
+    public Intent(Context context, Class<?> type) {}
+}

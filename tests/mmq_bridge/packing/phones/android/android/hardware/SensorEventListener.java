@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in for Android's class of this name: what the sources call, no more.
+package android.hardware;
+
+public interface SensorEventListener {
+    void onSensorChanged(SensorEvent event);
+
+    void onAccuracyChanged(Sensor sensor, int accuracy);
+}
