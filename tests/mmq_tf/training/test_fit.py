@@ -162,7 +162,7 @@ def test_windows_of_hardly_any_weight_are_hardly_heard():
     for weight in (1e-4, 1.0):
         given = replace(told, weight=np.where(wrong, weight, 1.0).astype(np.float32))
         model = new_network(spec, 2, seed=0)
-        fit_network(model, given, None, spec, 0, None, run_eagerly=True)
+        fit_network(model, given, None, spec, 0, None)
         logits = predict_logits(model.net, windows.features, windows.presence)["stress"]
         right[weight] = float((logits.argmax(axis=1) == windows.label).mean())
     assert right[1e-4] > 0.8
