@@ -10,6 +10,7 @@ import pytest
 
 from mmq_tf.cli import cli
 from mmq_tf.config.run_config import preset_names
+from mmq_tf.datasets.manifest.schema import read_manifest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -56,6 +57,15 @@ def test_every_command_has_the_options_it_is_shown_with(line):
         command, context = found, click.Context(found, parent=context, info_name=name)
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert {word.split("=")[0] for word in words if word.startswith("-")} <= options
+
+
+def test_the_manifest_of_the_docs_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "files-from-the-wild.md").read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mmq-tf.toml").write_text(block)
+    manifest = read_manifest(tmp_path)
+    assert [part.name for part in manifest.files] == ["left"]
+    assert manifest.name_of("7") == "P07"
 
 
 def test_the_docs_name_every_preset():
