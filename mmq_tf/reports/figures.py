@@ -8,12 +8,13 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mmq_tf.metrics.names import CLOCK
-from mmq_tf.metrics.results_table import ResultsFile
+from mmq_tf.metrics.results_table import ResultsFile, format_cell
 from mmq_tf.metrics.scores import ece, reliability_bins
 
 INK, MUTED, GRID, ACCENT, WARM = "#1d2733", "#66727f", "#e3e8ee", "#0068b5", "#d1690e"
@@ -59,6 +60,26 @@ STYLE: Any = {
 """Everything a figure's look depends on, so that nobody's matplotlibrc counts."""
 
 
+class PageFigure(Figure):
+    """A figure whose points can say what they are, on a page.
+
+    Attributes
+    ----------
+    tips : dict of str to list of str
+        Id of a group of marks in the SVG -> what each mark is, in the order they were drawn.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.tips: dict[str, list[str]] = {}
+
+    def tell(self, artist: Artist, texts: Sequence[str]) -> None:
+        """Say what each mark of an artist is."""
+        name = f"marks-{len(self.tips)}"
+        artist.set_gid(name)
+        self.tips[name] = list(texts)
+
+
 def as_svg(figure: Figure, stamps: Sequence[str] = ()) -> str:
     """Render a figure as SVG; stamps such as SIMULATED stand above it, for where it is shown alone."""
     buffer = io.StringIO()
@@ -74,9 +95,9 @@ def as_data_uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(width: float, height: float, columns: int = 1) -> tuple[PageFigure, list[Axes]]:
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = PageFigure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(1, columns, squeeze=False)
     return figure, list(axes[0])
 
@@ -91,7 +112,7 @@ def named(metric: str) -> str:
     )
 
 
-def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -> Figure:
+def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -> PageFigure:
     """Draw one metric of every method but the clock, by condition, with its interval over subjects."""
     guesses = _GUESSES if metric.endswith("auroc") else ()
     methods = [m for m in results.methods if m not in (*guesses, CLOCK)]
@@ -99,7 +120,7 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
     figure, (axes,) = _figure(6.0, 0.9 + len(conditions) * (0.25 + 0.13 * len(methods)))
     with matplotlib.rc_context(STYLE):
         for order, method in enumerate(methods):
-            places, means, low, high = [], [], [], []
+            places, means, low, high, texts = [], [], [], [], []
             for place, condition in enumerate(conditions):
                 row = results.row(method, condition, metric)
                 if row is None or row.mean is None:
@@ -108,10 +129,11 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
                 means.append(row.mean)
                 low.append(row.mean - (row.mean if row.low is None else row.low))
                 high.append((row.mean if row.high is None else row.high) - row.mean)
+                texts.append(f"{method}, {condition}: {format_cell(row)}")
             colour, marker = (ACCENT, "o") if method == model else METHOD_STYLE.get(method, (MUTED, "v"))
             size = 7.5 if method == model else 5
             spread = np.maximum([low, high], 0)
-            axes.errorbar(
+            drawn = axes.errorbar(
                 means,
                 places,
                 xerr=spread,
@@ -122,6 +144,7 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
                 label=method,
                 alpha=0.95,
             )
+            figure.tell(drawn.lines[0], texts)
         if guesses:
             axes.axvline(0.5, color=MUTED, lw=1, ls=(0, (4, 3)))
             axes.annotate(
@@ -137,7 +160,7 @@ def conditions_figure(results: ResultsFile, model: str, metric: str = "auroc") -
     return figure
 
 
-def reliability_figure(labels: np.ndarray, stages: Mapping[str, np.ndarray]) -> Figure:
+def reliability_figure(labels: np.ndarray, stages: Mapping[str, np.ndarray]) -> PageFigure:
     """Draw how often the model is right against how sure it is, a panel a stage (before, after temperature).
 
     Parameters
@@ -162,7 +185,7 @@ def reliability_figure(labels: np.ndarray, stages: Mapping[str, np.ndarray]) -> 
             panel.set_ylim(min(low, float(right.min())) - 0.03, 1.03)
             panel.set_title(f"{title}: ECE {ece(labels, probabilities):.3f}")
             panel.set_xlabel("confidence")
-        axes[0].set_ylabel("share right")
+        axes[0].set_ylabel("accuracy")
     return figure
 
 
@@ -170,7 +193,7 @@ def curves_figure(
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     best_epochs: Mapping[str, int],
     metrics: Sequence[str] = (),
-) -> Figure:
+) -> PageFigure:
     """Draw the training curves of every fold: losses, then a panel for each further curve named."""
     panels = [("loss", ("loss", "val_loss"))] + [
         (metric.removeprefix("val_"), (metric,)) for metric in metrics
@@ -201,7 +224,7 @@ def curves_figure(
     return figure
 
 
-def presence_figure(share: np.ndarray, subjects: Sequence[str], modalities: Sequence[str]) -> Figure:
+def presence_figure(share: np.ndarray, subjects: Sequence[str], modalities: Sequence[str]) -> PageFigure:
     """Draw which share of the tokens each subject's sensors gave, ``[subjects, modalities]`` in 0..1."""
     figure, (axes,) = _figure(6.4, 0.9 + 0.32 * len(modalities))
     with matplotlib.rc_context(STYLE):

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from mmq_tf.reports.figures import ACCENT, INK, MUTED, STYLE, WARM, named
+from mmq_tf.reports.figures import ACCENT, INK, MUTED, STYLE, WARM, PageFigure, named
 
 NAMED_SUBJECTS = 3
 """How many persons, those on whom the methods differ most, are named in a panel."""
@@ -40,30 +39,35 @@ class PairedComparison:
         return int((self.model_scores > self.other_scores).sum())
 
 
-def subject_figure(pairs: Sequence[PairedComparison], metric: str = "auroc") -> Figure:
+def subject_figure(pairs: Sequence[PairedComparison], metric: str = "auroc") -> PageFigure:
     """Draw each subject as a point, one panel per condition: the other method across, the model up."""
     values = [v[pair.known] for pair in pairs for v in (pair.model_scores, pair.other_scores)]
     low = float(np.floor(10 * min([1.0, *np.concatenate(values)]) - 0.2) / 10)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.3 * len(pairs), 4.5), layout="constrained")
+        figure = PageFigure(figsize=(4.3 * len(pairs), 4.5), layout="constrained")
         axes = figure.subplots(1, len(pairs), squeeze=False)
         for axis, pair in zip(axes[0], pairs, strict=True):
-            _draw_pair(axis, pair, low, named(metric))
+            _draw_pair(figure, axis, pair, low, named(metric))
     return figure
 
 
-def _draw_pair(axis: Axes, pair: PairedComparison, low: float, metric: str) -> None:
+def _draw_pair(figure: PageFigure, axis: Axes, pair: PairedComparison, low: float, metric: str) -> None:
     x, y = pair.other_scores[pair.known], pair.model_scores[pair.known]
     names = [name for name, here in zip(pair.subjects, pair.known, strict=True) if here]
+    texts = [
+        f"{name}: {pair.model} {ours:.3f}, {pair.other} {theirs:.3f}"
+        for name, ours, theirs in zip(names, y, x, strict=True)
+    ]
     axis.plot([low, 1.02], [low, 1.02], color=MUTED, lw=1, ls=(0, (4, 3)))
     for which, colour, marker, text in (
         (y >= x, ACCENT, "o", f"{pair.model} at least as good"),
         (y < x, WARM, "s", f"{pair.other} better"),
     ):
         label = f"{text}: {int(which.sum())}"
-        axis.scatter(
+        drawn = axis.scatter(
             x[which], y[which], s=42, color=colour, marker=marker, alpha=0.8, edgecolors="white", label=label
         )
+        figure.tell(drawn, [texts[place] for place in np.flatnonzero(which)])
     for place in np.argsort(-np.abs(y - x), kind="stable")[:NAMED_SUBJECTS]:
         above = y[place] >= x[place]
         axis.annotate(
@@ -100,7 +104,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> Figure:
+def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> PageFigure:
     """Draw confusion matrices, a panel per condition: of each true class, the share predicted as each class.
 
     Parameters
@@ -111,7 +115,9 @@ def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str])
     """
     size = len(classes)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=((1.7 + 0.85 * size) * len(matrices), 1.4 + 0.8 * size), layout="constrained")
+        figure = PageFigure(
+            figsize=((1.7 + 0.85 * size) * len(matrices), 1.4 + 0.8 * size), layout="constrained"
+        )
         axes = figure.subplots(1, len(matrices), squeeze=False)
         for axis, (title, counts) in zip(axes[0], matrices.items(), strict=True):
             share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

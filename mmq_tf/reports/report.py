@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.calibration import undo_temperature
@@ -15,7 +16,7 @@ from mmq_tf.metrics.results_table import ABOUT, ResultsFile, format_cell, wearer
 from mmq_tf.metrics.significance import Comparison
 from mmq_tf.metrics.summary import SubjectTable, compare_methods, subject_table
 from mmq_tf.reports import figures
-from mmq_tf.reports.pages import html_environment
+from mmq_tf.reports.pages import as_picture, html_environment
 from mmq_tf.reports.person_figures import PairedComparison, confusion_counts, confusion_figure, subject_figure
 from mmq_tf.reports.verdict import verdict
 
@@ -123,6 +124,7 @@ def render_report(run: RunSummary) -> str:
         about=ABOUT,
         comparisons=comparisons,
         figures=_figures(run, scores, tree, np.flatnonzero(rows)),
+        picture=_picture,
         presence=_presence(run),
         people=_people(scores),
         tree=tree,
@@ -249,8 +251,14 @@ def _best(results: ResultsFile, condition: str, metric: str, sign: int) -> float
     return max((m for m in means if m is not None), key=lambda mean: sign * mean, default=None)
 
 
-def _figures(run: RunSummary, scores: SubjectTable, tree: str | None, rows: np.ndarray) -> dict[str, str]:
-    """Draw what the run has data for; name -> ``data:`` address."""
+def _picture(figure: figures.PageFigure, caption: str) -> Markup:
+    return as_picture(figures.as_svg(figure), caption, figure.tips)
+
+
+def _figures(
+    run: RunSummary, scores: SubjectTable, tree: str | None, rows: np.ndarray
+) -> dict[str, figures.PageFigure]:
+    """Draw what the run has data for."""
     chosen = run.predictions.select(rows)
     said = chosen.probabilities.argmax(axis=1)
     counts = confusion_counts(chosen.label, said, len(run.predictions.classes))
@@ -270,7 +278,7 @@ def _figures(run: RunSummary, scores: SubjectTable, tree: str | None, rows: np.n
         drawn["curves"] = figures.curves_figure(run.histories, run.best_epochs, others[:2])
     if np.size(run.presence_share):
         drawn["presence"] = figures.presence_figure(run.presence_share, run.presence_subjects, run.modalities)
-    return {name: figures.as_data_uri(figures.as_svg(figure)) for name, figure in drawn.items()}
+    return drawn
 
 
 def _stages(run: RunSummary, chosen: Predictions) -> dict[str, np.ndarray]:

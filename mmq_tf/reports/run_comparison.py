@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.names import DISPLAY, FULL, TIME_MATCHED
@@ -18,8 +19,8 @@ from mmq_tf.metrics.predictions import Predictions, read_predictions
 from mmq_tf.metrics.results_table import ResultsFile, format_cell, read_results
 from mmq_tf.metrics.significance import bootstrap_interval, compare
 from mmq_tf.metrics.summary import SubjectTable, subject_table
-from mmq_tf.reports.figures import as_data_uri, as_svg
-from mmq_tf.reports.pages import html_environment
+from mmq_tf.reports.figures import as_svg
+from mmq_tf.reports.pages import as_picture, html_environment
 from mmq_tf.reports.person_figures import PairedComparison, subject_figure
 from mmq_tf.reports.report import METRIC_TITLES, format_p
 
@@ -263,11 +264,23 @@ def render_comparison(made: RunComparison, command: str) -> str:
         first=first,
         command=command,
         stamps=sorted({stamp for run in made.runs for stamp in run.results.stamps}),
-        table={"title": "", "about": "", "corner": "run", "columns": columns, "rows": rows},
+        table={
+            "title": "",
+            "about": "",
+            "corner": "mean over people",
+            "columns": [name for name, _ in rows],
+            "rows": [(column, [cells[place] for _, cells in rows]) for place, column in enumerate(columns)],
+        },
         people=_people(made),
         titles=METRIC_TITLES,
-        figure=as_data_uri(as_svg(subject_figure(known))) if known else "",
+        figure=_picture(known, first.name) if known else "",
     )
+
+
+def _picture(pairs: Sequence[PairedComparison], first: str) -> Markup:
+    figure = subject_figure(pairs)
+    alt = f"Each person's AUROC with every sensor, {first} across and the other run up."
+    return as_picture(as_svg(figure), alt, figure.tips)
 
 
 def _people(made: RunComparison) -> dict[str, Any]:

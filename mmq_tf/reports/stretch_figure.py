@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from mmq_bridge.front_end.units import shown_unit
 
 from mmq_tf.evaluation.artefact_stretch import VIEWS, ArtefactStretch
 from mmq_tf.recording import Signal
@@ -17,7 +18,6 @@ from mmq_tf.reports.recording_page.traces import trace
 COLUMNS = 300
 MAX_CHANNELS = 3
 _LABEL = {"rotation": 0, "ha": "center", "va": "center", "color": INK, "fontsize": 9}
-_UNITS = {"uS": "µS", "degC": "°C", "uV": "µV"}
 
 
 def stretch_figure(stretch: ArtefactStretch) -> Figure:
@@ -67,7 +67,7 @@ def _signals(pair: np.ndarray, stretch: ArtefactStretch, name: str) -> None:
 
 def _shown(signal: Signal) -> str:
     """Say the unit, and which channel of many is drawn."""
-    unit = _UNITS.get(signal.unit, signal.unit)
+    unit = shown_unit(signal.unit)
     return f"{signal.channels[0]}, {unit}" if len(signal.channels) > MAX_CHANNELS else unit
 
 

@@ -22,6 +22,8 @@ UNITS = {
 }
 """Other spellings of units (XDF recommends "microvolts"), in small letters, by their symbols."""
 
+_SIGNS = {"uV": "µV", "uS": "µS", "degC": "°C", "m/s2": "m/s²"}
+
 _VOLT = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "µV": 1e-6, "μV": 1e-6, "nV": 1e-9}  # noqa: RUF001
 _SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}  # noqa: RUF001
 _FACTORS = {
@@ -31,6 +33,17 @@ _FACTORS = {
     "degC": {"degC": 1.0, "°C": 1.0, "C": 1.0},
     "g": {"g": 1.0, "mg": 1e-3, "m/s2": 1 / 9.80665, "m/s^2": 1 / 9.80665, "m/s²": 1 / 9.80665},
 }
+
+
+def shown_unit(unit: str) -> str:
+    """Return a unit as people write it; files keep the plain letters.
+
+    Examples
+    --------
+    >>> shown_unit("uS"), shown_unit("degC"), shown_unit("a.u.")
+    ('µS', '°C', 'a.u.')
+    """
+    return _SIGNS.get(unit, unit)
 
 
 def front_end_unit(modality: str) -> str:

@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from mmq_bridge.front_end.units import shown_unit
+
 from mmq_tf.recording import Trial
 from mmq_tf.reports.pages import check_page_path, html_environment
 from mmq_tf.reports.recording_page.figures import overview_figure, zoom_figure
@@ -143,7 +145,7 @@ def _sensor(view: RecordingView, modality: str) -> dict[str, Any]:
         "channels": ", ".join(signal.channels),
         "count": len(signal.channels),
         "rate": f"{signal.sampling_rate_hz:g} Hz",
-        "unit": signal.unit,
+        "unit": shown_unit(signal.unit),
         "start": clock(numbers.start_s),
         "stop": clock(numbers.stop_s),
         "lost": percent(numbers.lost),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from mmq_bridge.front_end.units import shown_unit
 
 from mmq_tf.recording import Signal
 from mmq_tf.reports.figures import ACCENT, INK
@@ -93,7 +94,7 @@ def _draw_channel(
     axes.set_ylim(*shown)
     axes.locator_params(axis="y", nbins=4 if len(signal.channels) == 1 else 3)
     axes.tick_params(axis="y", labelsize=7, length=2)
-    axes.set_ylabel(signal.unit, fontsize=7.5)
+    axes.set_ylabel(shown_unit(signal.unit), fontsize=7.5)
     axes.yaxis.set_label_coords(-0.06, 0.5)
     if len(signal.channels) > 1:
         axes.text(
@@ -126,7 +127,7 @@ def _draw_lanes(axes: Axes, view: RecordingView, signal: Signal, samples: np.nda
     middle = (count - 1) / 2
     where: Any = {"transform": axes.get_yaxis_transform(), "clip_on": False}
     axes.plot([1.01, 1.01], [middle - height / 2, middle + height / 2], color=INK, lw=2, **where)
-    axes.text(1.018, middle, f"{bar:g} {signal.unit}", va="center", size=7.5, color=INK, **where)
+    axes.text(1.018, middle, f"{bar:g} {shown_unit(signal.unit)}", va="center", size=7.5, color=INK, **where)
 
 
 def _draw_line(

@@ -11,6 +11,7 @@ import numpy as np
 from mmq_bridge.core_binding.native import extract_tokens
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
+from mmq_bridge.front_end.units import shown_unit
 
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal, Trial
@@ -149,8 +150,9 @@ def _notes(recording: Recording, front_end: FrontEnd) -> list[str]:
             notes.append(f"The front end reads {name}, which this recording does not have.")
         elif recording.signals[name].unit != modality.unit:
             notes.append(
-                f"{name} is in {recording.signals[name].unit}, but the front end's limits are in"
-                f" {modality.unit}: take what it says with care, or give a front end for this unit."
+                f"{name} is in {shown_unit(recording.signals[name].unit)}, but the front end's limits are in"
+                f" {shown_unit(modality.unit)}: take what it says with care, or give a front end for this"
+                " unit."
             )
     return notes
 

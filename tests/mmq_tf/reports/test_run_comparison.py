@@ -83,6 +83,7 @@ def test_the_page_and_the_terminal_show_the_same(two, tmp_path, monkeypatch):
     assert "5 of 5" in text
     assert "5 of 5" in page
     assert '<th scope="row">strong</th>' in page
+    assert "<title>P1: strong " in page
     assert not re.findall(r"https?://|//[a-z]+\.", page)
     said = html.unescape(re.findall("Made by <code>(.*?)</code>", page)[0])
     assert page == render_comparison(compare_runs(two), said)
