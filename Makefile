@@ -5,6 +5,7 @@
 # `make companion` installs what the companion page's tests in a browser need (npm; Chromium as root).
 # `make phones` installs what the tests of the phone packages need: a Kotlin compiler (as part of a Jupyter kernel, 80 MB) and
 # parsers of Swift and Kotlin.
+# `make docs` builds the pages of docs/, runs the examples for them and checks every link: build/docs/index.html.
 # `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
 # `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
@@ -16,7 +17,7 @@ CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz docs install clean
 
 install: .venv/.installed
 
@@ -93,6 +94,11 @@ phones: install
 
 fuzz: install
 	@cd firmware_bridge && ../$(BIN)/python -m fuzz --install --seconds $(or $(FUZZ_S),30)
+
+docs: install
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@$(BIN)/sphinx-build -b html -c docs -W --keep-going -n -q . build/docs
+	@$(BIN)/python docs/check_links.py build/docs
 
 clean:
 	rm -rf .venv build demo

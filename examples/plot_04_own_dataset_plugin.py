@@ -29,7 +29,6 @@ info = work / "finger_study-0.1.0.dist-info"
 info.mkdir()
 (info / "METADATA").write_text("Metadata-Version: 2.1\nName: finger-study\nVersion: 0.1.0\n")
 (info / "entry_points.txt").write_text("[mmq_tf.datasets]\nfinger_study = finger_study:FingerStudy\n")
-sys.path[:0] = [str(work), str(source)]
 
 # %%
 # The class says what the data set is and reads one person at a time:
@@ -53,6 +52,7 @@ for person in range(3):
 # Use it like any other
 # ---------------------
 # ``check`` loads every person and shows a table. ``load_windows`` gives what a model learns from.
+sys.path[:0] = [str(work), str(source)]  # as if it were installed
 cli(["datasets", "check", "finger_study", str(data)], standalone_mode=False)
 windows = mmq_tf.load_windows(source / "finger_study.toml", data)
 print(f"{len(windows)} windows of {windows.classes} in {windows.data['title']!r}")
