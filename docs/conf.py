@@ -35,6 +35,7 @@ include_patterns = [
     "docs/**/*.md",
     "docs/gallery/*.rst",
     "firmware_bridge/README.md",
+    "firmware_bridge/web/README.md",
     "results/*.md",
 ]
 exclude_patterns = [".*", "build", "tests", "runs", "bundles", "demo", "docs/gallery/GALLERY_HEADER.rst"]
