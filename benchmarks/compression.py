@@ -123,7 +123,7 @@ def measure(source: Source, models: dict[str, bytes], rounds: int) -> list[Resul
     )
     tasks = tuple(source.facts["decision"]["tasks"])
     for name, content in models.items():
-        logits = TFLiteModel(content, name).predict_many(mix.features, mix.presence)
+        logits = TFLiteModel(content, name, own=True).predict_many(mix.features, mix.presence)
         numbers = {
             "bytes": len(content),
             "gzip_bytes": len(gzip.compress(content, mtime=0)),

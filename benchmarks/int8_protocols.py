@@ -97,7 +97,7 @@ def float_logits(folder: Path) -> Logits:
 def int8_logits(folder: Path) -> Logits:
     """Return the int8 model of a fold in LiteRT, window by window."""
     net = load_network(folder / "model.keras")
-    return TFLiteModel(int8_file(folder, net), f"{folder}: int8").predict_many
+    return TFLiteModel(int8_file(folder, net), f"{folder}: int8", own=True).predict_many
 
 
 def int8_file(folder: Path, net: Any) -> bytes:

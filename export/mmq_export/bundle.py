@@ -38,6 +38,7 @@ from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.front_end import FrontEnd, Quantisation
 from mmq_bridge.front_end.head_tables import HeadTables
 from mmq_bridge.targets.whole_cost import bundle_cost
+from mmq_bridge.tflite.check import check_model
 from pydantic import ValidationError
 
 from mmq_export import card
@@ -213,17 +214,18 @@ def _convert(deployed: keras.Model, calibration: Windows) -> _Models:
         name: convert(deployed, None if recipe.numbers == "float32" else windows, recipe)
         for name, recipe in RECIPES.items()
     }
-    for value in content.values():
+    for name, value in content.items():
+        check_model(value, MODEL_FILES[name])
         check_ops(value)
     return _Models(
         content,
-        TFLiteModel(content["int8"], MODEL_FILES["int8"]),
-        TFLiteModel(content["float32"], MODEL_FILES["float32"]),
+        TFLiteModel(content["int8"], MODEL_FILES["int8"], own=True),
+        TFLiteModel(content["float32"], MODEL_FILES["float32"], own=True),
     )
 
 
 def _float_model(deployed: keras.Model) -> TFLiteModel:
-    return TFLiteModel(convert(deployed, None, RECIPES["float32"]), MODEL_FILES["float32"])
+    return TFLiteModel(convert(deployed, None, RECIPES["float32"]), MODEL_FILES["float32"], own=True)
 
 
 def _quantisation(model: TFLiteModel) -> Quantisation:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from mmq_bridge.bundle.golden_decisions import DECISIONS_FILE, DueDecisions, network_logits
-from mmq_bridge.bundle.micro_tensors import MicroTensors
 from mmq_bridge.bundle.microcontroller import micro_there
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.network import Network
 from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
 from mmq_bridge.decision.deciding import core_rules
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.tflite.apart import ApartModel
 
 
 def check_decisions(bundle: OpenedBundle, wanted: np.ndarray) -> str:
@@ -52,13 +52,12 @@ def _expect_same(bundle: OpenedBundle, got: np.ndarray, wanted: np.ndarray, who:
 
 
 def _micro_logits(bundle: OpenedBundle, due: DueDecisions) -> np.ndarray:
-    micro = MicroTensors(bundle.files[MODEL_FILES["int8"]])
-    indices = [micro.graph.outputs[task].index for task in bundle.manifest.decision.tasks]
-    runs = (
-        micro.run({"features": features, "presence": presence})
-        for features, presence in zip(due.features, due.presence, strict=True)
-    )
-    return np.array([np.concatenate([run[index] for index in indices]) for run in runs], np.int8)
+    if not len(due.features):
+        return np.zeros((0, 0), np.int8)
+    name = MODEL_FILES["int8"]
+    micro = ApartModel("micro", bundle.files[name], str(bundle.folder / name))
+    logits = micro.run({"features": due.features, "presence": due.presence})
+    return np.concatenate([logits[task] for task in bundle.manifest.decision.tasks], axis=1)
 
 
 def _litert_logits(bundle: OpenedBundle, due: DueDecisions) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mmq_bridge.bundle.flatbuffer import TensorFacts, read_graph
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.tflite.apart import ApartModel
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ _TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
 _TRIED = re.compile(r"tried (\d+)")
 _STEP = 64
 _RESTARTS = 64
+_TIME_S = 120.0
+_LIMITED = """
+from mmq_bridge.tflite.worker import limit_process
+limit_process()
+"""
 _ALLOCATE = """
 import sys
 from pathlib import Path
@@ -73,7 +79,7 @@ def arena_bytes(content: bytes) -> int:
     with tempfile.TemporaryDirectory(prefix="mmq_arena_") as folder:
         path = Path(folder, "model.tflite")
         path.write_bytes(content)
-        kept = _number(_TOTAL, _child(_ALLOCATE, path, _ROOMY))
+        kept = _number(_TOTAL, run_python(_ALLOCATE, path, _ROOMY))
         return _grow(path, kept + -kept % _STEP)
 
 
@@ -84,7 +90,7 @@ def _grow(path: Path, size: int) -> int:
     again, and one that ends at its very first try continues with the next.
     """
     for _ in range(_RESTARTS):
-        done = _child(_GROW, path, size, _STEP)
+        done = run_python(_GROW, path, size, _STEP)
         tried = _TRIED.findall(done.stdout)
         if done.returncode >= 0 or not tried:
             break
@@ -92,10 +98,13 @@ def _grow(path: Path, size: int) -> int:
     return _number(_SMALLEST, done)
 
 
-def _child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-P", "-c", _LIMITED + code, *map(str, arguments)]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TIME_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise BridgeError(f"arena_bytes: TFLite Micro did not finish in {_TIME_S:g} s.") from error
 
 
 def _number(pattern: re.Pattern[str], done: subprocess.CompletedProcess[str]) -> int:
@@ -114,6 +123,9 @@ class MicroModel:
     ----------
     content : bytes
         The flatbuffer, int8 or float32.
+    apart : bool
+        Whether it is somebody else's: then it is compared with what export writes, and run in a process of
+        its own.
 
     Raises
     ------
@@ -121,10 +133,13 @@ class MicroModel:
         If the content is no model, or TFLite Micro refuses it.
     """
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes, apart: bool = False):
+        self._apart = ApartModel("micro", content) if apart else None
+        self._graph = read_graph(content)
+        if apart:
+            return
         from tflite_micro import runtime
 
-        self._graph = read_graph(content)
         try:
             self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ROOMY)
         except RuntimeError as error:
@@ -137,14 +152,18 @@ class MicroModel:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run once on float32 inputs by name, with or without the batch axis; return float32 outputs."""
-        for index, (name, tensor) in enumerate(self._graph.inputs.items()):
-            values = np.asarray(inputs[name], "float32").reshape(tensor.shape)
-            self._interpreter.set_input(quantise(values, tensor), index)
-        self._interpreter.invoke()
-        return {
-            name: dequantise(self._interpreter.get_output(index), tensor)
-            for index, (name, tensor) in enumerate(self._graph.outputs.items())
+        coded = {
+            name: quantise(np.asarray(inputs[name], "float32").reshape(tensor.shape), tensor)
+            for name, tensor in self._graph.inputs.items()
         }
+        found = self._apart.run(coded) if self._apart else self._run_here(coded)
+        return {name: dequantise(found[name], tensor) for name, tensor in self._graph.outputs.items()}
+
+    def _run_here(self, coded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for index, name in enumerate(self._graph.inputs):
+            self._interpreter.set_input(coded[name], index)
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_output(index) for index, name in enumerate(self._graph.outputs)}
 
     def predict(self, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
         """Return the logits float32 ``[classes]`` by task of one window ``[T, F]``, ``[T, M]``."""
@@ -154,6 +173,11 @@ class MicroModel:
 
     def predict_many(self, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
         """Return the logits float32 ``[N, classes]`` by task of windows ``[N, T, F]``, ``[N, T, M]``."""
+        if self._apart:
+            given = {"features": features, "presence": presence}
+            coded = {name: quantise(given[name], tensor) for name, tensor in self._graph.inputs.items()}
+            found = self._apart.run(coded)
+            return {name: dequantise(found[name], tensor) for name, tensor in self._graph.outputs.items()}
         rows = [self.predict(*window) for window in zip(features, presence, strict=True)]
         return {task: np.stack([row[task] for row in rows]) for task in self.tasks}
 

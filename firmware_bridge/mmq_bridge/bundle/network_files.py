@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmq_bridge.bundle.micro_tensors import MicroTensors
 from mmq_bridge.bundle.microcontroller import micro_there
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.network import Network
@@ -18,6 +17,7 @@ from mmq_bridge.network.generate import plan_network
 from mmq_bridge.network.plan_file import plan_file
 from mmq_bridge.network.schedule import Planned
 from mmq_bridge.network.source import network_header, network_source
+from mmq_bridge.tflite.apart import ApartModel
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def check_network(bundle: OpenedBundle, features: np.ndarray, presence: np.ndarr
         Where the plan is not the model's, differs from TFLite Micro in any bit, or from LiteRT by more than
         `INT8_STEPS`.
     """
-    place, content = bundle.folder / NETWORK_FILE, bundle.files[MODEL_FILES["int8"]]
+    place, name = bundle.folder / NETWORK_FILE, MODEL_FILES["int8"]
     network = Network(bundle.files[NETWORK_FILE])
     windows = [network.quantised(*window) for window in zip(features, presence, strict=True)]
     outputs = [network.run(window) for window in windows]
@@ -79,11 +79,10 @@ def check_network(bundle: OpenedBundle, features: np.ndarray, presence: np.ndarr
     said = f"within {steps} steps of LiteRT"
     if not micro_there():
         return f"{len(windows)} windows {said}; tflite-micro is not installed"
-    micro = MicroTensors(content)
-    indices = {task: tensor.index for task, tensor in micro.graph.outputs.items()}
-    for number, (window, output) in enumerate(zip(windows, outputs, strict=True)):
-        wanted = micro.run(window)
-        if any(not np.array_equal(output[task], wanted[index]) for task, index in indices.items()):
+    micro = ApartModel("micro", bundle.files[name], str(bundle.folder / name))
+    wanted = micro.run({key: np.stack([window[key] for window in windows]) for key in windows[0]})
+    for number, output in enumerate(outputs):
+        if any(not np.array_equal(output[task], rows[number]) for task, rows in wanted.items()):
             raise BridgeError(f"{place}: differs from TFLite Micro in window {number}; export again.")
     return f"{len(windows)} windows equal TFLite Micro, {said}"
 

@@ -12,10 +12,11 @@ from mmq_bridge.decision.bundle_files import MODEL_FILES, read_front_end
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import read_head_file
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
-from mmq_bridge.decision.runtime import TFLiteModel, check_flatbuffer
+from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.front_end.head_tables import HeadTables
+from mmq_bridge.tflite.check import check_model
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def open_bundle(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Op
         raise BridgeError(f"{folder / missing[0]}: a bundle needs this file; export again.")
     front_end = read_front_end(manifest, folder)
     for file in MODEL_FILES.values():  # every file before any interpreter
-        check_flatbuffer(files[file], str(folder / file))
+        check_model(files[file], str(folder / file))
         check_ops(files[file])
     store = load_golden(folder, files, front_end, manifest.decision.tasks)
     models = {name: TFLiteModel(files[file], str(folder / file)) for name, file in MODEL_FILES.items()}

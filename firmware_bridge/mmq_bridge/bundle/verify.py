@@ -238,7 +238,7 @@ def _replay_litert(bundle: OpenedBundle, name: str) -> str:
 
 
 def _replay_micro(bundle: OpenedBundle, content: bytes, report: VerifyReport) -> str:
-    tokens, micro = bundle.golden.tokens, MicroModel(content)
+    tokens, micro = bundle.golden.tokens, MicroModel(content, apart=True)
     got = micro.predict_many(tokens.window_features, tokens.window_presence)
     detail = _compare_logits(bundle, "int8", got, "TFLite Micro")
     features, presence = random_windows(bundle.golden, bundle.front_end)

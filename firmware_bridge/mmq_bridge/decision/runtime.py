@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from mmq_bridge.core_binding.network import to_int8
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.tflite.apart import ApartModel
+from mmq_bridge.tflite.check import MAX_BYTES, MIN_BYTES
+from mmq_bridge.tflite.model_file import FileTensor
 
-MIN_BYTES = 256
-MAX_BYTES = 64_000_000
 SAFE_LITERT = (2, 1, 3)
 PRESENCE_SCALE = 1.0 / 255.0
 PRESENCE_ZERO_POINT = -128
@@ -119,6 +120,7 @@ class TFLiteModel:
     """One model in LiteRT, with static batch 1; inputs `features` and `presence`, one logits tensor a task.
 
     Integer models are fed and read through their own scales and zero points, so the caller sees floats only.
+    A model is compared with what export writes and run in a process of its own: it is somebody else's.
 
     Parameters
     ----------
@@ -126,23 +128,40 @@ class TFLiteModel:
         The .tflite file.
     where : str
         Its name for error messages.
+    own : bool
+        Whether this process has just converted it: then it runs here, and may hold what no bundle may.
 
     Attributes
     ----------
     input_details, output_details : dict
-        LiteRT's own details by input name and by task name.
+        Shape, type and quantisation by input name and by task name.
     input_positions, output_positions : dict of str to int
         Where the graph lists each input and each task: runtimes without signatures count positions.
 
     Raises
     ------
     BridgeError
-        When the content is no whole .tflite or has other inputs.
+        When the content is no .tflite that export writes, LiteRT refuses it or ends on it, or it has other
+        inputs.
     """
 
-    def __init__(self, content: bytes, where: str = "model") -> None:
-        check_flatbuffer(content, where)
+    def __init__(self, content: bytes, where: str = "model", *, own: bool = False) -> None:
         check_runtime()
+        self._where = where
+        run = self._opened_here(content) if own else self._opened_apart(content)
+        self._run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = run
+        self._check_signature()
+
+    def _opened_apart(self, content: bytes) -> Any:
+        model = ApartModel("litert", content, self._where)
+        self.input_details = {name: _detail(tensor) for name, tensor in sorted(model.inputs.items())}
+        self.output_details = {name: _detail(tensor) for name, tensor in sorted(model.outputs.items())}
+        self.input_positions = {name: list(model.inputs).index(name) for name in self.input_details}
+        self.output_positions = {name: list(model.outputs).index(name) for name in self.output_details}
+        return model.run
+
+    def _opened_here(self, content: bytes) -> Any:
+        check_flatbuffer(content, self._where)
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -150,13 +169,20 @@ class TFLiteModel:
             self._interpreter.allocate_tensors()
             runner = cast(Any, self._interpreter.get_signature_runner())
         except (ValueError, RuntimeError) as error:
-            raise BridgeError(f"{where}: LiteRT refused it ({_line(error)}); export again.") from error
+            raise BridgeError(f"{self._where}: LiteRT refused it ({_line(error)}); export again.") from error
         self.input_details: dict[str, dict[str, Any]] = dict(runner.get_input_details())
         self.output_details: dict[str, dict[str, Any]] = dict(runner.get_output_details())
         self.input_positions = _positions(self.input_details, self._interpreter.get_input_details())
         self.output_positions = _positions(self.output_details, self._interpreter.get_output_details())
-        self._run, self._where = runner, where
-        self._check_signature()
+
+        def run(coded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            rows = [
+                runner(**{name: values[index : index + 1] for name, values in coded.items()})
+                for index in range(len(coded["features"]))
+            ]
+            return {task: np.concatenate([row[task] for row in rows]) for task in self.output_details}
+
+        return run
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -234,17 +260,13 @@ class TFLiteModel:
         return {task: logits[0] for task, logits in self._predict_coded(coded).items()}
 
     def _predict_coded(self, coded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        count = len(coded["features"])
-        out = {
-            task: np.zeros((count, int(detail["shape"][-1])), dtype=np.float32)
+        if not len(coded["features"]):
+            return {task: np.zeros((0, count), np.float32) for task, count in self.classes.items()}
+        found = self._run(coded)
+        return {
+            task: np.asarray(dequantise(found[task], detail), np.float32)
             for task, detail in self.output_details.items()
         }
-        for index in range(count):
-            row = slice(index, index + 1)
-            result = self._run(features=coded["features"][row], presence=coded["presence"][row])
-            for task, value in result.items():
-                out[task][index] = dequantise(value, self.output_details[task])[0]
-        return out
 
     def _check_signature(self) -> None:
         if tuple(sorted(self.input_details)) != _INPUTS:
@@ -259,6 +281,13 @@ class TFLiteModel:
                 f"{self._where}: expected features [1, T, F] and presence [1, T, M], got {first} and "
                 f"{second}."
             )
+        details = [*self.input_details.items(), *self.output_details.items()]
+        for name, detail in details:
+            if detail["dtype"] not in (np.float32, np.int8):
+                raise BridgeError(f"{self._where}: expected {name} of int8 or float32; export again.")
+        for task, detail in self.output_details.items():
+            if len(detail["shape"]) != 2 or detail["shape"][0] != 1:
+                raise BridgeError(f"{self._where}: expected logits [1, classes] of {task}; export again.")
 
 
 def quantise(values: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
@@ -278,6 +307,13 @@ def dequantise(values: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
         return values
     scale, zero_point = detail["quantization"]
     return ((values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)).astype(np.float32)
+
+
+def _detail(tensor: FileTensor) -> dict[str, Any]:
+    """Return a tensor's facts under the names that LiteRT gives them."""
+    quantisation = (tensor.scales[0], (*tensor.zero_points, 0)[0]) if tensor.scales else (0.0, 0)
+    dtype = {"float32": np.float32, "int8": np.int8}.get(tensor.dtype, np.int32)
+    return {"shape": tensor.shape, "dtype": dtype, "quantization": quantisation}
 
 
 def _positions(named: Mapping[str, Any], ordered: Any) -> dict[str, int]:

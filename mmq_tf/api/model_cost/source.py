@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.bundle.flatbuffer import read_graph
-from mmq_bridge.decision.bundle_files import MODEL_FILES
+from mmq_bridge.decision.bundle_files import MODEL_FILES, read_front_end
+from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
+from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -95,12 +97,16 @@ def open_source(
 
 def _bundle(folder: Path) -> CostSource:
     manifest = Manifest.load(folder)
-    front_end = FrontEnd.load(folder / "frontend.json")
+    front_end = read_front_end(manifest, folder)
     files = {name: manifest.read(folder, MODEL_FILES[name]) for name in ("int8", "float32")}
     classes = sum(len(names) for names in manifest.decision.tasks.values())
-    size = _size_of(files["float32"], classes, folder)
     layout = front_end.feature_layout
     windows = drawn_windows(layout, classes)
+    for name, content in files.items():  # it is timed in this process: whether it runs is tried in another
+        tried = TFLiteModel(content, str(folder / MODEL_FILES[name]))
+        check_fits(front_end, tried, manifest.decision)
+        tried.predict(windows[0][0], windows[1][0])
+    size = _size_of(files["float32"], classes, folder)
     data, split = f"{manifest.data.title}: its bundle; windows drawn at random", "none"
     return CostSource(
         front_end, layout, classes, size, *windows, data, split, "none", simulated=True, files=files

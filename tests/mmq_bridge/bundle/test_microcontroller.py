@@ -51,7 +51,7 @@ def test_the_arena_it_counts_is_enough_and_no_more(small, tmp_path):
     assert 500 < needed < 8192
     path = tmp_path / "model.tflite"
     path.write_bytes(small[1])
-    tried = [microcontroller._child(microcontroller._ALLOCATE, path, needed - less) for less in (0, 64)]
+    tried = [microcontroller.run_python(microcontroller._ALLOCATE, path, needed - less) for less in (0, 64)]
     assert [done.returncode != 0 for done in tried] == [False, True]
 
 
