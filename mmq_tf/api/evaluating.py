@@ -13,6 +13,7 @@ from mmq_tf.api.training import checked_config, new_run, python_call, train_run
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import PROTOCOLS
 from mmq_tf.training.run_folder import DONE_NAME, FACTS_NAME, RUNS
+from mmq_tf.utils.one_writer import one_writer
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ def _trained(
         run = new_run(config, data, out, progress, command=command, final=False)
     if (out / DONE_NAME).is_file():
         return run
-    run, folds = begin_run(run, jobs, progress)
-    train_run(run, folds, progress, final=run.facts.final, workers=jobs)
-    return run
+    with one_writer(run.home):
+        run, folds = begin_run(run, jobs, progress)
+        train_run(run, folds, progress, final=run.facts.final, workers=jobs)
+        return run.in_place()
 
 
 def sweep_jobs(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmq_tf.errors import MMQError
 from mmq_tf.training.run_folder import DONE_NAME, RUNS
+from mmq_tf.utils.one_writer import one_writer
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def train(
     final : bool
         Then train on all subjects, for the folds' median epoch, to export that.
     force : bool
-        Replace the run in `out`.
+        Replace the run in `out`; a finished one stays until the new one is.
     resume : bool
         Continue the run in `out`, which must be one of the same configuration and data.
     skip_bad : bool
@@ -101,10 +102,10 @@ def train(
     if resume:
         if out is None:
             raise MMQError("train: resume=True continues the run in `out`; name that folder.")
-        run = Run.open(Path(out))
+        run = Run.resumed(Path(out))
         if run.config != settings or (data is not None and run.data_folder != Path(data).resolve()):
             raise MMQError(f"{out} holds a run of another configuration or data folder; name another out.")
-        if (run.folder / DONE_NAME).is_file():
+        if (run.home / DONE_NAME).is_file() and run.folder == run.home:
             return run
     else:
         run = new_run(
@@ -118,9 +119,10 @@ def train(
             skip_bad=skip_bad,
             init=None if init is None else Path(init),
         )
-    run, folds = begin_run(run, jobs, progress, callbacks=own)
-    train_run(run, folds, progress, final=final or run.facts.final, workers=jobs)
-    return run
+    with one_writer(run.home):
+        run, folds = begin_run(run, jobs, progress, callbacks=own)
+        train_run(run, folds, progress, final=final or run.facts.final, workers=jobs)
+        return run.in_place()
 
 
 def _callbacks_of(given: Sequence[keras.callbacks.Callback] | CallbacksOf, jobs: int) -> CallbacksOf | None:
@@ -243,10 +245,14 @@ def train_run(
     """Do everything a run still lacks, folds, model, table and report; return the table."""
     from mmq_tf.evaluation.judge_fold import JudgedFold
     from mmq_tf.reports.run_report import conclude
+    from mmq_tf.training.fold import STATE_NAME
     from mmq_tf.training.run import copy_first_fold, train_final, write_golden, write_metrics
     from mmq_tf.training.workers import run_jobs
 
     todo = [JudgedFold(job) for job in jobs]
+    for job in jobs:
+        if job.done:  # killed before it could remove that
+            (job.folder / STATE_NAME).unlink(missing_ok=True)
     done = sum(job.done for job in todo)
     with progress.folding(len(todo), done, run.config.training.epochs):
         run_jobs(todo, workers, progress.on_epoch, progress.on_fold)

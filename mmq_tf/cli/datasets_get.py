@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import sys
 from pathlib import Path
@@ -35,11 +34,8 @@ def get(name: str, out: Path | None, subjects: list[str] | None, url: str | None
     Every file is verified by its pinned SHA-256. What is there and right is not fetched again; a file that
     was cut short is continued. Of any other data set, say where to get it.
     """
-    import pooch
-
     source = source_of(name)
     out = out or Path("data") / name
-    pooch.get_logger().setLevel(logging.WARNING)  # the bars say it
     try:
         done = _fetch(source, out, subjects, url)
     except KeyboardInterrupt:

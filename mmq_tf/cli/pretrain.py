@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -21,6 +21,7 @@ from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import DEFAULT_PRESET, config_changes
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.one_writer import one_writer
 
 if TYPE_CHECKING:
     from mmq_tf.pretraining.job import PretrainJob
@@ -92,21 +93,23 @@ def command(
 
     console = Console()
     if settings is None:
-        run = Run.open(out or ENCODERS)
+        run = Run.resumed(out or ENCODERS)
     else:
         out = out or ENCODERS / f"{settings.name}-{time.strftime('%Y%m%d-%H%M%S')}"
         typed = shlex.join(["mmq-tf", *sys.argv[1:]])
         run = Run.plan(out, settings, typed, data or DEFAULT_COHORT, final=False, force=force)
         if data is None:
             make_default_cohort(WorkBars(console))
-    jobs = pretrain_jobs(run, only)
-    run = run.begin(())
-    try:
-        _pretrain(run, jobs, console, workers or os.cpu_count() or 1)
-    except KeyboardInterrupt:
-        raise click.Abort(
-            f"stopped; resume with: mmq-tf pretrain --resume --out {shlex.quote(str(run.folder))}"
-        ) from None
+    pretrain_jobs(run, only)  # what is wrong is said before anything is written
+    with one_writer(run.home):
+        run = run.begin(())
+        try:
+            _pretrain(run, pretrain_jobs(run, only), console, workers or os.cpu_count() or 1)
+        except KeyboardInterrupt:
+            raise click.Abort(
+                f"stopped; resume with: mmq-tf pretrain --resume --out {shlex.quote(str(run.home))}"
+            ) from None
+        run = run.in_place()
     if run.config.pretraining.input == "tokens":
         console.print(f"next: mmq-tf train ... --model mhacl --init {run.folder}", highlight=False)
 
@@ -144,7 +147,7 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
     console.print(STAGE_1, highlight=False)
     with bars.folding(len(jobs), sum(job.done for job in jobs), run.config.pretraining.epochs):
         run_jobs(jobs, workers, bars.on_epoch, bars.on_fold)
-    folds = {job.folder.name: json.loads((job.folder / FACTS_NAME).read_text("utf-8")) for job in jobs}
+    folds = {job.folder.name: _fold_facts(job.folder / FACTS_NAME) for job in jobs}
     first = next(iter(folds.values()))
     console.print(f"positives: {first['rule']}", highlight=False)
     console.print(_table(folds, simulated=run.dataset.simulated))
@@ -157,6 +160,16 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
         "folds": {name: fold["epochs"][-1] for name, fold in folds.items()},
     }
     write_text(run.folder / FACTS_NAME, json.dumps(facts, indent=1))
+
+
+def _fold_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+        if facts["epochs"] and facts["rule"]:
+            return facts
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MMQError(f"{path} is damaged ({error}); delete it, and --resume makes it again.") from error
+    raise MMQError(f"{path} is damaged; delete it, and --resume makes it again.")
 
 
 def _table(folds: dict[str, dict], *, simulated: bool) -> Table:

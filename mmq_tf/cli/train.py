@@ -16,6 +16,7 @@ from mmq_tf.api.training import checked_config, new_run, train_run, typed_comman
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
 from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.one_writer import one_writer
 
 if TYPE_CHECKING:
     from mmq_tf.training.run import Run
@@ -116,7 +117,7 @@ def command(
     console = Console()
     bars = WorkBars(console)
     if settings is None:
-        run = Run.open(out or newest_unfinished_run())
+        run = Run.resumed(out or newest_unfinished_run())
     else:
         run = new_run(
             settings,
@@ -135,13 +136,15 @@ def command(
                 "--data DIR (or another preset, or your own TOML file)."
             )
     workers = workers or os.cpu_count() or 1
-    run, jobs = begin_run(run, workers, bars, tensorboard=tensorboard)
-    try:
-        train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
-    except KeyboardInterrupt:
-        raise click.Abort(
-            f"stopped; resume with: mmq-tf train --resume --out {shlex.quote(str(run.folder))}"
-        ) from None
+    with one_writer(run.home):
+        run, jobs = begin_run(run, workers, bars, tensorboard=tensorboard)
+        try:
+            train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
+        except KeyboardInterrupt:
+            raise click.Abort(
+                f"stopped; resume with: mmq-tf train --resume --out {shlex.quote(str(run.home))}"
+            ) from None
+        run = run.in_place()
     if results:
         _publish(run, results, console)
     from mmq_tf.reports.run_report import verdict_of

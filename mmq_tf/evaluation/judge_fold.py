@@ -22,6 +22,7 @@ from mmq_tf.metrics.calibration import apply_temperature
 from mmq_tf.metrics.predictions import Predictions, write_predictions
 from mmq_tf.training.fit import Progress, predict_logits
 from mmq_tf.training.fold import (
+    STATE_NAME,
     FoldJob,
     FoldWindows,
     calibrate,
@@ -87,7 +88,7 @@ def run_fold(job: FoldJob, on_epoch: Progress = lambda epoch, metrics: None) -> 
         "decision": decision,
     }
     write_text(job.folder / "metrics.json", json.dumps(facts, indent=1))
-    (job.folder / "state.npz").unlink(missing_ok=True)
+    (job.folder / STATE_NAME).unlink(missing_ok=True)
 
 
 def judge_network(model: Any, test: WindowSet, decision: dict[str, Any], job: FoldJob) -> Predictions:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -39,6 +38,7 @@ from mmq_tf.training.distillation import out_of_fold_probabilities
 from mmq_tf.training.line import LineChoice, fit_line
 from mmq_tf.utils.atomic_files import written_whole
 from mmq_tf.utils.foreign_settings import check_keras
+from mmq_tf.utils.npz_files import read_npz
 
 BATCH = 1024
 """Windows judged at once."""
@@ -338,12 +338,12 @@ def restore_state(model: Any, path: Path | None) -> tuple[History, list[np.ndarr
     if path is None or not path.is_file():
         return History(), [np.array(value) for value in model.net.get_weights()]
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            history = History(**json.loads(saved["state"].tobytes()))
-            best = [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
-            for index, variable in enumerate(_variables(model)):
-                variable.assign(saved[f"value_{index}"])
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile, RecursionError) as error:
+        saved = read_npz(path)
+        history = History(**json.loads(saved["state"].tobytes()))
+        best = [saved[f"best_{i}"] for i in range(len(model.net.get_weights()))]
+        for index, variable in enumerate(_variables(model)):
+            variable.assign(saved[f"value_{index}"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise MMQError(f"{path} is damaged ({error}); delete it, and this fold starts anew.") from error
     return history, best
 

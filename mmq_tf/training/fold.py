@@ -26,6 +26,9 @@ from mmq_tf.training.pretrained_encoder import Start
 from mmq_tf.training.splits import Fold
 from mmq_tf.utils.atomic_files import write_text, written_whole
 
+STATE_NAME = "state.npz"
+"""What lets a fold's training that was stopped go on; it is there no longer when the fold is done."""
+
 DECISION_DEFAULTS = {"min_present_share": 0.1, "every_tokens": 1}
 """What every bundle begins with: the least share of present tokens, and how often it decides."""
 
@@ -103,7 +106,7 @@ def train_fold(job: FoldJob, windows: FoldWindows, on_epoch: Progress) -> tuple[
         windows.validation,
         job.config.training_spec,
         seed,
-        job.folder / "state.npz",
+        job.folder / STATE_NAME,
         on_epoch,
         tensorboard=job.folder / "tensorboard" if job.tensorboard else None,
         callbacks=job.callbacks(job.name) if job.callbacks else (),

@@ -28,10 +28,18 @@ from mmq_tf.training.fold import CallbacksOf, FoldJob, network_seed, write_model
 from mmq_tf.training.line import LineChoice
 from mmq_tf.training.personal_tables import HEAD_NAME, write_head
 from mmq_tf.training.pretrained_encoder import Start
-from mmq_tf.training.run_folder import FACTS_NAME, RunFacts
+from mmq_tf.training.run_folder import (
+    FACTS_NAME,
+    RunFacts,
+    facts_digest,
+    is_finished,
+    is_pending,
+    next_folder,
+    replace_run,
+)
 from mmq_tf.training.splits import Fold, dataset_folds, joined_folds
 from mmq_tf.training.workers import OnEpoch
-from mmq_tf.utils.atomic_files import write_text, written_whole
+from mmq_tf.utils.atomic_files import folder_written_whole, write_text, written_whole
 from mmq_tf.version import __version__
 
 MODEL_FILES = ("model.keras", "frontend.json", "validation.npz")
@@ -51,12 +59,23 @@ class FoldPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what it was asked to do; `begun` once the folder says so too."""
+    """A run folder and what it was asked to do; `begun` once the folder says so too.
+
+    `home` is the folder's name when the run is finished: another one while an older run has that name.
+    """
 
     folder: Path
     config: RunConfig
     facts: RunFacts
     begun: bool = False
+    force: bool = False
+
+    @property
+    def home(self) -> Path:
+        """Where the run is when it is finished."""
+        name = self.folder.name
+        is_next = self.facts.replaces and name.startswith(".") and name.endswith(".new")
+        return self.folder.with_name(name[1:-4]) if is_next else self.folder
 
     @property
     def data_folder(self) -> Path:
@@ -96,16 +115,8 @@ class Run:
         MMQError
             If the folder already holds something and `force` is off, or holds something else than a run.
         """
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise MMQError(f"{folder} is a file or a link, not a run folder; name another --out.")
-        if folder.is_dir() and any(folder.iterdir()):
-            if not ((folder / "config.toml").is_file() and (folder / FACTS_NAME).is_file()):
-                raise MMQError(f"{folder} holds other files than a run's, so it stays; name another --out.")
-            if not force:
-                raise MMQError(
-                    f"{folder} already holds a run; use --resume to go on, --force to start anew, "
-                    "or another --out."
-                )
+        folder = folder if folder.name else folder.resolve()
+        _check_place(folder, force=force)
         facts = RunFacts(
             command,
             str(data_folder.resolve()),
@@ -114,7 +125,15 @@ class Run:
             init=str(init.resolve()) if init else "",
             config_sha256=_digest(config.to_toml().encode()),
         )
-        return cls(folder, config, facts)
+        return cls(folder, config, facts, force=force)
+
+    @classmethod
+    def resumed(cls, home: Path) -> Run:
+        """Return the run that is to be finished in `home`, as `open` does.
+
+        That may be one that was begun to take the place of a finished one.
+        """
+        return cls.open(next_folder(home) if is_pending(home) else home)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -147,16 +166,31 @@ class Run:
         digest = streams_digest(streams)
         if not self.begun:
             facts = replace(self.facts, streams_sha256=digest, left_out="\n".join(left_out))
-            _clear(self.folder)
-            write_text(self.folder / "config.toml", self.config.to_toml())
-            facts.write(self.folder)
-            return replace(self, facts=facts, begun=True)
+            return self._written(facts)
         if self.facts.streams_sha256 and self.facts.streams_sha256 != digest:
             raise MMQError(
                 f"{self.data_folder}: the recordings, or the front end that reads them, have changed since "
                 f"{self.folder} began; start a new run with another --out."
             )
         return self
+
+    def _written(self, facts: RunFacts) -> Run:
+        """Write the folder of a new run; a finished one that it replaces stays until `in_place`."""
+        _check_place(self.folder, force=self.force)  # somebody may have been faster
+        folder = self.folder
+        if is_finished(folder):
+            facts, folder = replace(facts, replaces=facts_digest(folder)), next_folder(folder)
+            _check_place(folder, force=True)
+        with folder_written_whole(folder) as temporary:
+            write_text(temporary / "config.toml", self.config.to_toml())
+            facts.write(temporary)
+        return replace(self, folder=folder, facts=facts, begun=True)
+
+    def in_place(self) -> Run:
+        """Give a finished run its name, and return it from there."""
+        home = self.home
+        replace_run(home)
+        return replace(self, folder=home)
 
     def fold_places(self, subjects: Sequence[str]) -> list[FoldPlace]:
         """Return every fold of every seed; the first seed's folders carry the fold's number alone."""
@@ -203,13 +237,17 @@ def _digest(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _clear(folder: Path) -> None:
-    """Remove the older run that `Run.plan` allowed to be replaced."""
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise MMQError(f"{folder} could not be replaced: {error.strerror or error}.") from error
+def _check_place(folder: Path, *, force: bool) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise MMQError(f"{folder} is a file or a link, not a run folder; name another --out.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not ((folder / "config.toml").is_file() and (folder / FACTS_NAME).is_file()):
+            raise MMQError(f"{folder} holds other files than a run's, so it stays; name another --out.")
+        if not force:
+            raise MMQError(
+                f"{folder} already holds a run; use --resume to go on, --force to start anew, "
+                "or another --out."
+            )
 
 
 def check_folds(jobs: Sequence[FoldJob]) -> None:
@@ -242,8 +280,23 @@ def check_folds(jobs: Sequence[FoldJob]) -> None:
 
 
 def read_fold(folder: Path) -> dict[str, Any]:
-    """Return what a finished fold folder recorded about itself."""
-    return json.loads((folder / "metrics.json").read_text("utf-8"))
+    """Return what a finished fold folder recorded about itself.
+
+    Raises
+    ------
+    MMQError
+        If that cannot be read.
+    """
+    path = folder / "metrics.json"
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise MMQError(
+            f"{path} is damaged ({error}); delete it, and --resume makes this fold again."
+        ) from error
+    if not isinstance(facts, dict) or not {"history", "decision"} <= facts.keys():
+        raise MMQError(f"{path} is damaged; delete it, and --resume makes this fold again.")
+    return facts
 
 
 def copy_first_fold(run: Run, jobs: Sequence[FoldJob]) -> dict[str, Any]:

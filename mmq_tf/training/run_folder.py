@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from mmq_bridge.atomic_files import remove_folder, take_place
 from mmq_bridge.plain_folder import check_plain
 
 from mmq_tf.errors import MMQError
@@ -40,6 +42,9 @@ class RunFacts:
         The pretraining run whose encoders the networks start from, absolute; empty where there is none.
     config_sha256, streams_sha256
         Of the configuration and of every subject's token streams; empty where they are not known.
+    replaces
+        Digest of the facts of the finished run whose place this one takes when it is finished; empty where
+        there is none.
     """
 
     command: str
@@ -50,6 +55,7 @@ class RunFacts:
     init: str = ""
     config_sha256: str = ""
     streams_sha256: str = ""
+    replaces: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -73,7 +79,55 @@ class RunFacts:
 
     def write(self, folder: Path) -> None:
         """Write the facts into a run folder."""
-        write_text(folder / FACTS_NAME, json.dumps(asdict(self), indent=1) + "\n")
+        facts = asdict(self)
+        if not self.replaces:
+            del facts["replaces"]
+        write_text(folder / FACTS_NAME, json.dumps(facts, indent=1) + "\n")
+
+
+def facts_digest(folder: Path) -> str:
+    """Hex SHA-256 of what a run folder says about itself; empty where it says nothing."""
+    try:
+        return hashlib.sha256((folder / FACTS_NAME).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds a finished run or pretraining."""
+    return (folder / DONE_NAME).is_file() or (folder / PRETRAINING_NAME).is_file()
+
+
+def next_folder(home: Path) -> Path:
+    """Return where a run is made that will take the place of the finished one in `home`."""
+    home = home if home.name else home.resolve()
+    return home.with_name(f".{home.name}.new")
+
+
+def is_pending(home: Path) -> bool:
+    """Whether a run was begun that is to take the place of the finished one in `home`."""
+    new = next_folder(home)
+    if not (new / FACTS_NAME).is_file():
+        return False
+    return not home.exists() or RunFacts.read(new).replaces == facts_digest(home)
+
+
+def replace_run(home: Path) -> None:
+    """Give a run that is_pending and finished its place; remove what is left of the older one.
+
+    Raises
+    ------
+    MMQError
+        If the disk does not allow it; then nothing was changed.
+    """
+    new = next_folder(home)
+    try:
+        if is_finished(new) and is_pending(home):
+            take_place(new, home)
+        elif is_finished(new) and RunFacts.read(home).replaces == facts_digest(new):
+            remove_folder(new)  # the older one: its process was killed before it could remove it
+    except OSError as error:
+        raise MMQError(f"{home} could not be replaced: {error.strerror or error}.") from error
 
 
 def newest_run(parent: Path = RUNS) -> Path:
@@ -84,7 +138,7 @@ def newest_run(parent: Path = RUNS) -> Path:
     MMQError
         If there is none.
     """
-    runs = list(parent.glob(f"*/{DONE_NAME}"))
+    runs = [path for path in parent.glob(f"*/{DONE_NAME}") if not path.parent.name.startswith(".")]
     if not runs:
         raise MMQError(f"no finished run under {parent}/; name one, or make one with `mmq-tf train`.")
     return max(runs, key=_changed).parent
@@ -98,10 +152,22 @@ def newest_unfinished_run(parent: Path = RUNS) -> Path:
     MMQError
         If there is none.
     """
-    runs = [path for path in parent.glob(f"*/{FACTS_NAME}") if not (path.parent / DONE_NAME).exists()]
-    if not runs:
+    found = {
+        path: home
+        for path in parent.glob(f"*/{FACTS_NAME}")
+        if (home := _home_of(path.parent)) is not None and not (path.parent / DONE_NAME).exists()
+    }
+    if not found:
         raise MMQError(f"no unfinished run under {parent}/; name one with --out.")
-    return max(runs, key=_changed).parent
+    return found[max(found, key=_changed)]
+
+
+def _home_of(folder: Path) -> Path | None:
+    """Return the folder in which a run is or will be; None for what is no run's."""
+    if not folder.name.startswith("."):
+        return folder
+    home = folder.with_name(folder.name.removeprefix(".").removesuffix(".new"))
+    return home if next_folder(home) == folder and is_pending(home) else None
 
 
 def _changed(path: Path) -> float:

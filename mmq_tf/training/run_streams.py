@@ -58,6 +58,6 @@ def begin_run(
     if run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
     streams, left_out = load_streams(run, workers, progress)
-    jobs = run.jobs(streams, tensorboard=tensorboard, callbacks=callbacks)
-    check_folds(jobs)
-    return run.begin(streams, left_out), jobs
+    check_folds(run.jobs(streams))
+    run = run.begin(streams, left_out)
+    return run, run.jobs(streams, tensorboard=tensorboard, callbacks=callbacks)

@@ -8,12 +8,14 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Sequence
 from functools import partial
+from multiprocessing.managers import SyncManager
 from typing import Any, Protocol
 
 from mmq_bridge.native_output import quiet_native
 
 from mmq_tf.utils.backend_threads import one_thread_per_process
-from mmq_tf.utils.parallel import interrupts_ignored, parallel_map
+from mmq_tf.utils.ending import end_with_parent
+from mmq_tf.utils.parallel import by_main_thread, interrupts_ignored, parallel_map
 
 OnEpoch = Callable[[str, int, dict[str, float]], None]
 OnFold = Callable[[str], None]
@@ -65,7 +67,9 @@ def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFo
         return
     with contextlib.ExitStack() as stack:
         with interrupts_ignored():  # the manager's process too
-            manager = stack.enter_context(multiprocessing.get_context("spawn").Manager())
+            manager = SyncManager(ctx=multiprocessing.get_context("spawn"))
+            manager.start(end_with_parent, (by_main_thread(),))
+            stack.enter_context(manager)
             messages, stop = manager.Queue(), manager.Event()
         names = parallel_map(
             partial(_work, messages=messages, stop=stop),

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.ending import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,8 +35,9 @@ def parallel_map(
 ) -> Generator[Result, None, None]:
     """Yield what `work` returns for each item, in the order in which they are done.
 
-    Close the generator where its consumer may raise: then, and when interrupted, workers finish the item they
-    are at, and no other is begun. Ctrl-C is for this process alone.
+    Workers end with this process, however that ends. Close the generator where its consumer may raise: then,
+    and when interrupted, workers finish the item they are at, and no other is begun. Ctrl-C is for
+    this process alone.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def parallel_map(
             min(workers, len(items)),
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start_worker,
-            initargs=(on_start,),
+            initargs=(on_start, by_main_thread()),
         )
         pending = {pool.submit(work, item) for item in items}
     try:
@@ -86,7 +88,7 @@ def parallel_map(
 @contextlib.contextmanager
 def interrupts_ignored() -> Iterator[None]:
     """Ignore Ctrl-C while the block runs, and in the processes that it starts."""
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
+    if not by_main_thread():  # only that one may set handlers
         yield
         return
     kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -96,6 +98,12 @@ def interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, kept)
 
 
-def _start_worker(on_start: Callable[[], None]) -> None:
+def by_main_thread() -> bool:
+    """Whether the main thread of this process asks."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _start_worker(on_start: Callable[[], None], started_by_main_thread: bool) -> None:
+    end_with_parent(started_by_main_thread)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     on_start()

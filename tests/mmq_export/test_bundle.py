@@ -314,6 +314,7 @@ def test_a_full_disk_leaves_the_older_bundle_and_no_pieces(quick, tmp_path, monk
 def test_a_rename_that_fails_puts_the_older_bundle_back(tmp_path, monkeypatch):
     out = tmp_path / "out"
     BUNDLE.write(out, {"manifest.json": b"{}", "a/b.txt": b"old"})
+    monkeypatch.setattr("mmq_bridge.atomic_files._exchange_call", lambda: None)
     real = os.rename
 
     def refuse(source, target):

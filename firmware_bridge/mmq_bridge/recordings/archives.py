@@ -77,6 +77,37 @@ class Archive:
         """Names of the files, with ``/`` between folders, in the archive's order."""
         return list(self._entries)
 
+    def size(self, name: str) -> int:
+        """Bytes of one file once unpacked, as the directory says; `read` holds it to that."""
+        return self._entries[name].file_size
+
+    def beginning(self, name: str, count: int) -> bytes:
+        """First bytes of one file, fewer where it has fewer.
+
+        Raises
+        ------
+        BridgeError
+            If it is damaged.
+        """
+        with self._unpacking(name), self._zip.open(self._entries[name]) as file:
+            return file.read(count)
+
+    def blocks(self, name: str, limit: int, count: int = 2**22) -> Iterator[bytes]:
+        """Yield one file of at most `limit` bytes in blocks of `count`; its checksum is checked.
+
+        Raises
+        ------
+        BridgeError
+            If it is larger or damaged.
+        """
+        self._check_size(name, limit)
+        with self._unpacking(name), self._zip.open(self._entries[name]) as file:
+            done = 0
+            while block := file.read(count):
+                done += len(block)
+                yield block
+        self._check_whole(name, done)
+
     def read(self, name: str, limit: int) -> bytes:
         """Content of one file of at most `limit` bytes; its checksum is checked.
 
@@ -85,31 +116,44 @@ class Archive:
         BridgeError
             If it is larger or damaged.
         """
+        self._check_size(name, limit)
         entry = self._entries[name]
-        if entry.file_size > limit:
+        with self._unpacking(name), self._zip.open(entry) as file:
+            data = file.read(entry.file_size + 1)
+        self._check_whole(name, len(data))
+        return data
+
+    def _check_size(self, name: str, limit: int) -> None:
+        size = self.size(name)
+        if size > limit:
             raise BridgeError(
                 f"{self._path / name}: expected at most {limit / 2**20:g} MiB; the archive says"
-                f" {entry.file_size / 2**20:.0f} MiB."
+                f" {size / 2**20:.0f} MiB."
             )
+
+    def _check_whole(self, name: str, found: int) -> None:
+        if found != self.size(name):
+            raise BridgeError(
+                f"{self._path / name}: the archive says {self.size(name)} bytes and holds {found};"
+                " copy it again."
+            )
+
+    @contextmanager
+    def _unpacking(self, name: str) -> Iterator[None]:
         try:
-            with self._zip.open(entry) as file:
-                data = file.read(entry.file_size + 1)
+            yield
         except MemoryError as error:
             raise BridgeError(
-                f"{self._path / name}: its {entry.file_size / 2**20:.0f} MiB do not fit into the memory there"
+                f"{self._path / name}: its {self.size(name) / 2**20:.0f} MiB do not fit into the memory there"
                 " is."
             ) from error
+        except BridgeError:
+            raise
         except _BROKEN as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BridgeError(
                 f"{self._path / name}: cannot be unpacked ({reason[:120]}); copy the archive again."
             ) from error
-        if len(data) != entry.file_size:
-            raise BridgeError(
-                f"{self._path / name}: the archive says {entry.file_size} bytes and holds {len(data)};"
-                " copy it again."
-            )
-        return data
 
 
 @contextmanager

@@ -20,10 +20,12 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.recordings.archives import opened_zip
 from mmq_bridge.recordings.files import existing_folder, read_bytes
 from mmq_bridge.recordings.recording import MAX_RATE_HZ, Recording, Signal, Trial
+from mmq_bridge.recordings.room import check_room
 
 logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 512 * 2**20  # an E4's battery lasts two days: 11 million BVP rows, under 100 MiB
+BLOCK_BYTES = 2**22
 MAX_START_S = 1e11  # the year 5138: milliseconds are no seconds
 MAX_START_SPREAD_S = 600.0  # sensors of one session start within seconds of each other
 MAX_STOP_SPREAD_S = 60.0  # ... and end within about 4 s (26 subjects of Stress-Predict)
@@ -174,6 +176,7 @@ def _archived(path: Path) -> Iterator[tuple[E4Sensor, Path, bytes]]:
                 f"{path}: expected the files of one E4 export; found some in {there}: unpack it and give one"
                 " folder."
             )
+        check_room(path, 3 * max((archive.size(str(member)) for member in members), default=0))
         for member in members:
             yield files[member.name.lower()], path / member, archive.read(str(member), MAX_FILE_BYTES)
 
@@ -182,7 +185,8 @@ def _whole_rows(path: Path, data: bytes) -> bytes:
     """Leave out a last row without a line end, which may be cut inside its number."""
     if data.strip() and not data.endswith(b"\n"):
         logger.warning("%s: row %d has no line end; left out, it may be cut", path, data.count(b"\n") + 1)
-    return data[: data.rfind(b"\n") + 1]
+        data = data[: data.rfind(b"\n") + 1]
+    return data
 
 
 def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.ndarray]:
@@ -211,8 +215,9 @@ def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.n
     """
     if not data.strip():
         raise BridgeError(f"{path}: expected a start row, a rate row and samples; the file is empty.")
-    data = data.rstrip() + b"\n"
+    data = data if data.endswith(b"\n") and not data[-2:].isspace() else data.rstrip() + b"\n"
     head = data.split(b"\n", 2)
+    del data
     if len(head) < 3 or not head[2].strip():
         rows = len(head) - 1
         raise BridgeError(f"{path}: expected samples from row 3 on; the file ends after row {rows}.")
@@ -226,15 +231,27 @@ def parse_csv(path: Path, data: bytes, columns: int) -> tuple[float, float, np.n
         raise BridgeError(
             f"{path}: row 2 must be a rate above 0 and at most {MAX_RATE_HZ:g} Hz; got {rate:g}."
         )
-    try:
-        rows = np.loadtxt(
-            io.StringIO(head[2].decode("latin-1")), np.float32, comments=None, delimiter=",", ndmin=2
-        )
-    except ValueError as error:
-        raise _first_bad_row(path, head[2], columns) from error
-    if rows.shape != (head[2].count(b"\n"), columns) or np.isinf(rows).any():
-        raise _first_bad_row(path, head[2], columns)
-    return start, rate, rows
+    return start, rate, _rows(path, head[2], columns)
+
+
+def _rows(path: Path, body: bytes, columns: int) -> np.ndarray:
+    """Parse rows a block at a time: as text for the parser they take four times their size and more."""
+    rows = np.empty((body.count(b"\n"), columns), np.float32)
+    done = at = 0
+    while at < len(body):
+        stop = body.find(b"\n", min(at + BLOCK_BYTES, len(body)) - 1) + 1
+        block = body[at:stop]
+        try:
+            part = np.loadtxt(
+                io.StringIO(block.decode("latin-1")), np.float32, comments=None, delimiter=",", ndmin=2
+            )
+        except ValueError as error:
+            raise _first_bad_row(path, body, columns) from error
+        if part.shape != (block.count(b"\n"), columns) or np.isinf(part).any():
+            raise _first_bad_row(path, body, columns)
+        rows[done : done + len(part)] = part
+        done, at = done + len(part), stop
+    return rows
 
 
 def _header(path: Path, row: int, line: bytes, columns: int, what: str) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file over HTTP, continued where an earlier download of it was cut: a downloader for pooch."""
+"""One file over HTTP, continued where an earlier download of it was cut."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 256 * 2**20  # the largest file offered has 4 MiB
 
 
 class Download:
-    """Receives a file into a hidden ``.NAME.part`` beside its final place and hands it over when it is whole.
+    """Receives a file into a hidden ``.NAME.part`` beside its final place.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Download:
         """Bytes that have come so far."""
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
-        """Download `url` to `output_file`, as pooch asks its downloaders to.
+    def __call__(self, url: str) -> None:
+        """Download what `url` has and `part` lacks.
 
         Raises
         ------
@@ -71,10 +71,9 @@ class Download:
             self.continued = have > 0 and _continues(response, have)
             if have and not self.continued and response.status_code in (206, 416):
                 self.part.unlink()  # not a part of what the server has: from the beginning, without a range
-                return self(url, output_file, pooch)
+                return self(url)
             response.raise_for_status()
             self._receive(url, response)
-        self.part.replace(output_file)
 
     def _receive(self, url: str, response: Response) -> None:
         done = self.received if self.continued else 0

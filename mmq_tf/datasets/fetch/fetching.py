@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets that may be fetched: through pooch, against pinned digests, continued where a file was cut.
+"""Data sets that may be fetched: against pinned digests, continued where a file was cut.
 
 The digest is what is trusted, not the server: what has none is not offered.
 """
@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mmq_tf.datasets import get_dataset
 from mmq_tf.datasets.base import SIMULATED_NAME, is_simulated
@@ -172,6 +171,7 @@ def _fetch_file(url: str, target: Path, pin: Pin, timeout_s: float, on_bytes: On
 
     download = Download(target, timeout_s, on_bytes)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         right = _came_right(url, target, pin, download)
         if not right and download.continued:
             right = _came_right(url, target, pin, download)
@@ -196,23 +196,11 @@ def _fetch_file(url: str, target: Path, pin: Pin, timeout_s: float, on_bytes: On
 
 
 def _came_right(url: str, target: Path, pin: Pin, download: Download) -> bool:
-    """Let pooch fetch under a hidden name, and give the file its own once it is the pinned one."""
-    import pooch
-    import requests
-
-    unchecked = target.with_name(f".{target.name}.unchecked")
-    whole = None if pin.lines else pin.sha256  # pooch checks whole files
-    downloader: Any = download  # pooch calls it by position; its annotation has other names
-    try:
-        unchecked.unlink(missing_ok=True)
-        pooch.retrieve(url, whole, unchecked.name, unchecked.parent, downloader=downloader)
-        right = whole is not None or pin.matches(unchecked)
-        if right:
-            unchecked.replace(target)
-    except (requests.RequestException, MMQError):
-        raise
-    except ValueError:  # what pooch says of a wrong digest
-        return False
-    finally:
-        unchecked.unlink(missing_ok=True)
-    return right
+    """Receive what is not there yet; give the file its name once it is the pinned one, else remove it."""
+    if not (download.received and pin.matches(download.part)):  # all of it may have come already
+        download(url)
+        if not pin.matches(download.part):
+            download.part.unlink()
+            return False
+    download.part.replace(target)
+    return True

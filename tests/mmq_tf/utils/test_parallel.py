@@ -6,6 +6,8 @@ import math
 import operator
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -62,3 +64,56 @@ def test_a_consumer_that_stops_waits_for_what_was_begun_and_no_more():
     assert calls[-1] == "end"
     assert "wait" in calls
     assert time.monotonic() - start < 6
+
+
+WORKERS = """
+import multiprocessing, os, pathlib, sys, time
+from multiprocessing.managers import SyncManager
+from mmq_tf.utils.ending import end_with_parent
+from mmq_tf.utils.parallel import parallel_map
+
+def work(folder):
+    pathlib.Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+if __name__ == "__main__":
+    manager = SyncManager(ctx=multiprocessing.get_context("spawn"))
+    manager.start(end_with_parent, (sys.argv[2] == "main",))
+    pathlib.Path(sys.argv[1], str(manager._process.pid)).touch()
+    run = lambda: list(parallel_map(work, [sys.argv[1]] * 2, 2, if_killed=""))
+    if sys.argv[2] == "main":
+        run()
+    import threading
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_workers_end_with_a_parent_that_is_killed(tmp_path, thread):
+    (tmp_path / "program.py").write_text(WORKERS)
+    (tmp_path / "pids").mkdir()
+    parent = subprocess.Popen([sys.executable, tmp_path / "program.py", tmp_path / "pids", thread])
+    until(lambda: len(list((tmp_path / "pids").iterdir())) == 3)
+    workers = [int(path.name) for path in (tmp_path / "pids").iterdir()]
+    assert all(map(runs, workers))
+    parent.kill()
+    parent.wait()
+    until(lambda: not any(map(runs, workers)))
+
+
+def runs(number):
+    try:
+        with open(f"/proc/{number}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def until(is_so, seconds=30):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
