@@ -14,6 +14,7 @@ from mmq_bridge.plain_folder import check_plain
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.names import FULL
 from mmq_tf.training.run_folder import PRETRAINING_NAME
+from mmq_tf.utils.npz_files import read_npz
 
 if TYPE_CHECKING:
     from mmq_bridge.bundle.golden import GoldenOrigin
@@ -201,10 +202,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     MMQError
         If it is absent or broken.
     """
+    if not path.is_file():
+        raise MMQError(f"{path}: no such file; train again.")
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            return {name: saved[name] for name in saved.files}
-    except FileNotFoundError as error:
-        raise MMQError(f"{path}: no such file; train again.") from error
-    except Exception as error:  # a broken zip raises many kinds
+        return read_npz(path)
+    except MMQError as error:
         raise MMQError(f"{path}: cannot be read as arrays ({error}); train again.") from error

@@ -18,6 +18,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.room import check_room, room_for
 
 from mmq_tf.datasets import deap_protocol as protocol
 from mmq_tf.datasets.base import Dataset, Published, check_known
@@ -25,6 +26,7 @@ from mmq_tf.datasets.formats.concatenate import Piece, join_pieces
 from mmq_tf.datasets.formats.files.pickles import load_pickle
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Recording, Signal
+from mmq_tf.utils.sizes.mat5 import is_mat5, mat5_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,8 @@ def _read_matlab(path: Path) -> dict[str, object]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise MMQError(f"{path}: expected at most {MAX_FILE_BYTES / 2**20:g} MiB.")
     try:
+        if is_mat5(path):
+            check_room(path, mat5_bytes(path, room_for(path)))
         held = {name: (shape, kind) for name, shape, kind in whosmat(path)}
         for name, shape in SHAPES.items():  # before anything is unpacked
             if held.get(name) not in ((shape, "double"), (shape, "single")):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import draw_masks
 from mmq_tf.features.windows import WindowSet
 from mmq_tf.utils.atomic_files import written_whole
+from mmq_tf.utils.npz_files import read_npz
 
 
 def shared_masks(path: Path, windows: WindowSet, token_s: float, seed: int) -> dict[str, np.ndarray]:
@@ -57,14 +57,13 @@ def shared_masks(path: Path, windows: WindowSet, token_s: float, seed: int) -> d
 
 def _read(path: Path, shape: tuple[int, ...], digest: np.ndarray) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved.files}
+        arrays = read_npz(path)
         ours = arrays.pop("windows_sha256"), arrays.pop("shape")
         masks = {
             name: np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
             for name, bits in arrays.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise MMQError(
             f"{path} is damaged ({error}); delete it, and the same masks are drawn again."
         ) from error

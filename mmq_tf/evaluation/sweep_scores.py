@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from mmq_tf.metrics.predictions import Predictions, read_predictions, write_pred
 from mmq_tf.metrics.scores import METRICS
 from mmq_tf.metrics.summary import SubjectTable, subject_table
 from mmq_tf.utils.atomic_files import written_whole
+from mmq_tf.utils.npz_files import read_npz
 
 SENSOR_GONE = "no-"
 """How a condition's name begins in which one sensor is hidden."""
@@ -114,12 +114,12 @@ def _named(conditions: np.ndarray) -> np.ndarray:
 def _stored_table(path: Path) -> SubjectTable | None:
     """Return the scores stored beside a prediction file; None where there are none of this very file."""
     try:
-        with np.load(_scores_path(path), allow_pickle=False) as saved:
-            if saved["predictions_sha256"].tolist() != _digest(path):
-                return None
-            pairs, seeds, subjects = (saved[name].tolist() for name in ("pairs", "seeds", "subjects"))
-            scores = {name: saved[name] for name in METRICS}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+        saved = read_npz(_scores_path(path))
+        if saved["predictions_sha256"].tolist() != _digest(path):
+            return None
+        pairs, seeds, subjects = (saved[name].tolist() for name in ("pairs", "seeds", "subjects"))
+        scores = {name: saved[name] for name in METRICS}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return SubjectTable(
         tuple((method, condition) for method, condition in pairs), tuple(seeds), tuple(subjects), scores

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from mmq_bridge.recordings.files import check_regular, read_bytes
+from mmq_bridge.recordings.room import check_room, room_for
 
 from mmq_tf.datasets.formats.files.edf import check_edf
 from mmq_tf.datasets.formats.files.edf_signals import mne_errors, open_edf, read_edf_signals, read_in_parts
@@ -19,6 +20,8 @@ from mmq_tf.datasets.formats.mne_channels import MneChannel
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.breaks import is_boundary
 from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
+from mmq_tf.utils.sizes.hdf5 import hdf5_bytes
+from mmq_tf.utils.sizes.mat5 import is_mat5, mat5_bytes
 
 if TYPE_CHECKING:
     import mne
@@ -119,6 +122,8 @@ def _open_other(path: Path) -> Opened:
 
     named = _brainvision_parts(path) if path.suffix.lower() in (".vhdr", ".ahdr") else []
     _check_beside(path, named)
+    if path.suffix.lower() == ".set":
+        check_room(path, _matlab_bytes(path))
     with mne_through_the_log(str(path)), mne_errors(path):
         raw = mne.io.read_raw(path, preload=False)
     files = [path, *named, *(Path(name) for name in raw.filenames if name is not None)]
@@ -133,6 +138,12 @@ def _open_other(path: Path) -> Opened:
         tuple(raw.info["bads"]),
         _segment_pauses(named, float(raw.info["sfreq"])),
     )
+
+
+def _matlab_bytes(path: Path) -> int:
+    """Return what an EEGLAB file, a Matlab file of version 5 or 7.3, holds once it is opened."""
+    with mne_errors(path):
+        return mat5_bytes(path, room_for(path)) if is_mat5(path) else hdf5_bytes(path)
 
 
 def _segment_pauses(files: Sequence[Path], rate_hz: float) -> dict[float, float]:

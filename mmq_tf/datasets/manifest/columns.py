@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from mmq_bridge.recordings.archives import opened_zip
+from mmq_bridge.recordings.room import check_room
 
 from mmq_tf.datasets.formats.files.table_form import LOST, MAX_VALUES
 from mmq_tf.datasets.formats.files.tables import read_names, read_table
 from mmq_tf.datasets.formats.files.text_columns import read_words
 from mmq_tf.errors import MMQError
+from mmq_tf.utils.npz_files import npz_names, read_npz
+from mmq_tf.utils.sizes.parquet import parquet_bytes
 
-MAX_NPY_BYTES = 2**30
 FIRST_ROWS = 200_000
+BATCH_ROWS = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,7 @@ def column_names(path: Path, form: str) -> tuple[str, ...]:
     if form == "csv":
         return read_names(path)
     if form == "npz":
-        with opened_zip(path) as archive:
-            return tuple(name.removesuffix(".npy") for name in archive.names)
+        return npz_names(path)
     return tuple(_parquet(path).schema_arrow.names)
 
 
@@ -164,13 +163,13 @@ def _as_numbers(words: np.ndarray) -> np.ndarray:
         return words
 
 
-def _parquet(path: Path):  # noqa: ANN202 (pyarrow is an extra)
+def _parquet(path: Path, dictionaries: Sequence[str] = ()):  # noqa: ANN202 (pyarrow is an extra)
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise MMQError(f"{path}: Parquet needs an extra: pip install 'mmq-tf[parquet]'") from error
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        return pyarrow.parquet.ParquetFile(path, read_dictionary=list(dictionaries))
     except (OSError, pyarrow.ArrowException) as error:
         raise MMQError(f"{path}: cannot be read as Parquet ({_short(error)}).") from error
 
@@ -184,70 +183,73 @@ def _read_parquet(path: Path, wanted: Sequence[str], rows: int | None = None) ->
         raise MMQError(
             f"{path}: expected 1 to {MAX_VALUES} values; it has {count} rows of {len(wanted)} columns."
         )
+    check_room(path, parquet_bytes(path, file.metadata, wanted, count))
     try:
-        if rows is None:
-            table = file.read(columns=list(wanted))
-        else:
-            table = pyarrow.Table.from_batches([next(file.iter_batches(rows, columns=list(wanted)))])
-        arrays = {name: _parquet_column(path, name, table.column(name)) for name in wanted}
+        arrays = {name: _parquet_column(path, name, count) for name in wanted}
     except (OSError, pyarrow.ArrowException) as error:
         raise MMQError(f"{path}: cannot be read as Parquet ({_short(error)}).") from error
-    zoned = frozenset(name for name in wanted if getattr(table.schema.field(name).type, "tz", None))
+    schema = file.schema_arrow
+    zoned = frozenset(name for name in wanted if getattr(schema.field(name).type, "tz", None))
     return Columns(path, arrays, 1, zoned)
 
 
-def _parquet_column(path: Path, name: str, column) -> np.ndarray:  # noqa: ANN001
+def _parquet_column(path: Path, name: str, rows: int) -> np.ndarray:
+    """Read the first rows of one column, a batch at a time; a word that comes often is one object."""
+    import pyarrow
+
+    kind = _parquet(path).schema_arrow.field(name).type
+    is_text = pyarrow.types.is_dictionary(kind) or pyarrow.types.is_string(kind)
+    is_text = is_text or pyarrow.types.is_large_string(kind)
+    file = _parquet(path, [name] if is_text else [])
+    values = np.empty(0)
+    done = 0
+    for batch in file.iter_batches(BATCH_ROWS, columns=[name]):
+        part = _parquet_part(path, name, batch.column(0))[: rows - done]
+        if not done:
+            values = np.empty(rows, part.dtype)
+        values[done : done + len(part)] = part
+        done += len(part)
+        if done == rows:
+            break
+    return values[:done]
+
+
+def _parquet_part(path: Path, name: str, column) -> np.ndarray:  # noqa: ANN001
     import pyarrow
 
     kind = column.type
     if pyarrow.types.is_dictionary(kind):
+        words = _parquet_part(path, name, column.dictionary)
+        if words.dtype == object:
+            words = np.append(words, "").astype(object)
+            return words[column.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
         column, kind = column.cast(kind.value_type), kind.value_type
     if pyarrow.types.is_timestamp(kind):
-        return column.cast(pyarrow.timestamp("us")).to_numpy()
+        return column.cast(pyarrow.timestamp("us")).to_numpy(zero_copy_only=False)
     if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
-        return column.fill_null("").to_numpy().astype(object)
+        return column.fill_null("").to_numpy(zero_copy_only=False).astype(object)
     if pyarrow.types.is_boolean(kind):
         column = column.cast(pyarrow.int8())
     if not pyarrow.types.is_primitive(column.type) and not pyarrow.types.is_decimal(column.type):
         raise MMQError(f"{path}: column {name} must hold numbers, text or times; it holds {kind}.")
-    return column.cast(pyarrow.float64()).to_numpy().astype(np.float64)
+    return column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
 
 
 def _read_npz(path: Path, wanted: Sequence[str]) -> Columns:
-    with opened_zip(path) as archive:
-        arrays = {name: _npy(path / name, archive.read(f"{name}.npy", MAX_NPY_BYTES)) for name in wanted}
-    return Columns(path, arrays, 0)
+    arrays = read_npz(path, wanted, value_bytes=np.dtype(np.float64).itemsize, check=_check_array)
+    return Columns(path, {name: _tall(array) for name, array in arrays.items()}, 0)
 
 
-def _npy(place: Path, data: bytes) -> np.ndarray:
-    """Parse one array; its header is compared with the number of bytes before anything is allocated."""
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-    except (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError) as error:
-        raise MMQError(
-            f"{place}: expected an array of NumPy; its header cannot be read ({_short(error)})."
-        ) from error
+def _check_array(place: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     if dtype.kind not in "fiubUM" or len(shape) not in (1, 2) or 0 in shape:
         what = "Python objects, which are never loaded" if dtype.hasobject else f"{dtype} {list(shape)}"
         raise MMQError(f"{place}: expected numbers or text [rows] or [rows, channels]; got {what}.")
-    wanted = file.tell() + math.prod(shape) * dtype.itemsize
-    if len(data) != wanted:
-        raise MMQError(
-            f"{place}: expected {wanted} bytes for the shape {list(shape)}; the array has {len(data)}."
-        )
-    file.seek(0)
-    return _tall(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _tall(array: np.ndarray) -> np.ndarray:
     """Rows along the longer axis: nothing has more channels than samples."""
     array = array.T if array.ndim == 2 and array.shape[1] > array.shape[0] else array
-    return array.astype(np.float64) if array.dtype.kind in "fiub" else array
+    return array.astype(np.float64, copy=False) if array.dtype.kind in "fiub" else array
 
 
 def _short(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
+from mmq_bridge.recordings.room import check_room
 
 from mmq_tf.datasets.manifest.columns import Columns, column_names, read_columns
 from mmq_tf.datasets.manifest.schema import DatasetManifest, FilesPart, SignalPart
@@ -17,6 +18,8 @@ from mmq_tf.datasets.manifest.trials import Marked, column_trials
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import Signal
 
+GRID_BYTES = 8
+"""A sample on the grid as float32, before and after its clock's drift is taken out."""
 RELATIVE = "relative"
 _CLOCKS = {
     RELATIVE: "seconds from a start",
@@ -244,6 +247,7 @@ def _timed(name: str, signal: SignalPart, part: FilesPart, columns: Columns) -> 
         raise MMQError(
             f"{columns.path}: {name} would be {int(timeline.steps[-1]) + 1} samples long with its gaps."
         )
+    check_room(columns.path, GRID_BYTES * (int(timeline.steps[-1]) + 1) * values.shape[1])
     samples = timeline.samples(values)
     channels = _channels(name, signal, widths, columns.path)
     return Timed(samples, timeline.rate_hz, channels, timeline.start_s, clock, columns.path)

@@ -13,6 +13,7 @@ from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_DURATION_S
 
 MAX_SAMPLES = 2**28  # 1 GiB of float32
+BLOCK_SAMPLES = 2**18
 RATE_TOLERANCE = 0.02
 """A clock further from the rate that was said than this tells of another rate, not of drift."""
 DRIFT_TOLERANCE = 0.002  # what a second of jittered stamps cannot tell from none
@@ -63,13 +64,15 @@ class RowTimes:
         spread[:, self.steps] = values.T
         if self.measured_hz == self.rate_hz:
             return spread
-        at = np.arange(int(spread.shape[1] * self.rate_hz / self.measured_hz)) * (
-            self.measured_hz / self.rate_hz
-        )
-        left = np.minimum(at.astype(np.int64), spread.shape[1] - 1)
-        right = np.minimum(left + 1, spread.shape[1] - 1)
-        share = (at - left).astype(np.float32)
-        return spread[:, left] * (1 - share) + spread[:, right] * share
+        made = np.empty((len(spread), int(spread.shape[1] * self.rate_hz / self.measured_hz)), np.float32)
+        for start in range(0, made.shape[1], BLOCK_SAMPLES):
+            here = slice(start, min(start + BLOCK_SAMPLES, made.shape[1]))
+            at = np.arange(here.start, here.stop) * (self.measured_hz / self.rate_hz)
+            left = np.minimum(at.astype(np.int64), spread.shape[1] - 1)
+            right = np.minimum(left + 1, spread.shape[1] - 1)
+            share = (at - left).astype(np.float32)
+            made[:, here] = spread[:, left] * (1 - share) + spread[:, right] * share
+        return made
 
 
 def even_rows(rows: int, rate_hz: float) -> RowTimes:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.room import check_room
 
 from mmq_tf.datasets.formats.files.table_form import (
     INNER_DELIMITER,
@@ -34,6 +35,9 @@ from mmq_tf.datasets.formats.files.table_form import (
     positions,
 )
 from mmq_tf.errors import MMQError
+
+VALUE_BYTES = 12
+"""A value takes 8 bytes as float64, and 4 more as float32 of a signal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +123,7 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None, *, whole_
             f"{path}: expected at most {MAX_VALUES} values; got {rows} rows of {len(wanted)}. Name fewer"
             " columns, or cut the file."
         )
+    check_room(path, VALUE_BYTES * rows * len(wanted))
     values = [np.empty(rows) for _ in wanted]
     start = 0
     for block in blocks(path, form, whole_rows):

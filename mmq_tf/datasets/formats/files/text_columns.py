@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmq_bridge.recordings.room import check_room
 
 from mmq_tf.datasets.formats.files.table_form import (
     MAX_VALUES,
@@ -21,6 +22,9 @@ from mmq_tf.datasets.formats.files.table_form import (
     positions,
 )
 from mmq_tf.errors import MMQError
+
+POINTER_BYTES, WORD_BYTES = 16, 56
+"""What each place of a word takes, in a block and in the whole, and what a word takes beside its letters."""
 
 
 def read_words(
@@ -52,19 +56,21 @@ def read_words(
     form = form_of(path)
     wanted = positions(path, form, columns)
     parts: list[list[np.ndarray]] = []
-    rows = 0
+    rows = size = 0
     for block in blocks(path, form, False):
         rows += check_shape(path, block, form, form.first_row + rows)
         if rows * len(wanted) > MAX_VALUES:
             raise MMQError(f"{path}: expected at most {MAX_VALUES} values; there are more.")
-        parts.append(_parse(block, form, wanted))
+        known: dict[str, str] = {}
+        parts.append([_decoded(words, form.delimiter, known) for words in _parse(block, form, wanted)])
+        size += sum(map(len, known.values())) + WORD_BYTES * len(known)
+        check_room(path, size + POINTER_BYTES * rows * len(wanted))
         if beginning:
             break
     if not rows:
         raise MMQError(f"{path}: expected rows from row {form.first_row} on; there are none.")
     return {
-        form.names[at]: _decoded(np.concatenate([part[i] for part in parts]), form.delimiter)
-        for i, at in enumerate(wanted)
+        form.names[at]: np.concatenate([part[i] for part in parts]) for i, at in enumerate(wanted)
     }, form.first_row
 
 
@@ -88,7 +94,8 @@ def _parse(block: bytes, form: TextForm, wanted: Sequence[int]) -> list[np.ndarr
     return [frame[at].to_numpy(dtype=object) for at in wanted]
 
 
-def _decoded(words: np.ndarray, delimiter: str) -> np.ndarray:
+def _decoded(words: np.ndarray, delimiter: str, known: dict[str, str]) -> np.ndarray:
     """Mend UTF-8 that was taken for an 8-bit code page, and drop spaces at its ends."""
-    known = {word: as_utf8(inner_text(word, delimiter)).strip() for word in set(words)}
+    for word in set(words).difference(known):
+        known[word] = as_utf8(inner_text(word, delimiter)).strip()
     return np.array([known[word] for word in words], dtype=object)
