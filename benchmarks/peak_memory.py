@@ -40,7 +40,7 @@ def rows_of(found: dict[str, Any]) -> list[ResultRow]:
     values = {
         "bytes": found["bytes"],
         "peak_bytes": found["peak"],
-        "grown_bytes": found["grown"],
+        "grown_mib": round(found["grown"] / 2**20, 1),
         "refused": int(bool(found["said"])),
         "within": int(kept),
     }
@@ -72,7 +72,7 @@ def main(results: Path | None) -> None:
         rows=tuple(row for one in found for row in rows_of(one)),
         notes=(
             "Each file is opened in a process of its own, forked from one that has loaded the libraries."
-            " peak_bytes: the most resident memory of that process (VmHWM), libraries included; grown_bytes:"
+            " peak_bytes: the most resident memory of that process (VmHWM), libraries included; grown_mib:"
             " how much more that is than before the file was opened.",
             f"refused: 1 where the file was refused, by one sentence that names its size. within: 1 where the"
             f" peak is at most {TIMES} times the file and {FREE_BYTES >> 20} MiB. What a file's content may"
