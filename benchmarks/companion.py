@@ -31,8 +31,19 @@ from mmq_tf.metrics.results_table import ResultRow, ResultsFile, machine_descrip
 from mmq_tf.version import __version__
 
 DRIVER = Path(__file__).parents[1] / "tests" / "mmq_bridge" / "companion" / "drive.mjs"
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, TABLET = {"width": 1280, "height": 900}, {"width": 768, "height": 1024}
+PHONE = {"width": 390, "height": 844}
+COLOURS = 160
 Play = Callable[..., Any]
+PACKAGE = (
+    "src/",
+    "core.wasm",
+    "bundle/frontend.json",
+    "bundle/manifest.json",
+    "bundle/mmq_",
+    "bundle/personal_",
+)
+"""What the npm package reads, at the beginning of its address."""
 
 
 @contextmanager
@@ -73,12 +84,14 @@ def measure(play: Play, bundle: Path, recording: Path, rounds: int) -> list[Resu
         "heap_growth_kib": [(run["heap"][-1] - min(run["heap"])) / 1024 for run in runs],
         "peak_bytes": [max(run["wasm"]) for run in runs],
     }
+    mine = {path: size for path, size in sent.items() if path.startswith(PACKAGE)}
     sizes = {
         "core.wasm": WASM.stat().st_size,
         NETWORK_FILE: (bundle / NETWORK_FILE).stat().st_size,
         "the page's own text": sum(path.stat().st_size for path in page),
         "core.wasm, as sent": sent["core.wasm"],
         f"{NETWORK_FILE}, as sent": sent[f"bundle/{NETWORK_FILE}"],
+        "package, network and the bundle's numbers, as sent": sum(mine.values()),
         "all that is sent": sum(sent.values()),
     }
     rows = [_row("companion", metric, values) for metric, values in measured.items()]
@@ -94,7 +107,7 @@ def _row(method: str, metric: str, values: list[float]) -> ResultRow:
 
 
 def take_pictures(play: Play, recording: Path, folder: Path) -> None:
-    """Write pictures, light and dark: a desktop with the recording, a phone with the simulated wearer."""
+    """Write pictures, light and dark: of the recording, and on a phone of the simulated wearer."""
     folder.mkdir(parents=True, exist_ok=True)
     worn = {
         "path": str(recording.resolve()),
@@ -103,10 +116,28 @@ def take_pictures(play: Play, recording: Path, folder: Path) -> None:
         "untilS": 2700,
     }
     simulated = {"path": None, "shown": "600", "switches": [{"atS": 900, "key": "1"}], "untilS": 1000}
+    early = {"path": None, "shown": "600", "switches": [{"atS": 100, "key": "1"}], "untilS": 200}
     for scheme in ("light", "dark"):
-        for name, viewport, source in (("desktop", DESKTOP, worn), ("phone", PHONE, simulated)):
-            file = str((folder / f"{name}-{scheme}.png").resolve())
-            play("picture", speed="0", scheme=scheme, viewport=viewport, file=file, **source)
+        for name, viewport, source, view in (
+            ("desktop", DESKTOP, worn, "now"),
+            ("tablet", TABLET, worn, "now"),
+            ("phone", PHONE, simulated, "now"),
+            ("phone-history", PHONE, simulated, "history"),
+            ("phone-start", PHONE, early, "now"),
+        ):
+            file = (folder / f"{name}-{scheme}.png").resolve()
+            given = {**source, "view": view, "scheme": scheme, "viewport": viewport}
+            play("picture", speed="0", file=str(file), **given)
+            _make_small(file)
+
+
+def _make_small(picture: Path) -> None:
+    """Write a picture again with a palette: a page has few colours."""
+    from PIL import Image
+
+    with Image.open(picture) as opened:
+        small = opened.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(picture, optimize=True)
 
 
 @click.command()

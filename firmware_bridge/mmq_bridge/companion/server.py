@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serve the companion page and one bundle to this machine's browser, and to nobody else."""
+"""Serve the companion page and one bundle to this machine's browser, and where asked to its network."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import hmac
 import io
+import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -17,6 +21,7 @@ from typing import Any, cast
 from mmq_bridge.companion.build import WASM, WEB
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import NETWORK_FILE, read_front_end
+from mmq_bridge.decision.head_file import HEAD_FILE
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.errors import BridgeError
 
@@ -27,17 +32,24 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".wasm": "application/wasm",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
 }
 HEADER = "mmq_bridge/mmq_spec.h"
 PAGE = "/companion/"
 """Address of the page; `/` leads there."""
+ASSETS = f"{PAGE}assets.json"
+READ = ("frontend.json", HEADER, NETWORK_FILE, HEAD_FILE, "MODEL_CARD.md")
+"""What the page reads of a bundle beside its manifest."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self'",
         "connect-src 'self'",
-        "img-src data:",
+        "img-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -51,10 +63,11 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
-"""What every answer carries: the policy, and no embedding, no guessing, no referrer, no cache."""
+"""What every answer carries: the policy, and no embedding, no guessing, no referrer; a copy is
+asked about by its digest before it is used again."""
 REQUEST_S = 10.0
 """A request that is not complete after so many seconds is dropped; an answer may take six times as long."""
 MAX_REQUESTS = 32
@@ -89,13 +102,36 @@ def served_files(bundle: Path) -> dict[str, bytes]:
     if HEADER not in manifest.files:
         files[f"/bundle/{HEADER}"] = spec_header(read_front_end(manifest, bundle)).encode()
     files[f"/bundle/{MANIFEST_NAME}"] = manifest.to_json().encode("utf-8")
-    return files | {f"/bundle/{name}": manifest.read(bundle, name) for name in manifest.files}
+    files |= {f"/bundle/{name}": manifest.read(bundle, name) for name in manifest.files}
+    files[ASSETS] = json.dumps(_kept_offline(files)).encode()
+    return files
+
+
+def _kept_offline(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what the page needs without its server: the digest by the path below this server's address."""
+    wanted = {f"/bundle/{name}" for name in (MANIFEST_NAME, *READ)}
+    return {
+        path.lstrip("/"): _digest(content)
+        for path, content in files.items()
+        if not path.startswith("/bundle/") or path in wanted
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def make_server(
-    files: Mapping[str, bytes], port: int, *, request_s: float = REQUEST_S, most: int = MAX_REQUESTS
+    files: Mapping[str, bytes],
+    port: int,
+    *,
+    host: str = ADDRESS,
+    token: str = "",
+    context: ssl.SSLContext | None = None,
+    request_s: float = REQUEST_S,
+    most: int = MAX_REQUESTS,
 ) -> ThreadingHTTPServer:
-    """Return a server of these files on this machine's own address.
+    """Return a server of these files, by default on this machine's own address.
 
     Parameters
     ----------
@@ -103,6 +139,12 @@ def make_server(
         From `served_files`.
     port : int
         0 takes a free one; see ``server_port`` of the result.
+    host : str
+        Address to listen at, and the only name it is asked for by (127.0.0.1 also as localhost).
+    token : str
+        What every path begins with; there is nothing at another one.
+    context : ssl.SSLContext, optional
+        HTTPS instead of HTTP.
     request_s, most
         See `REQUEST_S` and `MAX_REQUESTS`.
 
@@ -115,13 +157,18 @@ def make_server(
     class ServedHandler(_PageHandler):
         known = files
         limit_s = request_s
+        prefix = f"/{token}" if token else ""
+        names = (host, "localhost") if host == ADDRESS else (host,)
 
     try:
-        return _BoundedServer((ADDRESS, port), ServedHandler, most)
+        server = _BoundedServer((host, port), ServedHandler, most)
     except OSError as error:
         raise BridgeError(
-            f"port {port}: cannot be used ({error.strerror or error}); choose another with --port."
+            f"port {port}: cannot be used at {host} ({error.strerror or error}); choose another with --port."
         ) from error
+    if context is not None:  # each connection's own thread shakes hands
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
 
 
 class _BoundedServer(ThreadingHTTPServer):
@@ -170,10 +217,12 @@ class _TimedReader(io.RawIOBase):
 
 
 class _PageHandler(BaseHTTPRequestHandler):
-    """Answer GET and HEAD for known paths, asked for by this machine's own names."""
+    """Answer GET and HEAD for known paths below the prefix, asked for by this machine's own names."""
 
     known: Mapping[str, bytes]
     limit_s: float
+    prefix: str
+    names: tuple[str, ...]
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
@@ -200,13 +249,17 @@ class _PageHandler(BaseHTTPRequestHandler):
         """Say nothing: who looked at what is nobody's business."""
 
     def _answer(self, with_body: bool) -> None:
-        path = self.path.partition("?")[0]
+        path = self._below_prefix(self.path.partition("?")[0])
         status, content = self._look_up(path)
         kind = TYPES.get(Path("index.html" if path == PAGE else path).suffix, "application/octet-stream")
         said = {**HEADERS, "Content-Type": kind}
         if status == HTTPStatus.FOUND:
             said["Location"] = PAGE.lstrip("/")
-        if "gzip" in (self.headers.get("Accept-Encoding") or ""):
+        if status == HTTPStatus.OK:
+            said["ETag"] = f'"{_digest(content)}"'
+            if said["ETag"] in (self.headers.get("If-None-Match") or ""):
+                status, content = HTTPStatus.NOT_MODIFIED, b""
+        if content and "gzip" in (self.headers.get("Accept-Encoding") or ""):
             content, said["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
         self.send_response(status)
         for name, value in {**said, "Content-Length": str(len(content))}.items():
@@ -216,9 +269,14 @@ class _PageHandler(BaseHTTPRequestHandler):
             self.connection.settimeout(6 * self.limit_s)
             self.wfile.write(content)
 
+    def _below_prefix(self, path: str) -> str:
+        """Return a path without the prefix, compared in constant time; empty where it has another."""
+        begins, rest = path[: len(self.prefix)], path[len(self.prefix) :]
+        return rest if hmac.compare_digest(begins.encode(), self.prefix.encode()) else ""
+
     def _look_up(self, path: str) -> tuple[HTTPStatus, bytes]:
         port = cast(ThreadingHTTPServer, self.server).server_port
-        if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
+        if self.headers.get("Host") not in [f"{name}:{port}" for name in self.names]:
             return HTTPStatus.FORBIDDEN, b""  # another name was pointed at this machine
         if path == "/":
             return HTTPStatus.FOUND, b""

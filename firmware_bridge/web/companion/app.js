@@ -4,31 +4,56 @@ import { Device } from "../src/index.js";
 import { readE4 } from "./e4.js";
 import { chosen, content, dropped, folderWith } from "./files.js";
 import { Kept, Keeper, wearerName } from "./kept.js";
+import { registered } from "./offline.js";
 import { Problem, sentence } from "./problem.js";
 import { recordingSource } from "./replay.js";
 import { Session } from "./session.js";
 import { simulatorSource } from "./simulator.js";
+import { currentLanguage, fillStrings, LANGUAGES, speak, t } from "./strings.js";
 import { showAbout } from "./view/about.js";
+import { Average } from "./view/average.js";
+import { showAwaited } from "./view/awaited.js";
 import { Live } from "./view/live.js";
+import { askMark, showMarks } from "./view/marks.js";
+import { History } from "./view/memory.js";
+import { element, showNow } from "./view/now.js";
 import { connectStrap } from "./view/strap_card.js";
+import { Timeline } from "./view/timeline.js";
 
 const $ = (selector) => document.querySelector(selector);
 const DISPLAY_S = 30; // what is shown of decisions is the average of so many seconds
-const state = { bundle: null, session: null, live: null, running: null };
-Object.assign(state, { kept: null, keeper: null, turn: 0 });
+const state = { bundle: null, card: "", device: null, session: null, live: null, running: null };
+Object.assign(state, { kept: null, keeper: null, timeline: null, average: null, turn: 0 });
+Object.assign(state, { sessions: new Map(), shown: null, offline: false });
 
 /** Use a bundle: only when all of it is sound does it take the old one's place. */
 async function useBundle(source) {
   const bundle = await Device.openBundle(source, { core: state.bundle?.core });
   const card = await bundle.text("MODEL_CARD.md");
-  new Device(bundle); // refuses what the core cannot run, before anything is shown
+  const viewer = new Device(bundle); // refuses what the core cannot run, before anything is shown
   state.turn++;
   stop();
   await state.running; // it may be saving what its wearer taught
-  state.bundle = bundle;
-  showAbout(bundle, card);
+  Object.assign(state, { bundle, card, live: null, device: null, session: null, sessions: new Map(), shown: null });
+  state.average = new Average(viewer);
+  $("#sensors").hidden = true;
+  $("#clock").textContent = "00:00";
+  begin();
   askAgain();
   await busy(recallWearer);
+}
+
+/** Fill what a bundle fills, in the language of now. */
+function begin() {
+  const { bundle, card, average, offline } = state;
+  showAbout(bundle, card, offline);
+  state.timeline = new Timeline(bundle, average.view, choose);
+  state.timeline.lengthS = Number($("#shown").value);
+  if (!state.live) {
+    showNow(null, bundle.manifest.decision.tasks, null, {}, false);
+    showAwaited(null);
+  }
+  drawHistory();
 }
 
 /** Another bundle may estimate something else: purpose and consent come first, each time. */
@@ -36,7 +61,7 @@ function askAgain() {
   $("#agree").checked = false;
   $("#begin").disabled = true;
   $("#consent").hidden = false;
-  $("#session").hidden = $("#live").hidden = $("#simulated").hidden = true;
+  $("#session").hidden = $("#tabs").hidden = $("#simulated").hidden = true;
 }
 
 async function play(source) {
@@ -45,20 +70,21 @@ async function play(source) {
   await state.running; // it may be saving what its wearer taught
   const { bundle } = state;
   const device = new Device(bundle, { displayS: DISPLAY_S });
-  const keeper = await keeperOf(device);
+  const learnt = await stateOf(device);
   if (turn !== state.turn) return; // another one was asked for meanwhile
-  state.keeper = keeper;
   note(source);
-  state.live = new Live(bundle, device, source, (name, isOn) => session.muted[isOn ? "delete" : "add"](name));
-  const { events } = state.live;
+  const live = new Live(bundle, device, source, { view: state.average.view, onSwitch: mute, onDraw: drawHistory });
+  const keeper = learnt && new Keeper(state.kept, bundle.digest, learnt.wearer, device, live.journal);
+  const { events } = live;
   const token = (closed) => {
     events.token(closed);
     keeper?.note();
   };
   const session = new Session(device, source, Number($("#speed").value), { ...events, token });
-  state.live.follow(session);
-  state.session = session;
-  $("#live").hidden = false;
+  Object.assign(state, { live, device, session, keeper, shown: null });
+  live.follow(session);
+  listSessions();
+  choose(null);
   $("#save").disabled = false;
   setPaused(false);
   state.running = busy(() =>
@@ -66,26 +92,28 @@ async function play(source) {
       .run()
       .finally(() => keeper?.finish())
       .catch(complain)
-      .finally(() => {
+      .finally(async () => {
         showState();
+        await readSessions();
         return showKept();
       }),
   );
 }
 
-/** Load what the named wearer taught into a device; what keeps it from then on, or null without a name. */
-async function keeperOf(device) {
-  const wearer = wearerName($("#wearer").value),
-    { digest } = state.bundle;
+const mute = (name, isOn) => state.session.muted[isOn ? "delete" : "add"](name);
+
+/** Load what the named wearer taught into a device: {wearer}, or null without a name. */
+async function stateOf(device) {
+  const wearer = wearerName($("#wearer").value);
   if (!wearer) return null;
   state.kept ??= await Kept.open();
-  const known = await state.kept.load(digest, wearer);
+  const known = await state.kept.load(state.bundle.digest, wearer);
   try {
     if (known) device.loadState(known);
   } catch (error) {
     complain(new Problem(`${wearer}: ${sentence(error)} Enrolling anew.`));
   }
-  return new Keeper(state.kept, digest, wearer, device);
+  return { wearer };
 }
 
 /** Name the wearer of this bundle's last session, so that a reload goes on. A browser that keeps nothing says so
@@ -97,7 +125,71 @@ async function recallWearer() {
   } catch {
     $("#wearer").value = "";
   }
+  await changeWearer();
+}
+
+async function changeWearer() {
+  state.shown = null;
+  await readSessions();
+  if (!state.live) state.shown = [...state.sessions.keys()].at(-1) ?? null;
+  listSessions();
+  drawHistory();
   await showKept();
+}
+
+/** The sessions that are kept of the named wearer. */
+async function readSessions() {
+  const wearer = wearerName($("#wearer").value),
+    found = wearer && state.kept?.sessions(state.bundle.digest, wearer).catch(() => null);
+  state.sessions = (found && (await found)) || new Map();
+  listSessions();
+}
+
+/** Offer the sessions there are to see. */
+function listSessions() {
+  const { sessions, live, shown } = state,
+    when = new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
+  const earlier = [...sessions].filter(([startedMs]) => startedMs !== live?.startedMs).reverse();
+  const options = earlier.map(([startedMs, [{ name }]]) => option(startedMs, `${when.format(startedMs)}, ${name}`));
+  if (live) options.unshift(option("", t("thisSession")));
+  $("#which").replaceChildren(...options);
+  $("#which").value = String(shown ?? "");
+  $("#which").hidden = !earlier.length;
+}
+
+const option = (value, text) => Object.assign(element("option", "", text), { value: String(value) });
+
+/** Draw the session that is chosen: the running one, or an earlier one as it was kept. */
+function drawHistory() {
+  const { timeline, live, device, bundle, shown, sessions } = state,
+    parts = sessions.get(shown);
+  const hasHead = Boolean(bundle.head);
+  if (!parts) {
+    const marks = device?.personal?.marks ?? [];
+    timeline.show(live?.history ?? new History(bundle.modalities.length), marks);
+    showMarks(marks, hasHead, device?.personal);
+    return;
+  }
+  if (state.restored?.parts !== parts) {
+    const history = new History(bundle.modalities.length);
+    parts.forEach((part) => history.restore(part));
+    state.restored = { parts, history };
+  }
+  const { marks } = parts.at(-1);
+  timeline.show(state.restored.history, marks);
+  showMarks(marks, hasHead, null);
+}
+
+/** A stretch was chosen in the chart: ask what it was, where the running session can learn it. */
+function choose(range) {
+  const personal = state.shown === null ? state.device?.personal : null;
+  const onMark = (label) => {
+    attempt(() => state.device.mark(label, ...range));
+    state.timeline.choose(null);
+    drawHistory();
+    return state.keeper?.flush();
+  };
+  askMark(range, personal?.classes, onMark, () => state.timeline.choose(null));
 }
 
 let jobs = 0;
@@ -123,7 +215,7 @@ async function fillKept() {
   const found = wearer && state.kept?.load(state.bundle.digest, wearer);
   const known = found ? await found.catch(() => null) : null;
   $("#forget").hidden = !known;
-  $("#kept").textContent = !wearer ? "" : known ? learnt(known) : "nothing kept yet";
+  $("#kept").textContent = !wearer ? "" : known ? learnt(known) : t("nothingKept");
 }
 
 function learnt(known) {
@@ -131,17 +223,30 @@ function learnt(known) {
   try {
     device.loadState(known);
   } catch (error) {
-    return `cannot be used (${sentence(error)})`;
+    return t("keptBroken", { why: sentence(error) });
   }
-  const { enrolment } = device;
-  return enrolment ? `kept: enrolment, ${enrolment.words}` : "kept: enrolled";
+  const { enrolment, personal } = device;
+  const said = enrolment ? t("keptEnrolling", { words: enrolment.words }) : t("keptEnrolled");
+  return personal?.head.count ? `${said}, ${t("keptMarks", { count: personal.head.count })}` : said;
 }
 
 async function forget() {
   const wearer = wearerName($("#wearer").value);
   await state.keeper?.drop();
   await state.kept.forget(state.bundle.digest, wearer);
-  await showKept();
+  await changeWearer();
+}
+
+async function forgetAll() {
+  if (!confirm(t("forgetAllAsk"))) return;
+  stop();
+  await state.keeper?.drop();
+  state.kept ??= await Kept.open();
+  await state.kept.forgetAll();
+  speak(null);
+  $("#wearer").value = "";
+  await changeWearer();
+  $("#announce").textContent = t("forgotAll");
 }
 
 /** Say what is simulated, and who trained the model. */
@@ -152,12 +257,12 @@ function note({ name, simulated }) {
     ["recording", simulated],
   ]
     .filter(([, is]) => is)
-    .map(([what]) => what);
-  $("#simulated").textContent = `SIMULATED (${marks.join(" and ")})`;
+    .map(([what]) => t(what));
+  $("#simulated").textContent = t("simulated", { what: marks.join(t("and")) });
   $("#simulated").hidden = !marks.length;
-  $("#trained").textContent =
-    `${name} trained this model: what it says here tells nothing of how good it is.`;
+  $("#trained").textContent = t("trained", { name });
   $("#trained").hidden = !manifest.train_subjects?.includes(name);
+  state.source = { name, simulated };
 }
 
 function stop() {
@@ -170,13 +275,14 @@ function setPaused(paused) {
   if (!state.session || state.session.over) return;
   state.session.paused = paused;
   showState();
+  if (paused) state.live.redraw(); // as fast as it goes not every frame is drawn
 }
 
 function showState() {
   const { session } = state;
   const isOver = !session || session.over;
   $("#pause").disabled = $("#stop").disabled = isOver;
-  $("#pause").textContent = session?.paused && !isOver ? "Go on" : "Pause";
+  $("#pause").textContent = t(session?.paused && !isOver ? "goOn" : "pause");
   $("#transport").dataset.state = !session ? "idle" : isOver ? "over" : session.paused ? "paused" : "running";
 }
 
@@ -193,7 +299,7 @@ async function take(found) {
 }
 
 function complain(error) {
-  if (!(error instanceof Problem)) console.error(error);
+  if (error instanceof Error && !(error instanceof Problem)) console.error(error);
   $("#problem p").textContent = sentence(error);
   $("#problem").hidden = false;
 }
@@ -217,12 +323,42 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
+/** Say everything in another language. */
+function reword(name) {
+  speak(name);
+  fillStrings(document);
+  showState();
+  if (!state.bundle) return;
+  begin();
+  state.live?.reword(mute);
+  if (state.source && state.live) note(state.source);
+  listSessions();
+  showKept();
+}
+
+/** On a phone one part is seen at a time. */
+function go(view) {
+  document.body.dataset.view = view;
+  for (const tab of $("#tabs").children) {
+    if (tab.dataset.go === view) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
+  scrollTo(0, 0);
+  state.timeline?.draw();
+  state.live?.redraw();
+}
+
 function wire() {
+  $("#language").replaceChildren(...Object.entries(LANGUAGES).map(([name, title]) => option(name, title)));
+  $("#language").value = currentLanguage();
+  $("#language").addEventListener("change", ({ target }) => reword(target.value));
+  for (const tab of $("#tabs").children) tab.addEventListener("click", () => go(tab.dataset.go));
   $("#problem-close").addEventListener("click", () => ($("#problem").hidden = true));
   $("#agree").addEventListener("change", ({ target }) => ($("#begin").disabled = !target.checked));
   $("#begin").addEventListener("click", () => {
     $("#consent").hidden = true;
-    $("#session").hidden = false;
+    $("#session").hidden = $("#tabs").hidden = false;
+    drawHistory();
     $("#simulate").focus();
   });
   $("#simulate").addEventListener("click", () => attempt(() => play(simulatorSource(state.bundle))));
@@ -234,20 +370,33 @@ function wire() {
       input.value = "";
     });
   }
-  $("#wearer").addEventListener("change", () => attempt(showKept));
+  $("#wearer").addEventListener("change", () => attempt(changeWearer));
   $("#forget").addEventListener("click", () => attempt(() => busy(forget)));
-  $("#strap").addEventListener("click", () => attempt(connectStrap));
+  $("#forget-all").addEventListener("click", () => attempt(() => busy(forgetAll)));
+  $("#forget-marks").addEventListener("click", () => {
+    state.device.forget();
+    drawHistory();
+    return state.keeper?.flush();
+  });
+  $("#which").addEventListener("change", ({ target }) => {
+    state.shown = target.value ? Number(target.value) : null;
+    state.timeline.choose(null);
+    drawHistory();
+  });
+  $("#strap").addEventListener("click", () => attempt(() => connectStrap(state.bundle, (source) => attempt(() => play(source)))));
   $("#pause").addEventListener("click", () => setPaused(!state.session.paused));
   $("#stop").addEventListener("click", stop);
   $("#speed").addEventListener(
     "change",
     ({ target }) => state.session && (state.session.speed = Number(target.value)),
   );
-  $("#average").addEventListener("change", () => state.live?.redraw());
-  $("#shown").addEventListener("change", () => state.live?.redraw());
+  $("#average").addEventListener("change", () => (state.live ? state.live.redraw() : drawHistory()));
+  $("#shown").addEventListener("change", ({ target }) => (state.timeline.lengthS = Number(target.value)));
   $("#table-details").addEventListener("toggle", () => state.live?.redraw());
   $("#save").addEventListener("click", save);
   document.addEventListener("keydown", onKey);
+  document.addEventListener("visibilitychange", () => document.hidden && state.keeper?.flush());
+  addEventListener("resize", () => state.bundle && drawHistory());
   wireDrop();
 }
 
@@ -282,6 +431,9 @@ function wireDrop() {
   });
 }
 
+fillStrings(document);
 wire();
 const opened = await attempt(() => useBundle("../bundle/"));
-if (!opened) $("#bundle-name").textContent = "No bundle is open; drop one here.";
+if (!opened) $("#bundle-name").textContent = t("noBundle");
+state.offline = await registered();
+if (state.bundle) showAbout(state.bundle, state.card, state.offline);

@@ -15,12 +15,12 @@ export class Session {
   muted = new Set();
   nowS = 0;
 
-  /** `on` has step({nowS, chunks}), token(token), decision(decision) and end(): called as the session goes on. */
+  /** A live source plays at its own time. `on` has step({nowS, chunks}), token(token), decision(decision) and end(): called as the session goes on. */
   constructor(device, source, speed, on) {
     this.#device = device;
     this.#source = source;
     this.#on = on;
-    this.#speed = speed;
+    this.#speed = source.isLive ? 1 : speed;
     this.#anchor = { s: 0, ms: performance.now() };
   }
 
@@ -46,7 +46,7 @@ export class Session {
 
   set speed(value) {
     this.#anchor = { s: this.nowS, ms: performance.now() };
-    this.#speed = value;
+    if (!this.#source.isLive) this.#speed = value;
   }
 
   set paused(value) {

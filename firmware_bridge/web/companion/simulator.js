@@ -119,12 +119,7 @@ const SENSORS = {
     return wave + 5 * body.breathAt(timeS) + 150 * body.movedAt(timeS, 0) + body.noise(3);
   },
   ecg(body, timeS) {
-    const angle = 2 * Math.PI * (((body.beatsAt(timeS) + 0.5) % 1) - 0.5);
-    const wave = ECG_WAVES.reduce(
-      (sum, [at, height, width]) => sum + height * Math.exp(-((angle - at) ** 2) / (2 * width ** 2)),
-      0,
-    );
-    return wave + 0.04 * body.breathAt(timeS) + body.noise(0.015);
+    return ecgAt(body.beatsAt(timeS)) + 0.04 * body.breathAt(timeS) + body.noise(0.015);
   },
   eda(body, timeS) {
     const tonic = 3 * Math.exp(0.5 * body.sweat);
@@ -168,6 +163,15 @@ const SENSORS = {
   },
   emg: (body) => body.noise(12 * Math.exp(0.6 * body.arousal) * (body.move ? 4 : 1)),
 };
+
+/** An ECG in mV after so many beats; each whole number is the peak of one. */
+export function ecgAt(beats) {
+  const angle = 2 * Math.PI * (((beats + 0.5) % 1) - 0.5);
+  return ECG_WAVES.reduce(
+    (sum, [at, height, width]) => sum + height * Math.exp(-((angle - at) ** 2) / (2 * width ** 2)),
+    0,
+  );
+}
 
 function arousalAt(timeS) {
   const into = timeS % (2 * TURN_S);

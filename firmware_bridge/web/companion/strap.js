@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // strap.js: a Bluetooth heart-rate strap (GATT service 0x180D, Heart Rate Service 1.0).
 import { Problem } from "./problem.js";
+import { ecgAt } from "./simulator.js";
 
 const SERVICE = "heart_rate";
 const MEASUREMENT = "heart_rate_measurement";
@@ -36,7 +37,60 @@ export function rmssd(intervals) {
   return 1000 * Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length);
 }
 
-/** A connected strap; `onState({connected, name, heartRate, contact, rmssdMs})` is called with each notification. */
+const DELAY_S = 3; // a strap tells of a beat some time after it
+const LONGEST_BEAT_S = 2.5;
+const KEPT_BEATS = 64;
+
+/**
+ * A strap as the source of an ECG that is drawn from the times between its beats, DELAY_S late: what no beat was told
+ * of is lost. `clockS()` is the real time in s.
+ */
+export class StrapSource {
+  #beats = [];
+  #modality;
+  #clockS;
+  #startS;
+  simulated = false;
+  durationS = Infinity;
+  isLive = true;
+
+  constructor(name, modality, clockS = () => performance.now() / 1000) {
+    this.name = name;
+    this.sensors = [modality.name];
+    this.#modality = modality;
+    this.#clockS = clockS;
+    this.#startS = clockS();
+  }
+
+  /** Intervals of a notification: their beats ended just now. Where some were lost, a gap stays. */
+  take(intervals) {
+    const nowS = this.#clockS() - this.#startS,
+      lengthS = intervals.reduce((a, b) => a + b, 0);
+    let atS = this.#beats.at(-1) ?? nowS - lengthS;
+    if (Math.abs(atS + lengthS - nowS) > DELAY_S / 2) atS = nowS - lengthS;
+    for (const interval of intervals) this.#beats.push((atS += interval));
+    this.#beats.splice(0, this.#beats.length - KEPT_BEATS);
+  }
+
+  /** An ECG in the modality's unit at a time after the source's start; NaN where no beat was told of. */
+  at(timeS) {
+    const next = this.#beats.findIndex((beat) => beat > timeS),
+      [from, to] = [this.#beats[next - 1], this.#beats[next]];
+    if (next < 1 || to - from > LONGEST_BEAT_S) return NaN;
+    return ecgAt((timeS - from) / (to - from)) * (this.#modality.unit === "uV" ? 1000 : 1);
+  }
+
+  *steps() {
+    const { name, rateHz } = this.#modality;
+    for (let second = 0; ; second++) {
+      const frames = Math.round(rateHz),
+        samples = Float32Array.from({ length: frames }, (_, i) => this.at(second - DELAY_S + i / rateHz));
+      yield { nowS: second + 1, chunks: [{ name, samples, frames, timeS: second }] };
+    }
+  }
+}
+
+/** A connected strap; `onState({connected, name, heartRate, contact, rmssdMs, intervals})` is called with each notification. */
 export class Strap {
   #device;
   #onState;
@@ -86,7 +140,8 @@ export class Strap {
     let length = this.#intervals.reduce((a, b) => a + b, 0);
     while (length > MEMORY_S) length -= this.#intervals.shift();
     const { heartRate, contact } = measured;
-    this.#onState({ connected: true, name: this.#name, heartRate, contact, rmssdMs: rmssd(this.#intervals) });
+    const rmssdMs = rmssd(this.#intervals);
+    this.#onState({ connected: true, name: this.#name, heartRate, contact, rmssdMs, intervals: measured.intervals });
   }
 
   #lost() {

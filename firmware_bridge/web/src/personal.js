@@ -161,7 +161,7 @@ export class Personal {
     const stretch = this.#stretch(label, startS, stopS);
     for (const { u, logit } of windows) this.head.mark(u, logit, this.classes.indexOf(label), stretch);
     this.head.adapt();
-    this.marks.push({ label, startS, stopS, windows: windows.length, stretch });
+    this.marks = [...this.marks, { label, startS, stopS, windows: windows.length, stretch }];
     return windows.length;
   }
 

@@ -27,6 +27,7 @@ async function answer({ scenario, url, ...given }) {
   const context = await browser.newContext({
     viewport: given.viewport ?? { width: 1200, height: 900 },
     colorScheme: given.scheme ?? "light",
+    serviceWorkers: given.isOffline ? "allow" : "block",
   });
   const page = await context.newPage();
   const seen = { requests: [], errors: [] },

@@ -10,7 +10,6 @@ const hex = (values) => Buffer.from(values.buffer, values.byteOffset, values.byt
 
 /** As much of IndexedDB as the page uses: answers come later, as the browser's do. */
 function memory() {
-  const records = new Map();
   const keyOf = (key) => JSON.stringify(key);
   const request = (job) => {
     const made = {};
@@ -26,26 +25,34 @@ function memory() {
     });
     return made;
   };
-  const store = {
-    get: (key) => request(() => structuredClone(records.get(keyOf(key)))),
-    put: (record) =>
-      request(() => records.set(keyOf([record.bundle, record.wearer]), structuredClone(record)) && undefined),
-    delete: (key) => request(() => records.delete(keyOf(key)) && undefined),
-    getAll: () => request(() => structuredClone([...records.values()])),
+  const storeOf = (keyPath) => {
+    const records = new Map();
+    return {
+      get: (key) => request(() => structuredClone(records.get(keyOf(key)))),
+      put: (record) =>
+        request(() => records.set(keyOf(keyPath.map((name) => record[name])), structuredClone(record)) && undefined),
+      delete: (key) => request(() => records.delete(keyOf(key)) && undefined),
+      getAll: () => request(() => structuredClone([...records.values()])),
+      clear: () => request(() => records.clear()),
+    };
   };
+  const stores = {};
   let isMade = false;
   const database = {
-    createObjectStore: () => (isMade = true),
+    createObjectStore: (name, { keyPath }) => {
+      isMade = true;
+      stores[name] = storeOf(keyPath);
+    },
     transaction: () => ({
-      objectStore: () => {
-        if (!isMade) throw new Error("there is no such store");
-        return store;
+      objectStore: (name) => {
+        if (!stores[name]) throw new Error("there is no such store");
+        return stores[name];
       },
     }),
   };
   const factory = {
     broken: false,
-    put: store.put,
+    put: (record) => stores.wearers.put(record),
     open: () => {
       const made = request(() => {
         made.result = database;
@@ -223,6 +230,32 @@ const SCENARIOS = {
         return `${error.constructor.name}: ${error.message}`;
       }
     });
+  },
+
+  /** Every string of the page. */
+  async strings() {
+    return (await part("companion/strings.js")).STRINGS;
+  },
+
+  /** A strap that tells of a beat each 0.8 s and falls silent: what the core makes of the ECG that is drawn of it. */
+  async strap({ header, rateHz, seconds, lostS }) {
+    const { Bridge } = await part("src/core.js"),
+      { readSpec } = await part("src/spec.js"),
+      { StrapSource } = await part("companion/strap.js");
+    const bridge = new Bridge(new WebAssembly.Module(readFileSync(`${folder}core.wasm`)), readSpec(header));
+    let nowS = 1000;
+    const source = new StrapSource("strap", { name: "ecg", channels: 1, rateHz, unit: "mV" }, () => nowS),
+      said = { presence: [], features: [] };
+    for (const step of source.steps()) {
+      if (step.nowS > seconds) break;
+      for (; nowS < 1000 + step.nowS - 0.01; nowS += 0.8) if (nowS < 1000 + lostS) source.take([0.8]);
+      for (const { samples, frames, timeS } of step.chunks) bridge.push(0, samples, frames, timeS);
+      for (let token = bridge.pop(); token; token = bridge.pop()) {
+        said.presence.push(token.presence[0]);
+        said.features.push([...token.features]);
+      }
+    }
+    return said;
   },
 
   /** What is kept of wearers, in a database that stands in for the browser's, or that refuses. */

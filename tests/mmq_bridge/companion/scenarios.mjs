@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // scenarios.mjs: what the tests do in the page; each returns plain data.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import {
   begin,
   drop,
@@ -86,8 +89,11 @@ export async function leak(page, { url }) {
   });
 }
 
-/** A picture of the page at some time of a recording (or of the simulated wearer), with sensors switched on the way. */
-export async function picture(page, { url, path, speed, shown, switches, untilS, file }) {
+/**
+ * A picture of the page (of one view of it on a phone) at some time of a recording, or of the simulated wearer, with
+ * sensors switched on the way.
+ */
+export async function picture(page, { url, path, speed, shown, switches, untilS, view, file }) {
   await begin(page, url);
   await page.selectOption("#speed", speed);
   await page.selectOption("#shown", shown);
@@ -98,8 +104,10 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
     await page.keyboard.press(key);
     start = () => page.click("#pause");
   }
+  const isPhone = await page.isVisible("#tabs");
+  if (isPhone) await page.click(`#tabs [data-go=${view}]`);
   await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: file, fullPage: true });
+  await page.screenshot({ path: file, fullPage: !isPhone });
   return file;
 }
 
@@ -178,6 +186,8 @@ export async function wearers(page, { url, untilS, damage }) {
       await page.inputValue("#wearer"),
       await page.textContent("#kept"),
       await page.isVisible("#forget"),
+      await page.locator("#which option").allTextContents().then((names) => names.map((name) => name.split(", ").at(-1))),
+      await page.isVisible("#plot"),
     ];
   };
   const reload = () => begin(page, url);
@@ -211,6 +221,18 @@ export async function wearers(page, { url, untilS, damage }) {
   said.forgotten = await shown();
   await reload();
   said.end = await shown();
+  said.other = await wear("Bert", 12);
+  await reload();
+  said.kept = await shown();
+  page.once("dialog", (dialog) => dialog.accept());
+  await page.click("#forget-all");
+  said.none = await shown();
+  said.databases = await page.evaluate(async () => {
+    const { Kept } = await import("/companion/kept.js"),
+      kept = await Kept.open();
+    const digest = "any";
+    return [await kept.last(digest), (await kept.sessions(digest, "Bert")).size, localStorage.length];
+  });
   return said;
 }
 
@@ -290,46 +312,50 @@ export async function strap(page, { url, values, refuses }) {
   };
 }
 
-/** How the page stands on a phone: what is wider than it, what has no name, how strong its colours stand out. */
+/** How the page stands in each of its views: what is wider than it, what axe finds, what the newest row says. */
 export async function standing(page, { url }) {
   await begin(page, url);
+  await page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
   await page.selectOption("#speed", "60");
   await page.click("#simulate");
   await page.waitForFunction(() => document.querySelector("#now-rested").textContent !== "", null, {
     timeout: IDLE_MS,
   });
   await page.click("#pause");
+  const found = { violations: [], passes: 0, widths: [], grounds: [] };
   await page.click("#table-details summary");
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 740 });
+    const isPhone = await page.isVisible("#tabs");
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      for (const view of isPhone ? ["now", "history", "sensors", "more"] : ["all"]) {
+        if (isPhone) await page.click(`#tabs [data-go=${view}]`);
+        const seen = await page.evaluate(async () => {
+          const { violations, passes } = await axe.run(document, { resultTypes: ["violations"] });
+          const { documentElement } = document;
+          return {
+            violations: violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 120))]),
+            passes: passes.length,
+            width: documentElement.scrollWidth,
+            ground: getComputedStyle(documentElement).getPropertyValue("--paper").trim(),
+          };
+        });
+        found.violations.push(...seen.violations.map((one) => [width, scheme, view, ...one]));
+        found.passes += seen.passes;
+        found.widths.push([width, seen.width]);
+        found.grounds.push(seen.ground);
+      }
+    }
+  }
   await page.waitForSelector("#table-details tbody tr");
-  return page.evaluate(() => {
-    const style = getComputedStyle(document.documentElement);
-    const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-    const light = (name) => {
-      const bytes = style
-        .getPropertyValue(name)
-        .trim()
-        .slice(1)
-        .match(/../g)
-        ?.map((pair) => linear(parseInt(pair, 16) / 255)) ?? [1, 1, 1];
-      return 0.2126 * bytes[0] + 0.7152 * bytes[1] + 0.0722 * bytes[2];
-    };
-    const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
-    const named = (item) =>
-      (item.getAttribute("aria-label") || item.textContent || item.labels?.[0]?.textContent || "").trim();
-    return {
+  return page.evaluate(
+    (found) => ({
+      ...found,
       row: [...document.querySelector("#table-details tbody tr").cells].map((cell) => cell.textContent),
-      width: document.documentElement.scrollWidth,
-      inner: innerWidth,
-      nameless: [...document.querySelectorAll("button, select, input:not([hidden]), canvas")]
-        .filter((item) => !named(item))
-        .map((item) => item.outerHTML.slice(0, 80)),
-      contrast: ["--ink", "--muted", "--accent", "--measured", "--faulty"].map((name) => [
-        name,
-        contrast(name, "--paper"),
-      ]),
-      ground: style.getPropertyValue("--paper").trim(),
-    };
-  });
+    }),
+    found,
+  );
 }
 
 /** Go through the page with the keyboard only, from the top to a running session. */
@@ -338,6 +364,8 @@ export async function keyboard(page, { url }) {
   await page.waitForSelector("#consent:not([hidden])");
   const focused = () => page.evaluate(() => document.activeElement.id);
   await page.keyboard.press("Tab");
+  const language = await focused();
+  await page.keyboard.press("Tab");
   const first = await focused();
   await page.keyboard.press("Space");
   await page.keyboard.press("Tab");
@@ -345,7 +373,7 @@ export async function keyboard(page, { url }) {
   const second = await focused();
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelector("#transport").dataset.state === "running");
-  return { first, second };
+  return { language, first, second };
 }
 
 /** Wear a session through the package, in the page or in a worker. */
@@ -366,4 +394,84 @@ export async function wearing(page, { url, session, isWorker }) {
     },
     { session, isWorker },
   );
+}
+
+/** Mark two stretches in the chart of a bundle with a personal head; what is said, and whether it is kept. */
+export async function marking(page, { url, untilS }) {
+  await begin(page, url);
+  await page.fill("#wearer", "Anna");
+  await page.selectOption("#speed", "0");
+  await pauseAt(page, untilS, () => page.click("#simulate"));
+  const awaited = await page.isVisible("#awaited");
+  const box = await page.locator("#plot").boundingBox();
+  const at = (share) => [box.x + share * box.width, box.y + 40];
+  const span = () => page.textContent("#mark-as span");
+  const drag = async (from, to, label) => {
+    await page.mouse.move(...at(from));
+    await page.mouse.down();
+    await page.mouse.move(...at(to), { steps: 3 });
+    await page.mouse.up();
+    const asked = await span();
+    await page.click(`#mark-as button:text-is("${label}")`);
+    return asked;
+  };
+  await page.mouse.move(...at(0.5));
+  const tip = await page.textContent("#tip");
+  await page.mouse.click(...at(0.5));
+  const pick = await page.textContent("#pick");
+  const asked = [await drag(0.1, 0.25, "rest"), await drag(0.35, 0.5, "stress")];
+  const said = {
+    awaited,
+    tip,
+    pick,
+    asked,
+    marks: await page.locator("#mark-list li").allTextContents(),
+    text: await page.textContent("#marks-text"),
+  };
+  await drag(0.2, 0.4, "rest");
+  said.overlap = await problem(page);
+  await page.focus("#plot");
+  for (const key of ["ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft"]) await page.keyboard.press(key);
+  said.byKeys = await span();
+  await page.keyboard.press("Escape");
+  await page.click("#zoom-in");
+  said.zoomed = await page.getAttribute("#chances canvas", "aria-label");
+  await page.click("#stop");
+  await page.waitForFunction(() => document.querySelector("#kept").getAttribute("aria-busy") === "false");
+  said.kept = await page.textContent("#kept");
+  await begin(page, url);
+  await page.waitForSelector("#mark-list li");
+  said.again = await page.locator("#mark-list li").allTextContents();
+  await page.selectOption("#language", "de");
+  said.german = [await page.textContent("#history-title"), await page.textContent("#kept"), await page.textContent("#simulate")];
+  return said;
+}
+
+/** What is said while nothing can be decided yet, some seconds after the start. */
+export async function awaiting(page, { url, untilS }) {
+  await begin(page, url);
+  const before = await page.textContent("#now-reason");
+  await page.selectOption("#speed", "60");
+  await pauseAt(page, untilS, () => page.click("#simulate"));
+  return {
+    before,
+    title: await page.textContent("#awaited-title"),
+    first: await page.textContent("#awaited-first"),
+    shares: await page.locator("#awaited .progress span").allTextContents(),
+  };
+}
+
+/** Load the page, take the network away, and open it again. */
+export async function offline(page, { url }) {
+  await begin(page, url);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload(); // from now on the worker answers
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await page.context().setOffline(true);
+  await begin(page, `${url}companion/`);
+  await page.selectOption("#speed", "60");
+  await page.click("#simulate");
+  await page.waitForFunction(() => document.querySelector("#awaited .progress") !== null, null, { timeout: IDLE_MS });
+  const manifest = await page.evaluate(async () => (await fetch("manifest.webmanifest")).json());
+  return { name: await page.textContent("#bundle-name"), start: manifest.start_url, icons: manifest.icons.length };
 }

@@ -2,6 +2,7 @@
 import base64
 import io
 import json
+import re
 import struct
 import subprocess
 import zipfile
@@ -292,3 +293,28 @@ def test_numbers_and_measurements(pieces):
     assert all("cut short" in text for text in said["parsed"][5:])
     assert said["few"] is None
     assert said["even"] == 0
+
+
+def test_every_language_says_everything(pieces):
+    """The same keys with the same gaps; German differs from English but for words both have."""
+    strings = pieces("strings")
+    english, german = strings["en"], strings["de"]
+    assert {key for key in german if not key.startswith("class.")} == set(english)
+    gaps = re.compile(r"\{\w+\}")
+    assert all(set(gaps.findall(english[key])) == set(gaps.findall(german[key])) for key in english)
+    same = {key for key in english if english[key] == german[key]}
+    assert same <= {"offline", "openFile", "pause"}
+    page = (WEB / "companion" / "index.html").read_text()
+    named = set(re.findall(r'data-(?:t|title|placeholder|aria-label)="(\w+)"', page))
+    assert named <= set(english)
+
+
+def test_an_ecg_drawn_from_a_strap_is_used_by_the_core(pieces):
+    """The wave is present and its heart rate that of the beats; without beats it is lost."""
+    front_end = FrontEnd.wearable({"ecg": 250}, tokens=2, frontend_version=3)
+    said = pieces("strap", header=spec_header(front_end), rateHz=250, seconds=60, lostS=30)
+    assert said["presence"][2:5] == [1, 1, 1]
+    assert said["presence"][-4:] == [0, 0, 0, 0]
+    names = list(front_end.feature_names)
+    rate = said["features"][4][next(i for i, name in enumerate(names) if "rate" in name)]
+    assert rate == pytest.approx(75, abs=1)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
 import gzip
+import hashlib
 import http.client
 import json
 import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from functools import partial
 
 import pytest
 from mmq_bridge.companion import build, server
+from mmq_bridge.companion.certificate import own_address, self_signed
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import NETWORK_FILE, read_front_end
 from mmq_bridge.decision.manifest import Manifest
@@ -38,13 +41,12 @@ def running(files):
     with server.make_server(files, 0) as made:
         threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
 
-        def get(path, host=None, method="GET", packed=False):
+        def get(path, host=None, method="GET", packed=False, known=""):
             connection = http.client.HTTPConnection(server.ADDRESS, made.server_port)
             given = {"Host": host or f"localhost:{made.server_port}"}
             with contextlib.closing(connection):
-                connection.request(
-                    method, path, headers=given | ({"Accept-Encoding": "gzip, br"} if packed else {})
-                )
+                given |= {"Accept-Encoding": "gzip, br"} if packed else {}
+                connection.request(method, path, headers=given | {"If-None-Match": known})
                 answer = connection.getresponse()
                 return answer.status, dict(answer.getheaders()), answer.read()
 
@@ -97,6 +99,64 @@ def test_what_is_asked_for_packed_comes_packed(ask):
     _, headers, body = ask("/core.wasm")
     assert "Content-Encoding" not in headers
     assert body == build.WASM.read_bytes()
+
+
+def test_a_phone_gets_https_and_a_secret(bundle, tmp_path):
+    """Only below the token, only by the address it was given, and over TLS."""
+    signed = self_signed(own_address("127.0.0.1"), tmp_path)
+    files = server.served_files(bundle)
+    with server.make_server(files, 0, host="127.0.0.1", token="secret", context=signed.context) as made:
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
+
+        def get(path):
+            link = http.client.HTTPSConnection("127.0.0.1", made.server_port, context=trusting, timeout=10)
+            with contextlib.closing(link):
+                link.request("GET", path)
+                answer = link.getresponse()
+                return answer.status, answer.getheader("Location"), answer.read()
+
+        assert get("/secret/core.wasm") == (200, None, build.WASM.read_bytes())
+        assert get("/secret/")[:2] == (302, "companion/")
+        assert [get(path)[0] for path in ("/", "/core.wasm", "/secreT/core.wasm", "/secret", "/x")] == [
+            404
+        ] * 5
+        made.shutdown()
+    certificate = ssl.PEM_cert_to_DER_cert((tmp_path / "certificate.pem").read_text())
+    assert signed.fingerprint.replace(":", "") == hashlib.sha256(certificate).hexdigest().upper()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("phone", "expected an IPv4 address of this machine or auto, got phone"),
+        ("0.0.0.0", "expected one address of this machine in its own network, got 0.0.0.0"),
+        ("8.8.8.8", "the page is not for the internet"),
+    ],
+)
+def test_an_address_for_everybody_is_refused(text, words):
+    with pytest.raises(BridgeError, match=words):
+        own_address(text)
+
+
+def test_without_openssl_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(BridgeError, match="openssl is needed for HTTPS and is not installed"):
+        self_signed("192.168.1.20", tmp_path)
+
+
+def test_a_copy_is_used_again_while_its_digest_is_the_same(ask):
+    _, headers, body = ask("/core.wasm")
+    assert headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
+    status, again, nothing = ask("/core.wasm", known=headers["ETag"])
+    assert (status, again["ETag"], nothing) == (304, headers["ETag"], b"")
+    listed = json.loads(ask(server.ASSETS)[2])
+    assert listed["core.wasm"] == hashlib.sha256(body).hexdigest()
+    assert {"companion/", "companion/sw.js", "bundle/personal_head.json", f"bundle/{server.HEADER}"} <= set(
+        listed
+    )
+    assert not [path for path in listed if path.endswith((".tflite", ".npy"))]
+    assert all(ask(f"/{path}")[0] == 200 for path in listed)
 
 
 def test_core_and_network_are_small(ask):

@@ -8,16 +8,17 @@ const LEAST_PX = 2;
 const GAP_FROM_PX = 4;
 const STATES = ["measured", "faulty", "imputed"];
 
-/** Draw one sensor's lane over a span of time [fromS, toS]. */
+/** Draw one sensor's lane over a span of time [fromS, toS]; the share of it that was measured. */
 export function drawLane(canvas, history, modality, tokenS, [fromS, toS]) {
-  const place = fit(canvas);
-  if (!place) return;
+  const share = shareOf(history, modality, tokenS, [fromS, toS]),
+    place = fit(canvas);
+  if (!place) return share;
   const { context, width, height } = place;
   const together = Math.max(1, Math.ceil((LEAST_PX * (toS - fromS)) / (width * tokenS)));
   const x = (number) => Math.round(((number * tokenS - fromS) / (toS - fromS)) * width);
   const fill = (state) => (state === "imputed" ? hatch(context, state) : colour(state));
   const first = Math.max(history.first, Math.floor(fromS / tokenS / together) * together);
-  for (let number = first; number < history.length; number += together) {
+  for (let number = first; number < Math.min(history.length, Math.ceil(toS / tokenS)); number += together) {
     const last = Math.min(number + together, history.length);
     const counts = Object.fromEntries(STATES.map((state) => [state, 0]));
     for (let token = number; token < last; token++) counts[stateOf(history, token, modality)] += 1;
@@ -32,6 +33,15 @@ export function drawLane(canvas, history, modality, tokenS, [fromS, toS]) {
       bottom -= high;
     }
   }
+  return share;
+}
+
+function shareOf(history, modality, tokenS, [fromS, toS]) {
+  const first = Math.max(history.first, Math.floor(fromS / tokenS)),
+    last = Math.min(history.length, Math.ceil(toS / tokenS));
+  let present = 0;
+  for (let number = first; number < last; number++) present += history.token(number, modality).present;
+  return present / Math.max(1, last - first);
 }
 
 function stateOf(history, number, modality) {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // live.js: a running session on the page: what it says is remembered, drawn and, when it changes, announced.
 import { decisionLine } from "../../src/index.js";
-import { colour, span } from "./canvas.js";
-import { drawChances } from "./chances.js";
+import { t } from "../strings.js";
+import { showAwaited } from "./awaited.js";
 import { History } from "./memory.js";
-import { element, showNow, spoken } from "./now.js";
+import { showNow, spoken } from "./now.js";
 import { SensorCard } from "./sensor.js";
 import { fillTable } from "./table.js";
-import { clock, percentOf } from "./words.js";
+import { clock } from "./words.js";
 
 const $ = (selector) => document.querySelector(selector);
-const LEAST_TOKENS = 24;
 const ANNOUNCE_MS = 5000;
 const RUSH_MS = 200; // as fast as it goes: the time is for the recording, not for drawing
 
@@ -19,30 +18,44 @@ export class Live {
   #device;
   #source;
   #session;
+  #view;
+  #onDraw;
   #cards;
   #history;
-  #charts;
   #frame = 0;
   #changed = true;
   #newest = null;
-  #averages = new WeakMap();
   #judged = null; // the newest decision that was asked what it rested on
   #rested = {}; // and what that was
+  #enrolment = null; // of the newest token
+  #filled = 0; // tokens since it ended
+  #part = 0;
+  #keptUpTo = 0;
+  #keptMarks = null;
   #said = { text: "", atMs: -ANNOUNCE_MS };
 
-  constructor(bundle, device, source, onSwitch) {
+  /** `view(decision)` is what is shown of it; `onDraw()` is called when there is something new to draw. */
+  constructor(bundle, device, source, { view, onSwitch, onDraw }) {
     this.#bundle = bundle;
     this.#device = device;
     this.#source = source;
+    this.#view = view;
+    this.#onDraw = onDraw;
+    this.startedMs = Date.now();
     this.#history = new History(bundle.modalities.length);
     this.#cards = bundle.modalities.map((modality, index) => new SensorCard(modality, index, onSwitch));
     $("#sensor-list").replaceChildren(...this.#cards.map(({ element }) => element));
-    this.#makeCharts();
+    $("#sensors").hidden = false;
     showNow(null, this.#tasks);
+    showAwaited(null);
   }
 
   get #tasks() {
     return this.#bundle.manifest.decision.tasks;
+  }
+
+  get history() {
+    return this.#history;
   }
 
   /** What a Session tells. */
@@ -53,6 +66,8 @@ export class Live {
       token: (token) => {
         this.#history.addToken(token);
         this.#cards.forEach((card) => card.setToken(token));
+        this.#enrolment = this.#device.enrolmentAt(token.number);
+        this.#filled = this.#enrolment.left > 0 ? 0 : this.#filled + 1;
         this.#changed = true;
       },
       decision: (decision, token) => {
@@ -62,7 +77,7 @@ export class Live {
       },
       end: () => {
         this.rest();
-        this.#say("The recording has ended.");
+        this.#say(t("ended"));
       },
     };
   }
@@ -91,16 +106,19 @@ export class Live {
     this.#draw();
   }
 
+  /** The same in another language. */
+  reword(onSwitch) {
+    const isOn = this.#cards.map((card) => card.isOn);
+    this.#cards = this.#cards.map((card) => card.copy(onSwitch));
+    this.#cards.forEach((card, index) => card.setOn(isOn[index]));
+    $("#sensor-list").replaceChildren(...this.#cards.map(({ element }) => element));
+    this.#judged = null;
+    this.redraw();
+  }
+
   press(index) {
     this.#cards[index]?.press();
   }
-
-  /** A decision as it is to be shown: averaged, or as it was made. */
-  #view = (decision) => {
-    if (!$("#average").checked) return decision;
-    if (!this.#averages.has(decision)) this.#averages.set(decision, this.#device.asShown(decision));
-    return this.#averages.get(decision);
-  };
 
   /** Every remembered decision, as it was made, as `mmq-tf stream --json` writes it. */
   lines() {
@@ -110,6 +128,16 @@ export class Live {
     );
   }
 
+  /** The next part of the session, to be kept; null where nothing came. */
+  journal = () => {
+    const marks = this.#device.personal?.marks ?? [];
+    if (this.#history.length === this.#keptUpTo && marks === this.#keptMarks) return null;
+    const part = this.#history.part(this.#keptUpTo);
+    this.#keptUpTo = this.#history.length;
+    this.#keptMarks = marks;
+    return { ...part, marks, startedMs: this.startedMs, part: this.#part++, name: this.#source.name };
+  };
+
   #draw() {
     const nowS = this.#session.positionS;
     const ofS = Number.isFinite(this.#source.durationS) ? ` / ${clock(this.#source.durationS)}` : "";
@@ -117,11 +145,8 @@ export class Live {
     for (const card of this.#cards) card.drawTrace(nowS - 1); // a step shows while the next one is awaited
     if (!this.#changed) return;
     this.#changed = false;
-    const { tokenS } = this.#device;
-    const shown = span(this.#history.length * tokenS, Number($("#shown").value), LEAST_TOKENS * tokenS);
-    for (const card of this.#cards) card.drawLane(this.#history, tokenS, shown);
-    this.#drawCharts(shown);
     this.#showDecision();
+    this.#onDraw();
     if ($("#table-details").open)
       fillTable($("#table-details table"), this.#history, this.#view, this.#tasks, this.#device.names);
   }
@@ -133,6 +158,7 @@ export class Live {
     this.#judged = decision;
     const shown = this.#view(decision);
     showNow(shown, this.#tasks, decision, this.#rested);
+    this.#showAwaited();
     const [task] = Object.keys(this.#tasks);
     this.#cards.forEach((card, m) => {
       const change = this.#rested[task]?.[this.#device.names[m]] ?? null;
@@ -141,40 +167,13 @@ export class Live {
     this.#announce(spoken(shown));
   }
 
-  #makeCharts() {
-    const several = Object.keys(this.#tasks).length > 1;
-    this.#charts = Object.entries(this.#tasks).map(([task, classes]) => {
-      const canvas = element("canvas");
-      canvas.setAttribute("role", "img");
-      return { task, classes, canvas };
-    });
-    $("#chances").replaceChildren(
-      ...this.#charts.flatMap(({ task, canvas }) => (several ? [element("h3", "", task), canvas] : [canvas])),
-    );
-    const names = new Map(this.#charts.flatMap(({ classes }) => classes.map((name, k) => [name, k])));
-    const marks = [...names].map(([name, k]) =>
-      mark(name, (item) => (item.style.background = colour(`class${k % 6}`))),
-    );
-    $("#class-legend").replaceChildren(
-      ...marks,
-      mark("faded: it abstains", (item) => (item.className = "pale")),
-      mark("no decision yet, or too little present", (item) => (item.className = "imputed")),
-    );
-  }
-
-  #drawCharts(shown) {
-    const { every_tokens: everyTokens } = this.#bundle.manifest.decision;
-    for (const { task, classes, canvas } of this.#charts) {
-      drawChances(canvas, this.#history, this.#view, task, classes, this.#device.tokenS, everyTokens, shown, clock);
-      const values = this.#newest && this.#view(this.#newest).probabilities[task];
-      const now = values
-        ? classes.map((name) => `${name} ${percentOf(values[name])}`).join(", ")
-        : "no decision";
-      canvas.setAttribute(
-        "aria-label",
-        `Probabilities of ${task} from ${clock(shown[0])} to ${clock(shown[1])}; newest: ${now}`,
-      );
-    }
+  #showAwaited() {
+    const { left } = this.#enrolment,
+      isAwaited = left > 0 || this.#filled < this.#bundle.tokens;
+    if (!isAwaited) return showAwaited(null);
+    const states = Object.fromEntries(this.#device.names.map((name, m) => [name, this.#cards[m].standing]));
+    const speed = this.#session.over ? 0 : this.#session.speed;
+    showAwaited({ enrolment: this.#enrolment, filled: this.#filled, states, speed }, this.#bundle, this.#device.tokenS);
   }
 
   /** Tell screen readers what is new, not too often. */
@@ -187,12 +186,4 @@ export class Live {
     this.#said = { text, atMs: performance.now() };
     $("#announce").textContent = text;
   }
-}
-
-function mark(text, paint) {
-  const item = element("i"),
-    label = element("span", "");
-  paint(item);
-  label.append(item, text);
-  return label;
 }

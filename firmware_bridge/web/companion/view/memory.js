@@ -83,6 +83,34 @@ export class History {
     }
   }
 
+  /** All from a token on, as it is kept: {first, presence, reasons, decisions: [[number, decision], ...]}. */
+  part(from) {
+    const first = Math.max(from, this.first),
+      count = Math.max(0, this.length - first),
+      part = { first, presence: new Uint8Array(count * this.#modalities), reasons: new Uint16Array(count * this.#modalities) };
+    const decisions = [];
+    for (let number = first; number < this.length; number++) {
+      const decision = this.decision(number);
+      if (decision) decisions.push([number, decision]);
+      for (let m = 0; m < this.#modalities; m++) {
+        const { present, bits } = this.token(number, m);
+        part.presence[(number - first) * this.#modalities + m] = present ? 1 : 0;
+        part.reasons[(number - first) * this.#modalities + m] = bits;
+      }
+    }
+    return { ...part, decisions };
+  }
+
+  /** Take over what `part` gave. */
+  restore({ first, presence, reasons, decisions }) {
+    const wide = this.#modalities;
+    for (let at = 0; (at + 1) * wide <= presence.length; at++) {
+      const [from, to] = [at * wide, (at + 1) * wide];
+      this.addToken({ number: first + at, presence: presence.subarray(from, to), reasons: reasons.subarray(from, to) });
+    }
+    for (const [number, decision] of decisions) this.addDecision(number, decision);
+  }
+
   #slot(number, presence, reasons) {
     const slot = number % MAX_TOKENS;
     this.#decisions[slot] = undefined;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// sensor.js: one sensor's card: its trace, its presence lane, its switch, and what the decision rested on.
-import { drawLane } from "./lanes.js";
+// sensor.js: one sensor's card: its trace, its switch, and what the decision rested on.
 import { Trace } from "./memory.js";
 import { drawTrace, MAX_ROWS, newest } from "./traces.js";
-import { clock, laneState, restedWords, SENSOR_TITLES, stateWords, unitWords } from "./words.js";
+import { t } from "../strings.js";
+import { laneState, restedWords, sensorTitle, stateWords, unitWords } from "./words.js";
 
 const FAST_S = 12,
   SLOW_S = 120;
@@ -16,6 +16,7 @@ export class SensorCard {
   #modality;
   #index;
   #state = "imputed";
+  #why = [];
   #seconds;
 
   /** `onSwitch(name, isOn)` is called when the switch is used; `key` is its key on the keyboard. */
@@ -30,7 +31,6 @@ export class SensorCard {
       words: find(".state span"),
       trace: find(".trace"),
       value: find(".state small"),
-      lane: find(".lane"),
       bar: find(".scale i"),
       scale: find(".scale"),
       rested: find(".rested .words"),
@@ -40,21 +40,31 @@ export class SensorCard {
     this.#seconds = SLOW.has(modality.name) ? SLOW_S : FAST_S;
     this.trace = new Trace(modality, this.#seconds);
     this.isOn = true;
-    const title = SENSOR_TITLES[modality.name];
+    const title = sensorTitle(modality.name);
     card.dataset.sensor = modality.name;
     this.#parts.title.append(
       title,
       " ",
       Object.assign(document.createElement("small"), { textContent: modality.name.toUpperCase() }),
     );
-    this.#parts.button.setAttribute("aria-label", `${title} on`);
-    this.#parts.button.title = `Switch off or on (key ${index + 1})`;
+    this.#parts.button.setAttribute("aria-label", t("on", { sensor: title }));
+    this.#parts.button.title = t("switch", { key: index + 1 });
     this.#parts.button.addEventListener("click", () => {
       this.setOn(!this.isOn);
       onSwitch(modality.name, this.isOn);
     });
     this.#say([]);
     this.setRested(null, null);
+  }
+
+  /** The same card in the words of another language: with the trace it has. */
+  copy(onSwitch) {
+    const card = new SensorCard(this.#modality, this.#index, onSwitch);
+    card.trace = this.trace;
+    card.#state = this.#state;
+    card.#why = this.#why;
+    card.#say(this.#why);
+    return card;
   }
 
   get element() {
@@ -74,7 +84,13 @@ export class SensorCard {
   /** Take a token: what the newest one says of this sensor. */
   setToken({ presence, reasons, why }) {
     this.#state = laneState(presence[this.#index] === 1, reasons[this.#index]);
-    this.#say(why[this.#index]);
+    this.#why = why[this.#index];
+    this.#say(this.#why);
+  }
+
+  /** What the newest token says, for who tells it elsewhere: {state, why, isOff}. */
+  get standing() {
+    return { state: this.#state, why: this.#why, isOff: !this.isOn };
   }
 
   /** Take a decision's change by hiding this sensor (null: not judged) and the class it is about. */
@@ -99,26 +115,10 @@ export class SensorCard {
     });
     const value = newest(this.trace, nowS);
     const { unit, names } = this.#modality;
-    const left = names.length > MAX_ROWS ? `${MAX_ROWS} of ${names.length} channels · ` : "";
+    const left = names.length > MAX_ROWS ? `${t("channels", { some: MAX_ROWS, all: names.length })} · ` : "";
     const channel = names.length > 1 ? `${names[0]} ` : "";
     const reading = value === null ? "" : `${channel}${readable(value)} ${unitWords(unit)} · `;
-    this.#parts.value.textContent = `${reading}${left}last ${this.#seconds} s`;
-  }
-
-  /** Draw the lane over a span of time and put it into words. */
-  drawLane(history, tokenS, shown) {
-    drawLane(this.#parts.lane, history, this.#index, tokenS, shown);
-    let present = 0;
-    const first = Math.max(history.first, Math.floor(shown[0] / tokenS));
-    for (let number = first; number < history.length; number++)
-      present += history.token(number, this.#index).present;
-    const share = Math.round((100 * present) / Math.max(1, history.length - first));
-    this.#parts.lane.setAttribute(
-      "aria-label",
-      `Presence of ${SENSOR_TITLES[this.#modality.name]} from ${clock(shown[0])} to ${clock(shown[1])}: ` +
-        `measured ${share} %`,
-    );
-    this.#parts.card.dataset.presence = share;
+    this.#parts.value.textContent = `${reading}${left}${t("last", { seconds: this.#seconds })}`;
   }
 
   #say(names) {
@@ -128,7 +128,7 @@ export class SensorCard {
     this.#parts.card.dataset.state = this.#state;
     this.#parts.trace.setAttribute(
       "aria-label",
-      `${SENSOR_TITLES[this.#modality.name]}, newest samples: ${words}`,
+      t("newest", { sensor: sensorTitle(this.#modality.name), state: words }),
     );
   }
 }

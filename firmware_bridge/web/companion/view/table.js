@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // table.js: the newest decisions in words, for whoever cannot or will not read a drawing.
 import { element } from "./now.js";
-import { clock, percentOf } from "./words.js";
+import { reasonText, t } from "../strings.js";
+import { className, clock, percentOf, sensorTitle } from "./words.js";
 
 const ROWS = 60;
 
@@ -9,7 +10,7 @@ const ROWS = 60;
 export function fillTable(table, history, view, tasks, names) {
   const head = element("tr");
   head.append(
-    ...["Time", ...Object.keys(tasks), ...names, "Abstained because"].map((text) => element("th", "", text)),
+    ...[t("time"), ...Object.keys(tasks), ...names.map(sensorTitle), t("because")].map((text) => element("th", "", text)),
   );
   table.tHead.replaceChildren(head);
   const newest = [...history.decisions()].slice(-ROWS).reverse();
@@ -21,11 +22,11 @@ function row(decision, tasks, names) {
   const cells = Object.keys(tasks).map((task) => {
     const values = decision.probabilities[task];
     const best = decision.classes[task];
-    return values ? `${best} ${percentOf(values[best])}` : "–";
+    return values ? `${className(best)} ${percentOf(values[best])}` : "–";
   });
   const shares = names.map((name) => percentOf(decision.sensors[name]));
   line.append(
-    ...[clock(decision.time_s), ...cells, ...shares, decision.reason ?? ""].map((text) =>
+    ...[clock(decision.time_s), ...cells, ...shares, decision.reason ? reasonText(decision.reason) : ""].map((text) =>
       element("td", "", text),
     ),
   );

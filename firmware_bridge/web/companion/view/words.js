@@ -1,39 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // words.js: names and numbers as people read them.
-export const SENSOR_TITLES = {
-  ppg: "Pulse wave",
-  eda: "Skin conductance",
-  temp: "Skin temperature",
-  acc: "Movement",
-  ecg: "Heart (ECG)",
-  eeg: "Brain waves",
-  eog: "Eye movement",
-  emg: "Muscle activity",
-  resp: "Breathing",
-};
+import { named, t } from "../strings.js";
 
 const UNITS = { degC: "°C", uS: "µS", uV: "µV" };
 export const unitWords = (unit) => UNITS[unit] ?? unit;
 
-const REASONS = {
-  lost: "no signal",
-  range: "out of range",
-  lead_off: "lead off",
-  saturated: "saturated",
-  flat: "flat",
-  step: "a jump",
-  weak: "too weak: is it attached?",
-  strong: "too strong",
-  kurtosis: "no heartbeat stands out",
-  band: "no pulse in its band",
-  irregular: "no regular pulse",
-  skewed: "not the shape of a pulse",
-  unjudged: "too little to judge yet",
-  rate: "another rate than expected",
-};
+export const sensorTitle = (name) => named("sensor", name);
+export const className = (name) => named("class", name);
+export const whyWords = (name) => named("why", name);
 
-/** A sensor's name inside a sentence. */
-const titleInside = (name) => SENSOR_TITLES[name][0].toLowerCase() + SENSOR_TITLES[name].slice(1);
+/** A sensor's name inside a sentence: German nouns keep their capital. */
+export const titleInside = (name) =>
+  document.documentElement.lang === "de" ? sensorTitle(name) : sensorTitle(name)[0].toLowerCase() + sensorTitle(name).slice(1);
 
 const LOST = 1; // MMQ_WHY_LOST
 
@@ -45,10 +23,10 @@ export function laneState(present, reasonBits) {
 
 /** The same in words, with the reason. */
 export function stateWords(state, reasons, isOff) {
-  if (isOff) return "switched off: imputed by the model";
-  if (state === "measured") return "measured";
-  const why = reasons.filter((name) => state === "imputed" || name !== "lost").map((name) => REASONS[name]);
-  return `${state === "faulty" ? "faulty" : "imputed"}: ${why.join(", ") || "no signal"}`;
+  if (isOff) return t("stateOff");
+  if (state === "measured") return t("stateMeasured");
+  const why = reasons.filter((name) => state === "imputed" || name !== "lost").map(whyWords);
+  return t(state === "faulty" ? "stateFaulty" : "stateImputed", { why: why.join(", ") || t("noSignal") });
 }
 
 /** Minutes and seconds, with hours where there are any. */
@@ -59,18 +37,25 @@ export function clock(seconds) {
   return hours ? `${hours}:${parts.join(":")}` : parts.join(":");
 }
 
+/** A length of time in words. */
+export function lengthWords(seconds) {
+  const whole = Math.max(1, Math.round(seconds)),
+    minutes = Math.floor(whole / 60);
+  if (!minutes) return `${whole} s`;
+  return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
+}
+
 export const percentOf = (share) => `${Math.round(100 * share)} %`;
 
-const counted = (points) => `${points} point${points === 1 ? "" : "s"}`;
+const counted = (points) => (points === 1 ? t("point") : t("points", { n: points }));
 
 /** What hiding a sensor changes, in a sentence of its own. */
 export function restedWords(change, best) {
-  if (change === null) return "not judged: nothing of it, or nothing else, is there";
-  const points = Math.round(Math.abs(100 * change));
-  if (points === 0) return `hardly matters for “${best}”`;
-  return change > 0
-    ? `speaks for “${best}”: ${counted(points)}`
-    : `speaks against “${best}”: ${counted(points)}`;
+  if (change === null) return t("notJudged");
+  const points = Math.round(Math.abs(100 * change)),
+    name = className(best);
+  if (points === 0) return t("hardly", { best: name });
+  return t(change > 0 ? "speaksFor" : "speaksAgainst", { best: name, points: counted(points) });
 }
 
 /** Which sensors a decision rested on most, in one sentence; empty where none was judged or none mattered. */
@@ -79,5 +64,5 @@ export function restedMost(rested, best) {
     .filter(([, change]) => Math.round(100 * change) > 0)
     .sort(([, a], [, b]) => b - a);
   const words = speak.map(([name, change]) => `${titleInside(name)} (${counted(Math.round(100 * change))})`);
-  return words.length ? `“${best}” rests on ${words.join(", ")}.` : "";
+  return words.length ? t("rests", { best: className(best), words: words.join(", ") }) : "";
 }
