@@ -177,8 +177,8 @@ export interface Personal {
   readonly beforeAndAfter: { timeS: number; before: number; after: number }[];
 }
 
-/** A decision as one line of `mmq-bridge stream --json`. */
-export function decisionLine(decision: Decision, simulated: boolean): string;
+/** A decision as one line of `mmq-bridge stream --json`; with the session's start in Unix seconds it says when it was. */
+export function decisionLine(decision: Decision, simulated: boolean, startedUnixS?: number | null): string;
 
 /** Every error this package throws on purpose: one sentence that says what to do. */
 export class MMQError extends Error {}

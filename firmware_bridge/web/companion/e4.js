@@ -18,7 +18,7 @@ const LOST = /^\s*[+-]?nan\s*$/i;
 
 /**
  * Read the signals of an export.
- * @returns {Map<string, {samples: Float32Array[], rateHz, unit, startS}>}  by modality
+ * @returns {{startedUnixS: number, signals: Map<string, {samples: Float32Array[], rateHz, unit, startS}>}}  by modality
  */
 export async function readE4(members) {
   const paths = [...members.keys()].filter((path) => !path.startsWith("__MACOSX/"));
@@ -43,7 +43,7 @@ export async function readE4(members) {
     { samples, rateHz, unit: sensor.unit, startS: start - origin, path },
   ]);
   checkSpread(signals.map(([, signal]) => signal));
-  return new Map(signals);
+  return { startedUnixS: origin, signals: new Map(signals) };
 }
 
 /** End of a signal in seconds from the recording's start. */

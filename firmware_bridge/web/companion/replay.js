@@ -6,7 +6,7 @@ import { Problem } from "./problem.js";
 export const STEP_S = 1;
 
 /** A recording as a source: its name, its length, and the steps {nowS, chunks: [{name, samples, frames, timeS}]}. */
-export function recordingSource(name, signals, bundle) {
+export function recordingSource(name, { signals, startedUnixS }, bundle) {
   const used = bundle.modalities.filter((modality) => signals.has(modality.name));
   if (!used.length) {
     const wanted = bundle.modalities.map(({ name }) => name).join(", ");
@@ -18,6 +18,7 @@ export function recordingSource(name, signals, bundle) {
   return {
     name,
     simulated: false,
+    startedUnixS,
     durationS: stopS,
     sensors: chosen.map(([name]) => name),
     steps: () => steps(chosen, stopS),

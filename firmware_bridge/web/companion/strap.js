@@ -60,6 +60,7 @@ export class StrapSource {
     this.#modality = modality;
     this.#clockS = clockS;
     this.#startS = clockS();
+    this.startedUnixS = Date.now() / 1000;
   }
 
   /** Intervals of a notification: their beats ended just now. Where some were lost, a gap stays. */

@@ -330,10 +330,16 @@ export class Device {
   }
 }
 
-/** A decision as one line of `mmq-bridge stream --json`; what a display shows is in it where there is a filter. */
-export function decisionLine(decision, simulated) {
+/**
+ * A decision as one line of `mmq-bridge stream --json`; what a display shows is in it where there is a filter, and when it
+ * was where startedUnixS, the session's start in Unix seconds, is known.
+ */
+export function decisionLine(decision, simulated, startedUnixS = null) {
   const { shown_probabilities, shown, classes, ...said } = decision;
-  return JSON.stringify({ ...said, ...(shown && { shown_probabilities, shown }), classes, simulated });
+  const ms = startedUnixS === null ? null : Math.round((startedUnixS + decision.time_s) * 1000),
+    utc = ms === null ? null : new Date(ms).toISOString().replace("Z", "+00:00");
+  const when = { time_unix_s: ms === null ? null : ms / 1000, time_utc: utc };
+  return JSON.stringify({ ...said, ...(shown && { shown_probabilities, shown }), classes, simulated, ...when });
 }
 
 /** The likeliest class of each task of {task: {class: probability}}; the first of equals. */

@@ -130,7 +130,8 @@ def session(tiny, tiny_bundle, tmp_path_factory):
     for _, chunks in steps(read_e4(folder).signals):
         for name, samples, time_s in chunks:
             device.push(name, samples, time_s)
-    return {"steps": worn, "displayS": 30, "simulated": True}, done.output.splitlines(), device
+    given = {"steps": worn, "displayS": 30, "simulated": True, "startedUnixS": 1700000000}
+    return given, done.output.splitlines(), device
 
 
 def check(session, said):
@@ -180,11 +181,12 @@ def test_marks_teach_as_in_python(installed, tiny, tmp_path):
         worn.append(step_of(now_s, chunks))
         made = [one for name, samples, time_s in chunks for one in device.push(name, samples, time_s)]
         made += device.advance(now_s - device.front_end.grace_s)
-        lines += [decision_line(one, False) for one in made]
-        for at_s, *mark in MARKS:
+        lines += [decision_line(one, False, None) for one in made]
+        for at_s, label, start_s, stop_s in MARKS:
             if at_s == now_s:
-                used = device.mark(*mark)
-                marked.append([used, (device.personal.asks() or "")[:25], device.personal.adapted])
+                used, personal = device.mark(label, start_s, stop_s), device.personal
+                assert personal is not None
+                marked.append([used, (personal.asks() or "")[:25], personal.adapted])
     given = [dict(zip(("atS", "label", "startS", "stopS"), mark, strict=True)) for mark in MARKS]
     session = {"steps": worn, "displayS": 0, "simulated": False, "marks": given}
     said = run(installed, WEAR, [str(folder), session])

@@ -5,12 +5,12 @@
  * Push `steps` [{nowS, chunks: [{name, samples (hex), timeS}]}], marking by the way `marks` [{atS, label, startS, stopS}];
  * the lines of what was decided meanwhile, and what was taught.
  */
-export async function wear({ decisionLine, Device }, bundle, { steps, displayS, simulated, marks = [] }) {
+export async function wear({ decisionLine, Device }, bundle, { steps, displayS, simulated, marks = [], startedUnixS }) {
   const device = await Device.load(bundle, { displayS });
   const marked = [];
   const lines = [];
   const listening = (async () => {
-    for await (const decision of device.decisions()) lines.push(decisionLine(decision, simulated));
+    for await (const decision of device.decisions()) lines.push(decisionLine(decision, simulated, startedUnixS));
   })();
   for (const { nowS, chunks } of steps) {
     for (const { name, samples, timeS } of chunks) device.push(name, floats(samples), timeS);

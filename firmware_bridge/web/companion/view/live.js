@@ -124,7 +124,7 @@ export class Live {
   lines() {
     const simulated = this.#bundle.manifest.simulated || this.#source.simulated;
     return [...this.#history.decisions()].map(({ shown, shown_probabilities, ...made }) =>
-      decisionLine(made, simulated),
+      decisionLine(made, simulated, this.#source.startedUnixS ?? null),
     );
   }
 
