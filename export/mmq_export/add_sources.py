@@ -6,19 +6,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmq_bridge.bundle.reader import open_bundle, read_files
+from mmq_bridge.bundle.signature import Sign
 from mmq_bridge.bundle.sources import code_of, is_code, own_version
-from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest, file_entry
+from mmq_bridge.decision.manifest import Manifest, file_entry
 from mmq_bridge.decision.runtime import check_runtime
 
 from mmq_export import card
 from mmq_export.errors import ExportError
-from mmq_export.folder import BUNDLE
+from mmq_export.folder import BUNDLE, write_folder
 
 
-def complete_bundle(folder: Path, out: Path) -> Manifest:
+def complete_bundle(folder: Path, out: Path, sign: Sign | None = None) -> Manifest:
     """Write the bundle in `folder` to `out` with all of its code.
 
-    Models, front end, golden vectors and card stay as they are; the README is written anew.
+    Models, front end, golden vectors and card stay as they are; the README is written anew. A signature does
+    not go along: give `sign` to make one.
 
     Returns
     -------
@@ -43,5 +45,5 @@ def complete_bundle(folder: Path, out: Path) -> Manifest:
     )
     files["README.md"] = card.render("README.md.j2", whole, bundle.front_end).encode("utf-8")
     entries["README.md"] = file_entry(files["README.md"])
-    BUNDLE.write(out, {**files, MANIFEST_NAME: whole.to_json().encode("utf-8")})
+    write_folder(out, files, whole, sign)
     return whole

@@ -20,11 +20,11 @@ from mmq_bridge.bundle.flatbuffer import count_macs, list_ops
 from mmq_bridge.bundle.golden_decisions import golden_decisions
 from mmq_bridge.bundle.microcontroller import arena_if_there
 from mmq_bridge.bundle.network_files import network_plan
+from mmq_bridge.bundle.signature import Sign
 from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import HEAD_FILE, check_head
 from mmq_bridge.decision.manifest import (
-    MANIFEST_NAME,
     DataFacts,
     DecisionSettings,
     FineTuningFacts,
@@ -46,7 +46,7 @@ from mmq_export import quantisation_gate as gate
 from mmq_export.calibrate import calibration_windows
 from mmq_export.convert import convert
 from mmq_export.errors import ExportError
-from mmq_export.folder import BUNDLE
+from mmq_export.folder import BUNDLE, write_folder
 from mmq_export.recipes import RECIPES
 
 CALIBRATION_WINDOWS = 300
@@ -101,6 +101,7 @@ def write_bundle(
     fine_tuning: FineTuningFacts | None = None,
     reference: keras.Model | None = None,
     count: bool = False,
+    sign: Sign | None = None,
     on_gate: OnGate = lambda rows: None,
 ) -> Manifest:
     """Quantise a net, judge it, and write the bundle folder.
@@ -144,6 +145,8 @@ def write_bundle(
     count
         Whether the card's instructions, flash, RAM and stack are counted, on an emulated Cortex-M4F where its
         tools are installed.
+    sign
+        Signs the manifest, from `mmq_bridge.bundle.signature.load_signer`.
     on_gate
         Called with the table of float against int8 before it is judged.
 
@@ -204,7 +207,7 @@ def write_bundle(
     files |= told
     entries = {name: file_entry(content) for name, content in sorted(files.items())}
     manifest = manifest.model_copy(update={"files": entries})
-    BUNDLE.write(out, {**files, MANIFEST_NAME: manifest.to_json().encode("utf-8")})
+    write_folder(out, files, manifest, sign)
     return manifest
 
 

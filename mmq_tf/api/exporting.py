@@ -146,6 +146,7 @@ def export(
     epochs: int = DEFAULT_EPOCHS,
     data: str | Path | None = None,
     slim: bool = False,
+    sign: str | Path | None = None,
     transfer: Sequence[str | Path] = (),
     progress: WorkProgress = SILENT,
     on_gate: Callable[[Sequence[Any]], None] = lambda rows: None,
@@ -156,7 +157,7 @@ def export(
     ----------
     run : Run, str or Path
         A finished run or its folder; or the name of a pretrained model, whose bundle is written with all of
-        its code (then only `out` may be given).
+        its code (then only `out` and `sign` may be given).
     out : str or Path, optional
         Folder to make, by default ``bundles/NAME``. A bundle there is replaced, anything else refused.
     fold : int, optional
@@ -175,6 +176,8 @@ def export(
         The run's recordings, for `prune` and `qat`; by default where training read them.
     slim : bool
         Leave out the C sources, which `mmq_export.add_sources` can add, and the run's report.
+    sign : str or Path, optional
+        PEM file of an Ed25519 private key: the bundle's manifest is signed with it.
     transfer : sequence of str or Path
         Tables of `mmq-tf evaluate --on` for the card; by default all that lie in the run's folder.
     progress : WorkProgress
@@ -195,15 +198,17 @@ def export(
     """
     if isinstance(run, str | Path) and str(run) in pretrained.names() and not Path(run).is_dir():
         if fold is not None or golden or prune or qat or data or slim or transfer:
-            raise MMQError("export: a pretrained model is exported as it is; only out may be given.")
-        return export_pretrained(str(run), Path(out or BUNDLES / str(run)))
+            raise MMQError("export: a pretrained model is exported as it is; only out and sign may be given.")
+        return export_pretrained(str(run), Path(out or BUNDLES / str(run)), sign)
     folder = Path(run) if isinstance(run, str | Path) else run.folder
     target = Path(out) if out is not None else bundle_folder(folder, fold)
     facts, source = run_facts(folder, fold), source_folder(folder, fold)  # before Keras, which takes seconds
+    from mmq_bridge.bundle.signature import load_signer
     from mmq_bridge.front_end.front_end import FrontEnd
     from mmq_export.folder import BUNDLE
 
     BUNDLE.check(target)
+    signer = None if sign is None else load_signer(Path(sign))  # a key of no use is told first
     facts["transfer"] = read_transfer(
         [Path(one) for one in transfer] or sorted(folder.glob("on-*/results.json"))
     )
@@ -241,6 +246,7 @@ def export(
             fine_tuning=tuned,
             reference=reference,
             count=True,
+            sign=signer,
             on_gate=on_gate,
         )
     return Bundle(target, manifest)
@@ -251,7 +257,7 @@ def bundle_folder(run: Path, fold: int | None) -> Path:
     return BUNDLES / (run.resolve().name + (f"-fold{fold:02d}" if fold is not None else ""))
 
 
-def export_pretrained(name: str, out: Path) -> Bundle:
+def export_pretrained(name: str, out: Path, sign: str | Path | None = None) -> Bundle:
     """Write the bundle of a model that comes with the package, with all of its code.
 
     Raises
@@ -259,6 +265,8 @@ def export_pretrained(name: str, out: Path) -> Bundle:
     MMQError, ExportError
         If there is none of that name, or `out` holds something else than a bundle.
     """
+    from mmq_bridge.bundle.signature import load_signer
     from mmq_export.add_sources import complete_bundle
 
-    return Bundle(out, complete_bundle(pretrained.path(name), out))
+    signer = None if sign is None else load_signer(Path(sign))
+    return Bundle(out, complete_bundle(pretrained.path(name), out, signer))

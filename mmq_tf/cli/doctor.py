@@ -35,6 +35,7 @@ EXTRAS = {
     "bluetooth": "listening to a device over Bluetooth LE",
     "parquet": "recordings in Parquet files",
     "onnx": "export to ONNX",
+    "sign": "signed bundles (`export --sign`, `verify --key`)",
     "hub": "bundles on the Hugging Face Hub",
     "mlflow": "following a training in MLflow (`train --track mlflow`)",
     "wandb": "following a training in Weights & Biases (`train --track wandb`)",

@@ -36,6 +36,7 @@ Examples
   mmq-tf export runs/final --max-drop 0.2 --golden DIR/S02
   mmq-tf export runs/final --int8 --prune 0.5        half of the larger kernels' weights 0: a smaller download
   mmq-tf export runs/final --int8 --qat --epochs 5   trained on with rounded weights and activations
+  mmq-tf export runs/final --sign key.pem            for updates over the air: verify --key pub.pem
   mmq-tf export --pretrained wrist-stress            the model that comes with mmq-tf, with its C sources
 """
 
@@ -85,6 +86,13 @@ Examples
     help="Table of `mmq-tf evaluate --on` for the card; repeat it.  [default: all that lie in RUN]",
 )
 @click.option("--slim", is_flag=True, help="Leave out the code, which can be written later, and the report.")
+@click.option(
+    "--sign",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="Sign the manifest with the Ed25519 private key of this PEM file (`mmq-tf verify --key` checks it); "
+    "to make one: openssl genpkey -algorithm ed25519 -out key.pem",
+)
 @pretrained_option("Write the bundle of a model that comes with mmq-tf, with all of its code.")
 @click.pass_context
 def command(
@@ -102,6 +110,7 @@ def command(
     results: Path | None,
     transfer: tuple[Path, ...],
     slim: bool,
+    sign: Path | None,
     pretrained_name: str | None,
 ) -> None:
     """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
@@ -112,7 +121,7 @@ def command(
     """
     if pretrained_name is not None:
         _refuse_others(context)
-        return _write_pretrained(pretrained_name, out or BUNDLES / pretrained_name)
+        return _write_pretrained(pretrained_name, out or BUNDLES / pretrained_name, sign)
     if not (prune or qat) and (epochs or data):
         raise click.UsageError("--epochs and --data belong to --prune and --qat; give one of these too.")
     if results is not None and results.suffix != ".json":
@@ -135,6 +144,7 @@ def command(
             epochs=epochs or DEFAULT_EPOCHS,
             data=data,
             slim=slim,
+            sign=sign,
             transfer=transfer,
             progress=WorkBars(console),
             on_gate=lambda rows: _show_gate(rows, max_drop, console),
@@ -159,16 +169,18 @@ def command(
 
 def _refuse_others(context: click.Context) -> None:
     """Refuse what belongs to a run: a pretrained bundle is written as it is."""
-    for name in context.params.keys() - {"pretrained_name", "out", "int8"}:
+    for name in context.params.keys() - {"pretrained_name", "out", "int8", "sign"}:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"--pretrained goes with --out only; leave out {name.replace('_', '-')}.")
+            raise click.UsageError(
+                f"--pretrained goes with --out and --sign only; leave out {name.replace('_', '-')}."
+            )
 
 
-def _write_pretrained(name: str, out: Path) -> None:
+def _write_pretrained(name: str, out: Path, sign: Path | None) -> None:
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():
-        bundle = export_pretrained(name, out)
+        bundle = export_pretrained(name, out, sign)
     click.echo(f"{len(bundle.manifest.files)} files in {out}\nnext: mmq-tf verify {out}")
 
 

@@ -113,7 +113,7 @@ def test_commands_name_it_in_their_help_and_want_one_bundle(worn):
 def test_export_writes_it_with_all_of_its_code(tmp_path):
     result = invoke(export_command, "--pretrained", NAME, "--fold", 1)
     assert result.exit_code == 2
-    assert "--pretrained goes with --out only" in result.output
+    assert "--pretrained goes with --out and --sign only" in result.output
     result = invoke(export_command, "--pretrained", NAME, "--out", tmp_path / "watch")
     assert result.exit_code == 0, result.output
     result = invoke(verify_command, tmp_path / "watch", "--json")

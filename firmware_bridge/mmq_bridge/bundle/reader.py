@@ -11,7 +11,7 @@ from mmq_bridge.bundle.golden_store import GoldenStore, load_golden
 from mmq_bridge.decision.bundle_files import MODEL_FILES, read_front_end
 from mmq_bridge.decision.fit_together import check_fits
 from mmq_bridge.decision.head_file import read_head_file
-from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
+from mmq_bridge.decision.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest
 from mmq_bridge.decision.runtime import TFLiteModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.front_end import FrontEnd
@@ -44,7 +44,7 @@ def read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     """
     files = {name: manifest.read(folder, name) for name in manifest.files}
     found = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if not path.is_dir()}
-    unknown = sorted(found - set(manifest.files) - {MANIFEST_NAME})
+    unknown = sorted(found - set(manifest.files) - {MANIFEST_NAME, SIGNATURE_NAME})
     if unknown:
         raise BridgeError(
             f"{folder / unknown[0]}: the manifest does not name this file; remove it or export again."

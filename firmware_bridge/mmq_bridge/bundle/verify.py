@@ -19,9 +19,10 @@ from mmq_bridge.bundle.golden_store import GoldenStore
 from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes, micro_there
 from mmq_bridge.bundle.network_files import INT8_STEPS, check_network
 from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
+from mmq_bridge.bundle.signature import check_signature
 from mmq_bridge.bundle.sources import check_sources
 from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
-from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
+from mmq_bridge.decision.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest, read_manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.filter_check import check_filters, scipy_there
@@ -97,7 +98,7 @@ class VerifyReport:
         return self.checks[-1].state == "ok"
 
 
-def verify_bundle(folder: str | Path) -> VerifyReport:
+def verify_bundle(folder: str | Path, key: Path | None = None) -> VerifyReport:
     """Check a bundle folder from its digests to its decisions.
 
     The report says what failed; nothing is raised for a bad bundle. Nothing of a bundle reaches an
@@ -107,11 +108,16 @@ def verify_bundle(folder: str | Path) -> VerifyReport:
     ----------
     folder
         A bundle.
+    key
+        PEM file of an Ed25519 public key: then the bundle must be signed with its private one.
     """
     folder = Path(folder)
     report = VerifyReport(str(folder))
+    read: list[bytes] = []
+    if key is not None and not report.ask("signature", lambda: _check_signed(folder, key, read)):
+        return report
     files: dict[str, bytes] = {}
-    if not report.ask("files", lambda: _read_all(folder, report, files)):
+    if not report.ask("files", lambda: _read_all(folder, report, files, read)):
         return report
     report.ask("runtime", lambda: f"LiteRT {check_runtime()}")
     opened: list[OpenedBundle] = []
@@ -120,10 +126,17 @@ def verify_bundle(folder: str | Path) -> VerifyReport:
     return report
 
 
-def _read_all(folder: Path, report: VerifyReport, files: dict[str, bytes]) -> str:
-    report.manifest = Manifest.load(folder)
+def _check_signed(folder: Path, key: Path, read: list[bytes]) -> str:
+    read.append(read_manifest(folder))
+    return check_signature(folder, read[0], key)
+
+
+def _read_all(folder: Path, report: VerifyReport, files: dict[str, bytes], read: list[bytes]) -> str:
+    content = read[0] if read else read_manifest(folder)  # what was signed is what is read
+    report.manifest = Manifest.from_bytes(content, folder / MANIFEST_NAME)
     files |= read_files(folder, report.manifest)
-    return f"{len(files)} files, every SHA-256 as exported"
+    signed = "; signed, --key checks by whom" if not read and (folder / SIGNATURE_NAME).exists() else ""
+    return f"{len(files)} files, every SHA-256 as exported{signed}"
 
 
 def _open(folder: Path, report: VerifyReport, files: dict[str, bytes], opened: list[OpenedBundle]) -> str:

@@ -21,6 +21,7 @@ _EPILOG = """
 \b
 Examples
   {program} verify bundles/watch
+  {program} verify bundles/watch --key pub.pem    refuses what is not signed with the private key of pub.pem
 """
 _PRETRAINED = "  {program} verify --pretrained wrist-stress\n"
 
@@ -31,12 +32,18 @@ def verify_command(host: Host) -> click.Command:
 
     @click.command(name="verify", epilog=epilog, help=_HELP)
     @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+    @click.option(
+        "--key",
+        type=click.Path(path_type=Path),
+        metavar="PUB",
+        help="PEM file of an Ed25519 public key that the bundle must be signed with.",
+    )
     @takes_bundle(host)
-    def command(bundle: Path, as_json: bool) -> None:
+    def command(bundle: Path, as_json: bool, key: Path | None) -> None:
         with host.quiet("verifying"):
             from mmq_bridge.bundle.verify import verify_bundle
 
-            report = verify_bundle(bundle)
+            report = verify_bundle(bundle, key)
         if as_json:
             click.echo(json.dumps(report.to_dict(), indent=2))
         else:

@@ -19,6 +19,8 @@ from mmq_bridge.plain_folder import check_plain
 from mmq_bridge.validation import StrictModel, first_problem
 
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.sig"
+"""Of the manifest's bytes, where a bundle is signed; see `mmq_bridge.bundle.signature`."""
 BUNDLE_VERSION = 1
 MAX_MANIFEST_BYTES = 2_000_000
 MAX_FILE_BYTES = 64_000_000
@@ -151,7 +153,7 @@ class Manifest(StrictModel):
     @classmethod
     def _paths_stay_inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
         for path in files:
-            if not _PLAIN_PATH.fullmatch(path) or path == MANIFEST_NAME:
+            if not _PLAIN_PATH.fullmatch(path) or path in (MANIFEST_NAME, SIGNATURE_NAME):
                 raise ValueError(f"{path[:80]!r} is not a plain path inside the bundle")
         if (total := sum(entry.bytes for entry in files.values())) > MAX_TOTAL_BYTES:
             raise ValueError(f"at most {MAX_TOTAL_BYTES} bytes together, got {total}")
@@ -171,11 +173,17 @@ class Manifest(StrictModel):
             When the folder or its manifest is absent, too large, not JSON, or holds an impossible value, or
             when anything in the folder is a link.
         """
-        path = Path(folder) / MANIFEST_NAME
-        if not Path(folder).is_dir():
-            raise BridgeError(f"{folder}: expected a bundle folder, found none: check the path.")
-        check_plain(folder, most=MAX_ENTRIES)
-        content = _read(path, MAX_MANIFEST_BYTES)
+        return cls.from_bytes(read_manifest(folder), Path(folder) / MANIFEST_NAME)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path) -> Manifest:
+        """Read the bytes that `read_manifest` returned; `path` begins what is said of them.
+
+        Raises
+        ------
+        BridgeError
+            When they are not JSON, or hold an impossible value.
+        """
         try:
             data = json.loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -199,7 +207,7 @@ class Manifest(StrictModel):
         entry = self.files.get(name)
         if entry is None:
             raise BridgeError(f"{path}: the manifest does not name this file; export the bundle again.")
-        content = _read(path, MAX_FILE_BYTES)
+        content = read_part(path, MAX_FILE_BYTES)
         if len(content) != entry.bytes:
             raise BridgeError(
                 f"{path}: expected {entry.bytes} bytes, found {len(content)}; the file was changed after "
@@ -234,8 +242,28 @@ def file_entry(content: bytes) -> FileEntry:
     return FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
-def _read(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file of at most `limit` bytes; links are refused, also as a folder."""
+def read_manifest(folder: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a bundle's manifest, after a look at what else lies there.
+
+    Raises
+    ------
+    BridgeError
+        When the folder or the file is absent or too large, or anything in the folder is a link.
+    """
+    if not Path(folder).is_dir():
+        raise BridgeError(f"{folder}: expected a bundle folder, found none: check the path.")
+    check_plain(folder, most=MAX_ENTRIES)
+    return read_part(Path(folder) / MANIFEST_NAME, MAX_MANIFEST_BYTES)
+
+
+def read_part(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes; links are refused, also as a folder.
+
+    Raises
+    ------
+    BridgeError
+        When there is none.
+    """
     try:
         if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
             raise BridgeError(f"{path}: expected a regular file, found none; the bundle is not complete.")

@@ -60,7 +60,7 @@ def test_a_pretrained_model_is_exported_as_it_is(tmp_path):
     bundle = mmq_tf.export("wrist-stress", tmp_path / "watch")
     assert bundle.manifest.name == "wrist-stress"
     assert (bundle.folder / "mmq_bridge" / "include" / "mmq_bridge.h").is_file()
-    with pytest.raises(MMQError, match="only out may be given"):
+    with pytest.raises(MMQError, match="only out and sign may be given"):
         mmq_tf.export("wrist-stress", tmp_path / "other", slim=True)
 
 
