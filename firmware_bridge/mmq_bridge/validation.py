@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +17,42 @@ class StrictModel(BaseModel):
     """Frozen, no unknown keys, no NaN and no infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def parse_json(text: str | bytes) -> Any:
+    r"""Return what JSON text holds; every text in it can be printed and written.
+
+    Raises
+    ------
+    ValueError
+        When it is not JSON, or a text in it has a control character or half of a character: a terminal would
+        obey the first, and no file can hold the second.
+    RecursionError
+        When it is nested too deeply.
+
+    Examples
+    --------
+    >>> parse_json(r'{"name": "\u001b[2J"}')
+    Traceback (most recent call last):
+    ValueError: a text has the character U+001B
+    """
+    data = json.loads(text)
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += (*value, *value.values())
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and not value.isprintable():
+            _check_text(value)
+    return data
+
+
+def _check_text(text: str) -> None:
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+            raise ValueError(f"a text has the character U+{ord(character):04X}")
 
 
 @dataclass(frozen=True)

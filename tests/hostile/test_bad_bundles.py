@@ -187,6 +187,16 @@ def test_impossible_values_are_named(copy, no_interpreter, change, place):
     assert f"manifest.json: {place}" in problem(copy)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "frontend.json"])
+@pytest.mark.parametrize("text", ["\x1b[2J", "\ud800", "\x07", "\r"])
+def test_texts_that_no_file_holds_or_a_terminal_obeys_are_refused(copy, tiny, no_interpreter, name, text):
+    path = copy / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), "name": f"a {text} b"}))
+    if name != "manifest.json":
+        tiny.sign_again(copy, [name])
+    assert f"a text has the character U+{ord(text[0]):04X}" in problem(copy)
+
+
 def test_numbers_json_does_not_have_are_refused(copy, no_interpreter):
     path = copy / "manifest.json"
     path.write_text(path.read_text().replace('"drop_points": ', '"drop_points": NaN, "x": '))

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from mmq_bridge.core_binding.decision import MAX_OUTPUTS
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.plain_folder import check_plain
-from mmq_bridge.validation import StrictModel, first_problem
+from mmq_bridge.validation import StrictModel, first_problem, parse_json
 
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
@@ -185,7 +185,7 @@ class Manifest(StrictModel):
             When they are not JSON, or hold an impossible value.
         """
         try:
-            data = json.loads(content.decode("utf-8"))
+            data = parse_json(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise BridgeError(
                 f"{path}: expected JSON, got {_short(error)}; export the bundle again."

@@ -31,7 +31,7 @@ from mmq_bridge.front_end.settings import (
     enrolment_tokens,
     look_back_tokens,
 )
-from mmq_bridge.validation import StrictModel, first_problem
+from mmq_bridge.validation import StrictModel, first_problem, parse_json
 
 __all__ = [
     "Band",
@@ -350,7 +350,7 @@ class FrontEnd(StrictModel):
             When it is not JSON, has an unknown key or an impossible value.
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text)
         except (ValueError, RecursionError) as error:
             raise BridgeError(f"{where}: expected JSON, got {error}: write it with FrontEnd.save") from error
         return cls._build(data, where)

@@ -8,7 +8,7 @@ import json
 from pydantic import Field, ValidationError, model_validator
 
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.validation import StrictModel, first_problem
+from mmq_bridge.validation import StrictModel, first_problem, parse_json
 
 MAX_COMPONENTS = 32
 MAX_BYTES = 10_240
@@ -78,7 +78,7 @@ class HeadTables(StrictModel):
             When it is not JSON, or not such tables.
         """
         try:
-            return cls.model_validate(json.loads(text))
+            return cls.model_validate(parse_json(text))
         except ValidationError as error:
             found = first_problem(error)
             raise BridgeError(f"{where}: {found.place or 'top level'}: {found.reason}.") from error
