@@ -302,7 +302,9 @@ def test_a_bad_recording_is_left_out_only_when_asked_and_named_in_the_table(
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"[]", b'{"command": 3, "data_folder": "x"}', b'{"data_folder": "x"}']
+    "content",
+    [b"{", b"[]", b'{"command": 3, "data_folder": "x"}', b'{"data_folder": "x"}', b"[" * 100_000],
+    ids=["cut", "a list", "a number", "a key missing", "nested"],
 )
 def test_a_damaged_run_is_not_resumed(run, begun, content):
     (begun / "run.json").write_bytes(content)
