@@ -170,6 +170,10 @@ def checked_config(
         raise MMQError(f"{config.data.dataset} needs its recordings: give their folder with --data DIR.")
     if data is not None and not data.is_dir():
         raise MMQError(f"--data {data} is not a folder.")
+    if data is not None:
+        from mmq_tf.datasets import open_dataset
+
+        open_dataset(config.source, data).subjects(data)
     return config
 
 

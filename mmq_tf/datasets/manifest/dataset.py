@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from mmq_tf.datasets.base import SIMULATED_NAME, Dataset, Published, check_known
@@ -106,16 +106,22 @@ def list_subjects(manifest: DatasetManifest, folder: Path) -> list[str]:
     names = {_name(manifest, key): key for key in _keys(manifest, folder)}
     for name, reason in manifest.left_out.items():
         if name in names:
-            logger.warning("%s: %s is left out: %s", folder, name, reason)
+            _say(f"{folder}: {name} is left out: {reason}")
         elif manifest.published is None:
-            logger.warning("%s: left_out names %s, of whom there are no files", folder, name)
+            _say(f"{folder}: left_out names {name}, of whom there are no files")
     there = {name: key for name, key in names.items() if name not in manifest.left_out}
     judged = [name for name, key in there.items() if key[1] != manifest.enrolment_session]
     people = {there[name][0] for name in judged}
     for key in there.values():
         if key[0] not in people:
-            logger.warning("%s: %s was enrolled and has no other session", folder, manifest.name_of(key[0]))
+            _say(f"{folder}: {manifest.name_of(key[0])} was enrolled and has no other session")
     return judged
+
+
+@cache
+def _say(message: str) -> None:
+    """Warn once: recordings are listed more than once in a run."""
+    logger.warning("%s", message)
 
 
 def source_files(manifest: DatasetManifest, folder: Path, subject: str, *, own: bool = False) -> list[Path]:

@@ -30,6 +30,8 @@ BAD = [
     ["train", "absent.toml"],
     ["train", "stress-predict"],
     ["train", "simulated", "--data", "absent"],
+    ["train", "simulated", "--data", "nested"],
+    ["train", "cogwear", "--data", "nested"],
     ["train", "simulated", "--set", "front_end.modalities.ppg.sampling_rate_hz=nan"],
     ["train", "simulated", "--set", "windows.stride_s=1e300"],
     ["train", "simulated", "--seed", "-1"],
