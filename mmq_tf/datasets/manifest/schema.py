@@ -309,7 +309,8 @@ class DatasetManifest(StrictModel):
         named = [part.name for part in self.files if part.name]
         if len(set(named)) != len(named):
             raise ValueError("each entry of files needs a name of its own")
-        for modality in {name for part in self.files for name in part.signals} | set(self.sensors):
+        modalities = [*self.sensors, *(name for part in self.files for name in part.signals)]
+        for modality in dict.fromkeys(modalities):
             holders = {part.name: part for part in self.files if modality in part.signals}
             chosen = self.sensors_of(modality)
             count = sum(modality in part.signals for part in self.files)
