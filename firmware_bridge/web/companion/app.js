@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js: the page: a bundle is opened, the wearer agrees, a source is played.
-import { Device } from "../src/index.js";
+import { Device, MMQError } from "../src/index.js";
 import { readE4 } from "./e4.js";
 import { chosen, content, dropped, folderWith } from "./files.js";
 import { Kept, Keeper, wearerName } from "./kept.js";
@@ -261,7 +261,8 @@ function note({ name, simulated }) {
   $("#simulated").textContent = t("simulated", { what: marks.join(t("and")) });
   $("#simulated").hidden = !marks.length;
   $("#trained").textContent = t("trained", { name });
-  $("#trained").hidden = !manifest.train_subjects?.includes(name);
+  const isIts = (subject) => subject === name || subject.endsWith(`-${name}`); // pooled sets name theirs SET-SUBJECT
+  $("#trained").hidden = !manifest.train_subjects?.some(isIts);
   state.source = { name, simulated };
 }
 
@@ -299,7 +300,7 @@ async function take(found) {
 }
 
 function complain(error) {
-  if (error instanceof Error && !(error instanceof Problem)) console.error(error);
+  if (!(error instanceof MMQError)) console.error(error);
   $("#problem p").textContent = sentence(error);
   $("#problem").hidden = false;
 }

@@ -31,7 +31,7 @@ const EN = {
   recording: "recording",
   and: " and ",
   simulatedData: "SIMULATED training data",
-  trained: "{name} trained this model: what it says here tells nothing of how good it is.",
+  trained: "Someone called {name} trained this model: of the same person what it says tells nothing of how good it is.",
 
   source: "Source",
   simulate: "Simulated wearer",
@@ -229,7 +229,7 @@ const DE = {
   recording: "Aufnahme",
   and: " und ",
   simulatedData: "SIMULIERTE Trainingsdaten",
-  trained: "{name} trainierte dieses Modell: Was es hier sagt, zeigt nicht, wie gut es ist.",
+  trained: "Jemand namens {name} trainierte dieses Modell: Was es über dieselbe Person sagt, zeigt nicht, wie gut es ist.",
 
   source: "Quelle",
   simulate: "Simulierte Person",

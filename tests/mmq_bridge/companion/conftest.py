@@ -24,8 +24,9 @@ def node():
 def browser(node):
     """A function that plays a scenario in Chromium and returns its result; nothing may leave this machine."""
     chromium = shutil.which("chromium")
-    if chromium is None or not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("chromium or playwright-core is not installed: make companion")
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+    if chromium is None or not all((HERE / "node_modules" / name).is_dir() for name in wanted):
+        pytest.skip("chromium or what drives it is not installed: make companion")
     command = [node, str(HERE / "drive.mjs"), chromium]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
         to_driver, from_driver = driver.stdin, driver.stdout

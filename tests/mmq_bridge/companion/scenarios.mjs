@@ -96,7 +96,7 @@ export async function leak(page, { url }) {
 export async function picture(page, { url, path, speed, shown, switches, untilS, view, file }) {
   await begin(page, url);
   await page.selectOption("#speed", speed);
-  await page.selectOption("#shown", shown);
+  if (await page.isVisible("#shown")) await page.selectOption("#shown", shown); // a phone shows the first choice
   let start = () => (path ? page.setInputFiles("#folder-input", path) : page.click("#simulate"));
   for (const { atS, key } of [...switches, { atS: untilS }]) {
     await pauseAt(page, atS, start);
@@ -106,7 +106,10 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
   }
   const isPhone = await page.isVisible("#tabs");
   if (isPhone) await page.click(`#tabs [data-go=${view}]`);
-  await page.evaluate(() => scrollTo(0, 0));
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    scrollTo(0, 0);
+  });
   await page.screenshot({ path: file, fullPage: !isPhone });
   return file;
 }
@@ -307,6 +310,7 @@ export async function strap(page, { url, values, refuses }) {
   facts.push(await page.locator("#strap-facts b").allTextContents());
   return {
     facts,
+    use: await page.textContent("#strap-use"),
     options: await page.evaluate(() => window.options),
     service: await page.evaluate(() => window.service),
   };

@@ -102,7 +102,8 @@ def test_a_real_recording_is_decided_as_in_python(mmq_data, browser, serve, tmp_
     export = shutil.make_archive(str(tmp_path / "S02"), "zip", source)
     page = browser("replay", serve(bundle), path=export, isDropped=True)
     check_same(page, Python(bundle, source, monkeypatch))
-    assert page["isTrained"] == ("S02" in Manifest.load(bundle).train_subjects)
+    assert "stress_predict-S02" in Manifest.load(bundle).train_subjects
+    assert page["isTrained"]
 
 
 def test_a_sensor_switched_off_is_absent_within_one_token(browser, serve, tiny_bundle):
@@ -302,6 +303,10 @@ def test_a_heart_rate_strap(browser, serve, tiny_bundle):
     said = browser("strap", serve(tiny_bundle), values=[second, other] * 6 + [[0], wide])
     assert said["options"] == {"filters": [{"services": ["heart_rate"]}]}
     assert said["service"] == "heart_rate"
+    wanted = (
+        "This model reads pulse wave, skin conductance, skin temperature, movement: it has no use for a strap"
+    )
+    assert said["use"].startswith(wanted)
     assert said["facts"][0] == ["Made-up strap", "60", "on the skin", "–"]
     assert said["facts"][11] == ["Made-up strap", "61", "on the skin", "50"]
     assert said["facts"][12] == said["facts"][11]
