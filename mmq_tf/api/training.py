@@ -97,11 +97,11 @@ def train(
     from mmq_tf.training.run import Run
     from mmq_tf.training.run_streams import begin_run
 
+    if resume and out is None:
+        raise MMQError("train: resume=True continues the run in `out`; name that folder.")
     settings = checked_config(config, None if data is None else Path(data), overrides)
     own = _callbacks_of(callbacks, jobs)
-    if resume:
-        if out is None:
-            raise MMQError("train: resume=True continues the run in `out`; name that folder.")
+    if resume and out is not None:
         run = Run.resumed(Path(out))
         if run.config != settings or (data is not None and run.data_folder != Path(data).resolve()):
             raise MMQError(f"{out} holds a run of another configuration or data folder; name another out.")
