@@ -6,6 +6,7 @@
 # `make phones` installs what the tests of the phone packages need: a Kotlin compiler (as part of a Jupyter kernel, 80 MB) and
 # parsers of Swift and Kotlin.
 # `make docs` builds the pages of docs/, runs the examples for them and checks every link: build/docs/index.html.
+# `make wheels` writes what is published to dist/: mmq-bridge for five systems, cross-compiled, mmq-tf, and their sources.
 # `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
 # `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
@@ -17,7 +18,7 @@ CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz docs install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz docs wheels install clean
 
 install: .venv/.installed
 
@@ -100,5 +101,12 @@ docs: install
 	@$(BIN)/sphinx-build -b html -c docs -W --keep-going -n -q . build/docs
 	@$(BIN)/python docs/check_links.py build/docs
 
+wheels: install
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[wheels]'
+	@$(BIN)/python firmware_bridge/wheels/make.py --out dist
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --outdir dist . >/dev/null
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --sdist --outdir dist firmware_bridge >/dev/null
+	@ls -l dist
+
 clean:
-	rm -rf .venv build demo
+	rm -rf .venv build demo dist

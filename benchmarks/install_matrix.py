@@ -25,7 +25,20 @@ SYSTEMS = {
     "Windows x86-64": "x86_64-pc-windows-msvc",
 }
 PYTHONS = ("3.11", "3.12", "3.13")
-EXTRAS = ("", "live", "brainflow", "parquet", "onnx", "micro")
+EXTRAS = (
+    "",
+    "live",
+    "brainflow",
+    "bluetooth",
+    "parquet",
+    "onnx",
+    "hub",
+    "mlflow",
+    "wandb",
+    "micro",
+    "docs",
+    "wheels",
+)
 """Each resolved beside the package alone; the first is the package alone."""
 
 
