@@ -25,20 +25,7 @@ SYSTEMS = {
     "Windows x86-64": "x86_64-pc-windows-msvc",
 }
 PYTHONS = ("3.11", "3.12", "3.13")
-EXTRAS = (
-    "",
-    "live",
-    "brainflow",
-    "bluetooth",
-    "parquet",
-    "onnx",
-    "hub",
-    "mlflow",
-    "wandb",
-    "micro",
-    "docs",
-    "wheels",
-)
+EXTRAS = ("", "live", "brainflow", "parquet", "onnx", "hub", "micro")
 """Each resolved beside the package alone; the first is the package alone."""
 
 

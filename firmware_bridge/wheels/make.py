@@ -106,6 +106,7 @@ def core_library(folder: Path, target: Target) -> bytes:
         "CMAKE_BUILD_TYPE": "Release",
         "CMAKE_C_FLAGS": f"-include {HERE / 'cpu.h'}" if target.zig.startswith("x86_64") else "",
         "CMAKE_SHARED_LINKER_FLAGS": "-s",
+        "CMAKE_LINK_DEPENDS_USE_LINKER": "OFF",  # Zig takes no --dependency-file
         "MMQ_BRIDGE_SHARED": "ON",
     }
     options = [f"-D{name}={value}" for name, value in settings.items()]
