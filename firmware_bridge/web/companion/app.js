@@ -87,6 +87,7 @@ async function play(source) {
   choose(null);
   $("#save").disabled = false;
   setPaused(false);
+  if ($("#tabs").checkVisibility()) go("now"); // a phone's first screen
   state.running = busy(() =>
     session
       .run()
