@@ -170,11 +170,21 @@ def checked_config(
         raise MMQError(f"{config.data.dataset} needs its recordings: give their folder with --data DIR.")
     if data is not None and not data.is_dir():
         raise MMQError(f"--data {data} is not a folder.")
-    if data is not None:
-        from mmq_tf.datasets import open_dataset
-
-        open_dataset(config.source, data).subjects(data)
     return config
+
+
+def check_recordings(config: RunConfig, data: Path | None) -> None:
+    """Check that there are recordings in a folder, without loading anything slow.
+
+    Raises
+    ------
+    MMQError
+        If it holds none of the configuration's data set, or its manifest is wrong.
+    """
+    from mmq_tf.datasets import open_dataset
+
+    if data is not None:
+        open_dataset(config.source, data).subjects(data)
 
 
 def new_run(

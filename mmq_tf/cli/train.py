@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from mmq_tf.api.training import checked_config, new_run, train_run, typed_command
+from mmq_tf.api.training import check_recordings, checked_config, new_run, train_run, typed_command
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
 from mmq_tf.utils.backend_threads import one_thread_per_process
@@ -107,6 +107,8 @@ def command(
         changes = [*WITHOUT_LINE, *changes]
     changes += [f'model.name="{model}"'] if model else []
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
+    if settings is not None:
+        check_recordings(settings, data)
     one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
