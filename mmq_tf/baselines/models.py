@@ -100,16 +100,24 @@ class Logistic(_FilledBaseline):
     people best: AUROC, the mean over people; of equals the smaller. Without any validation person of two
     classes it is `UNTUNED`.
 
+    Parameters
+    ----------
+    fixed_strength : float, optional
+        Then nothing is chosen.
+
     Attributes
     ----------
     strength : float
-        What was chosen.
+        What was given or chosen.
     """
 
     name = "logistic"
     version = 2
-    strength: float = UNTUNED
     _judges: "WindowSet | None" = None
+
+    def __init__(self, fixed_strength: float | None = None):
+        self.fixed_strength = fixed_strength
+        self.strength = UNTUNED if fixed_strength is None else fixed_strength
 
     def fit_windows(
         self,
@@ -128,6 +136,8 @@ class Logistic(_FilledBaseline):
             self._judges = None
 
     def _estimate(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
+        if self.fixed_strength is not None:
+            return self._regression(self.fixed_strength, rows, labels, seed)
         strengths = STRENGTHS if self._judges is not None else (UNTUNED,)
         found = {c: self._regression(c, rows, labels, seed) for c in strengths}
         self.strength = UNTUNED if self._judges is None else self._best(found, self._judges)
@@ -174,7 +184,8 @@ class LogisticDropout(_TaughtWithGaps, Logistic):
     name = "logistic_dropout"
     version = 1
 
-    def __init__(self, copies: int = 2):
+    def __init__(self, copies: int = 2, fixed_strength: float | None = None):
+        super().__init__(fixed_strength)
         self.copies = copies
 
     def _regression(self, c: float, rows: np.ndarray, labels: np.ndarray, seed: int) -> LogisticRegression:
@@ -188,23 +199,53 @@ class Forest(_FilledBaseline):
     ----------
     trees : int
         Number of trees.
+    min_samples_leaf : int
+        Fewest rows in a leaf.
+    max_features : float or str
+        Share of the columns that each split looks at; ``"sqrt"`` is the root of their number.
     """
 
     name = "forest"
 
-    def __init__(self, trees: int = 300):
+    def __init__(self, trees: int = 300, min_samples_leaf: int = 2, max_features: float | str = "sqrt"):
         self.trees = trees
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
 
     def _make(self, seed: int) -> RandomForestClassifier:
         return RandomForestClassifier(
-            n_estimators=self.trees, min_samples_leaf=2, n_jobs=1, random_state=seed
+            n_estimators=self.trees,
+            min_samples_leaf=self.min_samples_leaf,
+            max_features=self.max_features,  # pyright: ignore[reportArgumentType]  inferred from its default
+            n_jobs=1,
+            random_state=seed,
         )
 
 
 class Boosted(_StatisticsBaseline):
-    """Histogram gradient-boosted trees; a missing statistic is NaN, with its own branch (Ke et al. 2017)."""
+    """Histogram gradient-boosted trees; a missing statistic is NaN, with its own branch (Ke et al. 2017).
+
+    Attributes
+    ----------
+    learning_rate : float
+        What each tree's answer is multiplied by.
+    rounds : int
+        Number of trees (for each class, where there are more than two).
+    leaves : int
+        Most leaves of a tree.
+    min_samples_leaf : int
+        Fewest rows in a leaf.
+    """
 
     name = "boosted"
+
+    def __init__(
+        self, learning_rate: float = 0.1, rounds: int = 100, leaves: int = 15, min_samples_leaf: int = 20
+    ):
+        self.learning_rate = learning_rate
+        self.rounds = rounds
+        self.leaves = leaves
+        self.min_samples_leaf = min_samples_leaf
 
     def _learn_filling(self, rows: np.ndarray) -> np.ndarray:
         self.never_seen = ~np.isfinite(rows).any(axis=0)
@@ -216,7 +257,14 @@ class Boosted(_StatisticsBaseline):
 
     def _make(self, seed: int) -> HistGradientBoostingClassifier:
         # Early stopping would judge itself on windows of its own training subjects: off.
-        return HistGradientBoostingClassifier(early_stopping=_NEVER, max_leaf_nodes=15, random_state=seed)
+        return HistGradientBoostingClassifier(
+            learning_rate=self.learning_rate,
+            max_iter=self.rounds,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.min_samples_leaf,
+            early_stopping=_NEVER,
+            random_state=seed,
+        )
 
 
 class BoostedDropout(_TaughtWithGaps, Boosted):
@@ -231,5 +279,6 @@ class BoostedDropout(_TaughtWithGaps, Boosted):
 
     name = "boosted_dropout"
 
-    def __init__(self, copies: int = 3):
+    def __init__(self, copies: int = 3, **settings: Any):
+        super().__init__(**settings)
         self.copies = copies

@@ -29,6 +29,7 @@ PROGRAMS = {
 EXTRAS = {
     "gpu": "training on an NVIDIA card",
     "jax": "training with JAX",
+    "tune": "`mmq-tf tune`",
     "live": "live sensors over Lab Streaming Layer",
     "brainflow": "boards through BrainFlow",
     "micro": "TFLite Micro beside the C network in `mmq-tf verify`, and its arena in `export`",

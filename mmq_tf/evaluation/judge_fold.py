@@ -93,7 +93,7 @@ def run_fold(job: FoldJob, on_epoch: Progress = lambda epoch, metrics: None) -> 
 
 def judge_network(model: Any, test: WindowSet, decision: dict[str, Any], job: FoldJob) -> Predictions:
     """Return the calibrated predictions of the network under every named condition."""
-    return _judge(job.config.model.name, calibrated(model.net, decision, job), test, job)
+    return judge_conditions(job.config.model.name, calibrated(model.net, decision, job), test, job)
 
 
 def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
@@ -109,7 +109,7 @@ def calibrated(net: Any, decision: dict[str, Any], job: FoldJob) -> Predict:
 
 def judge_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Predictions:
     """Fit one baseline on the fold's training windows and predict under every named condition."""
-    return _judge(name, fit_baseline(name, windows, job).predict_windows, windows.test, job)
+    return judge_conditions(name, fit_baseline(name, windows, job).predict_windows, windows.test, job)
 
 
 def fit_baseline(name: str, windows: FoldWindows, job: FoldJob) -> Baseline:
@@ -144,7 +144,8 @@ def versioned_name(method: str) -> str:
     return method if known is None or known.version == 1 else f"{method} {known.version}"
 
 
-def _judge(method: str, predict: Predict, test: WindowSet, job: FoldJob) -> Predictions:
+def judge_conditions(method: str, predict: Predict, test: WindowSet, job: FoldJob) -> Predictions:
+    """Return a method's predictions with all sensors, with each one hidden, and as the run's config says."""
     names = job.config.front_end.modality_names
     conditions = named_conditions(names, job.config.missing.conditions)
     views = (

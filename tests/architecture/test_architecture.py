@@ -14,6 +14,7 @@ LAYERS = (
     {"__init__"},
     {"api"},
     {"reports"},
+    {"tuning"},
     {"evaluation"},
     {"comparisons", "pretraining"},
     {"training"},
