@@ -85,15 +85,12 @@ def tune(
     """
     from mmq_tf.training.run import Run
     from mmq_tf.training.run_folder import RunFacts
-    from mmq_tf.tuning.search import check_optuna
-    from mmq_tf.tuning.space import check_names
 
     where = None if data is None else Path(data)
     settings = checked_config(config, where, overrides)
-    check_optuna()
+    wanted = check_search(settings, methods, search)
     if budget < 2 or inner < 2:
         raise MMQError(f"tune: expected a budget and inner folds of 2 or more, got {budget} and {inner}.")
-    wanted = check_names(settings, methods, search)
     folder = Path(out) if out else RUNS / f"tuned-{settings.name}"
     _check_folder(folder)
     if where is None:
@@ -102,6 +99,22 @@ def tune(
     run = Run(folder, settings, RunFacts(said, str((where or DEFAULT_COHORT).resolve())))
     todo = _jobs(run, wanted, tuple(search), budget, inner, progress, jobs)
     return TuningOutcome(folder, _tune(run, todo, progress, jobs))
+
+
+def check_search(config: RunConfig, methods: Sequence[str], search: Sequence[str]) -> list[str]:
+    """Return the methods to search; what stands in the way is said before anything slow is loaded.
+
+    Raises
+    ------
+    MMQError
+        If a name is unknown, nothing is left to search, or Optuna is not installed.
+    """
+    from mmq_tf.tuning.search import check_optuna
+    from mmq_tf.tuning.space import check_names
+
+    found = check_names(config, methods, search)
+    check_optuna()
+    return found
 
 
 def _jobs(

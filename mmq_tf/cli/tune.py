@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from mmq_tf.api.training import checked_config, typed_command
-from mmq_tf.api.tuning import INNER, tune
+from mmq_tf.api.tuning import INNER, check_search, tune
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import config_changes
 from mmq_tf.utils.backend_threads import one_thread_per_process
@@ -84,7 +84,9 @@ def command(
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     changes = config_changes(overrides, seeds, folds, loso=loso)
-    checked_config(config, data, changes)  # what is wrong is said before anything slow is loaded
+    wanted = [name.strip() for name in methods.split(",") if name.strip()]
+    settings = checked_config(config, data, changes)  # what is wrong is said before anything slow is loaded
+    check_search(settings, wanted, search)
     one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
@@ -94,14 +96,13 @@ def command(
     console = Console()
     try:
         found = tune(
-            config,
+            settings,
             data,
             budget=budget,
             out=out,
             inner=inner,
-            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            methods=wanted,
             search=search,
-            overrides=changes,
             progress=WorkBars(console),
             jobs=workers or os.cpu_count() or 1,
             command=typed_command(),
