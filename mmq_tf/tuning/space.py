@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,14 +121,14 @@ def _check_known(what: str, given: Sequence[str], known: Sequence[str]) -> None:
             )
 
 
-def preset_values(method: str, config: RunConfig, space: Space) -> dict[str, Any]:
+def preset_values(method: str, config: RunConfig, names: Iterable[str]) -> dict[str, Any]:
     """Return the values that a method has where nothing is searched."""
     plain = BASELINES[method]() if method in BASELINES else None
     return {
         name: getattr(plain, name.partition(".")[2])
         if plain is not None and name.startswith(f"{method}.")
         else _config_value(config, name)
-        for name in space
+        for name in names
     }
 
 

@@ -28,7 +28,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuning")
     write_cohort(folder / "cohort", 6, Settings(minutes=7, modalities=MODALITIES))
     changes = {"split": {"folds": 3}, "training": {"epochs": 2, "batch_size": 64}}
-    (folder / "tiny.toml").write_text(tiny_config(**changes))
+    (folder / "tiny.toml").write_text(tiny_config(MODALITIES, **changes))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMQ_CACHE", str(folder / "cache"))
         patch.chdir(folder)
