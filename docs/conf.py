@@ -46,6 +46,9 @@ myst_heading_anchors = 4
 html_theme = "pydata_sphinx_theme"
 html_title = "mmq-tf"
 html_extra_path = ["_site"]
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+smartquotes = False  # `--out` is not a dash
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "search_as_you_type": True}
 
 autodoc_typehints = "none"
