@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def server() -> Iterator[str]:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            self.wfile.write(content[start:])
+            with suppress(ConnectionError):  # who asked was killed
+                self.wfile.write(content[start:])
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
@@ -213,8 +214,8 @@ def _table(name: str, tallies: dict[str, Tally]) -> ResultsFile:
             "remove, making or removing a folder), and from outside at random moments of a command's time.",
             "simulate, get and prepare are killed in earnest at every operation. Of train and export one "
             "run is made, and its folder is copied before every operation: what a kill there would leave, "
-            "since it takes nothing back from the disk; equal copies count once. All are judged; from some "
-            "of them (next_commands) the next command goes on.",
+            "since it takes nothing back from the disk; equal copies count once, as a kill. All are judged; "
+            "from some of them (next_commands) the next command goes on.",
             "lost: nothing under the name. half: neither the whole old nor the whole new (of a run: neither "
             "the finished one nor one that resumes). then_equal: after the next command everything is as "
             "in a run that was not killed: bytes of cohorts, files and features; metrics, decision and "

@@ -67,9 +67,14 @@ def forked(
         if os.waitpid(child, os.WNOHANG) == (0, 0):
             os.kill(child, signal.SIGKILL)
         else:
-            return Ended(0, int(counted.read_text()), log.read_text())
+            return Ended(0, _count(counted), log.read_text())
     _, status = os.waitpid(child, 0)
-    return Ended(os.waitstatus_to_exitcode(status), int(counted.read_text()), log.read_text())
+    return Ended(os.waitstatus_to_exitcode(status), _count(counted), log.read_text())
+
+
+def _count(counted: Path) -> int:
+    """Return the number of operations; 0 where the process was killed before it could say it."""
+    return int(counted.read_text() or 0)
 
 
 def _run(
