@@ -103,9 +103,10 @@ def rows(found: list[dict[str, Any]]) -> Iterator[ResultRow]:
         refused = sum(any(said != "accepted" for said in one["outcomes"].values()) for one in these)
         numbers = {"mutants": len(these), "refused_mutants": refused}
         numbers |= {outcome: counts[outcome] for outcome in OUTCOMES}
-        numbers["longest_s"] = round(max(one["cpu_s"] for one in these), 2)
-        for metric, value in numbers.items():
-            yield ResultRow(method=kind, condition="full", metric=metric, mean=value, n=len(these))
+        for name, value in numbers.items():
+            yield ResultRow(method=kind, condition=name, metric="count", mean=value, n=len(these))
+        longest_s = round(max(one["cpu_s"] for one in these), 2)
+        yield ResultRow(method=kind, condition="all", metric="longest_s", mean=longest_s, n=len(these))
 
 
 def _fork(function: Any, *arguments: Any) -> int:
@@ -152,8 +153,8 @@ def main(
         sys.exit("a worker failed")
     table = tuple(rows(found))
     for row in table:
-        if row.method == "all":
-            click.echo(f"{row.metric}: {row.mean:g}")
+        if row.method == "all" and row.metric == "count":
+            click.echo(f"{row.condition}: {row.mean:g}")
     click.echo(f"{time.monotonic() - began:.0f} s")
     if results:
         write_results(results, _file(results.stem, bundle, mutants, seed, table))
