@@ -164,6 +164,11 @@ def _check_scales(op: FileOp, data: list[FileTensor]) -> None:
         ratios = [data[0].scales[0] * scale / into for scale in data[1].scales]
         if not all(2**-30 < ratio < 2**20 for ratio in ratios):
             raise ValueError(f"a {op.name} has scales that do not fit its output's")
+        if len(op.inputs) == 3 and op.inputs[2] is not None:
+            wanted = [data[0].scales[0] * scale for scale in data[1].scales]
+            pairs = zip(op.inputs[2].scales, wanted, strict=True)
+            if not all(math.isclose(scale, product, rel_tol=1e-3) for scale, product in pairs):
+                raise ValueError(f"a {op.name} has a bias of another scale")
     elif op.name == "SOFTMAX" and not data[0].scales[0] * (1 << 26) > 1:
         raise ValueError("a SOFTMAX has too small a scale")
     elif data[0].scales and not 2**-20 < data[0].scales[0] / into < 2**20:

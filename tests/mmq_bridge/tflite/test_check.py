@@ -138,3 +138,16 @@ def test_parts_that_contain_each_other_end(monkeypatch):
     builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(BridgeError, match="over and over"):
         check_model(bytes(builder.Output()))
+
+
+def test_a_bias_of_another_scale_is_refused():
+    """LiteRT ends its process on one."""
+
+    def change(model, graph):
+        codes = [CODES[code.builtinCode] for code in model.operatorCodes]
+        dense = [one for one in graph.operators if codes[one.opcodeIndex] == "FULLY_CONNECTED"]
+        bias = next(one.inputs[2] for one in dense if len(one.inputs) == 3 and one.inputs[2] >= 0)
+        graph.tensors[bias].quantization.scale = graph.tensors[bias].quantization.scale * np.float32(1.01)
+
+    with pytest.raises(BridgeError, match="a bias of another scale"):
+        check_model(changed(change))
