@@ -16,6 +16,7 @@ from mmq_tf.api.training import check_recordings, checked_config, new_run, train
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
 from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.foreign_settings import BACKEND, check_jax
 from mmq_tf.utils.one_writer import one_writer
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ Examples
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]"
 )
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    help="Split each batch between so many GPUs; with KERAS_BACKEND=jax, one fold at a time.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME-TIME]")
 @click.option("--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
@@ -78,6 +84,7 @@ def command(
     loso: bool,
     final: bool,
     workers: int | None,
+    devices: int | None,
     out: Path | None,
     resume: bool,
     force: bool,
@@ -100,6 +107,10 @@ def command(
         )
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
+    if devices and workers and workers > 1:
+        raise click.UsageError("--devices splits one fold's batches, --jobs trains several folds: give one.")
+    if devices:
+        check_jax(os.environ.get("KERAS_BACKEND", BACKEND), devices)
     changes = config_changes(overrides, seeds, folds, loso=loso)
     if model == "mhacl":  # the presets' line stands beside mmqnet's queries alone
         from mmq_tf.config.training_spec import WITHOUT_LINE
@@ -116,6 +127,10 @@ def command(
         from mmq_tf.training.run import Run  # loads the training backend, which reads the settings above
         from mmq_tf.training.run_streams import begin_run
 
+    if devices:
+        from mmq_tf.training.devices import use_devices
+
+        use_devices(devices)
     console = Console()
     bars = WorkBars(console)
     if settings is None:
@@ -137,7 +152,7 @@ def command(
                 "Training the preset [b]simulated[/b]. For real recordings: mmq-tf train stress-predict "
                 "--data DIR (or another preset, or your own TOML file)."
             )
-    workers = workers or os.cpu_count() or 1
+    workers = 1 if devices else workers or os.cpu_count() or 1
     with one_writer(run.home):
         run, jobs = begin_run(run, workers, bars, tensorboard=tensorboard)
         try:

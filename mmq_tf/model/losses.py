@@ -4,11 +4,21 @@
 from mmq_tf.model.keras_names import ops
 
 _TINY = 1e-6
+REAL = "real"
+"""Name of a training batch's input ``[B]`` that is 1 for windows, 0 for what only fills the batch up."""
 
 
 def weighted_mean(values, weights):
     """Return ``sum(values * weights) / sum(weights)``, or 0 where all weights are 0 (same shapes)."""
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), _TINY)
+
+
+def mean_over_windows(values, real=None):
+    """Return the mean of ``[B, ...]`` over windows that are `real` ``[B]`` (0 or 1); over all without it."""
+    if real is None:
+        return ops.mean(values)
+    weights = ops.reshape(ops.cast(real, values.dtype), (-1, *[1] * (len(values.shape) - 1)))
+    return weighted_mean(values, ops.broadcast_to(weights, ops.shape(values)))
 
 
 def unit_vectors(x):
@@ -61,10 +71,13 @@ def rebuild_error(rebuilt, target, hidden):
     return weighted_mean(error, ops.broadcast_to(ops.cast(hidden, error.dtype), ops.shape(error)))
 
 
-def orthogonality(category, interference):
-    """Mean squared cosine between category outputs ``[B, C, D]`` and interference outputs ``[B, K, D]``."""
+def orthogonality(category, interference, real=None):
+    """Mean squared cosine between category outputs ``[B, C, D]`` and interference outputs ``[B, K, D]``.
+
+    Over the windows that are `real`, see `mean_over_windows`.
+    """
     cosine = ops.matmul(unit_vectors(category), ops.swapaxes(unit_vectors(interference), 1, 2))
-    return ops.mean(ops.square(cosine))
+    return mean_over_windows(ops.square(cosine), real)
 
 
 def reverse_gradient(x):
@@ -72,14 +85,15 @@ def reverse_gradient(x):
     return 2.0 * ops.stop_gradient(x) - x
 
 
-def consistency(logits, full_logits):
+def consistency(logits, full_logits, real=None):
     """Kullback-Leibler divergence of the masked prediction from the complete one.
 
-    Both are logits ``[B, classes]``; no gradient reaches the complete one.
+    Both are logits ``[B, classes]``; no gradient reaches the complete one. Over the windows that are `real`,
+    see `mean_over_windows`.
     """
     log_full = ops.stop_gradient(ops.log_softmax(full_logits, axis=-1))
     difference = log_full - ops.log_softmax(logits, axis=-1)
-    return ops.mean(ops.sum(ops.exp(log_full) * difference, axis=-1))
+    return mean_over_windows(ops.sum(ops.exp(log_full) * difference, axis=-1), real)
 
 
 def interference_teaching(scores, corrupted, presence):

@@ -38,8 +38,9 @@ class MMQTraining(NetTraining):
 
     Inputs are a dict: ``features`` ``[B, T, F]`` and ``presence`` ``[B, T, M]``, what the net is shown;
     ``features_full`` and ``presence_full``, the clean complete window; ``corrupted`` ``[B, T, M]``, 1 where
-    an artefact lies in the shown token. Labels are a dict of int ``[B]`` by task, -1 where unknown. One
-    forward pass runs both views as one batch of 2B. A kind of query the net lacks has no heads and no losses.
+    an artefact lies in the shown token; and ``real`` ``[B]``, where some rows only fill the batch up.
+    Labels are a dict of int ``[B]`` by task, -1 where unknown. One forward pass runs both views as one batch
+    of 2B. A kind of query the net lacks has no heads and no losses.
 
     Parameters
     ----------
@@ -140,7 +141,8 @@ class MMQTraining(NetTraining):
             return sum(parts) / max(len(parts), 1)
 
         divergence = [
-            losses.consistency(shown["logits"][task], full["logits"][task]) for task in self.net.tasks
+            losses.consistency(shown["logits"][task], full["logits"][task], x.get(losses.REAL))
+            for task in self.net.tasks
         ]
         values = {
             "classes": entropy(shown["logits"]),
@@ -155,7 +157,9 @@ class MMQTraining(NetTraining):
                 shown["interference_scores"], self._tokens_of(x["corrupted"]), self._tokens_of(x["presence"])
             )
             if self.net.category_queries:
-                values["orthogonality"] = losses.orthogonality(shown["category"], shown["interference"])
+                values["orthogonality"] = losses.orthogonality(
+                    shown["category"], shown["interference"], x.get(losses.REAL)
+                )
         return {name: values[name] for name in self.trackers}
 
     def _rebuild_losses(self, x, shown, full) -> dict:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from mmq_tf.errors import MMQError
+from mmq_tf.training.devices import whole_batch
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with the epoch, counted from 1, and its metrics."""
@@ -45,11 +46,19 @@ class EpochBatches(keras.utils.PyDataset):
         Windows per batch; the last one may hold fewer.
     first_epoch : int
         The epoch to begin with, counted from 0.
+    rows : int, optional
+        Every batch is filled up to so many, see `whole_batch`.
     """
 
-    def __init__(self, draw: Callable[[int], tuple[Any, ...]], batch_size: int, first_epoch: int) -> None:
+    def __init__(
+        self,
+        draw: Callable[[int], tuple[Any, ...]],
+        batch_size: int,
+        first_epoch: int,
+        rows: int | None = None,
+    ) -> None:
         super().__init__()
-        self._draw, self._batch_size = draw, batch_size
+        self._draw, self._batch_size, self._rows = draw, batch_size, rows
         self.show(first_epoch)
 
     def show(self, epoch: int) -> None:
@@ -70,7 +79,8 @@ class EpochBatches(keras.utils.PyDataset):
         rows = slice(index * self._batch_size, (index + 1) * self._batch_size)
         inputs, targets = self._inputs, self._targets
         batch = {k: v[rows] for k, v in inputs.items()}, {k: v[rows] for k, v in targets.items()}
-        return *batch, *(weight[rows] for weight in self._weights)
+        found = *batch, *(weight[rows] for weight in self._weights)
+        return found if self._rows is None else whole_batch(found, self._rows)
 
 
 class TrainingCallback(keras.callbacks.Callback):

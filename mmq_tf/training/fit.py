@@ -34,6 +34,7 @@ from mmq_tf.training.callbacks import (
     ValidationScore,
     check_callbacks,
 )
+from mmq_tf.training.devices import devices_used, filled, whole
 from mmq_tf.training.distillation import out_of_fold_probabilities
 from mmq_tf.training.line import LineChoice, fit_line
 from mmq_tf.utils.atomic_files import written_whole
@@ -251,7 +252,9 @@ def fit_network(
     keeper = BestWeights(history, best, keep_from, None if validation is None else config.training.patience)
     done, limit = len(history.epochs), epochs or config.training.epochs
     if done < limit and not keeper.exhausted:
-        batches = EpochBatches(data.draw, config.training.batch_size, done)
+        size, devices = config.training.batch_size, devices_used()
+        rows = whole(size, devices) if devices > 1 else None
+        batches = EpochBatches(data.draw, size, done, rows)
         steps: list[keras.callbacks.Callback] = [EpochStart(batches, before_epoch)]
         if validation is not None:
             steps.append(ValidationScore(ValidationViews(validation, config).score))
@@ -310,12 +313,15 @@ class ValidationViews:
 def predict_logits(net: MMQNet, features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
     """Return logits [N, classes] by task for features [N, T, F] and bool presence [N, T, M]."""
     inputs = {"features": features.astype(np.float32), "presence": presence.astype(np.float32)}
+    rows = whole(len(features), devices_used())
+    inputs = {name: filled(values, rows) for name, values in inputs.items()}
+    batch = whole(BATCH, devices_used())
     # `predict` builds a data pipeline for every call, which takes longer than the network itself.
     parts = [
-        net.predict_on_batch({name: values[first : first + BATCH] for name, values in inputs.items()})
-        for first in range(0, max(1, len(features)), BATCH)
+        net.predict_on_batch({name: values[first : first + batch] for name, values in inputs.items()})
+        for first in range(0, max(1, rows), batch)
     ]
-    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+    return {task: np.concatenate([part[task] for part in parts])[: len(features)] for task in parts[0]}
 
 
 def save_state(model: Any, history: History, best: list[np.ndarray], path: Path) -> None:

@@ -37,6 +37,21 @@ def settle_keras() -> None:
         )
 
 
+def check_jax(backend: str, devices: int) -> None:
+    """Check that Keras's backend is the one that can split a training between devices.
+
+    Raises
+    ------
+    MMQError
+        If it is another.
+    """
+    if backend != "jax":
+        raise MMQError(
+            f"--devices {devices} needs JAX, but Keras's backend is {backend}: pip install 'mmq-tf[jax]' and"
+            " set KERAS_BACKEND=jax."
+        )
+
+
 def check_keras() -> None:
     """Check that Keras computes in float32, before a network is trained.
 
