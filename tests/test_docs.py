@@ -12,7 +12,8 @@ from mmq_bridge.core_binding.quality_flags import Reason, reason_names
 
 from mmq_tf.cli import cli
 from mmq_tf.config.keys import config_keys
-from mmq_tf.config.run_config import RunConfig, preset_names
+from mmq_tf.config.preset_files import preset_names
+from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets.manifest.schema import read_manifest
 
 ROOT = Path(__file__).parents[1]

@@ -222,8 +222,9 @@ def _lowered(card: str) -> str:
 
 def data_sets() -> Iterator[tuple[str, str]]:
     """Yield a page for each data set: what is in it, how to get it, and how to train on it."""
-    from mmq_tf.config.run_config import load_config, preset_names
-    from mmq_tf.datasets import DATASETS
+    from mmq_tf.config.preset_files import preset_names
+    from mmq_tf.config.run_config import load_config
+    from mmq_tf.datasets import DATASETS, spelled
 
     presets = {name: load_config(name).data.dataset for name in preset_names()}
     for name, one in DATASETS.items():
@@ -232,7 +233,7 @@ def data_sets() -> Iterator[tuple[str, str]]:
         parts += [f"| {key} | {_linked(value)} |" for key, value in _facts(one).items() if value]
         notes = [one.notes] if isinstance(one.notes, str) else list(one.notes)
         parts += ["", *(f"- {_linked(note)}" for note in notes if note), "", "## Steps\n", "```"]
-        parts.append(f"mmq-tf datasets check {name} DIR")
+        parts.append(f"mmq-tf datasets check {spelled(name)} DIR")
         for preset in own:
             parts.append(f"mmq-tf train {preset} --data DIR --out runs/{preset}")
             parts.append(f"mmq-tf evaluate runs/{preset}")
@@ -240,7 +241,7 @@ def data_sets() -> Iterator[tuple[str, str]]:
         parts.append("```\n")
         for preset in own:
             parts += _folded(f"The preset {preset}", f"mmq_tf/presets/{preset}.toml", "toml")
-        yield name.replace("_", "-"), "\n".join(parts)
+        yield spelled(name), "\n".join(parts)
 
 
 def _facts(one: Any) -> dict[str, str]:

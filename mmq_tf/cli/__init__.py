@@ -37,7 +37,7 @@ SECTIONS = {
     "Train and judge": ("train", "evaluate", "tune", "compare", "pretrain", "presets", "config"),
     "Ship": ("export", "verify", "pack", "bench"),
     "Run": ("stream", "play", "personalise", "companion"),
-    "This installation": ("doctor",),
+    "This installation": ("doctor", "completion"),
 }
 """The commands, by what people come for."""
 

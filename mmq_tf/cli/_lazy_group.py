@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mmq_tf.utils.suggestion import did_you_mean
 
@@ -56,6 +57,12 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             meant = did_you_mean(args[0], self.list_commands(ctx))
             raise click.UsageError(f"{error.message}{meant}", ctx) from error
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, without importing any command."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=self._summary(ctx, name)) for name in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by their sections, each with the first sentence it says of itself.

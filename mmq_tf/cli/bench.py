@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mmq_tf.cli._lazy_group import LazyGroup
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.backend_threads import one_thread_per_process
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mmq_tf.api.model_cost.measure import ModelCost
 
 
-@click.group(name="bench")
+@click.group(name="bench", cls=LazyGroup, lazy={})
 def command() -> None:
     """Measure what the parts of mmq-tf cost."""
 

@@ -7,6 +7,7 @@ import itertools
 
 import click
 
+from mmq_tf.cli._lazy_group import LazyGroup
 from mmq_tf.config.keys import ConfigKey, config_keys, explained
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.utils.suggestion import did_you_mean
@@ -20,7 +21,7 @@ Examples
 """
 
 
-@click.group(name="config")
+@click.group(name="config", cls=LazyGroup, lazy={})
 def command() -> None:
     """Say which keys a configuration can have, and what each one does."""
 

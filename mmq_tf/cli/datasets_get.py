@@ -17,7 +17,7 @@ from mmq_tf.datasets.fetch.fetching import Fetched, PinnedSource, fetch, source_
 _EPILOG = """
 \b
 Examples
-  mmq-tf datasets get stress_predict
+  mmq-tf datasets get stress-predict
   mmq-tf datasets get eegmat --out data/eegmat --subjects Subject00,Subject01
   mmq-tf datasets get eegmat --url https://mirror.example.org/eegmat/
 """
@@ -29,7 +29,7 @@ Examples
 @click.option("--subjects", callback=names_of, metavar="NAMES", help="Only these, separated by commas.")
 @click.option("--url", metavar="URL", help="A mirror of the published folder.")
 def get(name: str, out: Path | None, subjects: list[str] | None, url: str | None) -> None:
-    """Fetch the data set NAME (stress_predict or eegmat) into the published layout.
+    """Fetch the data set NAME (stress-predict or eegmat) into the published layout.
 
     Every file is verified by its pinned SHA-256. What is there and right is not fetched again; a file that
     was cut short is continued. Of any other data set, say where to get it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from mmq_tf.config.run_config import RunConfig, load_config, preset_names, preset_text
+from mmq_tf.config.preset_files import preset_names, preset_summary, preset_text
 
 _EPILOG = """
 \b
@@ -25,14 +25,7 @@ def command(name: str | None) -> None:
     if name:
         click.echo(preset_text(name), nl=False)
         return
-    configs = {preset: load_config(preset) for preset in preset_names()}
-    width = max(map(len, configs))
-    for preset, config in configs.items():
-        click.echo(f"{preset:{width}}  {_summary(config)}")
-
-
-def _summary(config: RunConfig) -> str:
-    sets = ", ".join(config.set_order) or config.data.dataset
-    sensors, classes = " ".join(config.front_end.modality_names), " or ".join(config.classes)
-    window = config.front_end.token_s * config.front_end.tokens
-    return f"{sets}: {config.data.task} ({classes}) from {sensors}, {window:g} s windows"
+    names = preset_names()
+    width = max(map(len, names))
+    for preset in names:
+        click.echo(f"{preset:{width}}  {preset_summary(preset)}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import tomllib
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 from mmq_tf.config.data_source import check_task, classes_of, set_order, source_of
 from mmq_tf.config.keys import config_keys
 from mmq_tf.config.loss_weights import LossWeights
+from mmq_tf.config.preset_files import preset_names, preset_text
 from mmq_tf.config.training_spec import (
     MAX_EPOCHS,
     MAX_SEED,
@@ -226,12 +226,6 @@ class RunConfig(ConfigSection):
         return tomli_w.dumps(values)
 
 
-def preset_names() -> list[str]:
-    """Return the names of the presets that ship with the package."""
-    folder = resources.files("mmq_tf") / "presets"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
-
-
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Return the configuration of a preset name or a TOML file, with `key=value` overrides applied.
 
@@ -297,20 +291,6 @@ def describe_validation(error: ValidationError, keys: Iterable[str] = ()) -> str
         return f"unknown key {key}.{meant}"
     given = "" if isinstance(found.given, dict) else f" (got {found.given!r})"
     return f"{key}: {found.reason[:1].lower()}{found.reason[1:]}{given}."
-
-
-def preset_text(name: str) -> str:
-    """Return a preset's TOML; underscores in its name count as hyphens.
-
-    Raises
-    ------
-    MMQError
-        If there is none of that name.
-    """
-    known, spelled = preset_names(), name.replace("_", "-")
-    if spelled not in known:
-        raise MMQError(f"{name!r} is no preset ({', '.join(known)}).{did_you_mean(name, known)}")
-    return (resources.files("mmq_tf") / "presets" / f"{spelled}.toml").read_text("utf-8")
 
 
 def _read_source(source: str) -> tuple[str, str]:

@@ -54,6 +54,19 @@ TAKEN = (MANIFEST_NAME,)
 """Names that mean something else where a data set is asked for."""
 
 
+def spelled(name: str) -> str:
+    """Return a data set's name as people are shown it: as presets are spelled, with hyphens.
+
+    Files keep the underscores of the toolkit's own; both are understood. Plug-ins have one spelling only.
+
+    Examples
+    --------
+    >>> spelled("stress_predict"), spelled("my_plugin")
+    ('stress-predict', 'my_plugin')
+    """
+    return name.replace("_", "-") if name in DATASETS else name
+
+
 def get_dataset(name: str) -> Dataset:
     """Return the data set called `name`, of the toolkit itself or of a plug-in.
 
@@ -64,11 +77,11 @@ def get_dataset(name: str) -> Dataset:
     MMQError
         If there is none of that name, or the plug-in that brings it is broken.
     """
-    if (spelled := name.replace("-", "_")) in DATASETS:
-        return DATASETS[spelled]
+    if (own := name.replace("-", "_")) in DATASETS:
+        return DATASETS[own]
     others = [other for other in plugin_names() if other not in TAKEN and other not in DATASETS]
     if name not in others:
-        names = [*DATASETS, *others]
+        names = [*map(spelled, DATASETS), *others]
         raise MMQError(
             f"data set must be one of {', '.join(names)}; got {name!r}.{did_you_mean(name, names)}"
         )
@@ -117,4 +130,5 @@ __all__ = [
     "load_e4",
     "open_dataset",
     "open_recording",
+    "spelled",
 ]

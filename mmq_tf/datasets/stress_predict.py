@@ -185,7 +185,7 @@ STRESS_PREDICT = Dataset(
         "Iqbal et al., Stress Monitoring Using Wearable Sensors: A Pilot Study and Stress-Predict Dataset,"
         " Sensors 2022, 22(21):8135"
     ),
-    obtain="https://github.com/italha-d/Stress-Predict-Dataset; or: mmq-tf datasets get stress_predict",
+    obtain="https://github.com/italha-d/Stress-Predict-Dataset; or: mmq-tf datasets get stress-predict",
     tasks={"stress": CLASSES},
     label_kind="condition (stress task or rest, by the protocol's clock); not a self-report",
     modalities=tuple(sensor.modality for sensor in SENSORS),

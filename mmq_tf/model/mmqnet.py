@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from mmq_tf import pretrained
-from mmq_tf.config.run_config import load_config, preset_names
+from mmq_tf.config.preset_files import preset_names
+from mmq_tf.config.run_config import load_config
 from mmq_tf.config.training_spec import TrainingSpec
 from mmq_tf.errors import MMQError
 from mmq_tf.model.attention import MASK_BIAS

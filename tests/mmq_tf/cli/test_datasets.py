@@ -12,7 +12,7 @@ import pytest
 
 from mmq_tf.cli import datasets_get
 from mmq_tf.cli.datasets import command
-from mmq_tf.datasets import DATASETS
+from mmq_tf.datasets import DATASETS, spelled
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
@@ -35,10 +35,14 @@ def run_main(monkeypatch, capsys, *arguments):
 def test_the_list_says_of_every_data_set_where_to_get_it():
     output = run("list")
     for dataset in DATASETS.values():
-        assert f"{dataset.name}: {dataset.title}\n" in output
-        assert f"  obtain   {dataset.obtain}\n" in output
-    assert run("list", "eegmat").startswith("eegmat: ")
-    assert "stress_predict: " not in run("list", "eegmat")
+        (line,) = [line for line in output.splitlines() if line.split()[:1] == [spelled(dataset.name)]]
+        assert " ".join(dataset.modalities) in line
+        assert ", ".join(dataset.tasks) in line
+    assert "mmq-tf datasets get" in output
+    whole = run("list", "stress_predict", "eegmat")
+    assert whole.startswith("stress-predict: Stress-Predict\n")
+    assert f"  obtain   {DATASETS['eegmat'].obtain}\n" in whole
+    assert "wesad: " not in whole
 
 
 def test_every_help_has_examples():
@@ -124,7 +128,7 @@ def test_check_reads_your_own_manifest(tmp_path):
     [
         (["check", "eegmat", "EMPTY"], ["found no subject", "https://physionet.org/content/eegmat/1.0.0/"]),
         (["check", "eegmat", "nowhere"], ["found nothing", "can be had here"]),
-        (["check", "nothing", "EMPTY"], ["data set must be one of simulated, stress_predict"]),
+        (["check", "nothing", "EMPTY"], ["data set must be one of simulated, stress-predict"]),
         (["check", "simulated", "COHORT", "--subjects", "sim-09"], ["no subject 'sim-09'", "sim-01, sim-02"]),
         (["get", "simulated"], ["cannot be fetched", "mmq-tf simulate --out DIR"]),
         (["get", "stress_predict", "--subjects", "S30"], ["'S30' is not offered", "S02, S03"]),

@@ -11,13 +11,14 @@ from mmq_tf.cli import doctor
 from mmq_tf.cli.config import keys
 from mmq_tf.cli.presets import command as presets
 from mmq_tf.config.keys import config_keys
-from mmq_tf.config.run_config import RunConfig, load_config, preset_names
+from mmq_tf.config.preset_files import preset_names
+from mmq_tf.config.run_config import RunConfig, load_config
 
 
 def test_presets_are_listed_and_printed_as_files_that_load(tmp_path):
     said = printed(presets)
     assert [line.split()[0] for line in said.splitlines()] == preset_names()
-    assert "stress (rest or stress) from ppg eda temp acc, 60 s windows" in said
+    assert "stress tasks against rest; stress from ppg eda temp acc, windows of 60 s\n" in said
     (tmp_path / "my.toml").write_text(printed(presets, "stress_predict"), "utf-8")
     assert load_config(tmp_path / "my.toml") == load_config("stress-predict")
 

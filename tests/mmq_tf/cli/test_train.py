@@ -17,7 +17,7 @@ from tiny_study import write_tiny_study
 
 from mmq_tf.baselines import BASELINES
 from mmq_tf.cli import train
-from mmq_tf.config.run_config import preset_names
+from mmq_tf.config.preset_files import preset_names
 from mmq_tf.training import fold as folds
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from mmq_tf.config.run_config import load_config, preset_names
+from mmq_tf.config.preset_files import preset_names
+from mmq_tf.config.run_config import load_config
 from mmq_tf.config.training_spec import WITHOUT_LINE
 from mmq_tf.errors import MMQError
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from mmq_bridge.front_end.front_end import FrontEnd
 
-from mmq_tf.config.run_config import NormalisationConfig, load_config, preset_names
+from mmq_tf.config.preset_files import preset_names
+from mmq_tf.config.run_config import NormalisationConfig, load_config
 from mmq_tf.errors import MMQError
 from mmq_tf.features.normalisation import fit_normalisation
 from mmq_tf.features.token_streams import without_enrolment_artefacts
