@@ -34,7 +34,7 @@ mmq-tf companion --pretrained wrist-stress
 """
 SECTIONS = {
     "Recordings": ("datasets", "simulate", "clean", "prepare"),
-    "Train and judge": ("train", "evaluate", "tune", "compare", "pretrain", "presets", "config"),
+    "Train and judge": ("train", "evaluate", "tune", "compare", "advise", "pretrain", "presets", "config"),
     "Ship": ("export", "verify", "pack", "bench"),
     "Run": ("stream", "play", "personalise", "companion"),
     "This installation": ("doctor", "completion"),
