@@ -345,6 +345,15 @@ int32_t mmq_device_sure(const mmq_device_t *device, int32_t shown, int32_t task)
     return (int32_t)(device->said[shown != 0].sure >> task & 1u);
 }
 
+int32_t mmq_device_next_sensor(const mmq_device_t *device, uint32_t can) {
+#ifdef MMQ_RULES_NEXT
+    return device ? mmq_next_sensor(&mmq_next, &device->said[0], can) : -1;
+#else
+    (void)device, (void)can;
+    return -1;
+#endif
+}
+
 int32_t mmq_device_not_enrolled(const mmq_device_t *device, uint8_t *named, int64_t length) {
     if (!device || !named) return MMQ_NULL;
     if (length < MMQ_SPEC_MODALITIES) return MMQ_TOO_SMALL;

@@ -97,6 +97,10 @@ int32_t mmq_device_probabilities(const mmq_device_t *device, int32_t shown, floa
 int32_t mmq_device_best(const mmq_device_t *device, int32_t shown, int32_t task);
 int32_t mmq_device_sure(const mmq_device_t *device, int32_t shown, int32_t task);
 
+/* Which sensor would help this undecided decision most, of those that `can` be switched on (bit m), by the table of
+ * `mmq-tf export --next-sensor`; -1 where none would, or the bundle has no table. Simulated on validation people. */
+int32_t mmq_device_next_sensor(const mmq_device_t *device, uint32_t can);
+
 /* Which sensors it knows too little of the wearer for: named [M] is 1 where a token of the window was normalised by the
  * population, as front ends from version 3 on can tell. A decision should say so: "not enrolled: ppg". */
 int32_t mmq_device_not_enrolled(const mmq_device_t *device, uint8_t *named, int64_t length);

@@ -23,6 +23,11 @@ export interface Decision {
   shown_probabilities: Record<string, Record<string, number>> | null;
   /** The likeliest class of each task by that average; tasks under their threshold are left out. */
   shown: Record<string, string> | null;
+  /**
+   * Which sensor would help most where it abstains for want of confidence or of sensors; only of a bundle that was exported
+   * with --next-sensor, and simulated on validation people.
+   */
+  next_sensor: string | null;
 }
 
 /** A few seconds of all sensors, as the front end saw them. */

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmq_tf import pretrained
 from mmq_tf.api.deciding import load
 from mmq_tf.api.run_files import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from mmq_bridge.decision.bundle_files import ModelName
     from mmq_bridge.decision.device import Device
     from mmq_bridge.decision.manifest import Manifest
+    from mmq_bridge.front_end.front_end import FrontEnd
 
     from mmq_tf.training.run import Run
 
@@ -148,6 +151,7 @@ def export(
     slim: bool = False,
     sign: str | Path | None = None,
     transfer: Sequence[str | Path] = (),
+    next_sensor: bool = False,
     progress: WorkProgress = SILENT,
     on_gate: Callable[[Sequence[Any]], None] = lambda rows: None,
 ) -> Bundle:
@@ -180,6 +184,9 @@ def export(
         PEM file of an Ed25519 private key: the bundle's manifest is signed with it.
     transfer : sequence of str or Path
         Tables of `mmq-tf evaluate --on` for the card; by default all that lie in the run's folder.
+    next_sensor : bool
+        Also say on the device which sensor would help an undecided wearer most, by a table from validation
+        windows with sensors taken away.
     progress : WorkProgress
     on_gate : callable
         Called with the table of float against int8 before it is judged.
@@ -197,7 +204,7 @@ def export(
         If int8 loses too much, an operation is not allowed, or `out` holds something else.
     """
     if isinstance(run, str | Path) and str(run) in pretrained.names() and not Path(run).is_dir():
-        if fold is not None or golden or prune or qat or data or slim or transfer:
+        if fold is not None or golden or prune or qat or data or slim or transfer or next_sensor:
             raise MMQError("export: a pretrained model is exported as it is; only out and sign may be given.")
         return export_pretrained(str(run), Path(out or BUNDLES / str(run)), sign)
     folder = Path(run) if isinstance(run, str | Path) else run.folder
@@ -228,6 +235,9 @@ def export(
         known = TuningData.of_run(folder, facts, front_end, None if data is None else Path(data), progress)
         reference = deployed_model(load_network(source / "model.keras"), *shape)
         decision, tuned = make_smaller(net, decision, known, Smaller(epochs, prune, qat), progress)
+    if next_sensor:
+        with progress.doing("taking sensors away"):
+            decision = {**decision, "next_sensor": _next_sensor(net, front_end, windows, decision)}
     with progress.doing("quantising, judging and writing"):
         manifest = write_bundle(
             target,
@@ -250,6 +260,23 @@ def export(
             on_gate=on_gate,
         )
     return Bundle(target, manifest)
+
+
+def _next_sensor(net: Any, front_end: FrontEnd, windows: Any, decision: dict[str, Any]) -> list[list[int]]:
+    from mmq_tf.evaluation.next_sensor import next_sensor_table
+    from mmq_tf.metrics.calibration import apply_temperature
+    from mmq_tf.training.fit import predict_logits
+
+    def predict(features: np.ndarray, presence: np.ndarray) -> dict[str, np.ndarray]:
+        logits = predict_logits(net, features, presence)
+        return {
+            task: apply_temperature(logits[task], decision.get("temperature", {}).get(task, 1.0))
+            for task in decision["tasks"]
+        }
+
+    presence = windows.presence.astype(bool)
+    layout = front_end.feature_layout
+    return next_sensor_table(predict, layout, windows.features, presence, windows.labels, decision)
 
 
 def bundle_folder(run: Path, fold: int | None) -> Path:

@@ -93,6 +93,11 @@ Examples
     help="Sign the manifest with the Ed25519 private key of this PEM file (`mmq-tf verify --key` checks it); "
     "to make one: openssl genpkey -algorithm ed25519 -out key.pem",
 )
+@click.option(
+    "--next-sensor",
+    is_flag=True,
+    help="Let the device say which sensor would help an undecided wearer most; simulated.",
+)
 @pretrained_option("Write the bundle of a model that comes with mmq-tf, with all of its code.")
 @click.pass_context
 def command(
@@ -111,6 +116,7 @@ def command(
     transfer: tuple[Path, ...],
     slim: bool,
     sign: Path | None,
+    next_sensor: bool,
     pretrained_name: str | None,
 ) -> None:
     """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
@@ -146,6 +152,7 @@ def command(
             slim=slim,
             sign=sign,
             transfer=transfer,
+            next_sensor=next_sensor,
             progress=WorkBars(console),
             on_gate=lambda rows: _show_gate(rows, max_drop, console),
         ).manifest

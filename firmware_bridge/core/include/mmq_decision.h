@@ -158,6 +158,21 @@ typedef struct {
 mmq_status_t mmq_display_show(mmq_display_t *display, const mmq_rules_t *rules, const mmq_decision_t *decision,
                               mmq_decision_t *shown);
 
+/* How much each sensor would help an undecided wearer, measured on validation people by taking sensors away (`mmq-tf export
+ * --next-sensor`); a simulation, for nobody's sensors were switched on for it. gain[mask * n_modalities + m]: with the
+ * sensors of `mask` present, so many 255ths does the right class become likelier with m, on the mean of the undecided
+ * windows; 0 where m helps none of them, is in the mask, or too few windows tell. */
+#define MMQ_NEXT_MODALITIES 8u /* at most */
+typedef struct {
+    uint32_t n_modalities;
+    const uint8_t *gain; /* [1 << n_modalities][n_modalities] */
+} mmq_next_t;
+
+/* Which of the sensors `can` (bit m: it could be switched on) would help a decision that abstains for want of confidence
+ * or of sensors most; -1 where none would, there is no table, or the decision abstains for something else or not at all.
+ * A sensor counts as present where it is in half of the window's tokens. */
+int32_t mmq_next_sensor(const mmq_next_t *table, const mmq_decision_t *decision, uint32_t can);
+
 /* In words: "enrolling", "too little present", ...; "" for what is none. */
 const char *mmq_abstention_name(uint32_t abstention);
 

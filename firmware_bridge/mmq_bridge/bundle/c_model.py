@@ -154,7 +154,21 @@ def rules_header(model: TFLiteModel, decision: DecisionSettings) -> str:
         "static const mmq_task_t mmq_rules_tasks[MMQ_RULES_TASKS] = {\n" + "\n".join(rows) + "\n};\n\n"
         "/* A decision every so many tokens, with at least this share of them present. */\n"
         f"static const mmq_rules_t mmq_rules = {{MMQ_RULES_TASKS, {decision.every_tokens}u, "
-        f"{_c_float(decision.min_present_share)}, mmq_rules_tasks}};\n\n#endif\n"
+        f"{_c_float(decision.min_present_share)}, mmq_rules_tasks}};\n\n{_next_table(decision)}#endif\n"
+    )
+
+
+def _next_table(decision: DecisionSettings) -> str:
+    """Return the table of `mmq_next_sensor` as C, or nothing where the bundle has none."""
+    if decision.next_sensor is None:
+        return ""
+    rows = "\n".join(f"    {', '.join(map(str, row))}," for row in decision.next_sensor)
+    width = len(decision.next_sensor[0])
+    return (
+        "/* Which sensor would help an undecided wearer: for mmq_next_sensor(). Simulated. */\n"
+        f"#define MMQ_RULES_NEXT {width}u\n"
+        f"static const uint8_t mmq_next_gain[{width << width}] = {{\n{rows}\n}};\n"
+        "static const mmq_next_t mmq_next = {MMQ_RULES_NEXT, mmq_next_gain};\n\n"
     )
 
 

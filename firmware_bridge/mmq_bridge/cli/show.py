@@ -49,6 +49,8 @@ def decision_line(decision: Any, simulated: bool, started_unix_s: float | None) 
     }
     if decision.shown is None:
         del found["shown"], found["shown_probabilities"]
+    if decision.next_sensor is None:
+        del found["next_sensor"]
     return json.dumps(found)
 
 

@@ -23,7 +23,7 @@ FUNCTIONS = (
     "mmq_bridge_reasons", "mmq_bridge_closed", "mmq_bridge_enrolment_left",
     "mmq_bridge_window_i8_at", "mmq_decider_init", "mmq_decision_due", "mmq_decide_i8", "mmq_display_show",
     "mmq_plan_size", "mmq_plan_load", "mmq_network_run",
-    "mmq_abstention_name", "mmq_reason_name", "mmq_status_sentence",
+    "mmq_next_sensor", "mmq_abstention_name", "mmq_reason_name", "mmq_status_sentence",
     "mmq_state_size", "mmq_state_save", "mmq_state_load", "mmq_bridge_enrolment", "mmq_decider_personal",
     "mmq_head_init", "mmq_head_reset", "mmq_mark_summary", "mmq_adapt", "mmq_head_correction",
     "mmq_head_size", "mmq_head_save", "mmq_head_load",

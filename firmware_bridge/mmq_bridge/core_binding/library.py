@@ -111,6 +111,7 @@ def _declare(core: ctypes.CDLL) -> None:
     core.mmq_decide_i8.argtypes = [pointer, pointer, pointer]
     core.mmq_step.argtypes = [pointer, pointer, pointer]
     core.mmq_display_show.argtypes = [pointer, pointer, pointer, pointer]
+    core.mmq_next_sensor.argtypes = [pointer, pointer, ctypes.c_uint32]
     core.mmq_abstention_name.argtypes = [ctypes.c_uint32]
     core.mmq_abstention_name.restype = ctypes.c_char_p
     for name in ("mmq_status_name", "mmq_status_sentence", "mmq_reason_name", "mmq_kind_name"):

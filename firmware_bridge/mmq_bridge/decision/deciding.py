@@ -20,6 +20,7 @@ from mmq_bridge.core_binding.decision import (
     abstention_name,
 )
 from mmq_bridge.core_binding.network import NetworkPort, Runner
+from mmq_bridge.core_binding.next_sensor import NextSensor
 from mmq_bridge.core_binding.quality_flags import reason_names
 from mmq_bridge.decision.decisions import Decision
 from mmq_bridge.decision.manifest import DecisionSettings
@@ -80,6 +81,7 @@ class Deciding:
         rows = math.ceil(display_s / (front_end.token_s * settings.every_tokens)) + 1
         self._display = Display(rules, display_s, rows) if display_s else None
         self._personal: Personal | None = None
+        self._next_sensor = NextSensor(np.array(settings.next_sensor)) if settings.next_sensor else None
 
     def follow(self, personal: Personal) -> None:
         """Correct decisions by what a wearer marks, from now on."""
@@ -123,6 +125,9 @@ class Deciding:
             absent,
             tuple(name for m, name in enumerate(names) if said.not_enrolled >> m & 1),
         )
+        helps = self._next_sensor(said) if self._next_sensor else None
+        if helps is not None:
+            told = replace(told, next_sensor=names[helps])
         return self._shown(told, said)
 
     def _shown(self, told: Decision, said: CDecision) -> Decision:

@@ -41,6 +41,9 @@ class Decision:
     shown : dict of str to str or None
         The likeliest class of each task after the filter; a task whose class is under its threshold then, or
         that has no probabilities, is left out. None without a filter.
+    next_sensor : str or None
+        Which sensor would help most where it abstains for want of confidence or of sensors, by the bundle's
+        table (`mmq-tf export --next-sensor`); simulated on validation people.
     """
 
     time_s: float
@@ -52,6 +55,7 @@ class Decision:
     not_enrolled: tuple[str, ...] = ()
     shown_probabilities: dict[str, dict[str, float]] | None = None
     shown: dict[str, str] | None = None
+    next_sensor: str | None = None
 
     @property
     def classes(self) -> dict[str, str]:

@@ -32,6 +32,11 @@ def check_fits(front_end: FrontEnd, model: DecisionModel, decision: DecisionSett
         raise BridgeError(
             f"model: expected the outputs {named} of the manifest, got {classes}; export again."
         )
+    if decision.next_sensor is not None and len(decision.next_sensor[0]) != len(front_end.modality_names):
+        raise BridgeError(
+            f"next_sensor: expected gains of {len(front_end.modality_names)} modalities, got "
+            f"{len(decision.next_sensor[0])}; export again."
+        )
     if front_end.normalisation is None:
         raise BridgeError(
             "front end: expected a normalisation, got none; take frontend.json from a trained run."

@@ -9,11 +9,19 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mmq_bridge.core_binding.decision import MAX_OUTPUTS
+from mmq_bridge.core_binding.next_sensor import MAX_NEXT_MODALITIES
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.plain_folder import check_plain
 from mmq_bridge.validation import StrictModel, first_problem, parse_json
@@ -52,6 +60,10 @@ class DecisionSettings(StrictModel):
         Under this share of present tokens in the window a decision abstains without running the model.
     every_tokens : int
         One decision every so many tokens.
+    next_sensor : tuple of tuple of int or None
+        How much each sensor would help an undecided wearer, a row for each set of present sensors (bit m: the
+        front end's modality m), in 255ths; `mmq_next_t` of ``mmq_decision.h`` explains it. Left out of a
+        manifest that has none.
     """
 
     tasks: dict[str, tuple[str, ...]] = Field(min_length=1, max_length=16)
@@ -59,9 +71,29 @@ class DecisionSettings(StrictModel):
     min_confidence: dict[str, float] = {}
     min_present_share: float = Field(default=0.1, ge=0, le=1)
     every_tokens: int = Field(default=1, ge=1, le=10_000)
+    next_sensor: tuple[tuple[Annotated[int, Field(ge=0, le=255)], ...], ...] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_an_absent_table(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        found = dump(self)
+        if found.get("next_sensor") is None:
+            found.pop("next_sensor", None)
+        return found
 
     @model_validator(mode="after")
     def _check(self) -> DecisionSettings:
+        if self.next_sensor is not None:
+            widths = {len(row) for row in self.next_sensor}
+            width = max(widths, default=0)
+            if (
+                widths != {width}
+                or not 1 <= width <= MAX_NEXT_MODALITIES
+                or len(self.next_sensor) != 1 << width
+            ):
+                raise ValueError(
+                    f"next_sensor needs 2^M rows of M gains, for 1 to {MAX_NEXT_MODALITIES} modalities, got "
+                    f"{len(self.next_sensor)} rows of {sorted(widths)}"
+                )
         for task, classes in self.tasks.items():
             if not 2 <= len(classes) <= 256 or len(set(classes)) != len(classes):
                 raise ValueError(f"task {task!r} needs 2 to 256 different class names, got {classes}")

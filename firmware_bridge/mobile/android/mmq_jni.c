@@ -253,6 +253,11 @@ CALL(jstring, whyName)(JNIEnv *env, jclass type, jint reasons) {
     return (*env)->NewStringUTF(env, mmq_device_why_name(reasons));
 }
 
+CALL(jint, nextSensor)(JNIEnv *env, jclass type, jlong handle, jint can) {
+    (void)env, (void)type;
+    return mmq_device_next_sensor(device_of(handle), (uint32_t)can);
+}
+
 CALL(jint, probabilities)(JNIEnv *env, jclass type, jlong handle, jboolean shown, jfloatArray values) {
     const jsize length = values ? (*env)->GetArrayLength(env, values) : 0;
     float *p = values ? (*env)->GetPrimitiveArrayCritical(env, values, NULL) : NULL;

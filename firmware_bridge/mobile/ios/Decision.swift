@@ -18,6 +18,9 @@ public struct Decision: Equatable, Sendable {
   public var notEnrolled: [String] = []
   public var shownProbabilities: [String: [String: Float]] = [:]
   public var shown: [String: String] = [:]
+  /// Which sensor would help an undecided wearer most; only of a bundle that was exported with --next-sensor, and simulated
+  /// on validation people.
+  public var nextSensor: String?
 
   /// The likeliest class of each task; empty where the model was not run.
   public var classes: [String: String] = [:]

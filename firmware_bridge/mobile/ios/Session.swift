@@ -124,6 +124,7 @@ final class Session {
       let why = mmq_device_why(bridge, Int32(m))
       if why != 0 { absent[name] = names(why) }
     }
+    let next = mmq_device_next_sensor(bridge, .max)
     return Decision(
       timeS: mmq_device_time_s(bridge),
       probabilities: probabilities(0),
@@ -134,6 +135,7 @@ final class Session {
       notEnrolled: named.indices.filter { named[$0] > 0 }.map { modalities[$0] },
       shownProbabilities: probabilities(1),
       shown: best(1) { mmq_device_sure(self.bridge, 1, $0) > 0 },
+      nextSensor: next >= 0 ? modalities[Int(next)] : nil,
       classes: best(0) { _ in true })
   }
 

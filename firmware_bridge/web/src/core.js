@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // core.js: the C core's bridge and decisions, the same bits as on the wearable.
-import { readDecision, rulesWords, TASK_WORDS, tasksWords } from "./decision.js";
+import { nextWords, readDecision, rulesWords, TASK_WORDS, tasksWords } from "./decision.js";
 import { Memory } from "./memory.js";
 import { BundleError, InputError, StateError } from "./errors.js";
 import { fieldNumber, layOut } from "./spec.js";
@@ -161,7 +161,8 @@ export class Bridge {
       presence: { address: this.#reserve(tokens * modalities), length: tokens * modalities },
     };
     const logits = { address: this.#reserve(count), length: count };
-    this.#decider = { decider, rules, display, bytes, said, shown, window, logits };
+    const next = decision.next_sensor ? this.#memory.place(nextWords(decision.next_sensor, this.#memory)) : 0;
+    this.#decider = { next, decider, rules, display, bytes, said, shown, window, logits };
   }
 
   /** The next decision that is due, with what is known before the model is run; or null. See readDecision. */
@@ -209,6 +210,13 @@ export class Bridge {
       address = this.#core.decider_components(decider);
     const u = address ? new Float32Array(this.#memory.buffer, address, k).slice() : null;
     return { u, logit: this.#core.decider_logit(decider) };
+  }
+
+  /** Which sensor would help an undecided decision most, by the bundle's table; -1 where none would or there is none. */
+  nextSensor({ bytes }, can = -1) {
+    const { next, said } = this.#decider;
+    this.#memory.write(said, bytes);
+    return this.#core.mmq_next_sensor(next, said, can);
   }
 
   /** The core's words for why a decision abstains. */

@@ -34,6 +34,11 @@ export function rulesWords(decision, tasks) {
   return new Uint32Array(view.buffer);
 }
 
+/** A manifest's next_sensor as mmq_next_t, its gains placed in a memory. */
+export function nextWords(rows, memory) {
+  return Uint32Array.of(rows[0].length, memory.place(Uint8Array.from(rows.flat())));
+}
+
 /**
  * Read an mmq_decision_t. Its fields in the core's order; masks as numbers, `probability` only what there is of it.
  * `bytes` are the struct itself, to hand it back.

@@ -191,7 +191,8 @@ export class Device {
   #make(due) {
     const window = due.abstention === ABSTAIN.decided ? this.#bridge.windowOf(due) : null,
       said = window ? this.#finish(due, window) : due,
-      decision = { ...this.#told(said), ...this.#shown(said) };
+      next_sensor = this.names[this.#bridge.nextSensor(said)] ?? null,
+      decision = { ...this.#told(said), ...this.#shown(said), next_sensor };
     if (this.#personal && said.probability.length) {
       const { u, logit } = this.#bridge.summary(this.#personal.head.components);
       this.#personal.follow(decision.time_s, u, logit);
@@ -335,11 +336,12 @@ export class Device {
  * was where startedUnixS, the session's start in Unix seconds, is known.
  */
 export function decisionLine(decision, simulated, startedUnixS = null) {
-  const { shown_probabilities, shown, classes, ...said } = decision;
+  const { shown_probabilities, shown, next_sensor, classes, ...said } = decision;
   const ms = startedUnixS === null ? null : Math.round((startedUnixS + decision.time_s) * 1000),
     utc = ms === null ? null : new Date(ms).toISOString().replace("Z", "+00:00");
   const when = { time_unix_s: ms === null ? null : ms / 1000, time_utc: utc };
-  return JSON.stringify({ ...said, ...(shown && { shown_probabilities, shown }), classes, simulated, ...when });
+  const more = { ...(shown && { shown_probabilities, shown }), ...(next_sensor && { next_sensor }) };
+  return JSON.stringify({ ...said, ...more, classes, simulated, ...when });
 }
 
 /** The likeliest class of each task of {task: {class: probability}}; the first of equals. */

@@ -36,10 +36,22 @@ Chunk = tuple[str, int, np.ndarray, float]
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle with a table of the next sensor, and harder to convince."""
+    folder = tmp_path_factory.mktemp("bundle") / "wrist"
+    shutil.copytree(SHIPPED, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    gain = np.random.default_rng(3).integers(1, 255, (16, 4)).tolist()
+    manifest["decision"] |= {"next_sensor": gain, "min_confidence": {"stress": 0.75}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packages(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     out = tmp_path_factory.mktemp("phones")
     for kind in ("android", "swift"):
-        pack_bundle(SHIPPED, out / kind, (kind,))
+        pack_bundle(bundle, out / kind, (kind,))
     return {kind: out / kind for kind in ("android", "swift")}
 
 
@@ -67,7 +79,7 @@ def session() -> list[Chunk | None]:
             began = second
         at = float(second - began)
         t = at + np.arange(64) / 64
-        if not 630 <= second < 660:
+        if not 620 <= second < 665:
             pulse = 50 * np.sin(2 * np.pi * 1.2 * t) + 20 * np.sin(2 * np.pi * 2.4 * t)
             chunks.append(("ppg", TIMED, (pulse[None]).astype(np.float32), at))
         skin = 2 + 0.3 * np.sin(t[::16] / 7) + rng.normal(0, 0.01, 4)
@@ -117,9 +129,9 @@ def split(chunks: list[Chunk | None]) -> tuple[list[Chunk], list[Chunk]]:
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Decision], bytes]:
+def wanted(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Decision], bytes]:
     """Python's decisions about the session, and the state at its end."""
-    first, second = (Device.from_bundle(SHIPPED, display_s=30.0) for _ in range(2))
+    first, second = (Device.from_bundle(bundle, display_s=30.0) for _ in range(2))
     before, after = split(session())
     made = pushed(first, before)
     path = tmp_path_factory.mktemp("state") / "wearer.state"
@@ -129,6 +141,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Decision], by
     assert len(made) == LENGTH_S // 5
     assert {decision.reason and decision.reason.split(" (")[0] for decision in made} >= {None, "enrolling"}
     assert any("ppg" in decision.absent for decision in made)
+    assert {decision.next_sensor for decision in made} == {None, "ppg"}
     assert len({tuple(decision.shown or {}) for decision in made}) == 2
     return made, second.bridge.save()
 

@@ -9,7 +9,8 @@ package mmq
  * not run. [sensors] is the share of the window's tokens in which each modality was present, [absent] why the newest token
  * lacks one ("flat", "lost", ...). Of the sensors in [notEnrolled] it knows the wearer too little: show [notice].
  * For a display take [shown] and [shownProbabilities], the average of the last seconds: they flicker less. A task whose
- * class is under its threshold then is not in [shown].
+ * class is under its threshold then is not in [shown]. [nextSensor] would help an undecided wearer most; only of a bundle that
+ * was exported with --next-sensor, and simulated on validation people.
  */
 data class Decision(
     val timeS: Double,
@@ -21,6 +22,7 @@ data class Decision(
     val notEnrolled: List<String> = emptyList(),
     val shownProbabilities: Map<String, Map<String, Float>> = emptyMap(),
     val shown: Map<String, String> = emptyMap(),
+    val nextSensor: String? = null,
 ) {
     /** The likeliest class of each task, the first of equals; empty where the model was not run. */
     val classes: Map<String, String>

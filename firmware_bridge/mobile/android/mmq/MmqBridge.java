@@ -179,6 +179,14 @@ public final class MmqBridge implements AutoCloseable {
     /** The name of the lowest bit of reasons, or "". */
     public static native String whyName(int reasons);
 
+    /**
+     * Which sensor would help this undecided decision most, of those that can be switched on (bit m); -1 where none would,
+     * or the bundle was exported without --next-sensor. Simulated on validation people.
+     */
+    public int nextSensor(int can) {
+        return nextSensor(open(), can);
+    }
+
     /** Its probabilities, one task after the other; returns how many, 0 where the model was not run. */
     public int probabilities(boolean shown, float[] values) {
         return probabilities(open(), shown, values);
@@ -265,6 +273,8 @@ public final class MmqBridge implements AutoCloseable {
     private static native float present(long handle, int modality);
 
     private static native int why(long handle, int modality);
+
+    private static native int nextSensor(long handle, int can);
 
     private static native int probabilities(long handle, boolean shown, float[] values);
 

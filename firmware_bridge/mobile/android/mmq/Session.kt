@@ -82,6 +82,7 @@ internal class Session(displayS: Double, private val model: WindowModel?) : Auto
             absent = modalities.indices.filter { bridge.why(it) != 0 }.associate { modalities[it] to names(bridge.why(it)) },
             notEnrolled = modalities.filterIndexed { m, _ -> named[m] > 0 },
             shownProbabilities = probabilities(true),
+            nextSensor = modalities.getOrNull(bridge.nextSensor(-1)),
             shown = tasks.indices.filter { bridge.sure(true, it) }.associate { tasks[it] to classes[it][bridge.best(true, it)] },
         )
     }
