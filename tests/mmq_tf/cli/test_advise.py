@@ -5,10 +5,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from made_table import made_table
 from mmq_bridge.front_end.front_end import FrontEnd
 
 from mmq_tf.cli import cli
-from mmq_tf.metrics.results_table import ResultRow, ResultsFile, write_results
+from mmq_tf.metrics.results_table import ResultRow, write_results
 
 CONDITIONS = {"full": 0.8, "no-ppg": 0.62, "no-eda": 0.74}
 
@@ -24,9 +25,7 @@ def run(tmp_path):
         ResultRow(method="mmqnet", condition=name, metric="auroc", mean=mean, low=0.5, high=0.9, n=3)
         for name, mean in CONDITIONS.items()
     ]
-    about = {"name": "r", "command": "c", "version": "0", "data": "made-up", "simulated": True, "split": "s"}
-    about |= {"normalisation": "n", "seeds": [], "machine": "m", "notes": []}
-    write_results(folder / "results.json", ResultsFile(**about, rows=rows))
+    write_results(folder / "results.json", made_table(rows, data="made-up", simulated=True))
     return folder
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from mmq_bridge.front_end.front_end import FrontEnd
 
@@ -111,5 +112,5 @@ def test_the_figure_joins_what_is_worth_mixing():
     assert [one.sensors for one in worth_mixing(KNOWN)] == [("a",), ("a", "b")]
     figure = advice_figure(KNOWN, plan_for(KNOWN, 15), 15, "auroc", "SIMULATED")
     line = figure.axes[0].lines[1]
-    assert list(line.get_xdata()) == [10, 30]
+    assert np.asarray(line.get_xdata()).tolist() == [10, 30]
     assert figure.axes[0].get_title(loc="left") == "SIMULATED"
