@@ -222,7 +222,7 @@ def train_case(home: Path, config: str, *, force: bool) -> Case:
     (start / "tiny.toml").write_text(config)
     _must(forked(command("simulate", "--subjects", 4, "--minutes", 7, "--modalities", "eda,temp",
                          "--out", "cohort"), start))  # fmt: skip
-    base = ("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--out", "run")
+    base = ("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--no-final", "--out", "run")
     work = command(*base, *(("--force",) if force else ()))
     new = fresh(start, home / "new")
     _must(forked(command(*base), new))
@@ -263,7 +263,9 @@ def export_case(home: Path, run: Path) -> Case:
     start = home / "start"
     start.mkdir(parents=True)
     fresh(run, start / "run")
-    work = command("export", "run", "--int8", "--slim", "--max-drop", 100, "--out", "bundle")
+    work = command(
+        "export", "run", "--int8", "--slim", "--below-chance", "--max-drop", 100, "--out", "bundle"
+    )
     new = fresh(start, home / "new")
     _must(forked(work, new))
     files = {

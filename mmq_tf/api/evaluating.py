@@ -170,7 +170,7 @@ def _trained(
         if run.config != config or (data and run.data_folder != data.resolve()):
             raise MMQError(f"{out} holds a run of another configuration or data folder; name another --out.")
     else:
-        run = new_run(config, data, out, progress, command=command, final=False)
+        run = new_run(config, data, out, progress, command=command, final=True)
     if (out / DONE_NAME).is_file():
         return run
     with one_writer(run.home):

@@ -13,6 +13,7 @@ import numpy as np
 from mmq_tf import pretrained
 from mmq_tf.api.deciding import load
 from mmq_tf.api.run_files import (
+    check_above_chance,
     read_golden,
     read_head,
     read_report,
@@ -151,6 +152,7 @@ def export(
     slim: bool = False,
     sign: str | Path | None = None,
     transfer: Sequence[str | Path] = (),
+    below_chance: bool = False,
     next_sensor: bool = False,
     progress: WorkProgress = SILENT,
     on_gate: Callable[[Sequence[Any]], None] = lambda rows: None,
@@ -184,6 +186,8 @@ def export(
         PEM file of an Ed25519 private key: the bundle's manifest is signed with it.
     transfer : sequence of str or Path
         Tables of `mmq-tf evaluate --on` for the card; by default all that lie in the run's folder.
+    below_chance : bool
+        Export also a network that ranked its test subjects no better than chance.
     next_sensor : bool
         Also say on the device which sensor would help an undecided wearer most, by a table from validation
         windows with sensors taken away.
@@ -198,8 +202,8 @@ def export(
     Raises
     ------
     MMQError
-        If the folder is not a finished run, a file of it cannot be read, or its recordings are needed and
-        gone.
+        If the folder is not a finished run, a file of it cannot be read, its recordings are needed and gone,
+        or its network is no better than chance.
     ExportError
         If int8 loses too much, an operation is not allowed, or `out` holds something else.
     """
@@ -215,6 +219,8 @@ def export(
     from mmq_export.folder import BUNDLE
 
     BUNDLE.check(target)
+    if not below_chance:
+        check_above_chance(folder, facts)
     signer = None if sign is None else load_signer(Path(sign))  # a key of no use is told first
     facts["transfer"] = read_transfer(
         [Path(one) for one in transfer] or sorted(folder.glob("on-*/results.json"))

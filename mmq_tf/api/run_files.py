@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,32 @@ def run_facts(run: Path, fold: int | None) -> dict[str, Any]:
         if key not in facts:
             raise MMQError(f"{run / 'metrics.json'}: expected the key {key!r}, found none; train again.")
     return facts
+
+
+CHANCE = 0.5
+
+
+def check_above_chance(run: Path, facts: Mapping[str, Any]) -> None:
+    """Check that a run's network ranks its test subjects better than chance, where that was measured.
+
+    Raises
+    ------
+    MMQError
+        If its AUROC with all sensors, mean over subjects, is not above 0.5.
+    """
+    sought = (facts.get("model", {}).get("name"), FULL, "auroc")
+    means = [
+        row["mean"]
+        for row in facts.get("results", ())
+        if (row["method"], row["condition"], row["metric"]) == sought
+    ]
+    mean = means[0] if means else None
+    if mean is not None and mean <= CHANCE:
+        raise MMQError(
+            f"{run}: its AUROC on test subjects is {mean:.3f}, no better than chance ({CHANCE:g}): look at "
+            "labels, enrolment and units before a device decides by it. To export it nevertheless: "
+            "--below-chance."
+        )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

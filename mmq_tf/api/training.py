@@ -37,7 +37,7 @@ def train(
     overrides: Sequence[str] = (),
     progress: WorkProgress = SILENT,
     jobs: int = 1,
-    final: bool = False,
+    final: bool | None = None,
     force: bool = False,
     resume: bool = False,
     skip_bad: bool = False,
@@ -62,8 +62,9 @@ def train(
     jobs : int
         Folds trained side by side, each in a process of its own and on one thread, as on the command line; 1
         trains in this process, on its threads.
-    final : bool
-        Then train on all subjects, for the folds' median epoch, to export that.
+    final : bool, optional
+        Then train on all subjects, for the folds' median epoch: the network to export, which the folds judge.
+        By default so; a resumed run does as it was started.
     force : bool
         Replace the run in `out`; a finished one stays until the new one is.
     resume : bool
@@ -114,14 +115,14 @@ def train(
             None if out is None else Path(out),
             progress,
             command=python_call("train", config, data),
-            final=final,
+            final=final is not False,
             force=force,
             skip_bad=skip_bad,
             init=None if init is None else Path(init),
         )
     with one_writer(run.home):
         run, folds = begin_run(run, jobs, progress, callbacks=own)
-        train_run(run, folds, progress, final=final or run.facts.final, workers=jobs)
+        train_run(run, folds, progress, final=bool(final) or run.facts.final, workers=jobs)
         return run.in_place()
 
 
@@ -275,7 +276,9 @@ def train_run(
     names = run.dataset.subjects(run.data_folder)
     golden = next(name for name in names if name.partition("/")[0] == golden)  # of several sessions the first
     write_golden(run, run.dataset.load(run.data_folder, golden), GOLDEN_S)
-    table = conclude(run, jobs)
+    table, verdict = conclude(run, jobs)
     write_metrics(run, facts, [row.model_dump() for row in table.rows], len(jobs) // len(run.config.seeds))
     progress.on_results(table)
+    if verdict:
+        progress.note(verdict)
     return table

@@ -85,6 +85,11 @@ Examples
     metavar="TABLE",
     help="Table of `mmq-tf evaluate --on` for the card; repeat it.  [default: all that lie in RUN]",
 )
+@click.option(
+    "--below-chance",
+    is_flag=True,
+    help="Export also a network that was no better than chance.",
+)
 @click.option("--slim", is_flag=True, help="Leave out the code, which can be written later, and the report.")
 @click.option(
     "--sign",
@@ -114,6 +119,7 @@ def command(
     data: Path | None,
     results: Path | None,
     transfer: tuple[Path, ...],
+    below_chance: bool,
     slim: bool,
     sign: Path | None,
     next_sensor: bool,
@@ -121,7 +127,9 @@ def command(
 ) -> None:
     """Turn RUN (the newest one where none is named) into a bundle: models, C sources, golden vectors, card.
 
-    Refused, with exit code 2, when int8 loses more than --max-drop points or an operation is not allowed.
+    Refused, with exit code 2, when int8 loses more than --max-drop points, an operation is not allowed, or
+    the run's networks were no better than chance. A run's own network is the one trained on all people, which
+    the folds' networks judge, unless it was trained with --no-final.
     With --prune or --qat the network is first trained on, on the run's own training subjects, and judged
     against the run's own float network.
     """
@@ -152,6 +160,7 @@ def command(
             slim=slim,
             sign=sign,
             transfer=transfer,
+            below_chance=below_chance,
             next_sensor=next_sensor,
             progress=WorkBars(console),
             on_gate=lambda rows: _show_gate(rows, max_drop, console),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from mmq_tf.api.tracking import TRACKERS, check_trackers, tracked
 from mmq_tf.api.training import check_recordings, checked_config, new_run, train_run, typed_command
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
@@ -30,8 +31,9 @@ Examples
   mmq-tf train                                            SIMULATED cohort, made in ./cohort if absent
   mmq-tf train stress-predict --data DIR --loso           one subject left out a fold
   mmq-tf train eegmat --data DIR --folds 5 --seed 0 --seed 1 --seed 2
-  mmq-tf train my.toml --data DIR --set training.epochs=20 --final
+  mmq-tf train my.toml --data DIR --set training.epochs=20 --no-final
   mmq-tf train deap --data DIR --model mhacl --init encoders/deap     after: mmq-tf pretrain deap --data DIR
+  mmq-tf train my.toml --data DIR --track mlflow          followed in MLflow, or wandb, or tensorboard
   mmq-tf train --resume                                   resume the newest unfinished run
 """
 
@@ -55,7 +57,10 @@ Examples
 )
 @click.option("--loso", is_flag=True, help="Leave one subject out a fold.")
 @click.option(
-    "--final", is_flag=True, help="Then train on all subjects, for the folds' median epoch, to export that."
+    "--final/--no-final",
+    default=None,
+    help="Then train on all subjects, for the folds' median epoch: the network to export, which the folds "
+    "judge.  [default: --final]",
 )
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]"
@@ -72,7 +77,14 @@ Examples
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
 )
 @click.option("--skip-bad", is_flag=True, help="Leave bad recordings out and say so; the default stops.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into each fold's folder.")
+@click.option(
+    "--track",
+    "trackers",
+    multiple=True,
+    type=click.Choice(TRACKERS),
+    help="Follow the training there; repeatable. mlflow and wandb are extras.",
+)
+@click.option("--tensorboard", is_flag=True, help="The same as --track tensorboard.")
 def command(
     config: str | None,
     data: Path | None,
@@ -82,7 +94,7 @@ def command(
     model: str | None,
     init: Path | None,
     loso: bool,
-    final: bool,
+    final: bool | None,
     workers: int | None,
     devices: int | None,
     out: Path | None,
@@ -90,6 +102,7 @@ def command(
     force: bool,
     results: Path | None,
     skip_bad: bool,
+    trackers: tuple[str, ...],
     tensorboard: bool,
 ) -> None:
     """Train MMQ-Net, or --model mhacl, and every baseline on CONFIG: a preset's name or a TOML file.
@@ -102,13 +115,14 @@ def command(
         config or data or overrides or seeds or folds or model or init or loso or force or skip_bad
     ):
         raise click.UsageError(
-            "--resume resumes a run as it was started: beside it only --out, --final, --jobs, --results "
-            "and --tensorboard may be given."
+            "--resume resumes a run as it was started: beside it only --out, --final, --jobs, --results, "
+            "--track and --tensorboard may be given."
         )
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     if devices and workers and workers > 1:
         raise click.UsageError("--devices splits one fold's batches, --jobs trains several folds: give one.")
+    check_trackers(trackers)
     if devices:
         check_jax(os.environ.get("KERAS_BACKEND", BACKEND), devices)
     changes = config_changes(overrides, seeds, folds, loso=loso)
@@ -142,7 +156,7 @@ def command(
             out,
             bars,
             command=typed_command(),
-            final=final,
+            final=final is not False,
             force=force,
             skip_bad=skip_bad,
             init=init,
@@ -153,10 +167,11 @@ def command(
                 "--data DIR (or another preset, or your own TOML file)."
             )
     workers = 1 if devices else workers or os.cpu_count() or 1
-    with one_writer(run.home):
-        run, jobs = begin_run(run, workers, bars, tensorboard=tensorboard)
+    tensorboard = tensorboard or "tensorboard" in trackers
+    with one_writer(run.home), tracked(trackers, run.config, run.home, bars) as followed:
+        run, jobs = begin_run(run, workers, followed, tensorboard=tensorboard)
         try:
-            train_run(run, jobs, bars, final=final or run.facts.final, workers=workers)
+            train_run(run, jobs, followed, final=bool(final) or run.facts.final, workers=workers)
         except KeyboardInterrupt:
             raise click.Abort(
                 f"stopped; resume with: mmq-tf train --resume --out {shlex.quote(str(run.home))}"
@@ -164,10 +179,6 @@ def command(
         run = run.in_place()
     if results:
         _publish(run, results, console)
-    from mmq_tf.reports.run_report import verdict_of
-
-    if said := verdict_of(run):
-        console.print(said, highlight=False)
     console.print(
         f"report: {run.folder / 'report.html'}\nnext: mmq-tf export {run.folder} --int8", highlight=False
     )

@@ -87,7 +87,15 @@ class RunSummary:
     protocols: Sequence[Mapping[str, Any]] = ()
 
 
-def render_report(run: RunSummary) -> str:
+@dataclass(frozen=True)
+class ReportPage:
+    """A rendered report, and what it says in plain words; empty where it claims nothing."""
+
+    html: str
+    verdict: str
+
+
+def render_report(run: RunSummary) -> ReportPage:
     """Render a run as one self-contained HTML page.
 
     Parameters
@@ -96,8 +104,8 @@ def render_report(run: RunSummary) -> str:
 
     Returns
     -------
-    str
-        HTML with figures and style embedded; it refers to nothing outside itself.
+    ReportPage
+        HTML with figures and style embedded, which refers to nothing outside itself, and its verdict.
 
     Raises
     ------
@@ -114,10 +122,11 @@ def render_report(run: RunSummary) -> str:
     comparisons = compare_methods(scores, run.model) if len(run.results.methods) > 1 else []
     environment = html_environment()
     environment.filters["p_value"] = format_p
-    return environment.get_template("report.html.j2").render(
+    said = verdict(run.results, run.model, tree, comparisons)
+    html = environment.get_template("report.html.j2").render(
         run=run,
         results=run.results,
-        verdict=verdict(run.results, run.model, tree, comparisons),
+        verdict=said,
         glance=_glance(run, tree, comparisons),
         tables=_tables(run),
         wearer=wearer_tables(run.results),
@@ -129,6 +138,7 @@ def render_report(run: RunSummary) -> str:
         people=_people(scores),
         tree=tree,
     )
+    return ReportPage(html, said)
 
 
 def best_tree(results: ResultsFile, metric: str = "auroc") -> str | None:

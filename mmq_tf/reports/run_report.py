@@ -14,33 +14,32 @@ from mmq_tf.metrics.results_table import (
     ResultRow,
     ResultsFile,
     machine_description,
-    read_results,
     write_results,
 )
-from mmq_tf.metrics.summary import NO_LIMITS, compare_methods, results_from_predictions, subject_table
-from mmq_tf.reports.report import RunSummary, best_tree, render_report
-from mmq_tf.reports.verdict import verdict
+from mmq_tf.metrics.summary import NO_LIMITS, results_from_predictions
+from mmq_tf.reports.report import RunSummary, render_report
 from mmq_tf.training.fold import FoldJob
 from mmq_tf.training.run import Run, read_fold
 from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.version import __version__
 
 
-def conclude(run: Run, jobs: Sequence[FoldJob]) -> ResultsFile:
-    """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`; return the table."""
+def conclude(run: Run, jobs: Sequence[FoldJob]) -> tuple[ResultsFile, str]:
+    """Join the folds into `predictions.csv`, `results.json` and `.md`, `report.html`.
+
+    Returns
+    -------
+    results : ResultsFile
+    verdict : str
+        What it says in plain words; see `mmq_tf.reports.verdict.verdict`.
+    """
     predictions = Predictions.concatenate([read_predictions(job.folder / "predictions.csv") for job in jobs])
     write_predictions(run.folder / "predictions.csv", predictions)
     results = results_of(run, predictions, confidence_limits(run, jobs))
     write_results(run.folder / "results.json", results)
-    write_text(run.folder / "report.html", render_report(_summary(run, jobs, results, predictions)))
-    return results
-
-
-def verdict_of(run: Run) -> str:
-    """Return what a concluded run says in plain words; see `mmq_tf.reports.verdict.verdict`."""
-    results, model = read_results(run.folder / "results.json"), run.config.model.name
-    scores = subject_table(read_predictions(run.folder / "predictions.csv"))
-    return verdict(results, model, best_tree(results), compare_methods(scores, model))
+    page = render_report(_summary(run, jobs, results, predictions))
+    write_text(run.folder / "report.html", page.html)
+    return results, page.verdict
 
 
 def confidence_limits(run: Run, jobs: Sequence[FoldJob]) -> dict[tuple[str, int, int], float]:

@@ -190,7 +190,7 @@ def conclude_transfer(
         attribution=f"{dataset.attribution} Licence: {dataset.licence}.",
         protocols=protocol_tables(judged, results),
     )
-    write_text(judged.folder / "report.html", render_report(page))
+    write_text(judged.folder / "report.html", render_report(page).html)
     return results
 
 

@@ -56,12 +56,12 @@ def _against(
         return f"On {ours.n} people {ours.method} has an AUROC of {ours.mean:.3f}; no trees stand beside it."
     numbers = f"AUROC {ours.mean:.3f} against {theirs.mean:.3f}, {found.difference:+.3f} by person"
     who = f"On {ours.n} people {ours.method}"
-    whom = f"the best of the trees, {rival} ({numbers})."
+    whom = f"the best of the trees, {rival} ({numbers})"
     if not found.p_holm < LIKELY:
-        return f"{who} cannot be told from {whom}"
+        return f"{who} is neither clearly better nor clearly worse than {whom}: the difference may be chance."
     if found.difference > 0:
-        return f"{who} is better than {whom}"
-    return f"{who} is worse than {whom} Where every sensor is always there, use the {rival}."
+        return f"{who} is better than {whom}."
+    return f"{who} is worse than {whom}. Where every sensor is always there, use the {rival}."
 
 
 def _where_sensors_are_gone(results: ResultsFile, model: str, rival: str) -> str:

@@ -58,7 +58,8 @@ def run(home, *arguments, code=0):
 
 
 def test_every_command_knows_it(home):
-    assert "finger_study: Finger study (an example)" in run(home, "datasets", "list")
+    assert "\nfinger_study " in run(home, "datasets", "list")
+    assert "finger_study: Finger study (an example)" in run(home, "datasets", "list", "finger_study")
     checked = run(home, "datasets", "check", "finger_study", home / "data")
     assert "4 of 4 subjects are there: 4 ok" in checked
     assert "P2.csv: expected numbers" in run(home, "datasets", "check", "finger_study", broken(home), code=1)
@@ -77,6 +78,6 @@ def test_it_trains(home):
     small = ("training.epochs=1", "artefacts.variants=0", "windows.stride_s=20", "split.folds=2")
     changes = [part for value in small for part in ("--set", value)]
     run(home, "prepare", preset, "--data", home / "data", *changes, "--jobs", "1")
-    run(home, "train", preset, "--data", home / "data", "--out", home / "run", *changes)
+    run(home, "train", preset, "--data", home / "data", "--no-final", "--out", home / "run", *changes)
     assert (home / "run" / "report.html").is_file()
     assert "finger_study" in (home / "run" / "results.json").read_text("utf-8")

@@ -19,4 +19,4 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(study):
     """A finished run of the study."""
-    return mmq_tf.train(study / "tiny.toml", study / "cohort", out=study / "run")
+    return mmq_tf.train(study / "tiny.toml", study / "cohort", out=study / "run", final=False)

@@ -38,7 +38,8 @@ def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
     write_tiny_study(tmp_path, ("eda",), artefacts={"variants": 0})
     heard = Heard()
-    run = mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=tmp_path / "run", progress=heard)
+    folder = tmp_path / "run"
+    run = mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=folder, progress=heard, final=False)
     assert (run.folder / "metrics.json").is_file()
     assert len(heard.recordings) == 4
     assert len(heard.folds) == 2
@@ -83,7 +84,9 @@ def own_callbacks(name):
 
 def test_callbacks_serve_every_fold_in_turn(study, tmp_path):
     counted = Counted()
-    run = mmq_tf.train(study / "tiny.toml", study / "cohort", out=tmp_path / "run", callbacks=[counted])
+    run = mmq_tf.train(
+        study / "tiny.toml", study / "cohort", out=tmp_path / "run", callbacks=[counted], final=False
+    )
     assert counted.epochs == 2  # two folds, each stopped after one epoch of two
     assert (run.folder / "metrics.json").is_file()
 
@@ -92,9 +95,7 @@ def test_a_function_gives_each_fold_its_own_callbacks(study, tmp_path, monkeypat
     seen = tmp_path / "seen"
     seen.mkdir()
     monkeypatch.setenv("MMQ_TEST_SEEN", str(seen))
-    mmq_tf.train(
-        study / "tiny.toml", study / "cohort", out=tmp_path / "run", callbacks=own_callbacks, final=True
-    )
+    mmq_tf.train(study / "tiny.toml", study / "cohort", out=tmp_path / "run", callbacks=own_callbacks)
     assert {path.stem for path in seen.iterdir()} == {"fold 0 seed 3", "fold 1 seed 3", "all subjects"}
 
 

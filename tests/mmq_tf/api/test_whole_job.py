@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 @pytest.fixture(scope="module")
 def bundle(run, study):
-    return mmq_tf.export(run, study / "bundle", max_drop=100, slim=True)
+    return mmq_tf.export(run, study / "bundle", max_drop=100, slim=True, below_chance=True)
 
 
 def test_a_run_says_which_call_made_it(run, study):
@@ -47,7 +47,7 @@ def test_export_gives_a_bundle_that_decides(bundle):
 
 
 def test_a_fold_can_be_exported_and_what_is_not_there_is_refused(run, study, tmp_path):
-    one = mmq_tf.export(run.folder, tmp_path / "fold", fold=1, max_drop=100, slim=True)
+    one = mmq_tf.export(run.folder, tmp_path / "fold", fold=1, max_drop=100, slim=True, below_chance=True)
     assert one.manifest.exported_model.startswith("fold 1")
     with pytest.raises(MMQError, match="no such fold; the run has 2"):
         mmq_tf.export(run, tmp_path / "none", fold=7)

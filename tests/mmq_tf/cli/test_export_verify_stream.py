@@ -423,6 +423,18 @@ def test_a_broken_run_is_named_and_nothing_is_written(run, tmp_path, name, conte
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
+def test_below_chance_is_exported_only_where_that_is_said(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    facts = json.loads((run / "metrics.json").read_text()) | {"model": {"name": "mmqnet"}}
+    facts["results"] = [{"method": "mmqnet", "condition": "full", "metric": "auroc", "mean": 0.45}]
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(facts))
+    (tmp_path / "run" / "validation.npz").unlink()  # what is looked for next
+    options = (export_command, tmp_path / "run", "--out", tmp_path / "out")
+    assert "is 0.450, no better than chance" in str(invoke(*options).exception)
+    assert "validation.npz: no such file" in str(invoke(*options, "--below-chance").exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_fold_that_is_not_there_is_named(run, tmp_path):
     result = invoke(export_command, run, "--fold", 7, "--out", tmp_path / "out")
     assert "the run has 1, counted from 0" in str(result.exception)

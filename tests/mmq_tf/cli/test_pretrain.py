@@ -58,7 +58,7 @@ def encoders(call, home):
 @pytest.fixture(scope="module")
 def trained(call, home, encoders):
     """A run of ME-MHACL that began with them."""
-    options = ("--model", "mhacl", "--init", "encoders", "--jobs", 1, "--out", "run")
+    options = ("--model", "mhacl", "--init", "encoders", "--jobs", 1, "--no-final", "--out", "run")
     return home / "run", call(train.command, "tiny.toml", "--data", "cohort", *options)
 
 
@@ -87,7 +87,9 @@ def test_training_starts_from_them_and_says_so(trained):
 @pytest.fixture(scope="module")
 def bundle(call, home, trained):
     """What the run's network was exported to."""
-    assert "int8" in call(export.command, "run", "--int8", "--max-drop", 100, "--out", "bundle")
+    assert "int8" in call(
+        export.command, "run", "--int8", "--below-chance", "--max-drop", 100, "--out", "bundle"
+    )
     return home / "bundle"
 
 
@@ -114,7 +116,7 @@ def test_its_bundle_says_of_streamed_samples_what_it_says_of_training_windows(ca
 
 def test_it_is_pruned_and_rounded_while_trained_on(call, home, trained):
     smaller = ("--prune", 0.5, "--qat", "--epochs", 2, "--slim", "--max-drop", 100)
-    said = call(export.command, "run", "--int8", *smaller, "--out", "smaller")
+    said = call(export.command, "run", "--int8", "--below-chance", *smaller, "--out", "smaller")
     assert "50.0% of the larger kernels' weights are 0" in said
     tuned = Manifest.load(home / "smaller").fine_tuning
     assert tuned is not None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -71,15 +72,16 @@ def finish(process):
 @pytest.fixture(scope="module")
 def unbroken(home):
     """A run from start to end in one process, and what it printed."""
-    options = ("--jobs", 1, "--out", "unbroken", "--results", "published.json")
+    options = ["--jobs", 1, "--no-final", "--out", "unbroken", "--results", "published.json"]
+    options += ["--track", "mlflow"] if find_spec("mlflow") else []
     return home / "unbroken", *finish(start(home, "tiny.toml", "--data", "cohort", *options))
 
 
 @pytest.fixture(scope="module")
 def broken(home, unbroken):
-    """The same run with two workers and `--final`, stopped by Ctrl-C in its first epochs."""
+    """The same run with two workers and a network of all, stopped by Ctrl-C in its first epochs."""
     folder = home / "broken"
-    process = start(home, "tiny.toml", "--data", "cohort", "--jobs", 2, "--final", "--out", folder.name)
+    process = start(home, "tiny.toml", "--data", "cohort", "--jobs", 2, "--out", folder.name)
     while not list(folder.glob("folds/*/state.npz")) and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
@@ -110,6 +112,7 @@ def test_a_run_leaves_the_promised_files_and_nothing_else(unbroken, home):
         assert {path.name for path in (folder / "folds" / fold).iterdir()} == fold_files
     assert stderr == ""
     assert "next: mmq-tf export unbroken --int8" in stdout
+    assert len(list(home.glob("mlruns/*/*/metrics/full/auroc"))) == (find_spec("mlflow") is not None)
     assert read(home, "published.json")["name"] == "published"
     assert read(home, "published.json")["rows"] == read(folder, "results.json")["rows"]
 

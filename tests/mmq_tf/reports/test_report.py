@@ -81,7 +81,7 @@ def a_run(**changes) -> RunSummary:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render_report(a_run())
+    return render_report(a_run()).html
 
 
 class Outline(HTMLParser):
@@ -187,18 +187,18 @@ def test_what_a_config_holds_is_text_and_never_markup(page: str):
 def test_stamps_are_on_a_banner_and_in_the_title():
     run = a_run()
     changes = {"simulated": True, "split": "windows-shuffled", "normalisation": "session"}
-    page = render_report(replace(run, results=run.results.model_copy(update=changes)))
+    page = render_report(replace(run, results=run.results.model_copy(update=changes))).html
     for stamp in ("SIMULATED", "LEAKY", "TRANSDUCTIVE"):
         assert f'<div class="banner"><strong>{stamp}</strong>' in page
         assert re.search(rf"<title>.*{stamp}.*</title>", page)
 
 
 def test_the_same_run_gives_the_same_bytes(page: str):
-    assert render_report(a_run()) == page
+    assert render_report(a_run()).html == page
 
 
 def test_the_diagram_before_temperature_depends_on_the_temperature(page: str):
-    assert render_report(a_run(temperatures={(0, 0): 3.0, (1, 0): 1.2})) != page
+    assert render_report(a_run(temperatures={(0, 0): 3.0, (1, 0): 1.2})).html != page
 
 
 def test_a_run_with_little_to_show_still_renders():
@@ -209,7 +209,7 @@ def test_a_run_with_little_to_show_still_renders():
         (run.predictions.method == "mmqnet") & (run.predictions.condition == "full")
     )
     results = run.results.model_copy(update={"rows": tuple(results_from_predictions(made)), "notes": ()})
-    page = render_report(replace(run, predictions=made, results=results))
+    page = render_report(replace(run, predictions=made, results=results)).html
     assert Outline(page).open == []
     assert page.count("<img") + page.count("<svg") == 3
 
@@ -218,7 +218,7 @@ def test_subjects_with_one_class_do_not_break_the_page():
     run = a_run()
     made = run.predictions.select(run.predictions.label == 0)
     results = run.results.model_copy(update={"rows": tuple(results_from_predictions(made))})
-    assert Outline(render_report(replace(run, predictions=made, results=results))).open == []
+    assert Outline(render_report(replace(run, predictions=made, results=results)).html).open == []
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def clocked() -> str:
     made = Predictions.concatenate([clock, run.predictions])
     later = replace(made, start_s=made.start_s * 10)  # so that few windows are at the same time
     results = run.results.model_copy(update={"rows": tuple(results_from_predictions(later))})
-    return render_report(replace(run, predictions=later, results=results))
+    return render_report(replace(run, predictions=later, results=results)).html
 
 
 def test_a_clock_is_warned_of_first_and_is_no_rival(clocked: str, page: str):
