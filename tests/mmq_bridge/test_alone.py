@@ -20,7 +20,7 @@ OURS = ("mmq_tf", "mmq_export", "tensorflow", "keras", "mne", "scipy", "sklearn"
 EXTRAS = ("ai_edge_litert", "tflite_micro", "pylsl", "brainflow")
 
 ALONE = """
-import importlib.abc, sys
+import importlib.abc, importlib.metadata, sys
 
 FORBIDDEN = set(sys.argv.pop(1).split(","))
 
@@ -31,6 +31,13 @@ class Forbid(importlib.abc.MetaPathFinder):
             raise ImportError(f"{name} is forbidden here")
 
 
+def from_name(name, find=importlib.metadata.Distribution.from_name):
+    if name.replace("-", "_") in FORBIDDEN:  # nor is it installed, as a process of its own would find
+        raise importlib.metadata.PackageNotFoundError(name)
+    return find(name)
+
+
+importlib.metadata.Distribution.from_name = from_name
 sys.meta_path.insert(0, Forbid())
 import mmq_bridge
 

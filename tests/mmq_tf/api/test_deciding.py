@@ -40,9 +40,10 @@ def test_decide_says_what_stream_prints(tiny_bundle, worn):
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     decisions = mmq_tf.load(tiny_bundle).decide(mmq_tf.open_recording(worn))
     said = json.loads(json.dumps([{**asdict(one), "classes": one.classes} for one in decisions]))
-    for one in said:  # printed with a display filter only
-        assert one.pop("shown") is one.pop("shown_probabilities") is None
-    assert said == [{key: row[key] for key in row if key != "simulated"} for row in printed]
+    for one in said:  # printed with a display filter, or a table of sensors, only
+        assert one.pop("shown") is one.pop("shown_probabilities") is one.pop("next_sensor") is None
+    of_recording = {"simulated", "time_unix_s", "time_utc"}
+    assert said == [{key: row[key] for key in row if key not in of_recording} for row in printed]
 
 
 def test_decide_takes_mne_raws(tiny_bundle, worn):
