@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ASSUMED = (
     "Scores are of recordings with sensors taken out: a simulation of switching them off.",
-    "Energies are estimates by data sheets that were not read again; sleep, radio and starts are not in them.",
+    "Energies are estimates of data sheets not read again; sleep, radio and starts are not in them.",
     "The scores of a mix are taken to add up by time; within a window after a switch they do not.",
 )
 
