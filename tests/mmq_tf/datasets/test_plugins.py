@@ -59,7 +59,7 @@ def test_a_plugin_is_a_data_set_like_any_other(install, tmp_path):
     assert dataset.digest(tmp_path, "a") != before
     assert get_dataset("mine") is dataset
     listed = invoke(command, "list")
-    assert "\nmine: Mine\n" in listed.output
+    assert "\nmine " in listed.output
     assert invoke(command, "list", "mine").output.startswith("mine: Mine\n")
 
 

@@ -112,5 +112,5 @@ def test_the_command_writes_a_cohort_and_says_simulated(tmp_path):
 def test_the_list_names_every_data_set():
     result = invoke(datasets, "list")
     assert result.exit_code == 0
-    for name in ("simulated", "stress_predict", "eegmat"):
-        assert f"{name}: " in result.output
+    for name in ("simulated", "stress-predict", "eegmat"):
+        assert f"\n{name} " in result.output

@@ -64,5 +64,5 @@ def test_an_unknown_subject_is_refused(folder, subject):
 
 
 def test_an_unknown_data_set_is_refused():
-    with pytest.raises(MMQError, match="must be one of simulated, stress_predict, eegmat.*; got 'nothing'"):
+    with pytest.raises(MMQError, match="must be one of simulated, stress-predict, eegmat.*; got 'nothing'"):
         get_dataset("nothing")
