@@ -12,7 +12,7 @@ import numpy as np
 from mmq_bridge.core_binding.network import to_int8
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.tflite.apart import ApartModel
-from mmq_bridge.tflite.check import MAX_BYTES, MIN_BYTES
+from mmq_bridge.tflite.check import check_head
 from mmq_bridge.tflite.model_file import FileTensor
 
 SAFE_LITERT = (2, 1, 3)
@@ -49,15 +49,7 @@ def check_flatbuffer(content: bytes, where: str = "model") -> None:
         When the identifier is wrong, the size impossible, an offset leads outside, or LiteRT is not
         installed.
     """
-    if not MIN_BYTES <= len(content) <= MAX_BYTES:
-        raise BridgeError(
-            f"{where}: expected {MIN_BYTES} to {MAX_BYTES} bytes of .tflite, got {len(content)}; export "
-            "again."
-        )
-    if content[4:8] != b"TFL3":
-        raise BridgeError(
-            f"{where}: expected a .tflite (identifier TFL3), got {content[4:8]!r}; export again."
-        )
+    check_head(content, where)
     schema = litert_schema()
     try:
         model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmq_bridge.decision.runtime import check_flatbuffer, litert_schema
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.tflite.check import check_order
 
 MAX_BYTES = 1 << 24
 """Of one tensor: an arena, weights and offsets of 32 bits hold it with room to spare."""
@@ -122,24 +123,8 @@ def _read(model: Any) -> NetworkGraph:
     found = NetworkGraph(
         tuple(ops), named(signature.inputs, graph.inputs), named(signature.outputs, graph.outputs)
     )
-    _check_order(found)
+    check_order(found)
     return found
-
-
-def _check_order(graph: NetworkGraph) -> None:
-    """Raise ValueError where a tensor is read before it is written, or written twice."""
-    known = {tensor.index for tensor in graph.inputs.values()}
-    if any(tensor.data is not None for tensor in graph.inputs.values()):
-        raise ValueError("an input is a constant")
-    for op in graph.ops:
-        for tensor in op.inputs:
-            if tensor is not None and tensor.data is None and tensor.index not in known:
-                raise ValueError(f"tensor {tensor.index} is read before it is computed")
-        if op.output.index in known or op.output.data is not None:
-            raise ValueError(f"tensor {op.output.index} is written twice")
-        known.add(op.output.index)
-    if any(tensor.index not in known for tensor in graph.outputs.values()):
-        raise ValueError("an output is never computed")
 
 
 def _names(enumeration: str) -> dict[int, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.tflite.model_file import FileOp, FileTensor, ModelFile, read_model
@@ -39,15 +40,7 @@ def check_model(content: bytes, where: str = "model") -> ModelFile:
     BridgeError
         In one sentence that begins with `where`.
     """
-    if not MIN_BYTES <= len(content) <= MAX_BYTES:
-        raise BridgeError(
-            f"{where}: expected {MIN_BYTES} to {MAX_BYTES} bytes of .tflite, got {len(content)}; export "
-            "again."
-        )
-    if content[4:8] != b"TFL3":
-        raise BridgeError(
-            f"{where}: expected a .tflite (identifier TFL3), got {content[4:8]!r}; export again."
-        )
+    check_head(content, where)
     try:
         model = read_model(content)
         _check(model)
@@ -57,10 +50,23 @@ def check_model(content: bytes, where: str = "model") -> ModelFile:
     return model
 
 
+def check_head(content: bytes, where: str) -> None:
+    """Raise BridgeError, in one sentence that begins with `where`, unless size and identifier are right."""
+    if not MIN_BYTES <= len(content) <= MAX_BYTES:
+        raise BridgeError(
+            f"{where}: expected {MIN_BYTES} to {MAX_BYTES} bytes of .tflite, got {len(content)}; export "
+            "again."
+        )
+    if content[4:8] != b"TFL3":
+        raise BridgeError(
+            f"{where}: expected a .tflite (identifier TFL3), got {content[4:8]!r}; export again."
+        )
+
+
 def _check(model: ModelFile) -> None:
     if len(model.ops) > MAX_OPS:
         raise ValueError(f"it has {len(model.ops)} operators")
-    _check_order(model)
+    check_order(model)
     for tensor in model.tensors:
         _check_numbers(tensor)
     computed = [*model.inputs.values(), *(op.output for op in model.ops)]
@@ -85,8 +91,14 @@ def _work(op: FileOp) -> int:
     return size * first.shape[-2 if adjoint else -1]
 
 
-def _check_order(model: ModelFile) -> None:
-    """Raise where a tensor is read before it is written, or written twice."""
+def check_order(model: Any) -> None:
+    """Raise ValueError where a tensor is read before it is written, or written twice.
+
+    Parameters
+    ----------
+    model : ModelFile or NetworkGraph
+        Operations in order, each with its inputs and output; inputs and outputs by name.
+    """
     known = {tensor.index for tensor in model.inputs.values()}
     if any(tensor.data is not None for tensor in model.inputs.values()):
         raise ValueError("an input is a constant")
