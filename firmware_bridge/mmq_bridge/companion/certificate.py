@@ -10,11 +10,14 @@ import socket
 import ssl
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
 
 DAYS = 30
+NAME = "mmq companion"
+"""Whom a certificate is of, as browsers show it."""
 _TIMEOUT_S = 30
 
 
@@ -72,7 +75,9 @@ def _found_address() -> str:
 
 
 def self_signed(address: str, folder: Path) -> SelfSigned:
-    """Make a certificate for an address with the program ``openssl``; its key is left in `folder`.
+    """Make a certificate for an address; its key is left in `folder`.
+
+    The library `cryptography` writes it where it is installed, else the program ``openssl``.
 
     Parameters
     ----------
@@ -84,24 +89,57 @@ def self_signed(address: str, folder: Path) -> SelfSigned:
     Raises
     ------
     BridgeError
-        When there is no ``openssl``, or it fails.
+        When neither is installed, or what they wrote is no certificate.
     """
-    program = shutil.which("openssl")
-    if program is None:
-        raise BridgeError(
-            "--host: openssl is needed for HTTPS and is not installed (Debian: apt install openssl)."
-        )
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", str(DAYS), "-subj", "/CN=mmq companion", "-addext", f"subjectAltName=IP:{address}"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
+    if not _library_wrote(address, key, certificate):
+        _program_writes(address, key, certificate)
     try:
-        subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(certificate, key)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise BridgeError(f"--host: openssl made no certificate ({error}).") from error
+    except OSError as error:
+        raise BridgeError(f"--host: the certificate made for it cannot be used ({error}).") from error
     content = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
     digest = hashlib.sha256(content).hexdigest().upper()
     return SelfSigned(context, ":".join(digest[i : i + 2] for i in range(0, len(digest), 2)))
+
+
+def _library_wrote(address: str, key_file: Path, certificate_file: Path) -> bool:
+    """Write key and certificate with `cryptography`; False where it is not installed."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+    except ImportError:
+        return False
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=DAYS))
+    builder = builder.add_extension(names, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    key_file.touch(mode=0o600)
+    key_file.write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    certificate_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    return True
+
+
+def _program_writes(address: str, key_file: Path, certificate_file: Path) -> None:
+    """Write key and certificate with ``openssl``."""
+    program = shutil.which("openssl")
+    if program is None:
+        raise BridgeError(
+            "--host: HTTPS needs cryptography or openssl, and neither is installed; "
+            "run: pip install 'mmq-bridge[sign]'."
+        )
+    command = [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", str(DAYS), "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=IP:{address}"]
+    command += ["-keyout", str(key_file), "-out", str(certificate_file)]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BridgeError(f"--host: openssl made no certificate ({error}).") from error

@@ -101,9 +101,21 @@ def test_what_is_asked_for_packed_comes_packed(ask):
     assert body == build.WASM.read_bytes()
 
 
-def test_a_phone_gets_https_and_a_secret(bundle, tmp_path):
+@pytest.fixture(params=["cryptography", "openssl"])
+def signed(request, monkeypatch, tmp_path):
+    """A certificate for this machine, of either maker."""
+    if request.param == "cryptography":
+        pytest.importorskip("cryptography")
+        monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("openssl was started"))
+    elif shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "cryptography", None)
+    return self_signed(own_address("127.0.0.1"), tmp_path)
+
+
+def test_a_phone_gets_https_and_a_secret(signed, bundle, tmp_path):
     """Only below the token, only by the address it was given, and over TLS."""
-    signed = self_signed(own_address("127.0.0.1"), tmp_path)
     files = server.served_files(bundle)
     with server.make_server(files, 0, host="127.0.0.1", token="secret", context=signed.context) as made:
         threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
@@ -122,6 +134,7 @@ def test_a_phone_gets_https_and_a_secret(bundle, tmp_path):
             404
         ] * 5
         made.shutdown()
+    assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
     certificate = ssl.PEM_cert_to_DER_cert((tmp_path / "certificate.pem").read_text())
     assert signed.fingerprint.replace(":", "") == hashlib.sha256(certificate).hexdigest().upper()
 
@@ -139,9 +152,10 @@ def test_an_address_for_everybody_is_refused(text, words):
         own_address(text)
 
 
-def test_without_openssl_it_says_what_to_install(monkeypatch, tmp_path):
+def test_without_a_maker_of_certificates_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(BridgeError, match="openssl is needed for HTTPS and is not installed"):
+    with pytest.raises(BridgeError, match=r"cryptography or openssl, .*: pip install 'mmq-bridge\[sign\]'"):
         self_signed("192.168.1.20", tmp_path)
 
 
