@@ -3,10 +3,30 @@
 
 from __future__ import annotations
 
-from mmq_bridge.gatt.profile import Field, Message, Profile
+from dataclasses import dataclass
+
+from mmq_bridge.gatt.profile import Message, Profile
+
+
+@dataclass(frozen=True)
+class _Language:
+    """How a language says it: texts with places in braces.
+
+    `page` is the file; in the place of each of `parts` it has that text, once a message. `field` declares a
+    field, `value` reads it. `kinds` and `numbers` are a field's type and number, without and with a scale.
+    """
+
+    page: str
+    parts: dict[str, str]
+    field: str
+    value: str
+    between: str
+    kinds: tuple[str, str]
+    numbers: tuple[str, str]
+
 
 _MADE = "written by `python -m mmq_bridge.gatt.source` from profile.json; do not edit"
-_KOTLIN = """\
+_KOTLIN_PAGE = """\
 // {made}
 // SPDX-License-Identifier: Apache-2.0
 package mmq
@@ -38,7 +58,7 @@ sealed interface GattMessage {{
     }}
 }}
 """
-_SWIFT = """\
+_SWIFT_PAGE = """\
 // not run here: {made}
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
@@ -72,84 +92,90 @@ public enum GattMessage: Equatable, Sendable {{
 }}
 """
 
+_KOTLIN = _Language(
+    page=_KOTLIN_PAGE,
+    parts={
+        "classes": """\
+    /** {about} */
+    data class {upper}(
+{fields}
+    ) : GattMessage
+""",
+        "readers": """\
+            UUID.fromString("{uuid}") to Pair({size}, {{ bytes ->
+                {upper}(
+{values}
+                )
+            }}),""",
+    },
+    field="        /** {about} */\n        val {name}: {kind},",
+    value="                    {number},",
+    between="\n",
+    kinds=("Long", "Double"),
+    numbers=("number(bytes, {at}, {bytes})", "number(bytes, {at}, {bytes}) / {scale}.0"),
+)
+_SWIFT = _Language(
+    page=_SWIFT_PAGE,
+    parts={
+        "cases": "  case {message}({upper})",
+        "uuids": '    "{uuid}",  // {message}',
+        "structs": """\
+  /// {about}
+  public struct {upper}: Equatable, Sendable {{
+{fields}
+  }}
+""",
+        "readers": """\
+    case "{uuid}":
+      guard bytes.count >= {size} else {{ return nil }}
+      return .{message}(
+        {upper}(
+{values}))""",
+    },
+    field="    /// {about}\n    public let {name}: {kind}",
+    value="          {name}: {number}",
+    between=",\n",
+    kinds=("UInt32", "Double"),
+    numbers=("number(bytes, {at}, {bytes})", "Double(number(bytes, {at}, {bytes})) / {scale}"),
+)
+
 
 def kotlin(table: Profile) -> str:
     """Return the text of ``Gatt.kt``."""
-    messages = table.messages.values()
-    return _KOTLIN.format(
-        made=_MADE,
-        version=table.version,
-        service=table.service,
-        classes="\n".join(_kotlin_class(message) for message in messages),
-        readers="\n".join(_kotlin_reader(message) for message in messages),
-    )
+    return _written(_KOTLIN, table)
 
 
 def swift(table: Profile) -> str:
     """Return the text of ``Gatt.swift``."""
-    messages = table.messages.values()
-    return _SWIFT.format(
-        made=_MADE,
-        version=table.version,
-        service=table.service,
-        cases="\n".join(f"  case {message.name}({_upper(message.name)})" for message in messages),
-        uuids="\n".join(f'    "{message.uuid}",  // {message.name}' for message in messages),
-        structs="\n".join(_swift_struct(message) for message in messages),
-        readers="\n".join(_swift_reader(message) for message in messages),
-    )
+    return _written(_SWIFT, table)
+
+
+def _written(language: _Language, table: Profile) -> str:
+    words = [_words(language, message) for message in table.messages.values()]
+    parts = {name: "\n".join(text.format(**one) for one in words) for name, text in language.parts.items()}
+    return language.page.format(made=_MADE, version=table.version, service=table.service, **parts)
+
+
+def _words(language: _Language, message: Message) -> dict[str, object]:
+    """Return what the parts of a language may say of a message."""
+    fields, values, at = [], [], 1
+    for field in message.fields:
+        name, scaled = _camel(field.name), bool(field.scale)
+        number = language.numbers[scaled].format(at=at, bytes=field.bytes, scale=field.scale)
+        fields.append(language.field.format(about=field.about, name=name, kind=language.kinds[scaled]))
+        values.append(language.value.format(name=name, number=number))
+        at += field.bytes
+    return {
+        "message": message.name,
+        "upper": "".join(part.capitalize() for part in message.name.split("_")),
+        "about": message.about,
+        "uuid": message.uuid,
+        "size": message.size,
+        "fields": "\n".join(fields),
+        "values": language.between.join(values),
+    }
 
 
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
-
-
-def _upper(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-def _places(message: Message) -> list[tuple[Field, int]]:
-    places, at = [], 1
-    for field in message.fields:
-        places.append((field, at))
-        at += field.bytes
-    return places
-
-
-def _kotlin_class(message: Message) -> str:
-    lines = [f"    /** {message.about} */", f"    data class {_upper(message.name)}("]
-    for field in message.fields:
-        kind = "Double" if field.scale else "Long"
-        lines += [f"        /** {field.about} */", f"        val {_camel(field.name)}: {kind},"]
-    return "\n".join([*lines, "    ) : GattMessage", ""])
-
-
-def _kotlin_reader(message: Message) -> str:
-    lines = [f'            UUID.fromString("{message.uuid}") to Pair({message.size}, {{ bytes ->']
-    lines += [f"                {_upper(message.name)}("]
-    for field, at in _places(message):
-        scale = f" / {field.scale}.0" if field.scale else ""
-        lines.append(f"                    number(bytes, {at}, {field.bytes}){scale},")
-    return "\n".join([*lines, "                )", "            }),"])
-
-
-def _swift_struct(message: Message) -> str:
-    lines = [f"  /// {message.about}", f"  public struct {_upper(message.name)}: Equatable, Sendable {{"]
-    for field in message.fields:
-        kind = "Double" if field.scale else "UInt32"
-        lines += [f"    /// {field.about}", f"    public let {_camel(field.name)}: {kind}"]
-    return "\n".join([*lines, "  }", ""])
-
-
-def _swift_reader(message: Message) -> str:
-    lines = [
-        f'    case "{message.uuid}":',
-        f"      guard bytes.count >= {message.size} else {{ return nil }}",
-    ]
-    lines += [f"      return .{message.name}(", f"        {_upper(message.name)}("]
-    parts = []
-    for field, at in _places(message):
-        read = f"number(bytes, {at}, {field.bytes})"
-        value = f"Double({read}) / {field.scale}" if field.scale else read
-        parts.append(f"          {_camel(field.name)}: {value}")
-    return "\n".join([*lines, ",\n".join(parts) + "))"])
