@@ -51,35 +51,52 @@ def network(tiny_bundle):
     return Network((tiny_bundle / NETWORK_FILE).read_bytes())
 
 
-def built(bundle, front_end, folder, *options):
-    """Build a bundle's android folder by its own CMakeLists.txt, and Replay; return what runs that."""
+@pytest.fixture(scope="module")
+def built(tiny_bundle, tmp_path_factory):
+    """A function that builds the library for a front end, and returns what runs Replay with it.
+
+    All share a folder: what did not change is compiled once.
+    """
+    folder, apart = tmp_path_factory.mktemp("phone"), ("mmq_network.c", "mmq_network.h")
     for name in ("android", "mmq_bridge"):
-        shutil.copytree(bundle / name, folder / name)
-    (folder / "mmq_bridge/mmq_spec.h").write_text(spec_header(front_end))
+        shutil.copytree(tiny_bundle / name, folder / name)
     environment = {**os.environ, "JAVA_HOME": str(java_home())}
-    for command in (
-        ["cmake", "-S", "android", "-B", "build", *options],
-        ["cmake", "--build", "build", "--target", "mmq_jni"],
-        ["javac", "-Xlint:all", "-Werror", "-d", ".", "android/mmq/MmqBridge.java", str(REPLAY)],
-    ):
+
+    def call(*command):
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
-    def run(*arguments, pushes=b""):
-        command = ["java", "-Xcheck:jni", "-Djava.library.path=build", "Replay", *arguments]
-        done = subprocess.run(command, cwd=folder, input=pushes, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()[-1000:]
-        assert b"WARNING" not in done.stdout
-        return done.stdout
+    call("javac", "-Xlint:all", "-Werror", "-d", ".", "android/mmq/MmqBridge.java", str(REPLAY))
 
-    return run
+    def build(front_end, has_network=True):
+        (folder / "mmq_bridge/mmq_spec.h").write_text(spec_header(front_end))
+        for name in () if has_network else apart:
+            (folder / "mmq_bridge" / name).unlink()
+        option = f"-DMMQ_WITH_LITERT={'OFF' if has_network else 'ON'}"
+        call("cmake", "-S", "android", "-B", "build", option)
+        call("cmake", "--build", "build", "--target", "mmq_jni")
+        for name in apart:
+            shutil.copy(tiny_bundle / "mmq_bridge" / name, folder / "mmq_bridge")
+        library = tmp_path_factory.mktemp("library")
+        shutil.copy(folder / "build/libmmq_jni.so", library)
+
+        def run(*arguments, pushes=b""):
+            command = ["java", "-Xcheck:jni", f"-Djava.library.path={library}", "Replay", *arguments]
+            done = subprocess.run(command, cwd=folder, input=pushes, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr.decode()[-1000:]
+            assert b"WARNING" not in done.stdout
+            return done.stdout
+
+        return run
+
+    return build
 
 
 @pytest.fixture(scope="module")
-def java(tiny_bundle, front_end, tmp_path_factory):
-    return built(tiny_bundle, front_end, tmp_path_factory.mktemp("phone"))
+def java(built, front_end):
+    return built(front_end)
 
 
 def chunks(tiny):
@@ -161,14 +178,10 @@ def test_java_gets_the_bits_that_python_gets(java, front_end: FrontEnd, tiny, ne
 
 
 @needs_java
-def test_the_c_network_can_be_left_out(tiny_bundle, tiny, tmp_path):
+def test_the_c_network_can_be_left_out(built, tiny):
     """As for LiteRT: only the halves are there, and give the same bits."""
-    bundle = tmp_path / "bundle"
-    shutil.copytree(tiny_bundle, bundle)
-    for name in ("mmq_network.c", "mmq_network.h"):
-        (bundle / "mmq_bridge" / name).unlink()
     front_end = tiny.front_end("enrolment", 20.0)
-    run = built(bundle, front_end, tmp_path / "phone", "-DMMQ_WITH_LITERT=ON")
+    run = built(front_end, has_network=False)
     given, wanted, named, state = session(front_end, tiny, None, None, 60.0)
     assert named
     assert run("halves", pushes=given) == wanted + state
