@@ -117,7 +117,7 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
 /** Play the simulated wearer, switch a sensor off with its key while it is paused, and on again. */
 export async function switching(page, { url, sensor, key, untilS, offS }) {
   await begin(page, url);
-  await page.selectOption("#speed", "60");
+  await page.selectOption("#speed", "0");
   const card = `[data-sensor=${sensor}]`;
   const offAtS = await pauseAt(page, untilS, () => page.click("#simulate"));
   const before = await page.textContent(`${card} .state span`);
@@ -148,7 +148,7 @@ export async function switching(page, { url, sensor, key, untilS, offS }) {
 /** What is shown of the same decisions, newest first, with the average and without; what is saved. */
 export async function averaging(page, { url, untilS }) {
   await begin(page, url);
-  await page.selectOption("#speed", "60");
+  await page.selectOption("#speed", "0");
   await pauseAt(page, untilS, () => page.click("#simulate"));
   await page.click("#table-details summary");
   await page.waitForSelector("#table-details tbody tr");
@@ -174,7 +174,7 @@ export async function wearers(page, { url, untilS, damage }) {
       timeout: IDLE_MS,
     });
   const wear = async (name, seconds) => {
-    await page.selectOption("#speed", "60");
+    await page.selectOption("#speed", "0");
     if (name !== null) await page.fill("#wearer", name);
     await pauseAt(page, seconds, () => page.click("#simulate"));
     const lines = await saved(page);
@@ -320,7 +320,7 @@ export async function strap(page, { url, values, refuses }) {
 export async function standing(page, { url }) {
   await begin(page, url);
   await page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
-  await page.selectOption("#speed", "60");
+  await page.selectOption("#speed", "0");
   await page.click("#simulate");
   await page.waitForFunction(() => document.querySelector("#now-rested").textContent !== "", null, {
     timeout: IDLE_MS,
