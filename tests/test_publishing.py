@@ -75,10 +75,16 @@ def test_the_core_is_looked_for_by_the_names_that_wheels_give_it():
 def test_a_workflow_runs_what_is_there(path):
     text = path.read_text("utf-8")
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert set(re.findall(r"run: make (\w+)", text)) <= targets
+    assert {name for names in re.findall(r"run: make (.+)", text) for name in names.split()} <= targets
     called = re.findall(r"python ([\w/]+\.py)", text)
     assert not [file for file in called if not (ROOT / file).is_file()]
     assert "permissions:" in text
+
+
+def test_the_whole_run_has_a_browser_and_a_kotlin_compiler():
+    """Without them its tests of the page, the npm package and the phones are skipped."""
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8")
+    assert "run: make companion phones\n      - run: make test\n" in text
 
 
 def test_hooks_check_with_the_versions_of_constraints():
