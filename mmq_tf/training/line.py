@@ -45,6 +45,12 @@ SHARES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
 USUAL_SHARE, SHARE_DEVIATION = 0.25, 0.25
 """What is expected of the share before anybody is asked; half is too much in another protocol."""
 
+_Weights = tuple[np.ndarray, np.ndarray]
+"""Kernel [2 * S, C] and bias [C] of a line."""
+
+_Fold = tuple[np.ndarray, np.ndarray]
+"""Indices of the complete rows that are judged, and bool [n] of those that are learned from."""
+
 
 @dataclass(frozen=True)
 class LineChoice:
@@ -108,12 +114,11 @@ def fit_line(
     sides = [train] if validation is None else [train, validation]
     rows = [_Rows.of(member, sides, spec, seed) for member in members]
     if choice is None:
-        strengths = rows[0].strengths()
+        evidence, look_back, line_temperature = rows[0].choose()
         for member, own in zip(members, rows, strict=True):
-            _set_line(member, own, *strengths, [train], spec, seed)
-        line_temperature = rows[0].temperature(*strengths)
+            _set_line(member, own, evidence, look_back, [train], spec, seed)
         share, temperature = _share(members, validation, spec, line_temperature)
-        choice = LineChoice(*strengths, share, temperature, line_temperature)
+        choice = LineChoice(evidence, look_back, share, temperature, line_temperature)
     for member, own in zip(members, rows, strict=True):
         _set_line(member, own, choice.evidence, choice.look_back, sides, spec, seed)
         _weigh(member, choice)
@@ -191,39 +196,47 @@ class _Rows:
             scale,
         )
 
-    def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return kernel [2 * S, C] and bias [C] as the rows `learn` [n] teach them; 0 leaves a part out."""
-        kernel, bias = np.zeros((self.shown.shape[1], self.classes)), np.zeros(self.classes)
+    def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> _Weights:
+        """Return what the rows `learn` [n] teach: first the features, then their look-backs."""
+        alone = self._with(self._nothing(), learn, ~self.past, evidence)
+        return self._with(alone, learn, self.past, look_back)
+
+    def choose(self) -> tuple[float, float, float]:
+        """Choose the strength of the features, then that of the look-backs, then the temperature.
+
+        The temperature is that of left-out people's complete windows; of a single person's, 1.
+        """
+        folds = list(self._left_out())
+        evidence, found = self._best(folds, [self._nothing() for _ in folds], ~self.past)
+        look_back = 0.0
+        if self.past.any():
+            look_back, found = self._best(folds, found, self.past)
+        if not folds:
+            return evidence, look_back, 1.0
+        logits = np.concatenate(
+            [self._logits(judge, own) for (judge, _), own in zip(folds, found, strict=True)]
+        )
+        label = np.concatenate([self.label[judge] for judge, _ in folds])
+        return evidence, look_back, float(fit_temperature(logits, label))
+
+    def _nothing(self) -> _Weights:
+        return np.zeros((self.shown.shape[1], self.classes)), np.zeros(self.classes)
+
+    def _with(self, weights: _Weights, learn: np.ndarray, columns: np.ndarray, strength: float) -> _Weights:
+        """Return the weights with these columns [2 * S] learned beside the others; 0 leaves them out."""
+        if not strength or not columns.any():
+            return weights
+        kernel, bias = weights[0].copy(), weights[1]
         rows, label, weight = self.shown[learn], self.label[learn], self.weight[learn]
-        for columns, strength in ((~self.past, evidence), (self.past, look_back)):
-            if strength and columns.any():
-                offset = rows @ kernel + bias
-                kernel[columns], more = _logistic(
-                    rows[:, columns], label, weight, strength, offset, columns is not self.past
-                )
-                bias = bias + more
-        return kernel, bias
+        offset, intercept = rows @ kernel + bias, columns is not self.past
+        kernel[columns], more = _logistic(rows[:, columns], label, weight, strength, offset, intercept)
+        return kernel, bias + more
 
-    def strengths(self) -> tuple[float, float]:
-        """Choose the strength of the features, then that of the look-backs."""
-        evidence = self._best([(strength, 0.0) for strength in STRENGTHS])[0]
-        if not self.past.any():
-            return evidence, 0.0
-        return self._best([(evidence, strength) for strength in STRENGTHS])
+    def _logits(self, judge: np.ndarray, weights: _Weights) -> np.ndarray:
+        kernel, bias = weights
+        return self.shown[judge] @ kernel + bias
 
-    def temperature(self, evidence: float, look_back: float) -> float:
-        """Return the temperature of left-out people's complete windows; of a single person's, 1."""
-        parts = [
-            (self.shown[own] @ kernel + bias, self.label[own])
-            for own, learn in self._left_out()
-            for kernel, bias in [self.fitted(learn, evidence, look_back)]
-        ]
-        if not parts:
-            return 1.0
-        logits, label = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return float(fit_temperature(logits, label))
-
-    def _left_out(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _left_out(self) -> Iterator[_Fold]:
         """Yield, fold by fold of people, the complete rows of those left out, and bool [n] of all others'."""
         people = np.unique(self.subject)
         if len(people) < 2:
@@ -231,17 +244,24 @@ class _Rows:
         for _, judge in GroupKFold(min(INNER_FOLDS, len(people))).split(self.label, groups=self.subject):
             yield judge[judge < self.complete], ~np.isin(np.arange(len(self.label)), judge)
 
-    def _best(self, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-        """Return the first of the pairs that ranks left-out people's complete windows about best."""
-        scores, people = np.zeros(len(pairs)), len(np.unique(self.subject))
-        for judge, learn in self._left_out():
-            for place, pair in enumerate(pairs):
-                kernel, bias = self.fitted(learn, *pair)
-                found = score_by_subject(
-                    self.subject[judge], self.label[judge], softmax(self.shown[judge] @ kernel + bias, axis=1)
-                )
-                scores[place] += np.nansum(found.scores["auroc"])
-        return pairs[int(np.argmax(scores >= scores.max() - FLAT * people))]
+    def _best(
+        self, folds: Sequence[_Fold], starts: Sequence[_Weights], columns: np.ndarray
+    ) -> tuple[float, list[_Weights]]:
+        """Return the first strength of these columns that ranks left-out people's windows about best.
+
+        With it each fold's weights, which begin with what `starts` has for the other columns.
+        """
+        scores, people = np.zeros(len(STRENGTHS)), len(np.unique(self.subject))
+        found: list[list[_Weights]] = [[] for _ in STRENGTHS]
+        for (judge, learn), start in zip(folds, starts, strict=True):
+            for place, strength in enumerate(STRENGTHS):
+                weights = self._with(start, learn, columns, strength)
+                probabilities = softmax(self._logits(judge, weights), axis=1)
+                judged = score_by_subject(self.subject[judge], self.label[judge], probabilities)
+                scores[place] += np.nansum(judged.scores["auroc"])
+                found[place].append(weights)
+        best = int(np.argmax(scores >= scores.max() - FLAT * people))
+        return STRENGTHS[best], found[best]
 
 
 def _logistic(
