@@ -10,6 +10,7 @@ import tarfile
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import invoke
 from e4_exports import write_e4
@@ -117,6 +118,13 @@ def step_of(now_s, chunks):
     return {"nowS": now_s, "chunks": rows}
 
 
+def replayed(device, signals):
+    """Play signals to a device; yield each step as `wear.mjs` takes it, and what was decided by its end."""
+    for now_s, chunks in steps(signals):
+        made = [one for name, samples, time_s in chunks for one in device.push(name, samples, time_s)]
+        yield step_of(now_s, chunks), made + device.advance(now_s - device.front_end.grace_s)
+
+
 @pytest.fixture(scope="module")
 def session(tiny, tiny_bundle, tmp_path_factory):
     """A session of five minutes, EDA lost for one of them, and the lines `mmq-bridge stream` prints of it."""
@@ -159,6 +167,31 @@ def test_node_decides_as_python(installed, session, tiny_bundle, as_address):
     check(session, run(installed, WEAR, [source, session[0]]))
 
 
+OFF = {"eda": (100, 140), "ppg": (120, 180), "temp": (160, 230), "acc": (210, 260)}
+"""From when to when each sensor delivers nothing, in s."""
+
+
+def test_the_next_sensor_is_the_one_that_python_names(installed, tiny, tiny_bundle, tmp_path):
+    """A bundle with a table of what each sensor would gain, and hard to convince."""
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    gain = np.random.default_rng(3).integers(0, 255, (16, 4)).tolist()
+    manifest["decision"] |= {"next_sensor": gain, "min_confidence": {"stress": 0.99}}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    signals = tiny.signals(300.0)
+    for name, (start_s, stop_s) in OFF.items():
+        rate = int(signals[name].sampling_rate_hz)
+        signals[name].samples[:, start_s * rate : stop_s * rate] = np.nan
+    worn, lines = [], []
+    for step, decided in replayed(Device.from_bundle(bundle), signals):
+        worn.append(step)
+        lines += [decision_line(one, True, None) for one in decided]
+    wanted = [json.loads(line) for line in lines]
+    assert {line.get("next_sensor") for line in wanted} == {None, *OFF}
+    said = run(installed, WEAR, [str(bundle), {"steps": worn, "displayS": 0, "simulated": True}])
+    assert [json.loads(line) for line in said["lines"]] == wanted
+
+
 MARKS = (
     (1200, "rest", 640, 760),
     (1200, "stress", 780, 900),
@@ -177,13 +210,11 @@ def test_marks_teach_as_in_python(installed, tiny, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     device, lines, marked, worn = Device.from_bundle(folder), [], [], []
-    for now_s, chunks in steps(tiny.signals(1500.0)):
-        worn.append(step_of(now_s, chunks))
-        made = [one for name, samples, time_s in chunks for one in device.push(name, samples, time_s)]
-        made += device.advance(now_s - device.front_end.grace_s)
-        lines += [decision_line(one, False, None) for one in made]
+    for step, decided in replayed(device, tiny.signals(1500.0)):
+        worn.append(step)
+        lines += [decision_line(one, False, None) for one in decided]
         for at_s, label, start_s, stop_s in MARKS:
-            if at_s == now_s:
+            if at_s == step["nowS"]:
                 used, personal = device.mark(label, start_s, stop_s), device.personal
                 assert personal is not None
                 marked.append([used, (personal.asks() or "")[:25], personal.adapted])
