@@ -7,10 +7,12 @@ import {
   begin,
   drop,
   IDLE_MS,
+  inventStrap,
   listen,
   over,
   pauseAt,
   problem,
+  recordPushes,
   saved,
   usedS,
   watchMemories,
@@ -273,30 +275,7 @@ export async function broken(page, { url }) {
 
 /** A made-up strap: the notifications of `values` (lists of bytes), then it goes out of reach. */
 export async function strap(page, { url, values, refuses }) {
-  await page.addInitScript((refuses) => {
-    const characteristic = new EventTarget();
-    characteristic.startNotifications = async () => {};
-    const device = Object.assign(new EventTarget(), { name: "Made-up strap" });
-    device.gatt = {
-      connect: async () => ({
-        getPrimaryService: async (name) => (
-          (window.service = name),
-          { getCharacteristic: async () => characteristic }
-        ),
-      }),
-      disconnect: () => device.dispatchEvent(new Event("gattserverdisconnected")),
-    };
-    const requestDevice = async (options) => {
-      window.options = options;
-      if (refuses) throw new DOMException("User cancelled", "NotFoundError");
-      return device;
-    };
-    Object.defineProperty(Navigator.prototype, "bluetooth", { value: { requestDevice }, configurable: true });
-    window.notify = (bytes) => {
-      characteristic.value = new DataView(Uint8Array.from(bytes).buffer);
-      characteristic.dispatchEvent(new Event("characteristicvaluechanged"));
-    };
-  }, refuses);
+  await inventStrap(page, refuses);
   await begin(page, url);
   await page.click("#strap");
   if (refuses) return { sentence: await problem(page) };
@@ -313,6 +292,43 @@ export async function strap(page, { url, values, refuses }) {
     use: await page.textContent("#strap-use"),
     options: await page.evaluate(() => window.options),
     service: await page.evaluate(() => window.service),
+    state: await page.getAttribute("#transport", "data-state"),
+  };
+}
+
+/**
+ * A made-up strap that tells of a beat every `ticks`/1024 s, and for `silentS` of none: what the page decides, and what it
+ * gave its device for that. The page's clock goes as fast as it can.
+ */
+export async function strapDecides(page, { url, ticks, beats, silentS }) {
+  await inventStrap(page);
+  await page.clock.install();
+  await begin(page, url);
+  await page.evaluate(recordPushes);
+  await page.click("#strap");
+  await page.waitForSelector("#strap-card:not([hidden])");
+  const beat = [0b10110, Math.round((60 * 1024) / ticks), ticks & 255, ticks >> 8];
+  const pass = async (ms) => {
+    for (let i = 0; i < 2; i++) await page.clock.fastForward(Math.round(ms / 2)); // a step is a second
+  };
+  for (let i = 0; i < beats; i++) {
+    await page.evaluate((given) => window.notify(given), beat);
+    await pass((1000 * ticks) / 1024);
+  }
+  const shown = async () => ({
+    now: await page.textContent("#now-tasks .class"),
+    sensor: await page.textContent("[data-sensor=ecg] .state span"),
+  });
+  const worn = await shown();
+  await page.click("#strap-off");
+  for (let i = 0; i < silentS; i++) await pass(1000);
+  return {
+    worn,
+    lost: await shown(),
+    use: await page.textContent("#strap-use"),
+    facts: await page.locator("#strap-facts b").allTextContents(),
+    pushed: await page.evaluate(() => window.pushed),
+    decisions: await saved(page),
   };
 }
 

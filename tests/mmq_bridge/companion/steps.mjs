@@ -142,3 +142,46 @@ export async function pauseAt(page, seconds, start) {
     return parts.reduce((sum, part) => 60 * sum + part, 0);
   });
 }
+
+/** Give the page a Bluetooth strap of the test's making: `notify(bytes)` is its notification. */
+export const inventStrap = (page, refuses = false) =>
+  page.addInitScript((refuses) => {
+    const characteristic = new EventTarget();
+    characteristic.startNotifications = async () => {};
+    const device = Object.assign(new EventTarget(), { name: "Made-up strap" });
+    device.gatt = {
+      connect: async () => ({
+        getPrimaryService: async (name) => (
+          (window.service = name),
+          { getCharacteristic: async () => characteristic }
+        ),
+      }),
+      disconnect: () => device.dispatchEvent(new Event("gattserverdisconnected")),
+    };
+    const requestDevice = async (options) => {
+      window.options = options;
+      if (refuses) throw new DOMException("User cancelled", "NotFoundError");
+      return device;
+    };
+    Object.defineProperty(Navigator.prototype, "bluetooth", { value: { requestDevice }, configurable: true });
+    window.notify = (bytes) => {
+      characteristic.value = new DataView(Uint8Array.from(bytes).buffer);
+      characteristic.dispatchEvent(new Event("characteristicvaluechanged"));
+    };
+  }, refuses);
+
+/** Write down what the page gives its device: [sensor, samples (hex), time], or [null, "", time] for an advance. */
+export async function recordPushes() {
+  const { Device } = await import("/src/device.js"),
+    { push, advance } = Device.prototype;
+  const hex = (values) => [...new Uint8Array(values.buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  window.pushed = [];
+  Device.prototype.push = function (name, samples, timeS) {
+    window.pushed.push([name, hex(samples), timeS]);
+    return push.call(this, name, samples, timeS);
+  };
+  Device.prototype.advance = function (timeS) {
+    window.pushed.push([null, "", timeS]);
+    return advance.call(this, timeS);
+  };
+}

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from command_line import invoke
 from e4_exports import write_e4
+from mmq_bridge.bundle.golden import GoldenSignal
+from mmq_bridge.cli.show import decision_line
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.deciding import Deciding
+from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.display import display_average
 from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 
 from mmq_tf import pretrained
 from mmq_tf.cli import cli
@@ -312,6 +316,51 @@ def test_a_heart_rate_strap(browser, serve, tiny_bundle):
     assert said["facts"][12] == said["facts"][11]
     assert said["facts"][13] == ["Made-up strap", "300", "off the skin", "–"]
     assert said["facts"][14][0] == "Made-up strap: disconnected"
+    assert said["state"] == "idle"  # nothing is played
+
+
+@pytest.fixture(scope="module")
+def ecg_bundle(tiny, tmp_path_factory):
+    """A bundle that reads an ECG alone, without enrolment and without its code."""
+    bare = FrontEnd.wearable({"ecg": 250}, tokens=2, frontend_version=3)
+    norm = Normalisation(mode="population", mean=(0.1,) * bare.n_features, std=(1.3,) * bare.n_features)
+    beat = np.exp(-(((np.arange(60 * 250) / 250 % 0.8) - 0.4) ** 2) / 2e-4).astype(np.float32)
+    out = tmp_path_factory.mktemp("ecg") / "bundle"
+    signals = {"ecg": GoldenSignal(beat[None], 250.0, 0.0)}
+    tiny.write(out, front_end=bare.with_normalisation(norm), golden_signals=signals, code=False)
+    return out
+
+
+def test_a_heart_rate_strap_decides_where_the_model_reads_an_ecg(browser, serve, ecg_bundle):
+    """The page's decisions are those of Python about what the page drew from the beats."""
+    said = browser("strapDecides", serve(ecg_bundle), ticks=819, beats=60, silentS=30)
+    assert said["use"].startswith(
+        "This model reads an ECG: one is drawn from the time between the strap's beats"
+    )
+    assert re.fullmatch(r"(rest|stress) \d+ %", said["worn"]["now"])
+    assert said["worn"]["sensor"] == "measured"
+    assert said["lost"]["sensor"] == "imputed: no signal"
+    assert said["facts"][0] == "Made-up strap: disconnected"
+    device, wanted, drawn = Device.from_bundle(ecg_bundle), [], []
+    for name, content, time_s in said["pushed"]:
+        if name is None:
+            wanted += device.advance(time_s)
+        else:
+            samples = np.frombuffer(bytes.fromhex(content), np.float32)
+            wanted += device.push(name, samples[None], time_s)
+            drawn.append(samples)
+    wave = np.concatenate(drawn)
+    (tops,) = np.nonzero((wave[1:-1] > 0.5) & (wave[1:-1] >= wave[:-2]) & (wave[1:-1] > wave[2:]))
+    assert len(tops) >= 50
+    assert set(np.diff(tops)) <= {199, 200, 201}  # 819/1024 s at 250 Hz
+    assert len(wanted) >= 14
+    lines = [json.loads(decision_line(one, True, None)) for one in wanted]
+    unknown = {"time_unix_s": None, "time_utc": None}
+    assert [line | unknown for line in said["decisions"]] == lines
+    decided = [line["time_s"] for line in lines if line["probabilities"]]
+    assert len(decided) >= 7
+    assert lines[-1]["absent"] == {"ecg": ["lost"]}
+    assert not lines[-1]["probabilities"]
 
 
 def test_no_strap_is_chosen(browser, serve, tiny_bundle):
