@@ -89,12 +89,12 @@ def server() -> Iterator[str]:
 
 def load_light() -> None:
     """Import what the commands without a network need, before anything is forked."""
-    import requests  # noqa: F401
+    import requests  # noqa: F401  a forked process has it already
 
     import mmq_tf.cli.datasets_get
     import mmq_tf.cli.prepare
-    import mmq_tf.cli.simulate  # noqa: F401
-    from mmq_tf.features import prepare_dataset  # noqa: F401
+    import mmq_tf.cli.simulate  # noqa: F401  as requests
+    from mmq_tf.features import prepare_dataset  # noqa: F401  as requests
 
 
 def load_heavy() -> None:
@@ -106,7 +106,7 @@ def load_heavy() -> None:
     import mmq_tf.cli.train
     import mmq_tf.evaluation.judge_fold
     import mmq_tf.reports.run_report
-    import mmq_tf.training.run_streams  # noqa: F401
+    import mmq_tf.training.run_streams  # noqa: F401  a forked process has it already
 
 
 def light(name: str, home: Path, every: int, count: int) -> Tally:

@@ -375,16 +375,16 @@ def _in_child(work: Callable[[], Any]) -> Any:
 def main(folder: Path, names: list[str]) -> None:
     """Print what opening each file took, a line each."""
     import pandas  # noqa: F401  what the readers load is no file's memory
-    import scipy.io  # noqa: F401
+    import scipy.io  # noqa: F401  as pandas
 
-    import mmq_tf.datasets.open_recording  # noqa: F401
+    import mmq_tf.datasets.open_recording  # noqa: F401  as pandas
 
     if set(names) & KERAS.keys():
-        import mmq_tf.model.mmqnet  # noqa: F401
+        import mmq_tf.model.mmqnet  # noqa: F401  as pandas; also registers the class
     else:
-        import h5py  # noqa: F401
-        import mne  # noqa: F401
-        import pyarrow.parquet  # noqa: F401
+        import h5py  # noqa: F401  as pandas
+        import mne  # noqa: F401  as pandas
+        import pyarrow.parquet  # noqa: F401  as pandas
     for name in names:
         sys.stdout.write(json.dumps(measure(folder, name)) + "\n")
         sys.stdout.flush()

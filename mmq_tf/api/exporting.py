@@ -88,9 +88,9 @@ class Bundle:
         licence : str
             Of the model, as the hub writes it.
         demographics : str
-            What is known of the people it learned from.
+            What is known of the people it learned from, a sentence or two.
         message : str
-            Of the commit.
+            Of the commit; by default it names the bundle.
 
         Raises
         ------
@@ -99,17 +99,10 @@ class Bundle:
         BridgeError
             If the bundle is not whole.
         """
-        from mmq_tf.api.hub import push
+        from mmq_tf.api.hub import card_of, push
 
-        return push(
-            self.folder,
-            repo,
-            private=private,
-            results=results,
-            licence=licence,
-            demographics=demographics,
-            message=message,
-        )
+        card = card_of(self.folder, repo, results, licence, demographics)
+        return push(self.folder, repo, card, private=private, message=message)
 
     @classmethod
     def from_hub(cls, repo: str, *, revision: str | None = None, folder: str | Path | None = None) -> Bundle:

@@ -21,39 +21,27 @@ INSIDE = "bundle"
 """The folder of a hub's repository that is the bundle; beside it lies the card."""
 
 
-def push(
-    folder: Path,
-    repo: str,
-    *,
-    private: bool = False,
-    results: Sequence[str | Path] = (),
-    licence: str = "apache-2.0",
-    demographics: str = "",
-    message: str = "",
-) -> str:
-    """Push a bundle and its card to a hub's repository, which is made where it is not there.
+def card_of(folder: Path, repo: str, results: Sequence[str | Path], licence: str, demographics: str) -> str:
+    """Return the text of the card that lies beside a bundle in a hub's repository.
 
-    Parameters
-    ----------
-    folder : Path
-        Of a whole bundle.
-    repo : str
-        ``owner/name``.
-    private : bool
-        Of a new repository.
-    results : sequence of str or Path
-        Tables (``results.json``) for the card's ``model-index``.
-    licence : str
-        Of the model, as the hub writes it.
-    demographics : str
-        What is known of the people it learned from, a sentence or two.
-    message : str
-        Of the commit; by default it names the bundle.
+    Parameters are those of `mmq_tf.api.exporting.Bundle.push_to_hub`.
 
-    Returns
-    -------
-    str
-        Where the hub shows it.
+    Raises
+    ------
+    BridgeError
+        If the bundle is not whole.
+    """
+    from mmq_bridge.decision.bundle_files import read_front_end
+
+    from mmq_tf.metrics.results_table import read_results
+
+    manifest, _ = checked(folder)
+    tables = [read_results(path) for path in results]
+    return hub_card(repo, manifest, read_front_end(manifest, folder), tables, licence, demographics)
+
+
+def push(folder: Path, repo: str, card: str, *, private: bool, message: str) -> str:
+    """Push a bundle and its card to a hub's repository, and return where the hub shows it.
 
     Raises
     ------
@@ -62,15 +50,10 @@ def push(
     BridgeError
         If the bundle is not whole.
     """
-    from mmq_bridge.decision.bundle_files import read_front_end
     from mmq_export.folder import BUNDLE
-
-    from mmq_tf.metrics.results_table import read_results
 
     hub = _hub()
     manifest, files = checked(folder)
-    tables = [read_results(path) for path in results]
-    card = hub_card(repo, manifest, read_front_end(manifest, folder), tables, licence, demographics)
     with tempfile.TemporaryDirectory() as made:
         BUNDLE.write(Path(made) / INSIDE, files)
         (Path(made) / "README.md").write_text(card, "utf-8")

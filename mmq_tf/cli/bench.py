@@ -15,7 +15,7 @@ from rich.table import Table
 from mmq_tf.cli._lazy_group import LazyGroup
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.errors import MMQError
-from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.backend_threads import one_thread_per_command
 
 if TYPE_CHECKING:
     from mmq_bridge.targets.budgets import Verdict
@@ -89,6 +89,7 @@ def core(results: Path | None, build: Path, install: bool) -> None:
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md)."
 )
+@one_thread_per_command()
 def model(
     source: str,
     data: Path | None,
@@ -109,7 +110,6 @@ def model(
     """
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     console = Console()

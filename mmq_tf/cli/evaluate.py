@@ -23,7 +23,7 @@ from mmq_tf.cli.train import config_changes
 from mmq_tf.evaluation.protocols import MASKED, PROTOCOLS
 from mmq_tf.metrics.names import TIME_MATCHED
 from mmq_tf.training.run_folder import newest_run
-from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.backend_threads import one_thread_per_command
 
 if TYPE_CHECKING:
     from mmq_tf.api.finished_runs import Evaluation
@@ -134,6 +134,7 @@ def _pairs(
 )
 @click.option("--null-network", is_flag=True, help="Also train the network on moved labels (slow).")
 @click.pass_context
+@one_thread_per_command()
 def command(
     context: click.Context,
     run: str | None,
@@ -187,7 +188,6 @@ def command(
         raise click.UsageError("--data, --set, --seed, --folds and --loso belong to a CONFIG, not to a RUN.")
     elif not Path(judged).is_dir():
         checked_config(judged, data, changes)  # what is wrong is said before anything slow is loaded
-    one_thread_per_process()
     with quiet_native():
         import mmq_tf.training.fold  # noqa: F401  loads the training backend, which talks while it is loaded
     console = Console()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from mmq_tf.cli._bundle import pretrained_option
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.errors import MMQError
 from mmq_tf.training.run_folder import newest_run
+from mmq_tf.utils.backend_threads import set_if_unset
 
 _EPILOG = """
 \b
@@ -105,6 +105,7 @@ Examples
 )
 @pretrained_option("Write the bundle of a model that comes with mmq-tf, with all of its code.")
 @click.pass_context
+@set_if_unset({"OMP_NUM_THREADS": "1"})
 def command(
     context: click.Context,
     run: Path | None,
@@ -140,7 +141,6 @@ def command(
         raise click.UsageError("--epochs and --data belong to --prune and --qat; give one of these too.")
     if results is not None and results.suffix != ".json":
         raise MMQError(f"{results}: a results file's name should end in .json.")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from mmq_bridge.native_output import quiet_native
 
     console = Console()

@@ -20,7 +20,7 @@ from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_coh
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import DEFAULT_PRESET, config_changes
 from mmq_tf.errors import MMQError
-from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.backend_threads import one_thread_per_command
 from mmq_tf.utils.one_writer import one_writer
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ Examples
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make.  [default: encoders/NAME-TIME]")
 @click.option("--resume", is_flag=True, help="Resume the pretraining in --out.")
 @click.option("--force", is_flag=True, help="Replace the pretraining in --out.")
+@one_thread_per_command()
 def command(
     config: str | None,
     data: Path | None,
@@ -85,7 +86,6 @@ def command(
         raise click.UsageError("--resume resumes what --out names; beside it only --jobs may be given.")
     changes = config_changes(overrides, seeds, None, loso=False)
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
-    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():

@@ -16,7 +16,7 @@ from mmq_tf.api.tracking import TRACKERS, check_trackers, tracked
 from mmq_tf.api.training import check_recordings, checked_config, new_run, train_run, typed_command
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
-from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.backend_threads import one_thread_per_command
 from mmq_tf.utils.foreign_settings import BACKEND, check_jax
 from mmq_tf.utils.one_writer import one_writer
 
@@ -85,6 +85,7 @@ Examples
     help="Follow the training there; repeatable. mlflow and wandb are extras.",
 )
 @click.option("--tensorboard", is_flag=True, help="The same as --track tensorboard.")
+@one_thread_per_command()
 def command(
     config: str | None,
     data: Path | None,
@@ -134,7 +135,6 @@ def command(
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     if settings is not None:
         check_recordings(settings, data)
-    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():

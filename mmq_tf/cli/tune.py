@@ -13,7 +13,7 @@ from mmq_tf.api.training import checked_config, typed_command
 from mmq_tf.api.tuning import INNER, check_search, tune
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import config_changes
-from mmq_tf.utils.backend_threads import one_thread_per_process
+from mmq_tf.utils.backend_threads import one_thread_per_command
 
 _EPILOG = """
 \b
@@ -59,6 +59,7 @@ Examples
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, with .md beside)."
 )
+@one_thread_per_command()
 def command(
     config: str,
     data: Path | None,
@@ -87,7 +88,6 @@ def command(
     wanted = [name.strip() for name in methods.split(",") if name.strip()]
     settings = checked_config(config, data, changes)  # what is wrong is said before anything slow is loaded
     check_search(settings, wanted, search)
-    one_thread_per_process()
     from mmq_bridge.native_output import quiet_native
 
     with quiet_native():

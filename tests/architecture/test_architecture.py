@@ -2,6 +2,7 @@
 """The import direction, held by every import: lazy ones and those for type checkers count too."""
 
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -138,6 +139,20 @@ def test_no_c_file_calls_itself_through_others():
     calls = c_calls()
     assert "logf.c" in calls["eda.c"]  # the search finds what is there
     assert circles(calls) == []
+
+
+NEWER = {"annotationlib", "compression"}
+"""Modules of the standard library that a Python newer than 3.11 has."""
+
+
+@pytest.mark.parametrize(
+    "folder", ["benchmarks", "export", "firmware_bridge", "tests/support", "tests/architecture"]
+)
+def test_a_folder_to_import_from_hides_no_module_of_the_standard_library(folder):
+    """It stands first on the path, so that also what is installed would import its file instead."""
+    names = {path.stem for path in (ROOT / folder).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert names
+    assert names & (sys.stdlib_module_names | NEWER) == set()
 
 
 @pytest.mark.parametrize("package", PACKAGES)

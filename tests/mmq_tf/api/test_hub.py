@@ -13,7 +13,7 @@ from mmq_bridge.errors import BridgeError
 
 from mmq_tf import pretrained
 from mmq_tf.api.exporting import Bundle
-from mmq_tf.api.hub import checked, pull, push
+from mmq_tf.api.hub import checked, pull
 from mmq_tf.errors import MMQError
 from mmq_tf.metrics.results_table import ResultRow, write_results
 
@@ -50,6 +50,11 @@ def hub(tmp_path, monkeypatch):
     return home
 
 
+def shipped():
+    """The bundle that comes with the package."""
+    return Bundle(SHIPPED, checked(SHIPPED)[0])
+
+
 def front_matter(text):
     """The YAML of a card as plain values: every scalar of ours is JSON."""
     assert text.startswith("---\n")
@@ -57,7 +62,7 @@ def front_matter(text):
 
 
 def test_what_is_pushed_is_pulled_whole(hub, tmp_path):
-    pushed = Bundle(SHIPPED, checked(SHIPPED)[0])
+    pushed = shipped()
     assert pushed.push_to_hub("me/watch") == "hub/me/watch"
     for folder in (None, tmp_path / "mine"):
         pulled = Bundle.from_hub("me/watch", folder=folder)
@@ -70,7 +75,7 @@ def test_what_is_pushed_is_pulled_whole(hub, tmp_path):
 def test_the_card_says_what_hub_and_people_ask(hub, tmp_path):
     row = ResultRow(method="mmqnet", condition="full", metric="auroc", mean=0.84129, n=49)
     write_results(tmp_path / "results.json", made_table([row], data="Two sets, 49 subjects"))
-    push(SHIPPED, "me/watch", results=[tmp_path / "results.json"], demographics="Adults, 18 to 40.")
+    shipped().push_to_hub("me/watch", results=[tmp_path / "results.json"], demographics="Adults, 18 to 40.")
     card = (hub / "me/watch/README.md").read_text("utf-8")
     yaml = front_matter(card)
     for line in (
@@ -92,20 +97,20 @@ def test_the_card_says_what_hub_and_people_ask(hub, tmp_path):
 
 def test_the_yaml_is_read_by_a_yaml_reader(hub):
     yaml = pytest.importorskip("yaml")
-    push(SHIPPED, "me/watch")
+    shipped().push_to_hub("me/watch")
     found = yaml.safe_load(front_matter((hub / "me/watch/README.md").read_text("utf-8")))
     assert found["model-index"][0]["results"][0]["metrics"][0]["type"] == "f1"
     assert found["metrics"] == ["roc_auc", "f1", "accuracy"]
 
 
 def test_what_was_changed_on_the_way_is_refused(hub, tmp_path):
-    push(SHIPPED, "me/watch")
+    shipped().push_to_hub("me/watch")
     changed = hub / "me/watch/bundle/frontend.json"
     changed.write_text(changed.read_text("utf-8").replace("64", "65", 1), "utf-8")
     with pytest.raises(BridgeError, match="was changed"):
         pull("me/watch", folder=tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
-    push(SHIPPED, "me/watch")
+    shipped().push_to_hub("me/watch")
     (hub / "me/watch/bundle/more.txt").write_text("x")
     with pytest.raises(BridgeError, match="does not name this file"):
         pull("me/watch")
@@ -123,7 +128,7 @@ def test_what_cannot_be_is_said_in_a_sentence(hub, tmp_path, monkeypatch):
         pull("me/watch", folder=tmp_path / "mine")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MMQError, match=r"pip install mmq-tf\[hub\]"):
-        push(SHIPPED, "me/watch")
+        shipped().push_to_hub("me/watch")
 
 
 def test_the_client_has_the_calls_that_are_used():

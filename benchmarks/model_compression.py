@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Size, arena, latency and macro-F1 of one run's network in every recipe, pruned and quantisation-aware too.
 
-python benchmarks/compression.py runs/NAME --results results/compression.json
+python benchmarks/model_compression.py runs/NAME --results results/compression.json
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def results_of(source: Source, rows: list[ResultRow], name: str, epochs: int, ro
     windows = len(source.windows.labels)
     return ResultsFile(
         name=name,
-        command=shlex.join(["python", "benchmarks/compression.py", *sys.argv[1:]]),
+        command=shlex.join(["python", "benchmarks/model_compression.py", *sys.argv[1:]]),
         version=__version__,
         data=f"{facts['data']['title']}, {len(subjects)} subjects",
         simulated=facts["data"]["simulated"],
