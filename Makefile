@@ -8,7 +8,7 @@
 # `make docs` builds the pages of docs/, runs the examples for them and checks every link: build/docs/index.html.
 # `make wheels` writes what is published to dist/: mmq-bridge for five systems, cross-compiled, mmq-tf, and their sources.
 # `make pretrained` builds the model that comes with the package again, from the recordings under MMQ_DATA;
-# `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card and committed hashes.
+# `make refresh-pretrained` writes anew what follows from it: plan, golden decisions, card, committed hashes and the sample.
 # `make demo-deap` (demo-mahnob-hci, demo-wesad, demo-case, ...) trains on SIMULATED people in a licensed set's layout.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,7 @@ pretrained: install
 refresh-pretrained: install
 	@cd benchmarks && ../$(BIN)/python -m refresh_pretrained ../mmq_tf/pretrained/wrist-stress
 	@MMQ_DATA=$(MMQ_DATA) $(BIN)/python -m mmq_bridge.targets --only gcc-1 --network mmq_tf/pretrained/wrist-stress --accept
+	@cd benchmarks && ../$(BIN)/python -m make_sample
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
 test: lint

@@ -32,7 +32,10 @@ Examples
   {program} stream bundles/watch --lsl --state anna.state
   {program} stream bundles/board --brainflow CYTON_BOARD,serial_port=/dev/ttyUSB0
 """
-_PRETRAINED = "  {program} stream --pretrained wrist-stress --replay E4_FOLDER\n"
+_PRETRAINED = """\
+  {program} stream --pretrained wrist-stress --sample
+  {program} stream --pretrained wrist-stress --replay E4_FOLDER
+"""
 
 
 def _epilog(host: Host) -> str:
@@ -51,6 +54,12 @@ def stream_command(host: Host) -> click.Command:
         "recording",
         type=click.Path(path_type=Path),
         help="E4 export, recording folder, XDF, a file MNE reads, ...",
+    )
+    @click.option(
+        "--sample",
+        "is_sample",
+        is_flag=True,
+        help="A SIMULATED recording that comes with the program: 4 minutes of a wearer who is enrolled.",
     )
     @takes_reading(host)
     @takes_live(host)
@@ -98,6 +107,7 @@ def stream_command(host: Host) -> click.Command:
     def command(
         bundle: Path,
         recording: Path | None,
+        is_sample: bool,
         open_recording: Callable[[Path], Any],
         live: Live | None,
         drops: tuple[str, ...],
@@ -121,12 +131,16 @@ def stream_command(host: Host) -> click.Command:
         from mmq_bridge.decision.device import Device
         from mmq_bridge.decision.state_file import kept_state
 
-        if (recording is None) == (live is None):
-            raise click.UsageError("name one of --replay RECORDING, --lsl and --brainflow BOARD.")
+        if [recording is not None, is_sample, live is not None].count(True) != 1:
+            raise click.UsageError("name one of --replay RECORDING, --sample, --lsl and --brainflow BOARD.")
+        if is_sample and (state_file or enrolment_s is not None):
+            raise click.UsageError("--sample: its wearer is enrolled; leave --state and --enrolment out.")
         with host.opening_bundle():
             device = Device.from_bundle(
                 bundle, model, enrolment_s=enrolment_s, display_s=display_s, runtime=runtime
             )
+        if is_sample:
+            recording = _enrolled_sample(device)
         show_as = JsonLines if as_json else TextLines
         try:
             with terminated_in_order(), kept_state(device, state_file) as kept:
@@ -143,6 +157,20 @@ def stream_command(host: Host) -> click.Command:
             sys.exit(0)
 
     return command
+
+
+def _enrolled_sample(device: Any) -> Path:
+    """Load what the sample's wearer taught; return the folder of the recording."""
+    from mmq_bridge.recordings import sample
+
+    try:
+        device.load_state(sample.STATE)
+    except BridgeError as error:
+        raise BridgeError(
+            "--sample: its wearer was enrolled with the front end of wrist-stress, which is not this"
+            " bundle's; name a recording with --replay."
+        ) from error
+    return sample.FOLDER
 
 
 def _replay(

@@ -79,8 +79,8 @@ def test_a_played_recording_is_decided_on_until_ctrl_c(tiny_bundle, folder, tmp_
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "name one of --replay RECORDING, --lsl and --brainflow BOARD"),
-        (["--lsl", "--replay", "x"], "name one of --replay RECORDING, --lsl and --brainflow BOARD"),
+        ([], "name one of --replay RECORDING, --sample, --lsl and --brainflow BOARD"),
+        (["--lsl", "--replay", "x"], "name one of --replay RECORDING, --sample, --lsl and --brainflow BOARD"),
         (["--lsl", "--brainflow", "synthetic"], "name one of --lsl and --brainflow"),
         (["--replay", "x", "--pick", "ppg=a"], "--pick goes with --lsl only"),
         (["--lsl", "--pick", "ppg"], "expected SENSOR=STREAM"),
