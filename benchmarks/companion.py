@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from mmq_bridge.companion.build import WASM, WEB
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.manifest import Manifest
+from mmq_bridge.packing.web import WASM, WEB
 
 from mmq_tf import pretrained
 from mmq_tf.errors import MMQError

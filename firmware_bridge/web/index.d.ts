@@ -76,8 +76,11 @@ export interface Bundle {
 /** Reads one file of a bundle, at most `limit` bytes of it. */
 export type Reader = (name: string, limit: number) => Promise<Uint8Array>;
 
-/** Where a bundle is: its folder's address (in Node.js also its path), or a function that reads its files. */
-export type Source = string | URL | Reader;
+/** Addresses of a bundle's files by name (in Node.js also their paths). */
+export type Files = Readonly<Record<string, string | URL>>;
+
+/** Where a bundle is: its folder's address (in Node.js also its path), those of its files, or a function that reads them. */
+export type Source = string | URL | Files | Reader;
 
 export interface Options {
   /** Each decision also gets the average of the last so many seconds; 0, the default, is off. */
@@ -186,7 +189,11 @@ export interface Personal {
 export function decisionLine(decision: Decision, simulated: boolean, startedUnixS?: number | null): string;
 
 /** Every error this package throws on purpose: one sentence that says what to do. */
-export class MMQError extends Error {}
+export class MMQError extends Error {
+  /** Which sentence it is, and what fills it: for a page that speaks another language. */
+  readonly key: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
 /** A bundle's file is missing, was changed, or does not fit the others. */
 export class BundleError extends MMQError {}
 /** Samples, times or options that cannot be. */

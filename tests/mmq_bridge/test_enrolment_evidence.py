@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmq_bridge.bundle.golden import GoldenSignal, golden_front_end
-from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.core_binding.native import normalise_tokens
 from mmq_bridge.core_binding.spec_header import spec_header
@@ -23,6 +22,7 @@ from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.enrolment import body_modalities, enrolment_end
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
 from mmq_bridge.front_end.modalities import MODALITIES
+from mmq_bridge.packing.web import WEB
 from mmq_bridge.reference.stream import normalise, normalise_measured
 
 TOKEN_S, TOKENS, AIM, LEAST = 5, 2, 4, 2

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from mmq_bridge.bundle.golden import GoldenSignal, golden_front_end
 from mmq_bridge.bundle.sources import generated_headers
-from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.bridge import Bridge
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.device import Device
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+from mmq_bridge.packing.web import WEB
 
 TOKEN_S, ENROLMENT_S, EXPECTED = 5, 62, 13
 PIECES = Path(__file__).parent / "companion" / "pieces.mjs"

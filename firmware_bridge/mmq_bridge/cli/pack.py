@@ -17,6 +17,7 @@ Examples
 {pretrained}  {program} pack bundles/watch --for cmake --out watch-cmake
   {program} pack bundles/watch --for zephyr --for esp-idf --out packages
   {program} pack bundles/watch --for android --out watch-android    a Gradle module and a sample app
+  {program} pack bundles/watch --for web --out watch-web    an npm package
   {program} pack bundles/left --for cmake --prefix left --out left-cmake    two bundles in one program
 """
 _PRETRAINED = "  {program} pack --pretrained wrist-stress --out packages    all kinds\n"
@@ -51,7 +52,7 @@ def pack_command(host: Host) -> click.Command:
 
         Firmware: CMake, Arduino, PlatformIO, Zephyr, ESP-IDF, CMSIS-Pack. Each holds C core, model, and
         an example that reads made-up sensors from an interrupt and decides. Apps: android is a Gradle
-        module, swift a Swift package.
+        module, swift a Swift package, web an npm package for browsers and Node.js.
         """
         with host.quiet("packing"):
             from mmq_bridge.packing.package import pack_bundle

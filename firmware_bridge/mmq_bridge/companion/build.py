@@ -8,15 +8,12 @@ import tempfile
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
-from mmq_bridge.source_files import SOURCES
+from mmq_bridge.packing.web import WASM
 from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link, network_sources
 from mmq_bridge.targets.table import COMMON_FLAGS, TARGETS, WASM_LINK_FLAGS
 from mmq_bridge.targets.tools import compiler_version
 
 HERE = Path(__file__).parent
-WEB = SOURCES / "web"
-"""The npm package `mmq-bridge`, and the page in `companion/`, which is built on it."""
-WASM = WEB / "core.wasm"
 FUNCTIONS = (
     "mmq_bridge_size", "mmq_bridge_init", "mmq_bridge_push", "mmq_bridge_push_counted",
     "mmq_bridge_advance", "mmq_bridge_token",

@@ -18,12 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
-from mmq_bridge.companion.build import WASM, WEB
-from mmq_bridge.core_binding.spec_header import spec_header
-from mmq_bridge.decision.bundle_files import NETWORK_FILE, read_front_end
-from mmq_bridge.decision.head_file import HEAD_FILE
 from mmq_bridge.decision.manifest import MANIFEST_NAME, Manifest
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.packing.web import HEADER, READ, WASM, WEB, check_runs_on_the_web, header_of
 
 ADDRESS = "127.0.0.1"
 TYPES = {
@@ -35,12 +32,9 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-HEADER = "mmq_bridge/mmq_spec.h"
 PAGE = "/companion/"
 """Address of the page; `/` leads there."""
 ASSETS = f"{PAGE}assets.json"
-READ = ("frontend.json", HEADER, NETWORK_FILE, HEAD_FILE, "MODEL_CARD.md")
-"""What the page reads of a bundle beside its manifest."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -95,12 +89,8 @@ def served_files(bundle: Path) -> dict[str, bytes]:
     files = {f"/{path.relative_to(WEB).as_posix()}": path.read_bytes() for path in shown if path.is_file()}
     files[PAGE] = files[f"{PAGE}index.html"]
     manifest = Manifest.load(bundle)
-    if NETWORK_FILE not in manifest.files:
-        raise BridgeError(
-            f"{bundle}: it has no {NETWORK_FILE}, the network as the page runs it: export its run again."
-        )
-    if HEADER not in manifest.files:
-        files[f"/bundle/{HEADER}"] = spec_header(read_front_end(manifest, bundle)).encode()
+    check_runs_on_the_web(manifest, bundle)
+    files[f"/bundle/{HEADER}"] = header_of(manifest, bundle)
     files[f"/bundle/{MANIFEST_NAME}"] = manifest.to_json().encode("utf-8")
     files |= {f"/bundle/{name}": manifest.read(bundle, name) for name in manifest.files}
     files[ASSETS] = json.dumps(_kept_offline(files)).encode()

@@ -15,11 +15,11 @@ class Kind:
     name : str
         As ``--for`` takes it.
     headers, sources : str
-        Folders of the core's headers and C files.
+        Folders of the core's headers and C files; the web package has none.
     model_headers, model_sources : str
         Folders of what was written for the bundle.
     example : str
-        Folder of the example in C; phones have none.
+        Folder of the example in C; phones and the web have none, and no prefix.
     sketch : str
         The example's Arduino sketch, for those that compile one.
     sets_flags : bool
@@ -29,10 +29,10 @@ class Kind:
     """
 
     name: str
-    headers: str
-    sources: str
-    model_headers: str
-    model_sources: str
+    headers: str = ""
+    sources: str = ""
+    model_headers: str = ""
+    model_sources: str = ""
     example: str = ""
     sketch: str = ""
     sets_flags: bool = True
@@ -88,5 +88,6 @@ KINDS = {
             sets_flags=False,
             wrappers=(("ios/*.swift", "Sources/Mmq"),),
         ),
+        Kind("web"),
     )
 }

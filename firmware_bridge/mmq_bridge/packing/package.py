@@ -7,16 +7,19 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmq_bridge.bundle.reader import OpenedBundle, open_bundle, read_files
+from mmq_bridge.bundle.reader import open_bundle, read_files
 from mmq_bridge.bundle.sources import FOLDER, code_of, own_version
+from mmq_bridge.decision.bundle_files import read_front_end
 from mmq_bridge.decision.manifest import Manifest
 from mmq_bridge.decision.runtime import check_runtime
 from mmq_bridge.errors import BridgeError
+from mmq_bridge.front_end.front_end import FrontEnd
 from mmq_bridge.front_end.modalities import CORE_KINDS
 from mmq_bridge.gatt.source import HEADER as GATT_HEADER
 from mmq_bridge.output_folder import OutputFolder
 from mmq_bridge.packing.contents import DEFAULT_PREFIX, Contents, check_prefix, contents_of
 from mmq_bridge.packing.kinds import KINDS, Kind
+from mmq_bridge.packing.web import web_files, web_words
 from mmq_bridge.source_files import SOURCES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -57,20 +60,34 @@ def pack_bundle(
     Raises
     ------
     BridgeError
-        When the bundle is broken, its model has no network in C, a package for phones is to have a prefix, or
-        a folder cannot be written or holds something else than a package.
+        When the bundle is broken, its model has no network in C, a package for phones or the web is to have a
+        prefix, or a folder cannot be written or holds something else than a package.
     """
     check_prefix(prefix)
     chosen = [KINDS[name] for name in kinds or tuple(KINDS)]
-    if prefix != DEFAULT_PREFIX and (phones := [kind.name for kind in chosen if kind.wrappers]):
+    if prefix != DEFAULT_PREFIX and (without := [kind.name for kind in chosen if not kind.example]):
         raise BridgeError(
-            f"prefix: {' and '.join(phones)} packages have none; name the other kinds by --for."
+            f"prefix: {' and '.join(without)} packages have none; name the other kinds by --for."
         )
     places = [out] if len(kinds) == 1 else [out / kind.name for kind in chosen]
     for place in places:
         PACKAGE.check(place)
-    check_runtime()
     manifest = Manifest.load(folder)
+    words = words_of(manifest, read_front_end(manifest, folder), prefix)
+    contents = _contents(folder, manifest, prefix) if any(kind.sources for kind in chosen) else None
+    for kind, place in zip(chosen, places, strict=True):
+        if contents is not None and kind.sources:
+            files = package_files(kind, contents, words)
+        else:
+            files = web_files(folder, manifest)
+            files |= _common(kind, {**words, **web_words(files)})
+        PACKAGE.write(place, files)
+    return places
+
+
+def _contents(folder: Path, manifest: Manifest, prefix: str) -> Contents:
+    """Return the C files, once everything in a bundle was looked at."""
+    check_runtime()
     bundle = open_bundle(folder, manifest, read_files(folder, manifest))
     code = {
         name.removeprefix(f"{FOLDER}/"): content
@@ -78,15 +95,12 @@ def pack_bundle(
         if name.startswith(f"{FOLDER}/")
     }
     code["include/mmq_gatt.h"] = GATT_HEADER.read_bytes()
-    contents, words = contents_of(code, prefix), words_of(bundle, prefix)
-    for kind, place in zip(chosen, places, strict=True):
-        PACKAGE.write(place, package_files(kind, contents, words))
-    return places
+    return contents_of(code, prefix)
 
 
-def words_of(bundle: OpenedBundle, prefix: str) -> dict[str, str]:
+def words_of(about: Manifest, front_end: FrontEnd, prefix: str) -> dict[str, str]:
     """Return what the templates say of a bundle, by the names they have for it."""
-    about, modalities = bundle.manifest, bundle.front_end.modalities
+    modalities = front_end.modalities
     slug = re.sub(r"[^a-z0-9]+", "-", about.name.lower()).strip("-") or "model"
     fastest = max(modality.sampling_rate_hz for modality in modalities.values())
     queues, pointers = [], []
@@ -110,6 +124,7 @@ def words_of(bundle: OpenedBundle, prefix: str) -> dict[str, str]:
         "QUEUE_LIST": ", ".join(pointers),
         "CHANNELS": str(widest),
         "TICKS_PER_S": str(int(-(-fastest // 1))),
+        "FIRST": next(iter(modalities)),
         "SENSORS": ", ".join(f"{name} {m.sampling_rate_hz:g} Hz" for name, m in modalities.items()),
         "KINDS": f"0x{sum(1 << CORE_KINDS[name] for name in modalities):x}u",
     }
@@ -148,10 +163,15 @@ def package_files(kind: Kind, contents: Contents, words: Mapping[str, str]) -> d
     example = {"app.h": "app.h", "app.c": "app.c"} if kind.example else {}
     for name, template in (example | ({kind.sketch: "sketch.cpp"} if kind.sketch else {})).items():
         files[f"{kind.example}/{name}"] = _template(TEMPLATES / "common" / template, everything)
-    own = TEMPLATES / kind.name
+    return files | _common(kind, everything)
+
+
+def _common(kind: Kind, words: Mapping[str, str]) -> dict[str, bytes]:
+    """Return a kind's own files, licence and mark."""
+    files, own = {}, TEMPLATES / kind.name
     for path in sorted(path for path in own.rglob("*") if path.is_file()):
         name = path.relative_to(own).as_posix().removesuffix(".template")
-        files[_filled(name, everything)] = _template(path, everything)
+        files[_filled(name, words)] = _template(path, words)
     for name in ("LICENSE", "NOTICE"):
         files[name] = (SOURCES / name).read_bytes()
     files[PACKAGE.mark] = f"{kind.name} package, written by mmq-bridge pack {words['VERSION']}\n".encode()

@@ -9,7 +9,7 @@ import { Problem, sentence } from "./problem.js";
 import { recordingSource } from "./replay.js";
 import { Session } from "./session.js";
 import { simulatorSource } from "./simulator.js";
-import { currentLanguage, fillStrings, LANGUAGES, speak, t } from "./strings.js";
+import { currentLanguage, fillStrings, LANGUAGES, named, reasonText, speak, t } from "./strings.js";
 import { showAbout } from "./view/about.js";
 import { Average } from "./view/average.js";
 import { showAwaited } from "./view/awaited.js";
@@ -24,7 +24,7 @@ const $ = (selector) => document.querySelector(selector);
 const DISPLAY_S = 30; // what is shown of decisions is the average of so many seconds
 const state = { bundle: null, card: "", device: null, session: null, live: null, running: null };
 Object.assign(state, { kept: null, keeper: null, timeline: null, average: null, turn: 0 });
-Object.assign(state, { sessions: new Map(), shown: null, offline: false });
+Object.assign(state, { sessions: new Map(), shown: null, offline: false, problem: null });
 
 /** Use a bundle: only when all of it is sound does it take the old one's place. */
 async function useBundle(source) {
@@ -112,7 +112,7 @@ async function stateOf(device) {
   try {
     if (known) device.loadState(known);
   } catch (error) {
-    complain(new Problem(`${wearer}: ${sentence(error)} Enrolling anew.`));
+    complain(new Problem("enrolAnew", { wearer, why: error }));
   }
   return { wearer };
 }
@@ -151,7 +151,7 @@ function listSessions() {
   const { sessions, live, shown } = state,
     when = new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
   const earlier = [...sessions].filter(([startedMs]) => startedMs !== live?.startedMs).reverse();
-  const options = earlier.map(([startedMs, [{ name }]]) => option(startedMs, `${when.format(startedMs)}, ${name}`));
+  const options = earlier.map(([startedMs, [{ name }]]) => option(startedMs, `${when.format(startedMs)}, ${named("source", name)}`));
   if (live) options.unshift(option("", t("thisSession")));
   $("#which").replaceChildren(...options);
   $("#which").value = String(shown ?? "");
@@ -227,7 +227,7 @@ function learnt(known) {
     return t("keptBroken", { why: sentence(error) });
   }
   const { enrolment, personal } = device;
-  const said = enrolment ? t("keptEnrolling", { words: enrolment.words }) : t("keptEnrolled");
+  const said = enrolment ? t("keptEnrolling", { words: reasonText(enrolment.words) }) : t("keptEnrolled");
   return personal?.head.count ? `${said}, ${t("keptMarks", { count: personal.head.count })}` : said;
 }
 
@@ -296,12 +296,13 @@ async function take(found) {
     await useBundle((file, limit) => content(members, folder + file, limit));
     return;
   }
-  if ($("#session").hidden) throw new Problem("Read and agree first; then drop the recording again.");
+  if ($("#session").hidden) throw new Problem("agreeFirst");
   await play(recordingSource(name, await readE4(members), state.bundle));
 }
 
 function complain(error) {
   if (!(error instanceof MMQError)) console.error(error);
+  state.problem = error;
   $("#problem p").textContent = sentence(error);
   $("#problem").hidden = false;
 }
@@ -330,6 +331,7 @@ function reword(name) {
   speak(name);
   fillStrings(document);
   showState();
+  if (state.problem) $("#problem p").textContent = sentence(state.problem);
   if (!state.bundle) return;
   begin();
   state.live?.reword(mute);

@@ -28,14 +28,12 @@ export async function readE4(members) {
     for (const path of paths.filter((path) => path.split("/").pop() === sensor.file)) {
       folders.add(path.slice(0, -sensor.file.length));
       if (folders.size > 1)
-        throw new Problem(`Expected one E4 export, found ${sensor.file} in several folders; drop one.`);
+        throw new Problem("severalFolders", { file: sensor.file });
       found.push({ sensor, path, ...parse(path, await content(members, path, MAX_FILE_BYTES), sensor) });
     }
   }
   if (!found.length) {
-    throw new Problem(
-      `Expected one of the E4 files ${SENSORS.map(({ file }) => file).join(", ")}; found none of them.`,
-    );
+    throw new Problem("noE4", { files: SENSORS.map(({ file }) => file).join(", ") });
   }
   const origin = Math.min(...found.map(({ start }) => start));
   const signals = found.map(({ sensor, path, start, rateHz, samples }) => [
@@ -52,20 +50,18 @@ export const stopOf = ({ samples, rateHz, startS }) => startS + samples[0].lengt
 function parse(path, bytes, { columns, scale }) {
   const text = new TextDecoder("latin1").decode(bytes);
   if (!text.trim())
-    throw new Problem(`${path}: expected a start row, a rate row and samples; the file is empty.`);
+    throw new Problem("emptyFile", { path });
   if (!text.endsWith("\n")) {
-    throw new Problem(
-      `${path}: its last row has no line end, so the file was cut short; copy it again, or leave it out.`,
-    );
+    throw new Problem("noLineEnd", { path });
   }
   const rows = text.split("\n");
   rows.pop();
   if (rows.length < 3)
-    throw new Problem(`${path}: expected samples from row 3 on; the file ends after row ${rows.length}.`);
-  const start = header(path, 1, rows[0], columns, "a start in Unix seconds");
-  const rateHz = header(path, 2, rows[1], columns, "a rate in Hz");
+    throw new Problem("noSamples", { path, row: rows.length });
+  const start = header(path, 1, rows[0], columns, "startRow");
+  const rateHz = header(path, 2, rows[1], columns, "rateRow");
   if (!(rateHz > 0 && rateHz <= MAX_RATE_HZ)) {
-    throw new Problem(`${path}: row 2 must be a rate above 0 and at most ${MAX_RATE_HZ} Hz; got ${rateHz}.`);
+    throw new Problem("badRate", { path, most: MAX_RATE_HZ, got: rateHz });
   }
   const samples = Array.from({ length: columns }, () => new Float32Array(rows.length - 2));
   for (let row = 2; row < rows.length; row++) {
@@ -85,41 +81,31 @@ function number(text) {
   return LOST.test(text) ? NaN : Infinity;
 }
 
-function header(path, row, line, columns, what) {
+function header(path, row, line, columns, key) {
   const parts = line
     .replace(/^\u00ef\u00bb\u00bf/, "")
     .split(",")
     .map(number);
   if (parts.length !== columns || !Number.isFinite(parts[0]) || parts.some((value) => value !== parts[0])) {
-    const times = columns === 1 ? "" : `, the same ${columns} times`;
-    throw new Problem(
-      `${path}: row ${row} must be ${what}${times}; got ${JSON.stringify(line.trim().slice(0, 60))}.`,
-    );
+    throw new Problem(columns === 1 ? key : `${key}s`, { path, columns, got: quoted(line) });
   }
   return parts[0];
 }
 
 function bad(path, row, line, columns) {
-  const expected = columns === 1 ? "one number" : `${columns} numbers`;
-  throw new Problem(
-    `${path}: row ${row + 1} must be ${expected}; got ${JSON.stringify(line.trim().slice(0, 60))}.`,
-  );
+  throw new Problem(columns === 1 ? "oneNumber" : "severalNumbers", { path, row: row + 1, columns, got: quoted(line) });
 }
+
+const quoted = (line) => JSON.stringify(line.trim().slice(0, 60));
 
 function checkSpread(signals) {
   const late = signals.reduce((a, b) => (b.startS > a.startS ? b : a));
   if (late.startS > MAX_START_SPREAD_S) {
-    throw new Problem(
-      `${late.path}: row 1 is ${late.startS} s after the earliest sensor's; ` +
-        `expected at most ${MAX_START_SPREAD_S} s.`,
-    );
+    throw new Problem("lateStart", { path: late.path, late: late.startS, most: MAX_START_SPREAD_S });
   }
   const last = Math.max(...signals.map(stopOf));
   const short = signals.reduce((a, b) => (stopOf(b) < stopOf(a) ? b : a));
   if (last - stopOf(short) > MAX_STOP_SPREAD_S) {
-    throw new Problem(
-      `${short.path}: it ends ${Math.round(last - stopOf(short))} s before the other sensors, ` +
-        "so it was cut short; copy it again, or leave it out.",
-    );
+    throw new Problem("earlyEnd", { path: short.path, early: Math.round(last - stopOf(short)) });
   }
 }

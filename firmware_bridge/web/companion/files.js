@@ -19,7 +19,7 @@ export const chosen = (list) => opened([...list].map((file) => [file.webkitRelat
 
 async function opened(pairs) {
   if (!pairs.length)
-    throw new Problem("Nothing was dropped; expected an E4 folder, its zip archive, or a bundle.");
+    throw new Problem("nothingDropped");
   if (pairs.length === 1 && pairs[0][0].toLowerCase().endsWith(".zip")) {
     const file = pairs[0][1];
     return { name: file.name.replace(/\.zip$/i, ""), members: await openZip(file) };
@@ -36,7 +36,7 @@ async function opened(pairs) {
 async function walk(entry, folder, files, depth) {
   const path = folder + entry.name;
   if (files.length >= MAX_FILES)
-    throw new Problem(`${path}: expected at most ${MAX_FILES} files; drop one recording.`);
+    throw new Problem("manyFiles", { path, most: MAX_FILES });
   if (entry.isFile) {
     files.push({ path, file: await new Promise((done, fail) => entry.file(done, fail)) });
   } else if (depth < MAX_DEPTH) {
@@ -59,10 +59,8 @@ export function folderWith(members, name) {
 export async function content(members, path, limit) {
   const member = members.get(path);
   if (!member)
-    throw new Problem(
-      `${path}: there is no such file; what was dropped is not complete, or was exported with --slim.`,
-    );
+    throw new Problem("noFile", { path });
   if (member.bytes > limit)
-    throw new Problem(`${path}: expected at most ${limit} bytes; it has ${member.bytes}.`);
+    throw new Problem("fileTooLarge", { path, limit, bytes: member.bytes });
   return member.read();
 }

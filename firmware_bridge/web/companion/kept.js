@@ -161,15 +161,13 @@ const answer = (request) =>
   new Promise((done, fail) => {
     request.onsuccess = () => done(request.result);
     request.onerror = () => fail(request.error);
-    request.onblocked = () => fail(new Error("another page holds it"));
+    request.onblocked = () => fail(new Problem("otherPage"));
   });
 
 async function told(job) {
   try {
     return await job();
   } catch (error) {
-    throw new Problem(
-      `This browser keeps nothing of a wearer (${error?.message ?? error}); clear the name to go on without.`,
-    );
+    throw new Problem("keepsNothing", { why: error?.message ?? error });
   }
 }

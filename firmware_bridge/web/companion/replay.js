@@ -10,7 +10,7 @@ export function recordingSource(name, { signals, startedUnixS }, bundle) {
   const used = bundle.modalities.filter((modality) => signals.has(modality.name));
   if (!used.length) {
     const wanted = bundle.modalities.map(({ name }) => name).join(", ");
-    throw new Problem(`${name}: expected any of ${wanted}, got ${[...signals.keys()].join(", ")}.`);
+    throw new Problem("otherSensors", { name, wanted, got: [...signals.keys()].join(", ") });
   }
   for (const modality of used) checkFits(modality, signals.get(modality.name));
   const chosen = used.map((modality) => [modality.name, signals.get(modality.name)]);
@@ -51,9 +51,7 @@ function checkFits({ name, channels, rateHz }, signal) {
     signal.samples.length !== channels ||
     Math.abs(signal.rateHz - rateHz) > 1e-6 * Math.max(rateHz, signal.rateHz)
   ) {
-    throw new Problem(
-      `${name}: expected ${channels} channel(s) at ${rateHz} Hz as the bundle has them, ` +
-        `got ${signal.samples.length} at ${signal.rateHz} Hz; use a recording of the same sensors.`,
-    );
+    const got = { found: signal.samples.length, foundHz: signal.rateHz };
+    throw new Problem("otherRate", { name, channels, rateHz, ...got });
   }
 }

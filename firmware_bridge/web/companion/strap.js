@@ -14,7 +14,7 @@ const MIN_INTERVALS = 10;
 export function parseMeasurement(view) {
   const need = (bytes) => {
     if (view.byteLength < bytes)
-      throw new Problem("The strap sent a measurement that is cut short; it was ignored.");
+      throw new Problem("strapShort");
   };
   need(2);
   const flags = view.getUint8(0);
@@ -103,7 +103,7 @@ export class Strap {
 
   async connect(bluetooth = navigator.bluetooth) {
     if (!bluetooth)
-      throw new Problem("This browser has no Web Bluetooth; use Chrome or Edge, on Android or a computer.");
+      throw new Problem("noBluetooth");
     try {
       this.#device = await bluetooth.requestDevice({ filters: [{ services: [SERVICE] }] });
       const server = await this.#device.gatt.connect();
@@ -113,10 +113,8 @@ export class Strap {
       this.#device.addEventListener("gattserverdisconnected", () => this.#lost());
       await measurement.startNotifications();
     } catch (error) {
-      if (error?.name === "NotFoundError") throw new Problem("No strap was chosen.");
-      throw new Problem(
-        `The strap cannot be reached (${error?.message ?? error}); wear it, wet its contacts, try again.`,
-      );
+      if (error?.name === "NotFoundError") throw new Problem("noStrap");
+      throw new Problem("strapUnreached", { why: error?.message ?? error });
     }
     this.#onState({ connected: true, name: this.#name });
   }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// strings.js: every word of the page, in every language it speaks; what errors say stays English.
+// strings.js: every word of the page, in every language it speaks; what the package's errors say in English is in its sentences.js.
+import { filled, SENTENCES } from "../src/sentences.js";
+
 const EN = {
   language: "Language",
   private: "Nothing leaves this device",
@@ -154,6 +156,7 @@ const EN = {
   about: "About this model",
   card: "Its model card",
   keys: "Keys",
+  keySpaceName: "Space",
   keySpace: "pause, go on",
   keyNumber: "switch a sensor off or on",
   keyArrows: "in the chart: move; Shift marks; + − zoom",
@@ -182,6 +185,9 @@ const EN = {
   "sensor.eog": "Eye movement",
   "sensor.emg": "Muscle activity",
   "sensor.resp": "Breathing",
+  "source.simulated wearer": "simulated wearer",
+  "source.recording": "recording",
+  "source.heart-rate strap": "heart-rate strap",
   "why.lost": "no signal",
   "why.range": "out of range",
   "why.lead_off": "lead off",
@@ -197,6 +203,65 @@ const EN = {
   "why.unjudged": "too little to judge yet",
   "why.rate": "another rate than expected",
 };
+
+/** What the page's own errors say in English; src/sentences.js has those of the package. */
+const PROBLEMS = {
+  unexpected: "Unexpected: {why}. Reload the page.",
+  agreeFirst: "Read and agree first; then drop the recording again.",
+  enrolAnew: "{wearer}: {why} Enrolling anew.",
+  keepsNothing: "This browser keeps nothing of a wearer ({why}); clear the name to go on without.",
+  otherPage: "another page holds it",
+
+  nothingDropped: "Nothing was dropped; expected an E4 folder, its zip archive, or a bundle.",
+  manyFiles: "{path}: expected at most {most} files; drop one recording.",
+  noFile: "{path}: there is no such file; what was dropped is not complete, or was exported with --slim.",
+  fileTooLarge: "{path}: expected at most {limit} bytes; it has {bytes}.",
+  otherSensors: "{name}: expected any of {wanted}, got {got}.",
+  otherRate:
+    "{name}: expected {channels} channel(s) at {rateHz} Hz as the bundle has them, got {found} at {foundHz} Hz; use a recording " +
+    "of the same sensors.",
+
+  severalFolders: "Expected one E4 export, found {file} in several folders; drop one.",
+  noE4: "Expected one of the E4 files {files}; found none of them.",
+  emptyFile: "{path}: expected a start row, a rate row and samples; the file is empty.",
+  noLineEnd: "{path}: its last row has no line end, so the file was cut short; copy it again, or leave it out.",
+  noSamples: "{path}: expected samples from row 3 on; the file ends after row {row}.",
+  startRow: "{path}: row 1 must be a start in Unix seconds; got {got}.",
+  startRows: "{path}: row 1 must be a start in Unix seconds, the same {columns} times; got {got}.",
+  rateRow: "{path}: row 2 must be a rate in Hz; got {got}.",
+  rateRows: "{path}: row 2 must be a rate in Hz, the same {columns} times; got {got}.",
+  badRate: "{path}: row 2 must be a rate above 0 and at most {most} Hz; got {got}.",
+  oneNumber: "{path}: row {row} must be one number; got {got}.",
+  severalNumbers: "{path}: row {row} must be {columns} numbers; got {got}.",
+  lateStart: "{path}: row 1 is {late} s after the earliest sensor's; expected at most {most} s.",
+  earlyEnd: "{path}: it ends {early} s before the other sensors, so it was cut short; copy it again, or leave it out.",
+
+  noZip: "{file}: no zip archive, or one cut short; copy it again; nothing of this archive is read.",
+  zipLarge: "{file}: expected at most 512 MiB, it has {size}; nothing of this archive is read.",
+  zipMany: "{file}: expected at most {most} entries; nothing of this archive is read.",
+  zipDirectoryShort: "{file}: its directory is cut short; copy it again; nothing of this archive is read.",
+  zipDirectory: "{file}: its directory is damaged; copy it again; nothing of this archive is read.",
+  zipUnpacksLarge: "{file}: it would unpack to over 1024 MiB; nothing of this archive is read.",
+  zipBomb: "{file}: its {bytes} bytes would unpack to {size}: not an archive of recordings; nothing of this archive is read.",
+  zipTwice: "{file}: the entry {entry} occurs twice; nothing of this archive is read.",
+  zipName: "{file}: the entry {entry} has no plain relative name; nothing of this archive is read.",
+  zipLeaves: "{file}: the entry {entry} leaves the archive's folder; nothing of this archive is read.",
+  zipLink: "{file}: the entry {entry} is a link or a device; nothing of this archive is read.",
+  zipEncrypted: "{file}: the entry {entry} is encrypted; unpack it and drop the folder; nothing of this archive is read.",
+  zipMethod: "{file}: the entry {entry} is packed by method {method}; nothing of this archive is read.",
+  zipPlace: "{file}: the entry {entry} is not where the directory says; copy it again.",
+  zipMore: "{file}: the entry {entry} holds more than the {bytes} bytes its directory says; copy it again.",
+  zipPacked: "{file}: the entry {entry} cannot be unpacked; copy the archive again.",
+  zipDamaged: "{file}: the entry {entry} is damaged; copy the archive again.",
+
+  strapShort: "The strap sent a measurement that is cut short; it was ignored.",
+  noBluetooth: "This browser has no Web Bluetooth; use Chrome or Edge, on Android or a computer.",
+  noStrap: "No strap was chosen.",
+  strapUnreached: "The strap cannot be reached ({why}); wear it, wet its contacts, try again.",
+};
+
+/** English: of the page and of the package. */
+export const ERRORS = { ...SENTENCES, ...PROBLEMS };
 
 const DE = {
   language: "Sprache",
@@ -352,6 +417,7 @@ const DE = {
   about: "Über dieses Modell",
   card: "Seine Modellkarte",
   keys: "Tasten",
+  keySpaceName: "Leertaste",
   keySpace: "Pause, weiter",
   keyNumber: "einen Sensor aus- oder einschalten",
   keyArrows: "im Verlauf: bewegen; Umschalt markiert; + − vergrößert",
@@ -384,6 +450,9 @@ const DE = {
   "class.stress": "Stress",
   "class.low": "niedrig",
   "class.high": "hoch",
+  "source.simulated wearer": "simulierte Person",
+  "source.recording": "Aufnahme",
+  "source.heart-rate strap": "Herzfrequenzgurt",
   "why.lost": "kein Signal",
   "why.range": "außerhalb des Bereichs",
   "why.lead_off": "Elektrode ab",
@@ -400,6 +469,164 @@ const DE = {
   "why.rate": "andere Rate als erwartet",
 };
 
+/** Every error in German. */
+const FEHLER = {
+  status: "{what}: {sentence}.",
+
+  unread: "{name}: nicht zu lesen ({code}); das Bündel noch einmal exportieren.",
+  unreached: "{name}: nicht zu erreichen ({why}); läuft der Server noch?",
+  notThere: "{name}: nicht im Bündel; das Bündel noch einmal exportieren.",
+  notNamed: "{name}: das Manifest nennt diese Datei nicht; das Bündel noch einmal exportieren.",
+  tooLarge: "{name}: höchstens {limit} Bytes erwartet; das ist keine Datei eines Bündels.",
+  otherLength:
+    "{name}: {wanted} Bytes erwartet, {found} gefunden; die Datei wurde nach dem Export geändert. Das Bündel noch einmal " +
+    "kopieren oder exportieren.",
+  otherDigest:
+    "{name}: ihr SHA-256 ist nicht der des Manifests, sie wurde also nach dem Export geändert oder beschädigt. Das Bündel noch " +
+    "einmal kopieren oder exportieren.",
+  noText: "{name}: Text in UTF-8 erwartet; das Bündel noch einmal exportieren.",
+  noJson: "{name}: JSON erwartet; das Bündel noch einmal exportieren.",
+  noObject: "{name}: ein Objekt erwartet; das Bündel noch einmal exportieren.",
+  noManifest: "manifest.json: ein Manifest der Bündelversion 1 mit Aufgaben erwartet; das Bündel noch einmal exportieren.",
+  noPlan:
+    "Dieses Bündel hat kein {name}, das Netz, wie diese Seite es ausführt: den Lauf noch einmal exportieren (mmq-tf export RUN " +
+    "--int8 --out DIR).",
+  noCode:
+    "{name}: dieses Bündel wurde ohne seinen Code exportiert; es für das Web schreiben (mmq-bridge pack BUNDLE --for web --out " +
+    "DIR) oder noch einmal ohne --slim exportieren.",
+  otherSensor: "{name}: {sensor} ist nicht wie in {spec}; das Bündel noch einmal exportieren.",
+  badHead: "{name}: die Tabellen einer Aufgabe mit zwei Klassen erwartet; das Bündel noch einmal exportieren.",
+  headRefused: "personal_head.json: der Kern lehnt diese Tabellen ab; das Bündel noch einmal exportieren.",
+  rulesRefused: "manifest.json: der Kern lehnt die Entscheidungsregeln ab; das Bündel noch einmal exportieren.",
+  wasmRefused: "core.wasm: dieser Browser kann es nicht ausführen ({why}); den Browser aktualisieren.",
+  otherNetwork: "{name}: {wanted} des Manifests erwartet, {got} gefunden; noch einmal exportieren.",
+  otherSpec: "{name}: gehört nicht zu mmq_bridge/mmq_spec.h; das Bündel noch einmal exportieren.",
+  specOther: "mmq_bridge/mmq_spec.h: für eine andere Version des Kerns geschrieben; noch einmal exportieren.",
+  specRefused: "mmq_bridge/mmq_spec.h: der Kern lehnt sie ab; das Bündel noch einmal exportieren.",
+  specTable: "mmq_bridge/mmq_spec.h: {name} hat {found} von {wanted} Zahlen; das Bündel noch einmal exportieren.",
+  specNone: "mmq_bridge/mmq_spec.h: darin ist kein mmq_spec; das Bündel noch einmal exportieren.",
+  specSensors: "mmq_bridge/mmq_spec.h: die Sensoren sind nicht vollständig; das Bündel noch einmal exportieren.",
+  specNumber: "mmq_bridge/mmq_spec.h: {name}: eine Zahl erwartet, {got} gefunden; das Bündel noch einmal exportieren.",
+
+  displayS: "displayS: 0 bis 3600 s erwartet, nicht {got}.",
+  counter: "{name}: eine ganze Zahl als Zähler erwartet, nicht {got}.",
+  ended: "{name}: das Gerät wurde beendet; ein neues anlegen.",
+  samples: "{name}: {channels} Kanäle mit gleich vielen Zahlen erwartet.",
+  gattField: "{name}: {field} muss 0 bis {most} sein, nicht {got}.",
+  gattShort: "{name}: {wanted} Bytes erwartet, {got} gefunden.",
+  gattVersion: "{name}: Version {wanted} des Profils erwartet, nicht {got}.",
+
+  stateLong: "Zustand: er wurde geändert oder ist keiner.",
+  stateHead: "Zustand: er enthält Markierungen für einen persönlichen Kopf, aber dieses Bündel hat keinen.",
+  noHead: "Persönlicher Kopf: dieses Bündel hat keinen; mit zwei Klassen neu trainieren und diesen Lauf exportieren.",
+  markClass: "Markierung: {classes} erwartet, nicht {got}.",
+  markTimes: "Markierung: ein Ende nach dem Anfang erwartet, nicht {start} bis {stop} s.",
+  markOver:
+    "Markierung: {start} bis {stop} s überschneidet {otherStart} bis {otherStop} s, als {label} markiert; getrennt markieren, " +
+    "oder alle vergessen und neu beginnen.",
+  markEmpty: "Markierung: Über kein Fenster von {window} s zwischen {start} und {stop} s wurde entschieden; noch über keines.",
+  markBeyond:
+    "Markierung: Über kein Fenster von {window} s zwischen {start} und {stop} s wurde entschieden; Entscheidungen sind von " +
+    "{first} bis {last} s bekannt.",
+
+  unexpected: "Unerwartet: {why}. Die Seite neu laden.",
+  agreeFirst: "Erst lesen und zustimmen; dann die Aufnahme noch einmal ablegen.",
+  enrolAnew: "{wearer}: {why} Die Eingewöhnung beginnt neu.",
+  keepsNothing: "Dieser Browser behält nichts von einer Person ({why}); den Namen löschen, um ohne weiterzumachen.",
+  otherPage: "eine andere Seite hält es fest",
+
+  nothingDropped: "Nichts wurde abgelegt; einen E4-Ordner, dessen Zip oder ein Bündel erwartet.",
+  manyFiles: "{path}: höchstens {most} Dateien erwartet; eine Aufnahme ablegen.",
+  noFile: "{path}: diese Datei fehlt; was abgelegt wurde, ist nicht vollständig oder wurde mit --slim exportiert.",
+  fileTooLarge: "{path}: höchstens {limit} Bytes erwartet; sie hat {bytes}.",
+  otherSensors: "{name}: eines von {wanted} erwartet, {got} gefunden.",
+  otherRate:
+    "{name}: {channels} Kanäle mit {rateHz} Hz wie im Bündel erwartet, {found} mit {foundHz} Hz gefunden; eine Aufnahme derselben " +
+    "Sensoren benutzen.",
+
+  severalFolders: "Einen E4-Export erwartet, {file} in mehreren Ordnern gefunden; einen davon ablegen.",
+  noE4: "Eine der E4-Dateien {files} erwartet; keine davon gefunden.",
+  emptyFile: "{path}: eine Zeile mit dem Anfang, eine mit der Rate und Messwerte erwartet; die Datei ist leer.",
+  noLineEnd: "{path}: die letzte Zeile hat kein Ende, die Datei ist also abgeschnitten; noch einmal kopieren oder weglassen.",
+  noSamples: "{path}: Messwerte ab Zeile 3 erwartet; die Datei endet nach Zeile {row}.",
+  startRow: "{path}: Zeile 1 muss der Anfang in Unix-Sekunden sein, nicht {got}.",
+  startRows: "{path}: Zeile 1 muss der Anfang in Unix-Sekunden sein, {columns}-mal derselbe, nicht {got}.",
+  rateRow: "{path}: Zeile 2 muss eine Rate in Hz sein, nicht {got}.",
+  rateRows: "{path}: Zeile 2 muss eine Rate in Hz sein, {columns}-mal dieselbe, nicht {got}.",
+  badRate: "{path}: Zeile 2 muss eine Rate über 0 und höchstens {most} Hz sein, nicht {got}.",
+  oneNumber: "{path}: Zeile {row} muss eine Zahl sein, nicht {got}.",
+  severalNumbers: "{path}: Zeile {row} muss aus {columns} Zahlen bestehen, nicht {got}.",
+  lateStart: "{path}: Zeile 1 liegt {late} s nach der des frühesten Sensors; höchstens {most} s erwartet.",
+  earlyEnd: "{path}: endet {early} s vor den anderen Sensoren, ist also abgeschnitten; noch einmal kopieren oder weglassen.",
+
+  noZip: "{file}: kein Zip-Archiv oder ein abgeschnittenes; noch einmal kopieren; nichts daraus wird gelesen.",
+  zipLarge: "{file}: höchstens 512 MiB erwartet, es hat {size}; nichts daraus wird gelesen.",
+  zipMany: "{file}: höchstens {most} Einträge erwartet; nichts daraus wird gelesen.",
+  zipDirectoryShort: "{file}: das Verzeichnis ist abgeschnitten; noch einmal kopieren; nichts daraus wird gelesen.",
+  zipDirectory: "{file}: das Verzeichnis ist beschädigt; noch einmal kopieren; nichts daraus wird gelesen.",
+  zipUnpacksLarge: "{file}: ausgepackt wären es über 1024 MiB; nichts daraus wird gelesen.",
+  zipBomb: "{file}: aus {bytes} Bytes würden {size}: kein Archiv von Aufnahmen; nichts daraus wird gelesen.",
+  zipTwice: "{file}: der Eintrag {entry} kommt zweimal vor; nichts daraus wird gelesen.",
+  zipName: "{file}: der Eintrag {entry} hat keinen einfachen relativen Namen; nichts daraus wird gelesen.",
+  zipLeaves: "{file}: der Eintrag {entry} verlässt den Ordner des Archivs; nichts daraus wird gelesen.",
+  zipLink: "{file}: der Eintrag {entry} ist ein Link oder ein Gerät; nichts daraus wird gelesen.",
+  zipEncrypted: "{file}: der Eintrag {entry} ist verschlüsselt; auspacken und den Ordner ablegen; nichts daraus wird gelesen.",
+  zipMethod: "{file}: der Eintrag {entry} ist nach Methode {method} gepackt; nichts daraus wird gelesen.",
+  zipPlace: "{file}: der Eintrag {entry} steht nicht, wo das Verzeichnis sagt; noch einmal kopieren.",
+  zipMore: "{file}: der Eintrag {entry} enthält mehr als die {bytes} Bytes im Verzeichnis; noch einmal kopieren.",
+  zipPacked: "{file}: der Eintrag {entry} lässt sich nicht auspacken; das Archiv noch einmal kopieren.",
+  zipDamaged: "{file}: der Eintrag {entry} ist beschädigt; das Archiv noch einmal kopieren.",
+
+  strapShort: "Der Gurt sendete eine abgeschnittene Messung; sie wurde übergangen.",
+  noBluetooth: "Dieser Browser hat kein Web Bluetooth; Chrome oder Edge benutzen, auf Android oder einem Rechner.",
+  noStrap: "Kein Gurt wurde gewählt.",
+  strapUnreached: "Der Gurt ist nicht zu erreichen ({why}); anlegen, die Kontakte befeuchten, noch einmal versuchen.",
+};
+
+/** What a status of the core means, by mmq_status_t; the core itself says it in English. */
+const DE_STATUS = [
+  "in Ordnung",
+  "ein Zeiger ist leer",
+  "die Beschreibung ist falsch",
+  "der Speicher ist zu klein",
+  "diesen Sensor gibt es nicht",
+  "die Zeit ist nicht endlich, jenseits von ±4e9 s oder über zehn Tage nach allem, was kam",
+  "verspätete Messwerte wurden verworfen",
+  "kein Schritt ist abgeschlossen",
+  "das Fenster ist noch nicht voll",
+  "die Eingewöhnung dauert noch an",
+  "die Beschreibung hat keine Quantisierung",
+  "die Beschreibung ist von einer neueren Version als dieser Kern: mmq-tf aktualisieren",
+  "der Zustand ist abgeschnitten",
+  "der Zustand wurde geändert oder ist keiner",
+  "der Zustand gehört zu einer anderen Vorverarbeitung: mit dem Bündel laden, das ihn gespeichert hat, oder neu eingewöhnen",
+  "der Zustand ist von einer neueren Version als dieser Kern: mmq-tf aktualisieren",
+  "vor dem Zustand kamen Messwerte: ihn zuerst laden",
+  "ein markiertes Fenster braucht die Klasse 0 oder 1 und endliche Zahlen",
+  "das Netz will weiterrechnen",
+  "das Netz ist gescheitert",
+  "der Speicher ist nicht ausgerichtet",
+  "der Zustand des Laufs gehört zu einem anderen Netz",
+  "es ist kein Plan, den dieser Kern kennt: mit der hier installierten Version noch einmal exportieren",
+  "was in einem Abschnitt markiert wurde, gilt im anderen nicht: nichts wird berichtigt",
+];
+/** What a status is about. */
+const DE_WHAT = {
+  "front end": "Vorverarbeitung",
+  samples: "Messwerte",
+  enrolment: "Eingewöhnung",
+  state: "Zustand",
+  time: "Zeit",
+  token: "Schritt",
+  reasons: "Gründe",
+  decision: "Entscheidung",
+  window: "Fenster",
+  display: "Anzeige",
+  "personal head": "Persönlicher Kopf",
+  mark: "Markierung",
+  marks: "Markierungen",
+};
+
 /** How the core's own sentences are said in German. */
 const DE_REASONS = [
   [/^enrolling/, "Eingewöhnung"],
@@ -412,6 +639,8 @@ const DE_REASONS = [
 ];
 
 export const STRINGS = { en: EN, de: DE };
+export const SAID = { en: ERRORS, de: FEHLER };
+export const STATUS = { de: DE_STATUS };
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 const KEY = "mmq-language";
 
@@ -424,12 +653,21 @@ export const currentLanguage = () => language;
 /** Speak another language from now on; null goes back to the browser's. */
 export function speak(name) {
   if (name === null) globalThis.localStorage?.removeItem(KEY);
-  else if (name in STRINGS) globalThis.localStorage?.setItem(KEY, (language = name));
+  if (!(name in STRINGS)) return;
+  language = name;
+  globalThis.localStorage?.setItem(KEY, name);
 }
 
 /** A string by its key, with {names} filled in. */
 export function t(key, values = {}) {
-  return STRINGS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return filled(STRINGS[language][key], values);
+}
+
+/** What an error says, by its key; a status of the core has its own words. */
+export function said(key, values) {
+  if (language !== "de" || key !== "status") return filled(SAID[language][key], values);
+  const { what, status, sentence } = values;
+  return filled(FEHLER.status, { what: DE_WHAT[what] ?? what, sentence: DE_STATUS[status] ?? sentence });
 }
 
 /** A name that a bundle brings, where the page has a word for it. */

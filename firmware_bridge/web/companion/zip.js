@@ -17,15 +17,15 @@ const STORED = 0,
 
 /** Open a zip archive: a map from each file's name to {bytes, read()}. */
 export async function openZip(file) {
-  if (file.size > MAX_ARCHIVE_BYTES) refuse(file, `expected at most 512 MiB, it has ${mib(file.size)}`);
+  if (file.size > MAX_ARCHIVE_BYTES) refuse(file, "zipLarge", { size: mib(file.size) });
   const tail = await slice(file, Math.max(0, file.size - 22 - 65535), file.size);
   const end = findEnd(file, tail);
   const count = tail.getUint16(end + 10, true),
     length = tail.getUint32(end + 12, true),
     start = tail.getUint32(end + 16, true);
   if (count > MAX_MEMBERS || length > MAX_MEMBERS * 512)
-    refuse(file, `expected at most ${MAX_MEMBERS} entries`);
-  if (start + length > file.size) refuse(file, "its directory is cut short; copy it again");
+    refuse(file, "zipMany", { most: MAX_MEMBERS });
+  if (start + length > file.size) refuse(file, "zipDirectoryShort");
   const directory = await slice(file, start, start + length);
   const members = new Map();
   let at = 0,
@@ -34,12 +34,12 @@ export async function openZip(file) {
     const entry = readEntry(file, directory, at);
     at = entry.next;
     total += entry.bytes;
-    if (total > MAX_TOTAL_BYTES) refuse(file, "it would unpack to over 1024 MiB");
+    if (total > MAX_TOTAL_BYTES) refuse(file, "zipUnpacksLarge");
     if (total > SMALL_BYTES && total > MAX_RATIO * file.size) {
-      refuse(file, `its ${file.size} bytes would unpack to ${mib(total)}: not an archive of recordings`);
+      refuse(file, "zipBomb", { bytes: file.size, size: mib(total) });
     }
     if (entry.name.endsWith("/")) continue;
-    if (members.has(entry.name)) refuse(file, `the entry ${quoted(entry.name)} occurs twice`);
+    if (members.has(entry.name)) refuse(file, "zipTwice", { entry: quoted(entry.name) });
     members.set(entry.name, { bytes: entry.bytes, read: () => unpack(file, entry) });
   }
   return members;
@@ -49,36 +49,34 @@ function findEnd(file, tail) {
   for (let at = tail.byteLength - 22; at >= 0; at--) {
     if (tail.getUint32(at, true) === END) return at;
   }
-  return refuse(file, "no zip archive, or one cut short; copy it again");
+  return refuse(file, "noZip");
 }
 
 function readEntry(file, directory, at) {
-  if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY) {
-    refuse(file, "its directory is damaged; copy it again");
-  }
+  if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY) refuse(file, "zipDirectory");
   const u16 = (offset) => directory.getUint16(at + offset, true),
     u32 = (offset) => directory.getUint32(at + offset, true);
   const next = at + 46 + u16(28) + u16(30) + u16(32);
-  if (next > directory.byteLength) refuse(file, "its directory is damaged; copy it again");
+  if (next > directory.byteLength) refuse(file, "zipDirectory");
   const name = new TextDecoder().decode(
     new Uint8Array(directory.buffer, directory.byteOffset + at + 46, u16(28)),
   );
   const kind = (u32(38) >>> 16) & 0o170000;
-  const where = `the entry ${quoted(name)}`;
-  if (!name || /[\\\p{C}]|^\/|^[^/]*:/u.test(name)) refuse(file, `${where} has no plain relative name`);
-  if (name.split("/").includes("..")) refuse(file, `${where} leaves the archive's folder`);
-  if (![0, 0o100000, 0o040000].includes(kind)) refuse(file, `${where} is a link or a device`);
-  if (u16(8) & 0x41) refuse(file, `${where} is encrypted; unpack it and drop the folder`);
-  if (![STORED, DEFLATED].includes(u16(10))) refuse(file, `${where} is packed by method ${u16(10)}`);
+  const entry = quoted(name);
+  if (!name || /[\\\p{C}]|^\/|^[^/]*:/u.test(name)) refuse(file, "zipName", { entry });
+  if (name.split("/").includes("..")) refuse(file, "zipLeaves", { entry });
+  if (![0, 0o100000, 0o040000].includes(kind)) refuse(file, "zipLink", { entry });
+  if (u16(8) & 0x41) refuse(file, "zipEncrypted", { entry });
+  if (![STORED, DEFLATED].includes(u16(10))) refuse(file, "zipMethod", { entry, method: u16(10) });
   return { name, next, method: u16(10), crc: u32(16), packed: u32(20), bytes: u32(24), local: u32(42) };
 }
 
 /** Content of one entry: never more than its directory said, and with its checksum. */
 async function unpack(file, { name, method, crc, packed, bytes, local }) {
-  const where = `${file.name}: the entry ${quoted(name)}`;
+  const where = { file: file.name, entry: quoted(name) };
   const head = local + 30 <= file.size ? await slice(file, local, local + 30) : null;
   if (head?.getUint32(0, true) !== LOCAL)
-    throw new Problem(`${where} is not where the directory says; copy it again.`);
+    throw new Problem("zipPlace", where);
   const first = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
   const stream = file.slice(first, first + packed).stream();
   const plain = method === DEFLATED ? stream.pipeThrough(new DecompressionStream("deflate-raw")) : stream;
@@ -90,7 +88,7 @@ async function unpack(file, { name, method, crc, packed, bytes, local }) {
       if (done) break;
       if (at + value.length > bytes) {
         await reader.cancel();
-        throw new Problem(`${where} holds more than the ${bytes} bytes its directory says; copy it again.`);
+        throw new Problem("zipMore", { ...where, bytes });
       }
       content.set(value, at);
       at += value.length;
@@ -98,10 +96,10 @@ async function unpack(file, { name, method, crc, packed, bytes, local }) {
   } catch (error) {
     throw error instanceof Problem
       ? error
-      : new Problem(`${where} cannot be unpacked; copy the archive again.`);
+      : new Problem("zipPacked", where);
   }
   if (at !== bytes || crc32(content) !== crc)
-    throw new Problem(`${where} is damaged; copy the archive again.`);
+    throw new Problem("zipDamaged", where);
   return content;
 }
 
@@ -120,6 +118,6 @@ const slice = async (file, from, to) => new DataView(await file.slice(from, to).
 const mib = (bytes) => `${Math.round(bytes / MIB)} MiB`;
 const quoted = (name) => JSON.stringify(name.slice(0, 80));
 
-function refuse(file, reason) {
-  throw new Problem(`${file.name}: ${reason}; nothing of this archive is read.`);
+function refuse(file, key, values = {}) {
+  throw new Problem(key, { file: file.name, ...values });
 }

@@ -27,10 +27,7 @@ export async function openBundle(read, core) {
   const manifest = json(content, "manifest.json");
   checkManifest(manifest);
   if (!manifest.files[NETWORK_FILE]) {
-    throw new BundleError(
-      `This bundle has no ${NETWORK_FILE}, the network as this page runs it: ` +
-        "export its run again (mmq-tf export RUN --int8 --out DIR).",
-    );
+    throw new BundleError("noPlan", { name: NETWORK_FILE });
   }
   const frontEnd = json(await checked(manifest, read, NAMES.frontEnd), NAMES.frontEnd);
   const spec = readSpec(text(await readHeader(manifest, read), NAMES.spec));
@@ -40,13 +37,13 @@ export async function openBundle(read, core) {
   return { digest, core: await compiled(core), manifest, frontEnd, spec, plan, head, text: more, ...sizes(frontEnd, spec) };
 }
 
-/** A slim bundle has no code: `mmq-tf companion` writes its header from its front end. */
+/** A slim bundle has no code: `mmq-bridge pack --for web` and `companion` write its header from its front end. */
 async function readHeader(manifest, read) {
   if (manifest.files[NAMES.spec]) return checked(manifest, read, NAMES.spec);
   try {
     return await read(NAMES.spec, MAX_FILE_BYTES);
   } catch {
-    throw new BundleError(`${NAMES.spec}: this bundle was exported without its code; export it again without --slim.`);
+    throw new BundleError("noCode", { name: NAMES.spec });
   }
 }
 
@@ -57,9 +54,7 @@ function sizes(frontEnd, spec) {
     const given = settings[name];
     const channels = fieldNumber(fields, "channels");
     if (given?.channels?.length !== channels || !(given.sampling_rate_hz > 0)) {
-      throw new BundleError(
-        `${NAMES.frontEnd}: its ${name} is not the one of ${NAMES.spec}; export the bundle again.`,
-      );
+      throw new BundleError("otherSensor", { name: NAMES.frontEnd, sensor: name, spec: NAMES.spec });
     }
     const first = start;
     start += featuresOf(spec, fields);
@@ -104,7 +99,7 @@ function checkHead(head, { decision }) {
     !(component.length >= 1 && component.length <= 32) ||
     !rows.every((row) => Array.isArray(row) && row.length === column.length && row.every(Number.isFinite))
   )
-    throw new BundleError(`${HEAD}: expected the tables of a task with two classes; export the bundle again.`);
+    throw new BundleError("badHead", { name: HEAD });
   return head;
 }
 
@@ -122,27 +117,19 @@ function checkManifest(manifest) {
     decision.every_tokens >= 1 &&
     decision.min_present_share >= 0;
   if (!whole) {
-    throw new BundleError(
-      "manifest.json: expected a manifest of bundle version 1 with its tasks; export the bundle again.",
-    );
+    throw new BundleError("noManifest");
   }
 }
 
 async function checked(manifest, read, name) {
   const entry = manifest.files[name];
-  if (!entry) throw new BundleError(`${name}: the manifest does not name this file; export the bundle again.`);
+  if (!entry) throw new BundleError("notNamed", { name });
   const content = await read(name, MAX_FILE_BYTES);
   if (content.length !== entry.bytes) {
-    throw new BundleError(
-      `${name}: expected ${entry.bytes} bytes, found ${content.length}; the file was changed after export. ` +
-        "Copy or export the bundle again.",
-    );
+    throw new BundleError("otherLength", { name, wanted: entry.bytes, found: content.length });
   }
   if ((await sha256(content)) !== entry.sha256) {
-    throw new BundleError(
-      `${name}: its SHA-256 is not the manifest's, so it was changed or damaged after export. ` +
-        "Copy or export the bundle again.",
-    );
+    throw new BundleError("otherDigest", { name });
   }
   return content;
 }
@@ -156,7 +143,7 @@ function text(bytes, name) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new BundleError(`${name}: expected UTF-8 text; export the bundle again.`);
+    throw new BundleError("noText", { name });
   }
 }
 
@@ -165,9 +152,9 @@ function json(bytes, name) {
   try {
     value = JSON.parse(text(bytes, name));
   } catch (error) {
-    throw error instanceof BundleError ? error : new BundleError(`${name}: expected JSON; export the bundle again.`);
+    throw error instanceof BundleError ? error : new BundleError("noJson", { name });
   }
   if (value === null || typeof value !== "object")
-    throw new BundleError(`${name}: expected an object; export the bundle again.`);
+    throw new BundleError("noObject", { name });
   return value;
 }

@@ -26,13 +26,11 @@ export class Bridge {
     this.#core = this.#memory.core;
     const { address, specWords, modalityWords } = layOut(spec, (values) => this.#memory.place(values));
     if (4 * specWords !== this.#core.spec_bytes() || 4 * modalityWords !== this.#core.modality_bytes()) {
-      throw new BundleError(
-        "mmq_bridge/mmq_spec.h: it was written for another version of the core; export again.",
-      );
+      throw new BundleError("specOther");
     }
     this.#spec = address;
     const bytes = this.#core.mmq_bridge_size(address);
-    if (!bytes) throw new BundleError("mmq_bridge/mmq_spec.h: the core refuses it; export the bundle again.");
+    if (!bytes) throw new BundleError("specRefused");
     const room = this.#reserve(bytes);
     const handle = this.#reserve(4);
     this.#check(this.#core.mmq_bridge_init(room, bytes, address, handle), "front end");
@@ -104,7 +102,7 @@ export class Bridge {
 
   /** Take over what was saved, before the first sample; refused, nothing is changed. */
   load(state) {
-    if (state.length > MAX_STATE_BYTES) throw new StateError("state: the state was changed, or is none.");
+    if (state.length > MAX_STATE_BYTES) throw new StateError("stateLong");
     const address = this.#room(state.length);
     new Uint8Array(this.#memory.buffer, address, state.length).set(state);
     this.#check(this.#core.mmq_state_load(this.#bridge, address, state.length), "state", StateError);
@@ -146,7 +144,7 @@ export class Bridge {
       decider = this.#reserve(core.decider_bytes()),
       isKnown = core.task_bytes() === 4 * TASK_WORDS && core.tensor_bytes() === TENSOR_BYTES;
     if (!isKnown || core.mmq_decider_init(decider, this.#bridge, rules) !== OK)
-      throw new BundleError("manifest.json: the core refuses its decision settings; export the bundle again.");
+      throw new BundleError("rulesRefused");
     const rows = Math.ceil(displayS / (core.token_s(this.#spec) * decision.every_tokens)) + 1,
       display = this.#reserve(core.display_bytes()),
       times = this.#reserve(8 * rows),

@@ -35,7 +35,7 @@ export class Device {
   /** `network` makes what is run, in the memory it is given; by default it is the bundle's own. */
   constructor(bundle, { displayS = 0, network = (memory) => new Network(memory, bundle.plan) } = {}) {
     if (!(displayS >= 0 && displayS <= 3600))
-      throw new InputError(`displayS: expected 0 to 3600 s, got ${displayS}.`);
+      throw new InputError("displayS", { got: displayS });
     this.#bundle = bundle;
     this.#displayS = displayS;
     this.#bridge = new Bridge(bundle.core, bundle.spec);
@@ -71,7 +71,7 @@ export class Device {
   loadState(state) {
     const [mine, learned] = splitState(state);
     if (learned.length && !this.#personal)
-      throw new StateError("state: it holds marks for a personal head, but this bundle has none.");
+      throw new StateError("stateHead");
     const personal = this.#personal && this.#nothingMarked();
     if (learned.length) personal.load(learned);
     this.#bridge.load(mine);
@@ -98,7 +98,7 @@ export class Device {
 
   #own() {
     if (!this.#personal)
-      throw new MarkError("personal head: this bundle has none; train again with two classes, and export that run.");
+      throw new MarkError("noHead");
     return this.#personal;
   }
 
@@ -136,7 +136,7 @@ export class Device {
   /** The same for a packet with a sample counter instead of a time; of firstIndex the last 32 bits count. */
   pushCounted(name, samples, firstIndex) {
     if (!Number.isSafeInteger(firstIndex))
-      throw new InputError(`${name}: expected a whole number as counter, got ${firstIndex}.`);
+      throw new InputError("counter", { name, got: firstIndex });
     return this.#push(name, samples, (...given) => this.#bridge.pushCounted(...given, firstIndex));
   }
 
@@ -167,7 +167,7 @@ export class Device {
   }
 
   #push(name, samples, push) {
-    if (this.#ended) throw new InputError(`${name}: the device was ended; make another one.`);
+    if (this.#ended) throw new InputError("ended", { name });
     const index = this.names.indexOf(name);
     if (index < 0) return [];
     const { channels } = this.#bundle.modalities[index],
@@ -359,7 +359,7 @@ function flat(name, samples, channels) {
   const isWhole = rows.length === 1 || (rows.length === channels && rows.every((row) => row.length === rows[0].length));
   const length = rows.reduce((sum, row) => sum + (row?.length ?? NaN), 0);
   if (!isWhole || !Number.isInteger(length / channels))
-    throw new InputError(`${name}: expected ${channels} channel(s) of equally many numbers each.`);
+    throw new InputError("samples", { name, channels });
   if (rows.length === 1) return rows[0] instanceof Float32Array ? rows[0] : Float32Array.from(rows[0]);
   const values = new Float32Array(length);
   rows.forEach((row, channel) => values.set(row, channel * row.length));

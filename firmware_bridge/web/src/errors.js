@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // errors.js: what a person or a program can mend: one sentence each, by what is wrong.
+import { filled, SENTENCES } from "./sentences.js";
 
-/** Every error this package throws on purpose. */
+/** Every error this package throws on purpose: a sentence's key and what fills it, so that a page can say it in its language. */
 export class MMQError extends Error {
+  constructor(key, values = {}, sentences = SENTENCES) {
+    super(filled(sentences[key], values));
+    this.key = key;
+    this.values = values;
+  }
+
   get name() {
     return this.constructor.name;
   }

@@ -11,7 +11,7 @@ export function encode(name, values, table = GATT_PROFILE) {
     const number = scale ? values[field] * scale : values[field];
     const most = scale ?? 2 ** (8 * size) - 1;
     if (!(number >= 0 && number <= most) || (!scale && !Number.isInteger(number))) {
-      throw new InputError(`${name}: ${field} must be 0 to ${scale ? 1 : most}, got ${values[field]}.`);
+      throw new InputError("gattField", { name, field, most: scale ? 1 : most, got: values[field] });
     }
     let rest = Math.floor(number + 0.5);
     for (let i = 0; i < size; i++, rest = Math.floor(rest / 256)) bytes.push(rest % 256);
@@ -24,8 +24,8 @@ export function decode(name, content, table = GATT_PROFILE) {
   const bytes = content instanceof DataView ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength) : content;
   const { fields } = table.messages[name];
   const size = fields.reduce((sum, field) => sum + field.bytes, 1);
-  if (bytes.length < size) throw new InputError(`${name}: expected ${size} bytes, got ${bytes.length}.`);
-  if (bytes[0] !== table.version) throw new InputError(`${name}: expected version ${table.version} of the profile, got ${bytes[0]}.`);
+  if (bytes.length < size) throw new InputError("gattShort", { name, wanted: size, got: bytes.length });
+  if (bytes[0] !== table.version) throw new InputError("gattVersion", { name, wanted: table.version, got: bytes[0] });
   const found = {};
   let at = 1;
   for (const { name: field, bytes: count, scale } of fields) {

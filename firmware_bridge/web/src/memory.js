@@ -56,6 +56,6 @@ export class Memory {
 
   /** Throw what a status means, in the core's words, as an error of some kind. */
   check(status, what, Kind) {
-    if (status !== OK) throw new Kind(`${what}: ${this.text(this.core.mmq_status_sentence(status))}.`);
+    if (status !== OK) throw new Kind("status", { what, status, sentence: this.text(this.core.mmq_status_sentence(status)) });
   }
 }

@@ -66,9 +66,9 @@ export function checkFits({ inputs, outputs }, { tokens, features, modalities, m
     ...Object.entries(manifest.decision.tasks).map(([task, classes]) => [task, classes.length]),
   ]);
   if (given !== wanted)
-    throw new BundleError(`${NETWORK_FILE}: expected ${wanted} of the manifest, got ${given}; export again.`);
+    throw new BundleError("otherNetwork", { name: NETWORK_FILE, wanted, got: given });
   const { scale, zeroPoint } = inputs.get("features"),
     [quantised, itsScale, itsZero] = ["quantised", "scale", "zero_point"].map((name) => fieldNumber(spec.fields, name));
   if (!quantised || itsZero !== zeroPoint || Math.abs(itsScale / scale - 1) > 1e-6)
-    throw new BundleError(`${NETWORK_FILE}: it is not of mmq_bridge/mmq_spec.h; export the bundle again.`);
+    throw new BundleError("otherSpec", { name: NETWORK_FILE });
 }

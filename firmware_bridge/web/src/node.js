@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { Device as WebDevice } from "./device.js";
 import { BundleError } from "./errors.js";
+import { belowAddress, fetched, readerOf } from "./reading.js";
 
 export { decisionLine } from "./device.js";
 export { BundleError, InputError, MarkError, MMQError, StateError } from "./errors.js";
@@ -16,22 +17,20 @@ const CORE = new URL("../core.wasm", import.meta.url);
 
 export class Device extends WebDevice {
   static async openBundle(source, { core } = {}) {
-    return super.openBundle(readerOf(source), { core: core ?? new WebAssembly.Module(await readFile(CORE)) });
+    return super.openBundle(readerOf(source, read, below), { core: core ?? new WebAssembly.Module(await readFile(CORE)) });
   }
 }
 
-function readerOf(source) {
-  if (typeof source === "function" || /^https?:/.test(`${source}`)) return source;
-  const folder = `${source}`.startsWith("file:") ? fileURLToPath(source) : `${source}`;
-  return async (name, limit) => {
-    let bytes;
-    try {
-      bytes = await readFile(join(folder, name));
-    } catch (error) {
-      throw new BundleError(`${join(folder, name)}: cannot be read (${error.code}); export the bundle again.`);
-    }
-    if (bytes.length > limit)
-      throw new BundleError(`${name}: expected at most ${limit} bytes; this is no bundle file.`);
-    return new Uint8Array(bytes);
-  };
+const isWeb = (place) => /^https?:/.test(`${place}`);
+const pathOf = (place) => (`${place}`.startsWith("file:") ? fileURLToPath(place) : `${place}`);
+const below = (folder) => (isWeb(folder) ? belowAddress(folder) : (name) => join(pathOf(folder), name));
+
+async function read(place, name) {
+  if (isWeb(place)) return fetched(place, name);
+  const path = pathOf(place);
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw new BundleError("unread", { name: path, code: error.code });
+  }
 }

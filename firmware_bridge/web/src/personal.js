@@ -47,7 +47,7 @@ export class Head {
     this.#room = memory.reserve(ROOM_BYTES);
     const isKnown = core.head_bytes() === HEAD_BYTES && core.head_state_bytes() >= LABELS + MARKS;
     if (!isKnown || core.mmq_head_init(...this.given) !== OK)
-      throw new BundleError("personal_head.json: the core refuses its tables; export the bundle again.");
+      throw new BundleError("headRefused");
   }
 
   get count() {
@@ -144,20 +144,18 @@ export class Personal {
   /** Learn that a stretch of the past was of one class; how many of its windows are used. */
   mark(label, startS, stopS) {
     if (!this.classes.includes(label))
-      throw new MarkError(`mark: expected ${this.classes.join(" or ")}, got ${String(label).slice(0, 60)}.`);
+      throw new MarkError("markClass", { classes: this.classes.join(" or "), got: String(label).slice(0, 60) });
+    const span = { start: startS, stop: stopS };
     if (!(Number.isFinite(startS) && Number.isFinite(stopS) && startS < stopS))
-      throw new MarkError(`mark: expected a stop after the start, got ${startS} to ${stopS} s.`);
+      throw new MarkError("markTimes", span);
     const over = this.marks.find((mark) => startS < mark.stopS - NEAR_S && mark.startS < stopS - NEAR_S);
     if (over)
-      throw new MarkError(
-        `mark: ${startS} to ${stopS} s overlaps ${over.startS} to ${over.stopS} s, which is marked ${over.label}; ` +
-          "mark them apart, or forget all and begin again.",
-      );
+      throw new MarkError("markOver", { ...span, otherStart: over.startS, otherStop: over.stopS, label: over.label });
     const windows = this.#windows(startS, stopS);
-    if (!windows.length)
-      throw new MarkError(
-        `mark: no window of ${this.#windowS} s from ${startS} to ${stopS} s was decided about${this.#reach()}.`,
-      );
+    if (!windows.length) {
+      const [first, last] = [0, -1].map((at) => this.#past.at(at)?.timeS);
+      throw new MarkError(this.#past.length ? "markBeyond" : "markEmpty", { ...span, window: this.#windowS, first, last });
+    }
     const stretch = this.#stretch(label, startS, stopS);
     for (const { u, logit } of windows) this.head.mark(u, logit, this.classes.indexOf(label), stretch);
     this.head.adapt();
@@ -229,11 +227,6 @@ export class Personal {
       this.marks = this.marks.map((mark) => (mark.stretch === other ? { ...mark, stretch: first } : mark));
     }
     return first;
-  }
-
-  #reach() {
-    if (!this.#past.length) return "; nothing was yet";
-    return `; decisions are known from ${this.#past[0].timeS} to ${this.#past.at(-1).timeS} s`;
   }
 }
 

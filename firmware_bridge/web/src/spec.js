@@ -17,12 +17,12 @@ export function readSpec(text) {
   const tables = new Map();
   for (const [, kind, name, count, body] of text.matchAll(TABLE)) {
     const values = body.split(",").map((word) => numberOf(word.trim(), name));
-    if (values.length !== Number(count)) fail(`${name} has ${values.length} of ${count} numbers`);
+    if (values.length !== Number(count)) fail("specTable", { name, found: values.length, wanted: count });
     tables.set(name, kind === "float" ? Float32Array.from(values) : Uint16Array.from(values));
   }
   const modalities = [...text.matchAll(MODALITY)].map(([, name, body]) => ({ name, fields: fieldsOf(body) }));
-  const fields = fieldsOf(SPEC.exec(text)?.[1] ?? fail("it defines no mmq_spec"));
-  if (String(modalities.length) !== fields.get("n_modalities")) fail("its modalities are not complete");
+  const fields = fieldsOf(SPEC.exec(text)?.[1] ?? fail("specNone"));
+  if (String(modalities.length) !== fields.get("n_modalities")) fail("specSensors");
   return { tables, modalities, fields };
 }
 
@@ -61,10 +61,10 @@ function wordsOf(fields, addresses) {
 const fieldsOf = (body) => new Map([...body.matchAll(FIELD)].map(([, value, name]) => [name, value]));
 
 function numberOf(text, name) {
-  if (!NUMBER.test(text)) fail(`${name}: expected a number, got ${JSON.stringify(text.slice(0, 40))}`);
+  if (!NUMBER.test(text)) fail("specNumber", { name, got: JSON.stringify(text.slice(0, 40)) });
   return Number.parseFloat(text);
 }
 
-function fail(reason) {
-  throw new BundleError(`mmq_bridge/mmq_spec.h: ${reason}; export the bundle again.`);
+function fail(key, values) {
+  throw new BundleError(key, values);
 }

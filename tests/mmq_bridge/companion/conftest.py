@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chromium, driven by playwright-core: what it needs, or a skip that says what is missing."""
+"""Chromium, driven by playwright-core, and npm: what they need, or a skip that says what is missing."""
 
 import json
 import shutil
 import subprocess
+import tarfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import invoke
+from mmq_bridge.cli import cli
 from mmq_bridge.companion.server import ADDRESS, make_server, served_files
+
+from mmq_tf import pretrained
 
 HERE = Path(__file__).parent
 
@@ -18,6 +24,66 @@ def node():
     """Node.js, or a skip."""
     found = shutil.which("node")
     return found or pytest.skip("node is not installed: make companion")
+
+
+@dataclass(frozen=True)
+class App:
+    """A folder in which one npm package is installed."""
+
+    folder: Path
+
+    def run(self, program, given=None):
+        """Run a program in Node.js: JSON in, JSON out."""
+        (self.folder / "run.mjs").write_text(program)
+        command = ["node", "run.mjs"]
+        text = json.dumps(given)
+        done = subprocess.run(
+            command, cwd=self.folder, input=text, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def check_types(self, *programs):
+        """Let TypeScript check programs; nothing is written."""
+        compiler = HERE / "node_modules" / "typescript" / "bin" / "tsc"
+        if not compiler.is_file():
+            pytest.skip("typescript is not installed: make companion")
+        for program in programs:
+            shutil.copy(program, self.folder)
+        options = ["--noEmit", "--strict", "--noUncheckedIndexedAccess", "--target", "es2022"]
+        options += ["--module", "nodenext", "--lib", "es2022,dom", "--skipLibCheck", "false"]
+        command = ["node", str(compiler), *options, *(program.name for program in programs)]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="session")
+def install(node, tmp_path_factory):
+    """A function that packs a folder as npm would publish it, and installs that in an app of its own."""
+    npm = shutil.which("npm") or pytest.skip("npm is not installed: make companion")
+
+    def installed(package):
+        app = App(tmp_path_factory.mktemp("app"))
+        command = [npm, "pack", "--silent", "--pack-destination", str(app.folder)]
+        done = subprocess.run(command, cwd=package, capture_output=True, text=True, check=True)
+        with tarfile.open(app.folder / done.stdout.strip()) as archive:
+            archive.extractall(app.folder / "node_modules", filter="data")
+        name = json.loads((package / "package.json").read_text())["name"]
+        (app.folder / "node_modules" / "package").rename(app.folder / "node_modules" / name)
+        (app.folder / "package.json").write_text('{"type": "module"}')
+        shutil.copy(HERE / "wear.mjs", app.folder)
+        return app
+
+    return installed
+
+
+@pytest.fixture(scope="session")
+def packed_model(tmp_path_factory):
+    """The shipped bundle, which has no code, as `pack --for web` writes it."""
+    out = tmp_path_factory.mktemp("web") / "package"
+    pack = invoke(cli, "pack", str(pretrained.path("wrist-stress")), "--for", "web", "--out", str(out))
+    assert pack.output == f"{out}: web package\n"
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -232,9 +232,16 @@ const SCENARIOS = {
     });
   },
 
-  /** Every string of the page. */
+  /** Every string of the page, and in German how an error says what the core meant. */
   async strings() {
-    return (await part("companion/strings.js")).STRINGS;
+    const { SAID, speak, STATUS, STRINGS } = await part("companion/strings.js"),
+      { Problem, sentence } = await part("companion/problem.js"),
+      { StateError } = await part("src/index.js");
+    const inner = new StateError("status", { what: "state", status: 12, sentence: "the state is cut short" }),
+      error = new Problem("enrolAnew", { wearer: "Anna", why: inner });
+    const english = sentence(error);
+    speak("de");
+    return { strings: STRINGS, errors: SAID, status: STATUS, said: [english, sentence(error), sentence(new Error("x"))] };
   },
 
   /** A strap that tells of a beat each 0.8 s and falls silent: what the core makes of the ECG that is drawn of it. */

@@ -278,7 +278,11 @@ export async function strap(page, { url, values, refuses }) {
   await inventStrap(page, refuses);
   await begin(page, url);
   await page.click("#strap");
-  if (refuses) return { sentence: await problem(page) };
+  if (refuses) {
+    const sentence = await problem(page);
+    await page.selectOption("#language", "de");
+    return { sentence, german: await problem(page) };
+  }
   await page.waitForSelector("#strap-card:not([hidden])");
   const facts = [];
   for (const bytes of values) {
@@ -396,14 +400,15 @@ export async function keyboard(page, { url }) {
   return { language, first, second };
 }
 
-/** Wear a session through the package, in the page or in a worker. */
-export async function wearing(page, { url, session, isWorker }) {
+/** Wear a session through the package, or one that holds its model, in the page or in a worker. */
+export async function wearing(page, { url, session, isWorker, entry = "/src/index.js" }) {
   await page.goto(url);
   return page.evaluate(
-    async ({ session, isWorker }) => {
+    async ({ session, isWorker, entry }) => {
       if (!isWorker) {
-        const { wear } = await import("/wear.js");
-        return wear(await import("/src/index.js"), "/bundle/", session);
+        const { wear } = await import("/wear.js"),
+          mmq = await import(entry);
+        return wear(mmq, mmq.files ?? "/bundle/", session);
       }
       const worker = new Worker("/wear.js", { type: "module" });
       return new Promise((done, fail) => {
@@ -412,7 +417,7 @@ export async function wearing(page, { url, session, isWorker }) {
         worker.postMessage(session);
       });
     },
-    { session, isWorker },
+    { session, isWorker, entry },
   );
 }
 

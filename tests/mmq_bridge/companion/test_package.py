@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import tarfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from command_line import invoke
 from e4_exports import write_e4
 from mmq_bridge.cli import cli
 from mmq_bridge.cli.show import decision_line
-from mmq_bridge.companion.build import WASM, WEB
-from mmq_bridge.companion.server import HEADER, served_files
+from mmq_bridge.companion.server import served_files
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.decision.decisions import Decision
 from mmq_bridge.decision.device import Device
 from mmq_bridge.decision.replay import steps
+from mmq_bridge.packing.web import HEADER, WASM, WEB
 from mmq_bridge.recordings.e4 import read_e4
 
 from mmq_tf import pretrained
@@ -32,34 +31,13 @@ READ = ("manifest.json", "frontend.json", HEADER, NETWORK_FILE)
 
 
 @pytest.fixture(scope="module")
-def installed(node, tmp_path_factory):
+def installed(install):
     """A folder in which the packed package is installed, as npm would."""
-    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("app")
-    if npm is None:
-        pytest.skip("npm is not installed: make companion")
-    command = [npm, "pack", "--silent", "--pack-destination", str(folder)]
-    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=True)
-    with tarfile.open(folder / done.stdout.strip()) as archive:
-        archive.extractall(folder / "node_modules", filter="data")
-    (folder / "node_modules" / "package").rename(folder / "node_modules" / "mmq-bridge")
-    (folder / "package.json").write_text('{"type": "module"}')
-    shutil.copy(HERE / "wear.mjs", folder)
-    return folder
-
-
-def run(installed, program, given=None):
-    """Run a program beside the installed package."""
-    (installed / "run.mjs").write_text(program)
-    text = json.dumps(given)
-    done = subprocess.run(
-        ["node", "run.mjs"], cwd=installed, input=text, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return install(WEB)
 
 
 def test_what_is_packed(installed):
-    packed = installed / "node_modules" / "mmq-bridge"
+    packed = installed.folder / "node_modules" / "mmq-bridge"
     names = {path.relative_to(packed).as_posix() for path in packed.rglob("*") if path.is_file()}
     sources = {f"src/{path.name}" for path in (WEB / "src").iterdir()}
     assert names == sources | {"package.json", "README.md", "LICENSE", "NOTICE", "index.d.ts", "core.wasm"}
@@ -91,22 +69,27 @@ def test_types_are_what_there_is(installed):
         import * as page from "./node_modules/mmq-bridge/src/index.js";
         process.stdout.write(JSON.stringify([mmq, page].map((one) => Object.keys(one).sort())));
     """
-    assert run(installed, program) == [named, named]
+    assert installed.run(program) == [named, named]
     body = text.split("interface Decision {")[1].split("\n}")[0]
     wanted = {field.name for field in fields(Decision)} | {"classes"}
     assert set(re.findall(r"^  (\w+):", body, re.MULTILINE)) == wanted
 
 
-def test_types_check_a_program(installed):
-    compiler = HERE / "node_modules" / "typescript" / "bin" / "tsc"
-    if not compiler.is_file():
-        pytest.skip("typescript is not installed: make companion")
-    shutil.copy(HERE / "example.ts", installed)
-    options = ["--noEmit", "--strict", "--noUncheckedIndexedAccess", "--target", "es2022"]
-    options += ["--module", "nodenext", "--lib", "es2022,dom", "--skipLibCheck", "false"]
-    command = ["node", str(compiler), *options, "example.ts"]
-    done = subprocess.run(command, cwd=installed, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+def test_types_check_programs(installed, packed_model):
+    """Also one that uses a package with its model."""
+    shutil.copytree(packed_model, installed.folder / "node_modules" / "mmq-wrist-stress")
+    installed.check_types(HERE / "example.ts", HERE / "packed.ts")
+
+
+def test_the_readmes_program_runs(installed, tiny_bundle):
+    program = (WEB / "README.md").read_text().split("```js\n")[1].split("```")[0]
+    (installed.folder / "try.mjs").write_text(program.replace("bundle/", tiny_bundle.as_posix()))
+    done = subprocess.run(
+        ["node", "try.mjs"], cwd=installed.folder, capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 120, done.stderr
+    assert lines[0] == "5 enrolling (0 of 12 tokens measured) {}"
 
 
 def step_of(now_s, chunks):
@@ -164,7 +147,7 @@ process.stdout.write(JSON.stringify(await wear(mmq, bundle, session)));
 @pytest.mark.parametrize("as_address", [False, True])
 def test_node_decides_as_python(installed, session, tiny_bundle, as_address):
     source = tiny_bundle.as_uri() if as_address else str(tiny_bundle)
-    check(session, run(installed, WEAR, [source, session[0]]))
+    check(session, installed.run(WEAR, [source, session[0]]))
 
 
 OFF = {"eda": (100, 140), "ppg": (120, 180), "temp": (160, 230), "acc": (210, 260)}
@@ -188,7 +171,7 @@ def test_the_next_sensor_is_the_one_that_python_names(installed, tiny, tiny_bund
         lines += [decision_line(one, True, None) for one in decided]
     wanted = [json.loads(line) for line in lines]
     assert {line.get("next_sensor") for line in wanted} == {None, *OFF}
-    said = run(installed, WEAR, [str(bundle), {"steps": worn, "displayS": 0, "simulated": True}])
+    said = installed.run(WEAR, [str(bundle), {"steps": worn, "displayS": 0, "simulated": True}])
     assert [json.loads(line) for line in said["lines"]] == wanted
 
 
@@ -220,7 +203,7 @@ def test_marks_teach_as_in_python(installed, tiny, tmp_path):
                 marked.append([used, (personal.asks() or "")[:25], personal.adapted])
     given = [dict(zip(("atS", "label", "startS", "stopS"), mark, strict=True)) for mark in MARKS]
     session = {"steps": worn, "displayS": 0, "simulated": False, "marks": given}
-    said = run(installed, WEAR, [str(folder), session])
+    said = installed.run(WEAR, [str(folder), session])
     assert [json.loads(line) for line in said["lines"]] == [json.loads(line) for line in lines]
     words = {None: "", "more": "Nothing is corrected yet:", "second": "Only one stretch of stres"}
     words["unhelpful"] = "Nothing is corrected: what"
@@ -273,10 +256,13 @@ process.stdout.write(JSON.stringify(said));
 
 def test_what_cannot_be_is_refused_in_a_sentence(installed, tiny_bundle):
     slim = str(pretrained.path("wrist-stress"))
-    said = run(installed, REFUSALS, [str(tiny_bundle), slim])
+    said = installed.run(REFUSALS, [str(tiny_bundle), slim])
     wanted = [
         ("BundleError", r"none/manifest.json: cannot be read \(ENOENT\); export the bundle again\."),
-        ("BundleError", r"mmq_spec.h: this bundle was exported without its code; export it again"),
+        (
+            "BundleError",
+            r"mmq_spec.h: .* without its code; .* \(mmq-bridge pack BUNDLE --for web --out DIR\)",
+        ),
         ("BundleError", r"mmq_network.bin: its SHA-256 is not the manifest's"),
         ("BundleError", r"frontend.json: expected \d+ bytes, found \d+"),
         ("InputError", r"displayS: expected 0 to 3600 s, got -1"),

@@ -364,7 +364,8 @@ def test_a_heart_rate_strap_decides_where_the_model_reads_an_ecg(browser, serve,
 
 
 def test_no_strap_is_chosen(browser, serve, tiny_bundle):
-    assert browser("strap", serve(tiny_bundle), values=[], refuses=True)["sentence"] == "No strap was chosen."
+    said = browser("strap", serve(tiny_bundle), values=[], refuses=True)
+    assert said == {"sentence": "No strap was chosen.", "german": "Kein Gurt wurde gewählt."}
 
 
 def test_it_stands_on_a_phone_and_a_desk(browser, serve, tiny_bundle):

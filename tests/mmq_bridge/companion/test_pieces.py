@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
 import io
+import itertools
 import json
 import re
 import struct
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmq_bridge.companion.build import WEB
 from mmq_bridge.core_binding.decision import CDecision, Display, Rules, TaskRules, abstention_name
+from mmq_bridge.core_binding.library import library
 from mmq_bridge.core_binding.native import Bridge
 from mmq_bridge.core_binding.network import Network
 from mmq_bridge.core_binding.spec_header import spec_header
 from mmq_bridge.decision.bundle_files import NETWORK_FILE
 from mmq_bridge.front_end.front_end import FrontEnd, Normalisation
+from mmq_bridge.packing.web import WEB
 
 from mmq_tf import pretrained
 
@@ -295,18 +297,57 @@ def test_numbers_and_measurements(pieces):
     assert said["even"] == 0
 
 
+GAPS = re.compile(r"\{\w+\}")
+LITERAL = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`""", re.DOTALL)
+SPOKEN = ("src/sentences.js", "companion/strings.js")
+"""The files that hold sentences: the package's in English, and all of the page."""
+
+
+def same_gaps(one, other):
+    return all(set(GAPS.findall(one[key])) == set(GAPS.findall(other[key])) for key in one)
+
+
 def test_every_language_says_everything(pieces):
     """The same keys with the same gaps; German differs from English but for words both have."""
-    strings = pieces("strings")
-    english, german = strings["en"], strings["de"]
+    found = pieces("strings")
+    english, german = found["strings"]["en"], found["strings"]["de"]
     assert {key for key in german if not key.startswith("class.")} == set(english)
-    gaps = re.compile(r"\{\w+\}")
-    assert all(set(gaps.findall(english[key])) == set(gaps.findall(german[key])) for key in english)
-    same = {key for key in english if english[key] == german[key]}
-    assert same <= {"offline", "openFile", "pause"}
+    assert same_gaps(english, german)
+    assert {key for key in english if english[key] == german[key]} <= {"offline", "openFile", "pause"}
     page = (WEB / "companion" / "index.html").read_text()
     named = set(re.findall(r'data-(?:t|title|placeholder|aria-label)="(\w+)"', page))
     assert named <= set(english)
+
+
+def test_every_error_is_said_in_every_language(pieces):
+    found = pieces("strings")
+    english, german = found["errors"]["en"], found["errors"]["de"]
+    assert set(english) == set(german)
+    assert same_gaps(english, german)
+    assert {key for key in english if english[key] == german[key]} == {"status"}
+    core = list(iter((library().mmq_status_sentence(n).decode() for n in itertools.count()).__next__, ""))
+    assert len(found["status"]["de"]) == len(core) == len(set(found["status"]["de"]))
+    assert found["said"] == [
+        "Anna: state: the state is cut short. Enrolling anew.",
+        "Anna: Zustand: der Zustand ist abgeschnitten. Die Eingewöhnung beginnt neu.",
+        "Unerwartet: x. Die Seite neu laden.",
+    ]
+
+
+def test_no_sentence_is_outside_the_files_of_sentences(pieces):
+    """Nor is one in them that nothing says; an error's first argument is the key of one."""
+    keys, used = set(pieces("strings")["errors"]["en"]), set()
+    for path in sorted([*WEB.glob("src/*.js"), *WEB.glob("companion/**/*.js")]):
+        if path.relative_to(WEB).as_posix() in SPOKEN:
+            continue
+        text = path.read_text()
+        literals = [one for one in LITERAL.findall(text) if one[0] in '"`']
+        bare = [re.sub(r"\$\{[^{}]*\}", "x", one) for one in literals]
+        assert [one for one in bare if re.search(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}", one)] == [], path.name
+        used |= {one.strip('"') for one in literals} & keys
+        thrown = re.findall(r"(?:new (?:\w+Error|Problem)|\bfail|\brefuse)\((?:file, )?(.)(\w*)", text)
+        assert {key for quote, key in thrown if quote == '"'} <= keys, path.name
+    assert keys - used == {"startRows", "rateRows"}  # for several columns
 
 
 def test_an_ecg_drawn_from_a_strap_is_used_by_the_core(pieces):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // strap_card.js: a connected heart-rate strap beside the session, or as its source where the model reads an ECG.
 import { Strap, StrapSource } from "../strap.js";
-import { t } from "../strings.js";
+import { named, t } from "../strings.js";
 import { element } from "./now.js";
 import { titleInside } from "./words.js";
 
@@ -30,7 +30,7 @@ function show({ connected, name, heartRate, contact, rmssdMs }) {
   $("#strap-off").disabled = !connected;
   const contacts = contact === null || contact === undefined ? t("notTold") : t(contact ? "onSkin" : "offSkin");
   const facts = {
-    strapName: connected ? name : t("strapLost", { name }),
+    strapName: connected ? named("source", name) : t("strapLost", { name: named("source", name) }),
     heartRate: heartRate ?? "–",
     contact: connected ? contacts : "–",
     rmssd: rmssdMs === null || rmssdMs === undefined ? "–" : rmssdMs.toFixed(0),
