@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from mmq_bridge.core_binding.quality_flags import Reason, reason_names
+from PIL import Image
 
 from mmq_tf.cli import cli
 from mmq_tf.config.keys import config_keys
@@ -116,3 +117,10 @@ def test_every_page_of_the_docs_is_reached():
     docs = [page for page in PAGES if page.is_relative_to(ROOT / "docs") and page.parent.name != "decisions"]
     assert {"install", "regulation"} <= named
     assert not [page.stem for page in docs if page.stem not in {*named, "index"}]
+
+
+def test_the_moving_picture_moves_and_is_small():
+    path = ROOT / "docs" / "companion" / "sensors-falling-off.webp"
+    with Image.open(path) as picture:
+        assert getattr(picture, "n_frames", 1) > 10
+    assert path.stat().st_size < 600_000

@@ -116,6 +116,25 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
   return file;
 }
 
+/** Pictures of the simulated wearer one after another, a key pressed before some: `file` has their number for `#`. */
+export async function film(page, { url, shown, shots, file }) {
+  await begin(page, url);
+  await page.selectOption("#speed", "0");
+  await page.selectOption("#shown", shown);
+  let start = () => page.click("#simulate");
+  for (const [number, { atS, key }] of shots.entries()) {
+    await pauseAt(page, atS, start);
+    if (key) await page.keyboard.press(key);
+    await page.evaluate(() => {
+      document.activeElement.blur();
+      scrollTo(0, 0);
+    });
+    await page.screenshot({ path: file.replace("#", String(number).padStart(3, "0")) });
+    start = () => page.click("#pause");
+  }
+  return shots.length;
+}
+
 /** Play the simulated wearer, switch a sensor off with its key while it is paused, and on again. */
 export async function switching(page, { url, sensor, key, untilS, offS }) {
   await begin(page, url);
