@@ -1,7 +1,7 @@
 # `make demo` shows the whole job on a simulated cohort, `make test` checks everything, `make targets` shows that the C
 # core gives the same bits on every target and keeps its budgets there (installs emulators and compilers as root).
-# `make quick` runs the tests that need no TensorFlow, recordings, browser or emulator and are not slow; `make coverage`
-# runs all tests and prints the share of statements that ran, file by file.
+# `make tests` runs all tests and nothing else, `make quick` those that need no TensorFlow, recordings, browser or emulator and
+# are not slow; `make coverage` runs all tests and prints the share of statements that ran, file by file, which takes longer.
 # `make companion` installs what the companion page's tests in a browser need (npm; Chromium as root).
 # `make phones` installs what the tests of the phone packages need: a Kotlin compiler (as part of a Jupyter kernel, 80 MB) and
 # parsers of Swift and Kotlin.
@@ -13,12 +13,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MMQ_DATA ?= ../shared/data
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CORE := $(shell find firmware_bridge/core -type f 2>/dev/null)
 
 LICENSED := deap mahnob-hci wesad wesad-chest wesad-wrist-with-chest case
 layout = $(if $(filter wesad%,$*),wesad,$(subst -,_,$*))
 
-.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test lint quick coverage targets companion phones fuzz docs wheels install clean
+.PHONY: demo $(LICENSED:%=demo-%) pretrained refresh-pretrained test tests lint quick coverage targets companion phones fuzz docs wheels install clean
 
 install: .venv/.installed
 
@@ -67,7 +68,10 @@ refresh-pretrained: install
 	@$(BIN)/mmq-tf verify --pretrained wrist-stress
 
 test: lint
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(MAKE) --no-print-directory tests
+
+tests: install
+	@$(BIN)/pytest $(SIDE_BY_SIDE)
 
 lint: install
 	@$(BIN)/ruff format --check .
@@ -75,10 +79,10 @@ lint: install
 	@$(BIN)/pyright
 
 quick: install
-	@OMP_NUM_THREADS=1 $(BIN)/pytest --quick -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --quick $(SIDE_BY_SIDE)
 
 coverage: install
-	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
+	@$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=
 	@$(BIN)/python -m coverage report --sort=cover
 
 targets: install

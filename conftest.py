@@ -30,10 +30,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its fixtures and by what they, its module and itself import."""
+    """Mark each test by its fixtures and by what they, its module and itself import; slow files go first."""
     for item in items:
         for mark in sorted(marking.needs(getattr(item, "fixturenames", []), item.path, _functions_of(item))):
             item.add_marker(mark)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)  # side by side, what is quick fills the end
 
 
 def _functions_of(item: pytest.Item) -> list[Callable[..., object]]:

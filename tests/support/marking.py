@@ -25,6 +25,10 @@ FIXTURES = {
     "tiny_bundle": "tensorflow",
 }
 
+_IMPORT = dis.opmap["IMPORT_NAME"]
+_LOADS: dict[Path, bool] = {}
+"""What `loads_tensorflow` found."""
+
 
 def needs(fixtures: Iterable[str], path: Path, functions: Iterable[Callable[..., object]] = ()) -> set[str]:
     """Markers of a test that uses these fixtures, stands in the module at `path` and runs these functions."""
@@ -42,19 +46,22 @@ def needed_by_all(path: Path) -> set[str]:
     return found
 
 
-@cache
 def loads_tensorflow(path: Path) -> bool:
     """Whether importing this module imports Keras or TensorFlow, itself or through this project."""
+    if path in _LOADS:
+        return _LOADS[path]
     seen, waiting = set(), [path, *_packages_of(path)]
     while waiting:
         module = waiting.pop()
-        if module in seen:
+        if module in seen or _LOADS.get(module) is False:
             continue
         seen.add(module)
         names = _imported_on_load(module)
-        if _of_trainers(names):
+        if _LOADS.get(module) or _of_trainers(names):
+            _LOADS[path] = True
             return True
         waiting += _files_of_all(names)
+    _LOADS.update(dict.fromkeys(seen, False))
     return False
 
 
@@ -75,6 +82,8 @@ def _packages_of(path: Path) -> list[Path]:
 def _imported_inside(function: Callable[..., object]) -> frozenset[str]:
     """Dotted names that running the function imports by statements of its own."""
     code = inspect.unwrap(function).__code__
+    if _IMPORT not in code.co_code[::2]:
+        return frozenset()
     return frozenset(one.argval for one in dis.get_instructions(code) if one.opname == "IMPORT_NAME")
 
 
@@ -107,9 +116,12 @@ def _imported_on_load(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+_STEPS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 def _run_on_load(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if not isinstance(child, _STEPS) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
