@@ -44,7 +44,7 @@ from pydantic import ValidationError
 from mmq_export import card
 from mmq_export import quantisation_gate as gate
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import convert
+from mmq_export.convert import convert, convert_each
 from mmq_export.errors import ExportError
 from mmq_export.folder import BUNDLE, write_folder
 from mmq_export.recipes import RECIPES
@@ -213,10 +213,7 @@ def write_bundle(
 
 def _convert(deployed: keras.Model, calibration: Windows) -> _Models:
     windows = calibration_windows(calibration.features, calibration.presence, CALIBRATION_WINDOWS)
-    content = {
-        name: convert(deployed, None if recipe.numbers == "float32" else windows, recipe)
-        for name, recipe in RECIPES.items()
-    }
+    content = dict(zip(RECIPES, convert_each(deployed, windows, list(RECIPES.values())), strict=True))
     for name, value in content.items():
         check_model(value, MODEL_FILES[name])
         check_ops(value)

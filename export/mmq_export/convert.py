@@ -5,7 +5,7 @@ import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -52,28 +52,48 @@ def convert(
         If calibration lacks, the converter fails or has lost its per-tensor switch, or the result holds an
         operation outside `ALLOWED_OPS`.
     """
-    content = convert_any(deployed, calibration, recipe)
-    check_ops(content)
-    return content
+    return convert_each(deployed, calibration, [recipe])[0]
+
+
+def convert_each(
+    deployed: keras.Model,
+    calibration: Iterable[Mapping[str, np.ndarray]] | None,
+    recipes: Sequence[Recipe],
+) -> list[bytes]:
+    """Convert as `convert` does by several recipes, in order; the graph is traced once for all of them."""
+    contents = _converted(deployed, calibration, recipes)
+    for content in contents:
+        check_ops(content)
+    return contents
 
 
 def convert_any(
     deployed: keras.Model, calibration: Iterable[Mapping[str, np.ndarray]] | None, recipe: Recipe
 ) -> bytes:
     """Convert as `convert` does, but allow every operation: for models to compare with, never to embed."""
+    return _converted(deployed, calibration, [recipe])[0]
+
+
+def _converted(
+    deployed: keras.Model, calibration: Iterable[Mapping[str, np.ndarray]] | None, recipes: Sequence[Recipe]
+) -> list[bytes]:
     windows = [] if calibration is None else list(calibration)
     names = [tensor.name for tensor in deployed.inputs]
-    if recipe.numbers == "int8":
+    if any(recipe.numbers == "int8" for recipe in recipes):
         _check_calibration(windows, names)
     with tempfile.TemporaryDirectory(prefix="mmq_export_") as folder, _quiet():
         _save(deployed, names, folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
-        _configure(converter, windows, recipe)
-        try:
-            content = bytes(converter.convert())
-        except Exception as error:  # the converter raises its own, undocumented kinds
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ExportError(f"convert: the converter refused recipe {recipe.name!r}: {reason}") from error
+        return [_of_saved(folder, windows, recipe) for recipe in recipes]
+
+
+def _of_saved(folder: str, windows: list[Mapping[str, np.ndarray]], recipe: Recipe) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
+    _configure(converter, windows, recipe)
+    try:
+        content = bytes(converter.convert())
+    except Exception as error:  # the converter raises its own, undocumented kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"convert: the converter refused recipe {recipe.name!r}: {reason}") from error
     logger.info("%s: %d bytes, %d operations", recipe.name, len(content), sum(list_ops(content).values()))
     return content
 

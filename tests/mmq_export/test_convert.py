@@ -19,7 +19,7 @@ from mmq_bridge.bundle.microcontroller import MicroModel, arena_bytes
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.front_end.feature_layout import FeatureLayout
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import PER_TENSOR_SWITCH, convert, convert_any
+from mmq_export.convert import PER_TENSOR_SWITCH, convert, convert_any, convert_each
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.errors import ExportError
 from mmq_export.recipes import RECIPES, dynamic, float16
@@ -94,10 +94,11 @@ def nano(request) -> Converted:
     sparse = calibration_windows(fresh["features"], fresh["presence"], 100, seed=1)
     features = np.concatenate([fresh["features"], *[window["features"] for window in sparse]])
     presence = np.concatenate([fresh["presence"], *[window["presence"] for window in sparse]])
+    int8, float32 = convert_each(deployed, calibration, [RECIPES["int8"], RECIPES["float32"]])
     return Converted(
         net,
-        convert(deployed, calibration, RECIPES["int8"]),
-        convert(deployed, None, RECIPES["float32"]),
+        int8,
+        float32,
         features,
         presence,
         np.array(net({"features": features, "presence": presence})["stress"]),

@@ -16,7 +16,7 @@ from mmq_bridge.bundle.microcontroller import arena_if_there
 from mmq_bridge.decision.runtime import check_runtime, quantise
 from mmq_bridge.errors import BridgeError
 from mmq_export.calibrate import calibration_windows
-from mmq_export.convert import convert, convert_any
+from mmq_export.convert import convert_any, convert_each
 from mmq_export.deployed_graph import deployed_model
 from mmq_export.recipes import RECIPES
 from threadpoolctl import threadpool_limits
@@ -169,8 +169,8 @@ def _networks(source: CostSource, size: str) -> list[_Model]:
     nets["zero_fill"] = Transformer.from_size(size, *shape)
     for name, net in nets.items():
         deployed = deployed_model(_shaken(net), layout.tokens, layout.n_features, len(sizes))
-        for numbers in NUMBERS:
-            content = convert(deployed, calibration if numbers == "int8" else None, RECIPES[numbers])
+        contents = convert_each(deployed, calibration, [RECIPES[numbers] for numbers in NUMBERS])
+        for numbers, content in zip(NUMBERS, contents, strict=True):
             models.append(_Model(f"{name}-{size}", numbers, content, inputs))
         _check_same(models[-1], deployed)
     return models
