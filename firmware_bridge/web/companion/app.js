@@ -36,7 +36,7 @@ async function useBundle(source) {
   await state.running; // it may be saving what its wearer taught
   Object.assign(state, { bundle, card, live: null, device: null, session: null, sessions: new Map(), shown: null });
   state.average = new Average(viewer);
-  $("#sensors").hidden = true;
+  $("#sensor-list").replaceChildren();
   $("#clock").textContent = "00:00";
   begin();
   askAgain();

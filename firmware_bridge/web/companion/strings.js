@@ -67,6 +67,7 @@ const EN = {
   average: "Average of 30 s",
   averageHint: "Shown is the average of the last 30 s of decisions; saved decisions stay as they were made.",
   save: "Save decisions",
+  saveShort: "Save",
   clock: "Time in the session",
 
   waiting: "Start a source to see an estimate.",
@@ -118,6 +119,7 @@ const EN = {
   askUnhelpful: "Nothing is corrected: what was marked in one stretch does not hold in another; mark more, or forget all.",
   askSecond: "Only one stretch of “{label}” is marked: mark a second, different one.",
 
+  sensorsEmpty: "Start a source to see what each sensor delivers.",
   measured: "measured",
   imputed: "imputed: nothing came",
   faulty: "faulty, imputed",
@@ -322,12 +324,13 @@ const DE = {
   speed: "Tempo",
   fastest: "maximal",
   shown: "Gezeigt",
-  minutes10: "10 Minuten",
+  minutes10: "10 min",
   hour: "1 Stunde",
   all: "alles",
   average: "Mittel über 30 s",
   averageHint: "Gezeigt wird das Mittel der Entscheidungen der letzten 30 s; gespeicherte bleiben, wie sie fielen.",
   save: "Entscheidungen speichern",
+  saveShort: "Speichern",
   clock: "Zeit der Sitzung",
 
   waiting: "Eine Quelle starten, um eine Schätzung zu sehen.",
@@ -379,6 +382,7 @@ const DE = {
   askUnhelpful: "Nichts wird berichtigt: Was in einem Abschnitt markiert wurde, gilt im anderen nicht; mehr markieren oder alle vergessen.",
   askSecond: "Nur ein Abschnitt „{label}“ ist markiert: einen zweiten, anderen markieren.",
 
+  sensorsEmpty: "Eine Quelle starten, um zu sehen, was jeder Sensor liefert.",
   measured: "gemessen",
   imputed: "ergänzt: nichts kam an",
   faulty: "fehlerhaft, ergänzt",

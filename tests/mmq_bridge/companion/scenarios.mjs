@@ -98,7 +98,6 @@ export async function leak(page, { url }) {
 export async function picture(page, { url, path, speed, shown, switches, untilS, view, file }) {
   await begin(page, url);
   await page.selectOption("#speed", speed);
-  if (await page.isVisible("#shown")) await page.selectOption("#shown", shown); // a phone shows the first choice
   let start = () => (path ? page.setInputFiles("#folder-input", path) : page.click("#simulate"));
   for (const { atS, key } of [...switches, { atS: untilS }]) {
     await pauseAt(page, atS, start);
@@ -108,6 +107,7 @@ export async function picture(page, { url, path, speed, shown, switches, untilS,
   }
   const isPhone = await page.isVisible("#tabs");
   if (isPhone) await page.click(`#tabs [data-go=${view}]`);
+  else await page.selectOption("#shown", shown); // a phone shows the first choice
   await page.evaluate(() => {
     document.activeElement.blur();
     scrollTo(0, 0);
@@ -321,12 +321,13 @@ export async function strap(page, { url, values, refuses }) {
 
 /**
  * A made-up strap that tells of a beat every `ticks`/1024 s, and for `silentS` of none: what the page decides, and what it
- * gave its device for that. The page's clock goes as fast as it can.
+ * gave its device for that. The page's clock is this scenario's.
  */
 export async function strapDecides(page, { url, ticks, beats, silentS }) {
   await inventStrap(page);
-  await page.clock.install();
+  await page.clock.install({ time: 0 });
   await begin(page, url);
+  await page.clock.pauseAt(3_600_000); // from now on it goes on only where this says so
   await page.evaluate(recordPushes);
   await page.click("#strap");
   await page.waitForSelector("#strap-card:not([hidden])");

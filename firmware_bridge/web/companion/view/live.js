@@ -45,7 +45,6 @@ export class Live {
     this.#history = new History(bundle.modalities.length);
     this.#cards = bundle.modalities.map((modality, index) => new SensorCard(modality, index, onSwitch));
     $("#sensor-list").replaceChildren(...this.#cards.map(({ element }) => element));
-    $("#sensors").hidden = false;
     showNow(null, this.#tasks);
     showAwaited(null);
   }

@@ -7,7 +7,7 @@ import { className, percentOf, restedMost, titleInside } from "./words.js";
 /** Show a decision of {task: classes}; what it rested on is that of the decision as it was made. */
 export function showNow(decision, tasks, made = decision, rested = {}, isRunning = true) {
   const several = Object.keys(tasks).length > 1;
-  const blocks = Object.entries(tasks).map(([task, classes]) => taskBlock(decision, task, classes, several, isRunning ? t("notYet") : "–"));
+  const blocks = Object.entries(tasks).map(([task, classes]) => taskBlock(decision, task, classes, several, isRunning ? t("notYet") : ""));
   document.querySelector("#now-tasks").replaceChildren(...blocks);
   document.querySelector("#now-reason").textContent = decision
     ? reasonOf(decision)
