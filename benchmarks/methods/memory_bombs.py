@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
 import sys
 import zipfile
 from collections.abc import Callable
@@ -21,6 +22,8 @@ import numpy as np
 from mmq_tf.errors import MMQError
 
 FREE_BYTES = 512 * 2**20
+DATA_BUFFER, DATA_SKIP, INT32, FLOAT32 = 300, 301, 3, 4
+"""Kinds and types of FIF's tags."""
 GRID_MANIFEST = """
 title = "t"
 licence = "l"
@@ -145,6 +148,94 @@ def set_hdf5(folder: Path) -> Path:
     return path
 
 
+def fif_gz(folder: Path) -> Path:
+    """Write a short recording, and 270 MiB of zeros after it."""
+    import gzip
+
+    path = folder / "bomb_raw.fif.gz"
+    _raw(np.ones((2, 500))).save(path, verbose="ERROR")
+    with gzip.open(path, "ab", compresslevel=1) as file:
+        for _ in range(270):
+            file.write(bytes(2**20))
+    return path
+
+
+def fif_skip(folder: Path) -> Path:
+    """Write two blocks of samples, and a tag that says how many thousands were skipped between them."""
+    path = folder / "skip_raw.fif"
+    _raw(np.ones((4, 200))).save(path, verbose="ERROR")
+    content = path.read_bytes()
+    at = content.rfind(struct.pack(">ii", DATA_BUFFER, FLOAT32))
+    end = at + 16 + struct.unpack(">i", content[at + 8 : at + 12])[0]
+    skip = struct.pack(">iiiii", DATA_SKIP, INT32, 4, 0, 500_000)
+    path.write_bytes(content[:end] + skip + content[at:end] + content[end:])
+    return path
+
+
+def set_boundary(folder: Path) -> Path:
+    """Write an EEGLAB file with a boundary that cut out days."""
+    path = folder / "boundary.set"
+    event = np.zeros(1, [("type", object), ("latency", object), ("duration", object)])
+    event[0] = ("boundary", 500.5, 2e8)
+    _eeglab(path, np.ones((8, 1000), np.float32), event)
+    return path
+
+
+def xdf_pause(folder: Path) -> Path:
+    """Write two samples of sixteen channels, days apart."""
+    path = folder / "pause.xdf"
+    info = (
+        '<?xml version="1.0"?><info><name>e</name><type>EEG</type><channel_count>16</channel_count>'
+        "<nominal_srate>250</nominal_srate><channel_format>float32</channel_format></info>"
+    )
+    samples = b"".join(b"\x08" + struct.pack("<d16f", time_s, *[1.0] * 16) for time_s in (1, 1.004, 900_000))
+    chunks = (
+        (1, b'<?xml version="1.0"?><info><version>1.0</version></info>'),
+        (2, struct.pack("<I", 1) + info.encode()),
+        (3, struct.pack("<I", 1) + b"\1\3" + samples),
+    )
+    path.write_bytes(
+        b"XDF:" + b"".join(b"\4" + struct.pack("<IH", len(part) + 2, tag) + part for tag, part in chunks)
+    )
+    return path
+
+
+def edf_pause(folder: Path) -> Path:
+    """Write two records of a discontinuous EDF file, days apart."""
+    path, count = folder / "pause.edf", 16
+    labels = [*(f"EEG Fp{n}" for n in range(count)), "EDF Annotations"]
+    n = len(labels)
+    parts = [("0", 8), ("X X X X", 80), ("Startdate X X X X", 80), ("01.01.00", 8), ("00.00.00", 8)]
+    parts += [(str(256 * (n + 1)), 8), ("EDF+D", 44), ("2", 8), ("1", 8), (str(n), 4)]
+    parts += [(label, 16) for label in labels] + [("", 80)] * n + [("uV", 8)] * n
+    parts += [("-3276.8", 8)] * n + [("3276.7", 8)] * n + [("-32768", 8)] * n + [("32767", 8)] * n
+    parts += [("", 80)] * n + [("250", 8)] * count + [("30", 8)] + [("", 32)] * n
+    head = b"".join(text.encode().ljust(size) for text, size in parts)
+    records = [bytes(500 * count) + f"+{at_s}\x14\x14".encode().ljust(60, b"\0") for at_s in (0, 200_000)]
+    path.write_bytes(head + b"".join(records))
+    return path
+
+
+def _raw(samples_v: np.ndarray) -> Any:
+    import mne
+
+    info = mne.create_info([f"Fp{n + 1}" for n in range(len(samples_v))], 250.0, "eeg", verbose="ERROR")
+    return mne.io.RawArray(samples_v, info, verbose="ERROR")
+
+
+def _eeglab(path: Path, data: np.ndarray, event: Any) -> None:
+    from scipy.io import savemat
+
+    count = data.shape[1]
+    names = np.array(
+        [(f"Fp{n + 1}", "EEG") for n in range(len(data))], [("labels", object), ("type", object)]
+    )
+    content = {"setname": "x", "nbchan": len(data), "trials": 1, "pnts": count, "data": data, "event": event}
+    content |= {"srate": 250.0, "xmin": 0.0, "xmax": (count - 1) / 250.0, "chanlocs": names, "ref": "common"}
+    content |= dict.fromkeys(("epoch", "icawinv", "icaweights", "icasphere", "icachansind"), np.zeros((0, 0)))
+    savemat(path, {"EEG": content}, appendmat=False)
+
+
 def _keras(path: Path, config: dict[str, Any], weights: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("metadata.json", '{"keras_version": "3.15.1", "date_saved": "2026-11-30@00:00:00"}')
@@ -235,6 +326,11 @@ PLAIN: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "set, Matlab 5": (set_mat5, _mne),
     "set, cells": (set_cells, _mne),
     "set, Matlab 7.3": (set_hdf5, _mne),
+    "set, a boundary": (set_boundary, _mne),
+    "fif.gz": (fif_gz, _mne),
+    "fif, a skip": (fif_skip, _mne),
+    "edf, a pause": (edf_pause, _mne),
+    "xdf, a pause": (xdf_pause, _mne),
 }
 KERAS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "keras, widths": (keras_width, _network),
@@ -306,6 +402,13 @@ def honest_set(folder: Path) -> Path:
     return path
 
 
+def honest_fif(folder: Path) -> Path:
+    """Write 16 MB of EEG, packed."""
+    path = folder / "honest_raw.fif.gz"
+    _raw(np.random.default_rng(0).normal(0, 1e-5, (8, 500_000))).save(path, verbose="ERROR")
+    return path
+
+
 def honest_keras(folder: Path) -> Path:
     """Write the network that comes with the package."""
     config, weights = _honest()
@@ -318,6 +421,7 @@ HONEST: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "parquet, honest": (honest_parquet, _columns),
     "E4 zip, honest": (honest_e4, _e4),
     "set, Matlab 5, honest": (honest_set, _mne),
+    "fif.gz, honest": (honest_fif, _mne),
 }
 KERAS["keras, honest"] = (honest_keras, _network)
 

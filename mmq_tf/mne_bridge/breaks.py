@@ -86,6 +86,10 @@ class Breaks:
         slack_s = -_SAME_S if is_stop else _SAME_S
         return time_s + sum(one.lost_s for one in self.found if one.at_s < time_s + slack_s)
 
+    def lost_samples(self, rate_hz: float) -> int:
+        """Return how many samples of `rate_hz` were lost in all."""
+        return round(sum(one.lost_s for one in self.found) * rate_hz)
+
     def spread(self, samples: np.ndarray, rate_hz: float) -> np.ndarray:
         """Put samples ``[..., n]`` of `rate_hz` apart: float32 or float64 as given, NaN where time was lost.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are small on disk and huge once opened: refused by their size, in little memory."""
 
+import gzip
 import json
 import struct
 import subprocess
@@ -12,10 +13,14 @@ from pathlib import Path
 import pytest
 from methods import memory_bombs
 
+from mmq_tf.utils.sizes.gzip import gzip_bytes
 from mmq_tf.utils.sizes.hdf5 import hdf5_bytes
 from mmq_tf.utils.sizes.mat5 import is_mat5, mat5_bytes
 
-QUICK = ("npz", "parquet, one page", "csv, a pause", "set, Matlab 7.3")
+QUICK = (
+    "npz", "parquet, one page", "csv, a pause", "set, Matlab 7.3", "set, a boundary", "fif.gz", "fif, a skip",
+    "edf, a pause", "xdf, a pause",
+)  # fmt: skip
 OPENED = ("csv, words", "keras, honest")
 """They are read, since they take no more than they may."""
 
@@ -96,6 +101,36 @@ def test_hdf5_that_refers_elsewhere_is_refused(tmp_path):
         file["there"] = h5py.ExternalLink("a.h5", "here")
     with pytest.raises(MMQError, match="refers to another file"):
         hdf5_bytes(tmp_path / "b.h5")
+
+
+def test_gzip_is_counted_as_it_unpacks_whatever_it_says_of_itself(tmp_path):
+    from mmq_tf.errors import MMQError
+
+    path = tmp_path / "a.fif.gz"
+    members = [gzip.compress(bytes(5 * 2**20)), gzip.compress(bytes(100))]
+    path.write_bytes(b"".join(members))
+    assert gzip_bytes(path, 2**30) == 5 * 2**20 + 100
+    assert 2**20 < gzip_bytes(path, 2**20) <= 2 * 2**20
+    path.write_bytes(members[0][:-4] + struct.pack("<I", 7))  # the size at its end
+    for content in (path.read_bytes(), members[0][:-40], b"FIFF" * 9, members[1] + b"more"):
+        path.write_bytes(content)
+        with pytest.raises(MMQError, match=r"a\.fif\.gz: cannot be unpacked as gzip"):
+            gzip_bytes(path, 2**30)
+
+
+def test_a_small_matlab_7_3_file_is_told_how_to_be_read(tmp_path, monkeypatch):
+    import importlib.util
+
+    import h5py
+
+    from mmq_tf.datasets import open_recording
+    from mmq_tf.errors import MMQError
+
+    with h5py.File(tmp_path / "a.set", "w") as file:
+        file["data"] = [[1.0, 2.0]]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MMQError, match=r"Matlab 7\.3 file.*pip install pymatreader.*version 6 or 7"):
+        open_recording(tmp_path / "a.set")
 
 
 def test_honest_archives_of_an_unworn_watch_are_read(tmp_path):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
@@ -12,31 +13,67 @@ FREE_BYTES = 256 * 2**20
 """What a file may take beside `TIMES` its size; the libraries that read it take about as much themselves."""
 
 
-def room_for(path: Path) -> int:
-    """Bytes that a file's content may take in memory.
+def room_for(*files: Path) -> int:
+    """Bytes that the content of a file, or of all files of a recording, may take in memory.
 
     Raises
     ------
     OSError
-        If the file is not there.
+        If one is not there.
     """
-    return TIMES * path.stat().st_size + FREE_BYTES
+    return TIMES * sum(path.stat().st_size for path in files) + FREE_BYTES
 
 
-def check_room(path: Path, need: int) -> None:
+def check_room(path: Path, need: int, files: Iterable[Path] = ()) -> None:
     """Check that the content of a file, which needs so many bytes of memory, is in proportion to the file.
+
+    Parameters
+    ----------
+    path : Path
+    need : int
+        Bytes.
+    files : iterable of Path
+        All files of which `path` is a part, where there are several.
 
     Raises
     ------
     BridgeError
-        If it needs more than `room_for` it, or the file is not there.
+        If it needs more than `room_for` them, or the file is not there.
     """
     try:
-        room = room_for(path)
+        room = room_for(*(tuple(files) or (path,)))
     except OSError as error:
         raise BridgeError(f"{path}: cannot be read ({error.strerror or error}).") from error
     if need > room:
         raise BridgeError(
-            f"{path}: its content would take {need / 2**20:.0f} MiB of memory; expected at most"
-            f" {room / 2**20:.0f} MiB, {TIMES} times the file's own size and {FREE_BYTES >> 20} MiB."
+            f"{path}: its content would take {_mib_up(need)} MiB of memory; expected at most"
+            f" {room >> 20} MiB, {TIMES} times the file's own size and {FREE_BYTES >> 20} MiB."
         )
+
+
+def check_spread(where: object, held: int, need: int) -> None:
+    """Check that samples still fit when the time without any between them is filled with lost ones.
+
+    Parameters
+    ----------
+    where : object
+        What errors name.
+    held, need : int
+        Bytes of the samples that there are, and with the lost ones.
+
+    Raises
+    ------
+    BridgeError
+        If that is more than `TIMES` as much and `FREE_BYTES`.
+    """
+    room = TIMES * held + FREE_BYTES
+    if need > room:
+        raise BridgeError(
+            f"{where}: with its pauses filled it would take {_mib_up(need)} MiB of memory; expected at most"
+            f" {room >> 20} MiB, {TIMES} times its samples and {FREE_BYTES >> 20} MiB."
+        )
+
+
+def _mib_up(need: int) -> int:
+    """MiB, rounded up: a sentence must not say that 258 are more than 258."""
+    return -(-need >> 20)

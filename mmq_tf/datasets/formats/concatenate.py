@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmq_bridge.recordings.room import check_spread
 
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.breaks import GAP_S
@@ -126,6 +127,8 @@ def _joined(
     zero_s = min(at + signal.start_s for signal, at in parts) if own_start else 0.0
     starts = [round((at + signal.start_s - zero_s) * rate) for signal, at in parts]
     total = max(start + signal.samples.shape[1] for start, (signal, _) in zip(starts, parts, strict=True))
+    held = sum(signal.samples.nbytes for signal, _ in parts)
+    check_spread(name, held, 4 * len(first.channels) * total)
     samples = np.full((len(first.channels), total), np.nan, np.float32)
     for start, (signal, _) in zip(starts, parts, strict=True):
         samples[:, start : start + signal.samples.shape[1]] = signal.samples

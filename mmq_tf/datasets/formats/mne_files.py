@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from mmq_bridge.front_end.units import front_end_unit
+from mmq_bridge.recordings.room import check_spread
 
 from mmq_tf.datasets.formats.digests import source_digest
 from mmq_tf.datasets.formats.markers import WantedTrials
@@ -310,6 +311,9 @@ def _with_breaks(
         return list(opened.marks), breaks
     for one in breaks.found:
         logger.warning("%s: a break at %g s: %g s of lost samples stand for it", path, one.at_s, one.lost_s)
+    held = sum(row.nbytes for row in samples.values())
+    lost = sum(breaks.lost_samples(channels[i].sampling_rate_hz) for i in samples)
+    check_spread(path, held, held + lost * samples[some].itemsize)
     for i, row in samples.items():
         samples[i] = breaks.spread(row, channels[i].sampling_rate_hz)
     moved = [

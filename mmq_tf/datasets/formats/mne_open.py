@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from mmq_tf.datasets.formats.mne_channels import MneChannel
 from mmq_tf.errors import MMQError
 from mmq_tf.mne_bridge.breaks import is_boundary
 from mmq_tf.mne_bridge.mne_logging import mne_through_the_log
+from mmq_tf.utils.sizes.gzip import gzip_bytes
 from mmq_tf.utils.sizes.hdf5 import hdf5_bytes
 from mmq_tf.utils.sizes.mat5 import is_mat5, mat5_bytes
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mne.io import BaseRaw
 
 MAX_FILE_BYTES = 4 * 2**30
+SAMPLE_BYTES = 4
 MAX_HEADER_BYTES = 16 * 2**20
 TYPED = (".fif", ".fif.gz", ".ds", ".con", ".sqd", ".mff")
 """Endings of formats that say each channel's type; of others MNE calls everything EEG."""
@@ -123,27 +126,44 @@ def _open_other(path: Path) -> Opened:
     named = _brainvision_parts(path) if path.suffix.lower() in (".vhdr", ".ahdr") else []
     _check_beside(path, named)
     if path.suffix.lower() == ".set":
-        check_room(path, _matlab_bytes(path))
+        _check_matlab(path)
+    if path.suffix.lower() == ".gz":
+        check_room(path, gzip_bytes(path, room_for(path)))
     with mne_through_the_log(str(path)), mne_errors(path):
         raw = mne.io.read_raw(path, preload=False)
+        # a raw object cuts what was cut out of an EEGLAB file off where the file ends
+        annotations = mne.read_annotations(path) if path.suffix.lower() == ".set" else raw.annotations
     files = [path, *named, *(Path(name) for name in raw.filenames if name is not None)]
     _check_beside(path, files)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = list(dict.fromkeys(file.resolve() for file in files))
+
+    def read(rows: Sequence[int]) -> np.ndarray:
+        check_room(path, SAMPLE_BYTES * len(rows) * raw.n_times, files)  # a FIF file may say what it skips
+        return read_in_parts(path, raw, rows, np.ones((len(rows), 1)))
+
     return Opened(
         tuple(_channel(path, raw, i) for i in range(len(raw.ch_names))),
-        _marks(raw.annotations, raw.first_time),
-        tuple(dict.fromkeys(file.resolve() for file in files)),
-        lambda rows: read_in_parts(path, raw, rows, np.ones((len(rows), 1))),
+        _marks(annotations, raw.first_time),
+        tuple(files),
+        read,
         tuple(raw.info["bads"]),
         _segment_pauses(named, float(raw.info["sfreq"])),
     )
 
 
-def _matlab_bytes(path: Path) -> int:
-    """Return what an EEGLAB file, a Matlab file of version 5 or 7.3, holds once it is opened."""
+def _check_matlab(path: Path) -> None:
+    """Check what an EEGLAB file, a Matlab file of version 5 or 7.3, holds, and that something reads it."""
     with mne_errors(path):
-        return mat5_bytes(path, room_for(path)) if is_mat5(path) else hdf5_bytes(path)
+        is_old = is_mat5(path)
+        need = mat5_bytes(path, room_for(path)) if is_old else hdf5_bytes(path)
+    check_room(path, need)
+    if not is_old and importlib.util.find_spec("pymatreader") is None:
+        raise MMQError(
+            f"{path}: is a Matlab 7.3 file, which MNE reads only with pymatreader: run"
+            " `pip install pymatreader`, or save the file in EEGLAB as version 6 or 7."
+        )
 
 
 def _segment_pauses(files: Sequence[Path], rate_hz: float) -> dict[float, float]:

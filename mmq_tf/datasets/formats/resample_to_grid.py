@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+from mmq_bridge.recordings.room import check_spread
 
 from mmq_tf.errors import MMQError
 from mmq_tf.recording import MAX_DURATION_S
@@ -12,9 +13,13 @@ MAX_GAP_PERIODS = 1.5
 """Neighbours further apart than this have lost samples between them, as the front end's own rule says."""
 
 MAX_SAMPLES = 2**28
+POINT_BYTES = 16
+"""What a point of a grid takes beside its samples."""
 
 
-def nearest_samples(where: str, time_s: np.ndarray, rate_hz: float, start_s: float) -> np.ndarray:
+def nearest_samples(
+    where: str, time_s: np.ndarray, rate_hz: float, start_s: float, channels: int = 1
+) -> np.ndarray:
     """Find for every point of a grid the sample nearest in time.
 
     A sample stands for at most half of `MAX_GAP_PERIODS` around it, so a longer gap stays a gap; and a clock
@@ -28,6 +33,8 @@ def nearest_samples(where: str, time_s: np.ndarray, rate_hz: float, start_s: flo
         float64 ``[n]``, not falling.
     rate_hz, start_s : float
         Of the grid, which ends with the last sample.
+    channels : int
+        How many are put on it, each float32.
 
     Returns
     -------
@@ -37,7 +44,8 @@ def nearest_samples(where: str, time_s: np.ndarray, rate_hz: float, start_s: flo
     Raises
     ------
     MMQError
-        If there is no sample, times are not finite or fall, or the grid would be impossibly long.
+        If there is no sample, times are not finite or fall, or the grid would be impossibly long or take
+        far more memory than the samples.
 
     Examples
     --------
@@ -57,6 +65,8 @@ def nearest_samples(where: str, time_s: np.ndarray, rate_hz: float, start_s: flo
             f"{where}: expected at most {MAX_DURATION_S / 86400:g} days and {MAX_SAMPLES} samples; its times"
             f" run to {length_s:g} s at {rate_hz:g} Hz, so a time must be wrong."
         )
+    point_bytes = POINT_BYTES + 4 * channels
+    check_spread(where, len(time_s) * point_bytes, points * point_bytes)
     grid = np.arange(max(points, 1)) / rate_hz + start_s
     right = np.minimum(np.searchsorted(time_s, grid), len(time_s) - 1)
     left = np.maximum(right - 1, 0)

@@ -294,7 +294,7 @@ def _signal(
 ) -> Signal:
     where = f"{path}: stream {stream.name}"
     _check_rate(where, stream, time_s)
-    nearest = nearest_samples(where, time_s, stream.rate_hz, float(time_s[0]))
+    nearest = nearest_samples(where, time_s, stream.rate_hz, float(time_s[0]), len(rows))
     channels = [stream.channels[row] for row in rows]
     scales, unit = _scales(where, modality, channels)
     series = np.asarray(series)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mmq_bridge.recordings.room import check_spread
 
 from mmq_tf.datasets.formats.files.edf import EdfHeader, record_onsets
 from mmq_tf.errors import MMQError
@@ -75,6 +76,7 @@ def read_edf_signals(path: Path, header: EdfHeader, wanted: Sequence[int]) -> np
     count = counts.pop()
     if header.continuous or samples.shape[1] == round(duration_s * rate_hz):
         return samples
+    check_spread(path, samples.nbytes, samples.itemsize * len(wanted) * round(duration_s * rate_hz))
     spread = np.full((len(wanted), round(duration_s * rate_hz)), np.nan, np.float32)
     for number, onset in enumerate(onsets):
         start = min(round(onset * rate_hz), spread.shape[1] - count)

@@ -350,6 +350,13 @@ def write_set(path, channels, n=256, events=(), rate=128.0):
     return path
 
 
+def test_what_was_cut_out_of_a_set_may_be_longer_than_what_follows(tmp_path):
+    path = write_set(tmp_path / "a.set", [("Fp1", "EEG", 20)], 384, [("boundary", 256.5, 128 * 60)])
+    signal = load_mne(path).signals["eeg"]
+    assert signal.samples.shape == (1, 384 + 128 * 60)
+    assert np.isnan(signal.samples).sum() == 128 * 60
+
+
 def test_an_eeglab_set_says_no_units(tmp_path, caplog):
     channels = [("Fp1", "EEG", 20), ("GSR", "GSR", 5), ("ECG", "ECG", 900), ("Temp", "TEMP", 33)]
     channels += [("SpO2", "", 97), ("GYRO-X", "", 1600)]
