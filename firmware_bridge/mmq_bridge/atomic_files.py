@@ -40,7 +40,7 @@ def replaced_file(path: Path) -> Iterator[Path]:
     OSError
         If the file cannot be written; nothing is left behind.
     """
-    _remove_litter_once(path.parent)
+    remove_litter_once(path.parent)
     temporary = _beside(path.parent, path.stem, "part", path.suffix)
     try:
         yield temporary
@@ -59,7 +59,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     OSError
         If the folder cannot be written; nothing is left behind, and what was there stays.
     """
-    _remove_litter_once(path.parent)
+    remove_litter_once(path.parent)
     temporary = _beside(path.parent, path.name, "part")
     try:
         temporary.mkdir()
@@ -139,8 +139,8 @@ def remove_litter(folder: Path) -> None:
 _CLEAN: set[tuple[int, str]] = set()
 
 
-def _remove_litter_once(folder: Path) -> None:
-    """Call `remove_litter` the first time that this process writes into a folder."""
+def remove_litter_once(folder: Path) -> None:
+    """Call `remove_litter` once per process and folder, before it writes there."""
     place = (os.getpid(), os.path.abspath(folder))
     if place not in _CLEAN and folder.is_dir():
         _CLEAN.add(place)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -14,6 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
+UNKNOWN = -1
+_QUERY_LIMITED = 0x1000
+_STILL_ACTIVE = 259
+_INVALID_PARAMETER = 87
 _TEXT = re.compile(r"(\d{1,10})-([0-9a-f]{1,16})-([0-9a-f]{6})-([0-9a-f]{6})")
 
 
@@ -26,7 +31,8 @@ class ProcessId:
     number : int
         What the system calls it.
     started : int
-        When it began, in clock ticks from the machine's start; 0 where the system does not tell.
+        When it began, in clock ticks from the machine's start (on Windows: in 100 ns since 1601); 0 where the
+        system does not tell.
     machine, boot : str
         Digests of which machine (and container) it is of, and of which start of that machine.
     """
@@ -39,7 +45,7 @@ class ProcessId:
     @classmethod
     def own(cls) -> Self:
         """Return that of this process."""
-        return cls(os.getpid(), _started(os.getpid()) or 0, *_place())
+        return cls(os.getpid(), max(_started(os.getpid()) or 0, 0), *_place())
 
     @classmethod
     def of_text(cls, text: str) -> Self | None:
@@ -66,10 +72,9 @@ class ProcessId:
             return False
         if self.boot != boot:
             return True
-        if sys.platform == "win32":  # there, asking by a signal would end it
-            return False
-        if self.started:
-            return _started(self.number) != self.started
+        if self.started or sys.platform == "win32":  # there, asking by a signal would end it
+            now = _started(self.number)
+            return now is None or (self.started > 0 and now not in (self.started, UNKNOWN))
         try:
             os.kill(self.number, 0)
         except ProcessLookupError:
@@ -81,12 +86,36 @@ class ProcessId:
 
 def _started(number: int) -> int | None:
     """Return when a process began; None where it has ended, or the system does not tell."""
+    if sys.platform == "win32":
+        return windows_start(number)
     try:
         text = Path(f"/proc/{number}/stat").read_text("utf-8", "replace")
     except OSError:
         return None
     state, *fields = text.rpartition(")")[2].split()  # a name may hold spaces and brackets
     return None if state in "ZX" else int(fields[18])
+
+
+def windows_start(number: int) -> int | None:
+    """Return when a process of Windows began; None where it has ended, `UNKNOWN` where nobody tells."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
+    kernel.OpenProcess.restype = ctypes.c_void_p  # a handle is a pointer
+    handle = kernel.OpenProcess(_QUERY_LIMITED, False, number)
+    if not handle:
+        has_none = ctypes.get_last_error() == _INVALID_PARAMETER  # type: ignore[attr-defined]
+        return None if has_none else UNKNOWN
+    handle = ctypes.c_void_p(handle)
+    try:
+        code, times = ctypes.c_uint32(), [ctypes.c_uint64() for _ in range(4)]
+        if not kernel.GetExitCodeProcess(handle, ctypes.byref(code)):
+            return UNKNOWN
+        if code.value != _STILL_ACTIVE:
+            return None
+        if not kernel.GetProcessTimes(handle, *map(ctypes.byref, times)):
+            return UNKNOWN
+        return times[0].value
+    finally:
+        kernel.CloseHandle(handle)
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmq_bridge.atomic_files import remove_litter_once
 from mmq_bridge.cache import cache_folder
 from mmq_bridge.recordings.files import check_regular
 
@@ -52,6 +53,7 @@ def file_digest(path: Path) -> str:
         known = _read(memory)
         if known.get("stamp") == stamp:
             return known["sha256"]
+        remove_litter_once(memory.parent)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
