@@ -21,13 +21,12 @@ from mmq_tf.config.training_spec import DataConfig
 from mmq_tf.datasets import MANIFEST_NAME, Dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import predict_views
+from mmq_tf.evaluation.kept_predictions import KeptPredictions
 from mmq_tf.evaluation.transfer import Conditions, check_alike, shared_modalities
 from mmq_tf.features.token_streams import streams_digest
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.metrics.calibration import apply_temperature
-from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
 from mmq_tf.training.fit import Progress
-from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.version import __version__
 
 METHOD = "int8"
@@ -141,7 +140,7 @@ def check_shipped(shipped: ShippedModel, there: RunConfig, dataset: Dataset, peo
 
 
 @dataclass(frozen=True)
-class BundleJob:
+class BundleJob(KeptPredictions):
     """Everything a worker needs to judge a bundle.
 
     Attributes
@@ -168,18 +167,6 @@ class BundleJob:
         """What progress calls it."""
         return self.bundle.name
 
-    @property
-    def done(self) -> bool:
-        """Whether the predictions are there, of this bundle, these recordings and these protocols."""
-        try:
-            return self._key_path.read_text("utf-8") == self._key and self._path.is_file()
-        except (OSError, UnicodeDecodeError):
-            return False
-
-    def predictions(self) -> Predictions:
-        """Return what was predicted."""
-        return read_predictions(self._path)
-
     def run(self, on_epoch: Progress) -> None:
         """Predict under every condition."""
         shipped = ShippedModel.open(self.bundle)
@@ -204,20 +191,17 @@ class BundleJob:
             layout=shipped.front_end.feature_layout,
             classes=classes,
         )
-        write_predictions(self._path, Predictions.concatenate(parts))
-        write_text(self._key_path, self._key)
+        self.keep(parts)
         on_epoch(1, {})
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
+        """Where the predictions are kept."""
         return self.folder / "predictions.csv"
 
-    @property
-    def _key_path(self) -> Path:
-        return self.folder / "key.txt"
-
     @cached_property
-    def _key(self) -> str:
+    def key(self) -> str:
+        """Digest of the bundle's manifest, the recordings, how they are read, and the protocols."""
         digest = hashlib.sha256((self.bundle / "manifest.json").read_bytes())
         for part in (__version__, streams_digest(self.streams), self.there.to_toml(), *self.protocols):
             digest.update(part.encode() + b"\n")

@@ -16,17 +16,17 @@ from mmq_tf.config.run_config import RunConfig
 from mmq_tf.datasets import MANIFEST_NAME, get_dataset
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.judge_fold import View, calibrated, fit_baseline, judge_views, versioned_name
+from mmq_tf.evaluation.kept_predictions import KeptPredictions
 from mmq_tf.evaluation.masks import shared_masks
 from mmq_tf.evaluation.protocols import MASK_SEED, MASKED, SNR_DB, condition_name, sensor_conditions
 from mmq_tf.features.enrolment_at_rest import enrolled_at_rest
 from mmq_tf.features.token_streams import streams_digest, without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
-from mmq_tf.metrics.predictions import Predictions, read_predictions, write_predictions
+from mmq_tf.metrics.predictions import Predictions
 from mmq_tf.model.saved_network import load_network
 from mmq_tf.training.fit import Progress
 from mmq_tf.training.fold import FoldJob, FoldWindows, fold_windows
 from mmq_tf.training.run import Run, read_fold
-from mmq_tf.utils.atomic_files import write_text
 from mmq_tf.version import __version__
 
 
@@ -196,7 +196,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class TransferJob:
+class TransferJob(KeptPredictions):
     """Everything one worker needs to judge one fold's methods on all people of another data set.
 
     Attributes
@@ -232,18 +232,6 @@ class TransferJob:
         """The network first, then the baselines."""
         return (self.fold.config.model.name, *self.baselines)
 
-    @property
-    def done(self) -> bool:
-        """Whether the predictions are there, of this network, these recordings and these methods."""
-        try:
-            return self._key_path.read_text("utf-8") == self._key and self._path.is_file()
-        except (OSError, UnicodeDecodeError):
-            return False
-
-    def predictions(self) -> Predictions:
-        """Return what was predicted."""
-        return read_predictions(self._path)
-
     def run(self, on_epoch: Progress) -> None:
         """Predict with every method under every condition; `on_epoch` counts the methods."""
         windows = fold_windows(self.fold)
@@ -251,9 +239,7 @@ class TransferJob:
         for count, method in enumerate(self.methods, start=1):
             parts += self._judge(method, windows, test)
             on_epoch(count, {})
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_predictions(self._path, Predictions.concatenate(parts))
-        write_text(self._key_path, self._key)
+        self.keep(parts)
 
     def _judge(self, method: str, windows: FoldWindows, test: WindowSet) -> list[Predictions]:
         job = self.fold
@@ -282,16 +268,13 @@ class TransferJob:
         return windows_of(self.streams, windows.front_end, self.there, self.fold.classes)
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
+        """Where the predictions of this fold are kept."""
         return self.folder / "folds" / self.fold.folder.name / "predictions.csv"
 
-    @property
-    def _key_path(self) -> Path:
-        return self._path.with_name("key.txt")
-
     @cached_property
-    def _key(self) -> str:
-        """Digest of what decides the predictions: another one, and they are made again."""
+    def key(self) -> str:
+        """Digest of the network, the recordings, how they are read, and the methods."""
         digest = hashlib.sha256()
         methods = map(versioned_name, self.methods)
         given = (__version__, streams_digest(self.streams), self.there.to_toml(), *methods, *self.protocols)
