@@ -127,7 +127,9 @@ def _fork(function: Any, *arguments: Any) -> int:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", default=2, show_default=True, help="Processes.")
 @click.option(
-    "--log", type=click.Path(path_type=Path), help="A line of JSON per mutant; a run goes on with it."
+    "--log",
+    type=click.Path(path_type=Path),
+    help="Keep a line of JSON per mutant here; a run resumes from it.",
 )
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Also write the table here (.json, .md beside)."
