@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SIMULATED cohort of four and a configuration that trains on it in seconds."""
 
+from collections.abc import Container
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tomli_w
 
 from mmq_tf.simulation.cohort import write_cohort
@@ -39,3 +42,17 @@ def write_tiny_study(folder: Path, modalities: tuple[str, ...] = MODALITIES, **c
     write_cohort(folder / "cohort", 4, Settings(minutes=7, modalities=modalities))
     (folder / "tiny.toml").write_text(tiny_config(modalities, **changes))
     return folder
+
+
+def train_quickly(patch: pytest.MonkeyPatch, baselines: Container[str]) -> None:
+    """Train step by step, which here takes less than tracing a step, and beside few of the baselines.
+
+    For runs in the test's own process that are only read, or that are compared with one another.
+    """
+    from mmq_tf.baselines import BASELINES
+    from mmq_tf.training import fold, run
+
+    for module in (fold, run):
+        patch.setattr(module, "fit_network", partial(module.fit_network, run_eagerly=True))
+    for name in [one for one in BASELINES if one not in baselines]:
+        patch.delitem(BASELINES, name)

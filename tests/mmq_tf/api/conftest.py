@@ -2,9 +2,12 @@
 """One SIMULATED study, trained once for all tests of the Python API."""
 
 import pytest
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
 import mmq_tf
+
+KEPT_BASELINES = {"majority", "logistic"}
+"""Enough to see that they are there; the others would only take time."""
 
 
 @pytest.fixture(scope="module")
@@ -13,6 +16,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMQ_CACHE", str(folder / "cache"))
+        train_quickly(patch, KEPT_BASELINES)
         yield write_tiny_study(folder)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import pytest
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
 import mmq_tf
 from mmq_tf.errors import MMQError
@@ -37,6 +37,7 @@ class Heard(WorkProgress):
 def test_train_makes_a_finished_run_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
     write_tiny_study(tmp_path, ("eda",), artefacts={"variants": 0})
+    train_quickly(monkeypatch, {"majority"})
     heard = Heard()
     folder = tmp_path / "run"
     run = mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=folder, progress=heard, final=False)

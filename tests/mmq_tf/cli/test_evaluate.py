@@ -10,7 +10,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 from command_line import run_main
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
 from mmq_tf.api.finished_runs import chosen_methods
 from mmq_tf.baselines import BASELINES
@@ -21,7 +21,6 @@ from mmq_tf.evaluation import sweep
 from mmq_tf.evaluation.artefact_stretch import artefact_stretch
 from mmq_tf.evaluation.protocols import PROTOCOLS, levels
 from mmq_tf.metrics.predictions import Predictions, read_predictions
-from mmq_tf.training import fold as folds
 from mmq_tf.training.run import Run
 from mmq_tf.training.run_streams import load_streams
 
@@ -46,10 +45,7 @@ def call(home):
         patch.chdir(home)
         patch.setenv("MMQ_CACHE", str(home / "cache"))
         patch.setenv("COLUMNS", "140")
-        patch.setattr(folds, "fit_network", partial(folds.fit_network, run_eagerly=True))
-        for name in set(BASELINES) - KEPT_BASELINES:
-            patch.delitem(BASELINES, name)
-
+        train_quickly(patch, KEPT_BASELINES)
         run = partial(run_main, patch)
 
         assert run("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--no-final", "--out", "run") == 0

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import tomli_w
 from command_line import run_main
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
 import mmq_tf
 import mmq_tf.datasets
-from mmq_tf.baselines import BASELINES
 from mmq_tf.config.run_config import load_config
 from mmq_tf.datasets.simulated import SIMULATED
 from mmq_tf.errors import MMQError
@@ -22,7 +21,6 @@ from mmq_tf.metrics.results_table import read_results
 from mmq_tf.metrics.scores import auroc
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
-from mmq_tf.training import fold as folds
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -55,12 +53,10 @@ def call(home):
         patch.chdir(home)
         patch.setenv("MMQ_CACHE", str(home / "cache"))
         patch.setenv("COLUMNS", "140")
-        patch.setattr(folds, "fit_network", partial(folds.fit_network, run_eagerly=True))
+        train_quickly(patch, KEPT_BASELINES)
         patch.setitem(
             mmq_tf.datasets.DATASETS, "elsewhere", replace(SIMULATED, name="elsewhere", title="Elsewhere")
         )
-        for name in set(BASELINES) - KEPT_BASELINES:
-            patch.delitem(BASELINES, name)
         run = partial(run_main, patch)
         assert run("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--no-final", "--out", "run") == 0
         yield run

@@ -79,7 +79,7 @@ def test_each_member_learns_as_it_would_alone(kind):
         keras.utils.set_random_seed(0)
         nets = make_members(kind, count, dropout=0.2)
         model = training_model(nets[0] if count == 1 else Ensemble(nets), LossWeights())
-        model.compile(optimizer=keras.optimizers.AdamW(1e-2, clipnorm=1.0))
+        model.compile(optimizer=keras.optimizers.AdamW(1e-2, clipnorm=1.0), run_eagerly=True)
         for seed in range(3):
             inputs, labels = batch(16, seed)
             model.fit(inputs, labels, 8, shuffle=False, verbose=0)

@@ -2,6 +2,7 @@
 """A fold's pretraining: whom it loads, that it goes on where it was, and what starts from it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,21 @@ def make_job(tmp_path: Path, folder: str = "00", fold: Fold = FOLD, **pretrainin
     return PretrainJob(make_config(**pretraining), data, fold, 0, 0, tmp_path / "run" / "folds" / folder)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where `finished` keeps the run that it copies."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def finished(loaded, kept, tmp_path):
+    """A finished job, run once for all tests that only read it."""
+    if not (kept / "run").exists():
+        make_job(kept).run()
+    shutil.copytree(kept / "run", tmp_path / "run")
+    return make_job(tmp_path)
+
+
 def test_no_test_subject_is_ever_touched(loaded, tmp_path):
     job = make_job(tmp_path)
     job.run()
@@ -123,10 +139,9 @@ def test_recordings_without_a_shared_stimulus_pair_neighbours(loaded, tmp_path, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "members"), [("mhacl", 1), ("mmqnet", 1), ("mmqnet", 2)])
-def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, tmp_path, name, members):
-    job = make_job(tmp_path)
+def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(finished, tmp_path, name, members):
+    job = finished
     net, front_end, _, _ = job.pretrained(None)
-    job.run()
     wish = job.config.model.model_copy(update={"name": name, "members": members, "line": False})
     config = job.config.model_copy(update={"model": wish})
     model = new_network(config.training_spec, 2, seed=5)
@@ -156,9 +171,8 @@ def test_a_network_starts_with_the_encoder_holds_it_then_lets_it_learn(loaded, t
     assert changed == [[False] * members, [False] * members, [True] * members]
 
 
-def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
-    job = make_job(tmp_path)
-    job.run()
+def test_an_encoder_that_saw_who_is_judged_is_refused(finished, tmp_path):
+    job = finished
     net = new_network(job.config.training_spec, 2, seed=5).net
     other = Fold(("c", "e"), ("f",), ("a",))
     with pytest.raises(MMQError, match="has seen a, who choose or judge"):
@@ -168,9 +182,8 @@ def test_an_encoder_that_saw_who_is_judged_is_refused(loaded, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_cannot_start_a_network_is_said(loaded, tmp_path):
-    job = make_job(tmp_path)
-    job.run()
+def test_what_cannot_start_a_network_is_said(finished, tmp_path):
+    job = finished
     start = Start(tmp_path / "run", "films", 1)
     config = job.config.model_copy(update={"model": job.config.model.model_copy(update={"size": "small"})})
     with pytest.raises(MMQError, match="encoder has dim = 32, this configuration needs 64"):
