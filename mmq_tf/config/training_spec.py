@@ -82,7 +82,7 @@ class DataConfig(ConfigSection):
         return [one.model_dump(exclude_defaults=True) for one in sets]
 
 
-WITHOUT_LINE = ("model.line=false", "model.line_gate=false")
+WITHOUT_LINE = ("model.line=false", "model.line_gate=false", "model.line_steps=false")
 """Changes of a configuration that take the line out of it, and what goes with it alone."""
 
 
@@ -99,7 +99,8 @@ class ModelConfig(ConfigSection):
     network's share in the logit, 0 leaves the line alone; without it validation people choose.
     `line_squash` is where a feature stops counting in full for the line, in the wearer's own deviations:
     where it is small, little but the direction counts. `line_gate` lets the line's mean believe some tokens
-    more than others, by what their sensor measured.
+    more than others, by what their sensor measured. `line_steps` makes the line a sum of free curves, one a
+    statistic: for data of few people.
     """
 
     name: Literal["mmqnet", "mhacl"] = "mmqnet"
@@ -122,6 +123,7 @@ class ModelConfig(ConfigSection):
     network_share: float | None = Field(default=None, ge=0, le=1)
     line_squash: float = Field(default=1.5, ge=0.05, le=10)
     line_gate: bool = False
+    line_steps: bool = False
 
     @model_validator(mode="after")
     def _line_stands_beside_queries(self) -> ModelConfig:
@@ -129,8 +131,9 @@ class ModelConfig(ConfigSection):
             raise ValueError(f"line: it stands beside mmqnet's queries, not in {self.name}: set it to false")
         if self.network_share is not None and not self.line:
             raise ValueError("network_share: it is the share beside a line, so it goes with line = true")
-        if self.line_gate and not self.line:
-            raise ValueError("line_gate: it is a part of the line, so it goes with line = true")
+        for part in ("line_gate", "line_steps"):
+            if getattr(self, part) and not self.line:
+                raise ValueError(f"{part}: it is a part of the line, so it goes with line = true")
         return self
 
     @property

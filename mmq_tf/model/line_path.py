@@ -25,6 +25,12 @@ REACH = 2.0
 PIECES = 2
 """Columns the line has of a statistic: ``s`` and ``max(s, 0)``."""
 
+KNOTS = (-0.6, -0.3, 0.0, 0.3, 0.6)
+"""Where a line of steps has its steps, in each standardised and squashed statistic."""
+
+STEEPNESS = 8.0
+"""Of a step at k: ``tanh(STEEPNESS * (s - k))``."""
+
 
 @keras.saving.register_keras_serializable("mmq_tf")
 class LinePath(keras.layers.Layer):
@@ -51,6 +57,10 @@ class LinePath(keras.layers.Layer):
     squash : float
         In the wearer's own deviations. Where it is small, a mean is little but the share of tokens above the
         wearer's usual less the share below, which is what people of other protocols have in common.
+    steps : bool
+        Instead of the statistic and its bend, soft steps at `KNOTS`, each less its mean over training windows
+        that have the modality and 0 where it is absent: a sum of free curves, one a statistic, for data
+        of few people. Boosting fits them (see `mmq_tf.training.line_steps`).
     """
 
     def __init__(
@@ -61,24 +71,35 @@ class LinePath(keras.layers.Layer):
         *,
         unread: Collection[int] = (),
         squash: float = SQUASH,
+        steps: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.squash = float(squash)
+        self.squash, self.steps = float(squash), bool(steps)
         self.n_tokens, self.tasks = n_tokens, dict(tasks)
         self.feature_sizes, self.unread = dict(feature_sizes), tuple(unread)
         self.owner = feature_owner(self.feature_sizes, self.unread)
 
     @property
     def n_statistics(self) -> int:
-        """Columns of `statistics`, S; the line has `PIECES` of each."""
+        """Columns of `statistics`, S; the line has `pieces` of each."""
         return len(STATISTICS) * self.owner.shape[1]
 
+    @property
+    def pieces(self) -> int:
+        """Columns the line has of a statistic, P."""
+        return len(KNOTS) if self.steps else PIECES
+
     def build(self, input_shape=None) -> None:
-        """Create ``centre``, ``scale`` ``[S]``, ``kernel`` ``[2 * S, C]``, ``bias`` ``[C]`` of all."""
+        """Create ``centre``, ``scale`` ``[S]``, ``kernel`` ``[P * S, C]``, ``bias`` ``[C]`` of all.
+
+        With steps also ``usual`` ``[P * S]``, their means over training windows.
+        """
         wide, classes = self.n_statistics, sum(self.tasks.values())
-        kernel = PIECES * wide, classes
+        kernel = self.pieces * wide, classes
         shapes = {"centre": (wide,), "scale": (wide,), "kernel": kernel, "bias": (classes,)}
+        if self.steps:
+            shapes["usual"] = (self.pieces * wide,)
         for name, shape in shapes.items():
             weight = self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
             setattr(self, name, weight)
@@ -111,15 +132,27 @@ class LinePath(keras.layers.Layer):
 
     def standardised(self, features, presence, scores=None):
         """Return the squashed statistics ``[B, S]``; arguments as of `statistics`."""
-        found, here = self.statistics(features, presence, scores)
+        return self._squashed(*self.statistics(features, presence, scores))
+
+    def _squashed(self, found, here):
         return ops.tanh((found - here * self.centre) * self.scale)
+
+    def _steps(self, squashed, here):
+        """Return the steps ``[B, P * S]`` of squashed statistics, 0 where the modality is absent."""
+        knots = np.repeat(KNOTS, self.n_statistics).astype(np.float32)
+        steps = ops.tanh((ops.concatenate([squashed] * len(KNOTS), axis=-1) - knots) * STEEPNESS)
+        return (steps - self.usual) * ops.concatenate([here] * len(KNOTS), axis=-1)
 
     def call(self, features, presence, scores=None) -> dict:
         """Return the logits ``[B, classes]`` of each task; arguments as of `statistics`."""
-        squashed, wide = self.standardised(features, presence, scores), self.n_statistics
-        # Two products, since int8 has another scale for what is above 0.
-        logits = ops.matmul(squashed, self.kernel[:wide]) + self.bias
-        logits = logits + ops.matmul(ops.relu(squashed), self.kernel[wide:])
+        found, here = self.statistics(features, presence, scores)
+        squashed, wide = self._squashed(found, here), self.n_statistics
+        if self.steps:
+            logits = ops.matmul(self._steps(squashed, here), self.kernel) + self.bias
+        else:
+            # Two products, since int8 has another scale for what is above 0.
+            logits = ops.matmul(squashed, self.kernel[:wide]) + self.bias
+            logits = logits + ops.matmul(ops.relu(squashed), self.kernel[wide:])
         stops = np.cumsum(list(self.tasks.values())).tolist()
         parts = {
             task: logits[:, stop - count : stop]
@@ -134,4 +167,5 @@ class LinePath(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         own = {"n_tokens": self.n_tokens, "feature_sizes": self.feature_sizes, "tasks": self.tasks}
-        return {**super().get_config(), **own, "unread": list(self.unread), "squash": self.squash}
+        more = {"unread": list(self.unread), "squash": self.squash, "steps": self.steps}
+        return {**super().get_config(), **own, **more}

@@ -66,6 +66,8 @@ class MMQNet(TokenNet):
         queries' features are then squashed too, ``tanh(x / 1.5)``.
     line_squash : float
         Of the line's own features; see `LinePath`.
+    line_steps : bool
+        Whether the line is of steps; see `LinePath`.
     line_gate : bool
         Whether what a sensor measured says how much the line's mean believes each of its tokens, by a line a
         modality of its squashed features, which `mmq_tf.training.line_gate.fit_gate` trains after all else.
@@ -93,6 +95,7 @@ class MMQNet(TokenNet):
         line: bool = False,
         line_squash: float = SQUASH,
         line_gate: bool = False,
+        line_steps: bool = False,
         **shared,
     ):
         super().__init__(n_tokens, feature_sizes, tasks, **shared)
@@ -109,7 +112,7 @@ class MMQNet(TokenNet):
                 f"MMQNet: `rebuilt_penalty` must be from 0 to {MASK_BIAS:g}, got {rebuilt_penalty}."
             )
         self.quality = tuple(quality)
-        self.line_squash = float(line_squash)
+        self.line_squash, self.line_steps = float(line_squash), bool(line_steps)
         self._make_layers()
         self.line: Any = self._make_line() if line else None
         self.line_gate: Any = self._make_gate() if line and line_gate else None
@@ -123,7 +126,7 @@ class MMQNet(TokenNet):
         if model.line:
             apart = spec.layout.quality if model.quality == "gate" else ()
             parts |= {"line": True, "quality": np.flatnonzero(apart).tolist()}
-            parts |= {"line_squash": model.line_squash, "line_gate": model.line_gate}
+            parts |= {key: getattr(model, key) for key in ("line_squash", "line_gate", "line_steps")}
         return super().from_spec(spec, classes, seed, **{**parts, **own})
 
     @classmethod
@@ -196,8 +199,8 @@ class MMQNet(TokenNet):
         )
 
     def _make_line(self) -> LinePath:
-        own = {"unread": self.quality, "squash": self.line_squash, "name": "line"}
-        return LinePath(self.n_tokens, self.feature_sizes, self.tasks, **own)
+        own = {"unread": self.quality, "squash": self.line_squash, "steps": self.line_steps}
+        return LinePath(self.n_tokens, self.feature_sizes, self.tasks, **own, name="line")
 
     def _make_gate(self) -> BlockDense:
         sizes = list(self.feature_sizes.values())
@@ -362,6 +365,7 @@ class MMQNet(TokenNet):
         own = {name: getattr(self, name) for name in ("learned_mask", "rebuilt_penalty")}
         parts = {"queries": list(self.queries), "quality": list(self.quality), "line": self.line is not None}
         line = {"line_squash": self.line_squash, "line_gate": self.line_gate is not None}
+        line["line_steps"] = self.line_steps
         return {**super().get_config(), **own, **parts, **line}
 
     @classmethod

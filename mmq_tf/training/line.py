@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -18,8 +18,9 @@ from mmq_tf.features.windows import WindowSet
 from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.metrics.grouped_scores import score_by_subject
 from mmq_tf.model.ensemble import members_of
-from mmq_tf.model.line_path import PIECES, REACH, STATISTICS
+from mmq_tf.model.line_path import KNOTS, REACH, STATISTICS, STEEPNESS
 from mmq_tf.training.line_gate import fit_gate
+from mmq_tf.training.line_steps import ROUNDS, boosted
 
 STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """C of logistic regression that inner folds of the training side's people choose from."""
@@ -46,7 +47,7 @@ USUAL_SHARE, SHARE_DEVIATION = 0.25, 0.25
 """What is expected of the share before anybody is asked; half is too much in another protocol."""
 
 _Weights = tuple[np.ndarray, np.ndarray]
-"""Kernel [2 * S, C] and bias [C] of a line."""
+"""Kernel [P * S, C] and bias [C] of a line."""
 
 _Fold = tuple[np.ndarray, np.ndarray]
 """Indices of the complete rows that are judged, and bool [n] of those that are learned from."""
@@ -59,7 +60,8 @@ class LineChoice:
     Attributes
     ----------
     evidence, look_back : float
-        C of the coefficients of features, and of their look-backs (0 without any).
+        C of the coefficients of features, and of their look-backs (0 without any); of a line of steps the
+        rounds of boosting, and 0.
     network_share : float
         Share of the network in the logit.
     temperature, line_temperature : float
@@ -86,7 +88,7 @@ def fit_line(
 
     First the coefficients of the features, then, with that as offset, those of their look-backs: where a
     wearer's past is not known the line is as if there were none. Classes weigh the same. Then the gate, where
-    there is one.
+    there is one. A line of steps is boosted instead, on windows as they are: what is missing adds nothing.
 
     Without `choice` the strengths, and the line's temperature, are chosen by inner folds of training and
     validation people. The share is the likeliest for validation people, under a normal prior and each person
@@ -112,7 +114,8 @@ def fit_line(
     if not members:
         return None
     sides = [train] if validation is None else [train, validation]
-    rows = [_Rows.of(member, sides, spec, seed) for member in members]
+    kind = {False: _Rows, True: _StepRows}
+    rows = [kind[member.line.steps].of(member, sides, spec, seed) for member in members]
     if choice is None:
         evidence, look_back, line_temperature = rows[0].choose()
         for member, own in zip(members, rows, strict=True):
@@ -136,7 +139,7 @@ def _set_line(
 ) -> None:
     """Fit one line to the rows of these sides, the first ones, and set its weights; then its gate, if any."""
     kernel, bias = rows.fitted(rows.side < len(sides), evidence, look_back)
-    for name, value in (("centre", rows.centre), ("scale", rows.scale), ("kernel", kernel), ("bias", bias)):
+    for name, value in {**rows.standard, "kernel": kernel, "bias": bias}.items():
         getattr(net.line, name).assign(value)
     if net.line_gate:
         fit_gate(net, sides, spec, seed)
@@ -144,11 +147,13 @@ def _set_line(
 
 @dataclass(frozen=True)
 class _Rows:
-    """What a line learns from: columns [n, 2 * S] of statistics, and label, person, weight and side [n].
+    """What a line learns from: columns [n, P * S] of statistics, and label, person, weight and side [n].
 
-    `complete` is how many rows come first that are windows as they are, `past` [2 * S] which columns are of
-    look-backs.
+    `complete` is how many rows come first that are windows as they are, `past` [P * S] which columns are of
+    look-backs, `standard` what the line needs to make the columns, by the name of its weight.
     """
+
+    copies: ClassVar[int] = COPIES
 
     shown: np.ndarray
     label: np.ndarray
@@ -158,11 +163,11 @@ class _Rows:
     complete: int
     classes: int
     past: np.ndarray
-    centre: np.ndarray
-    scale: np.ndarray
+    standard: dict[str, np.ndarray]
+    seed: int
 
     @classmethod
-    def of(cls, net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int) -> _Rows:
+    def of(cls, net: Any, sides: Sequence[WindowSet], spec: TrainingSpec, seed: int) -> Self:
         """Return each window once as it is, then with tokens hidden, each a share of the window's weight."""
         side = np.concatenate([np.full(len(part), place) for place, part in enumerate(sides)])
         features, presence, label, subject, counted = (
@@ -172,7 +177,7 @@ class _Rows:
         label, rng = label.astype(int), np.random.default_rng([seed, len(side)])
         hidden = [
             presence & training_keep(rng, presence.shape, max_rate=spec.missing.max_rate, complete_share=0.0)
-            for _ in range(COPIES)
+            for _ in range(cls.copies)
         ]
         found = [_statistics(net, features, view, spec) for view in (presence, *hidden)]
         raw, here = found[0]
@@ -183,18 +188,31 @@ class _Rows:
         scale = np.where(deviation > 0, 1.0 / (REACH * np.maximum(deviation, LEAST_DEVIATION)), 0.0)
         times, size = len(found), np.bincount(label, counted, minlength=net.line.bias.shape[0])
         balance = size.sum() / np.count_nonzero(size) / np.where(size > 0, size, 1.0)
+        squashed = [(np.tanh((part - own * mean) * scale), own) for part, own in found]
+        shown, more = cls._columns(squashed)
         return cls(
-            np.concatenate([_columns((part - own * mean) * scale) for part, own in found]),
+            shown,
             np.tile(label, times),
             np.tile(subject, times),
             np.tile(balance[label] * counted / times, times),
             np.tile(side, times),
             len(label),
             len(size),
-            np.tile(past, PIECES),
-            mean,
-            scale,
+            np.tile(past, net.line.pieces),
+            {"centre": mean, "scale": scale, **more},
+            seed,
         )
+
+    @staticmethod
+    def _columns(
+        squashed: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the columns that `LinePath` weighs, and what more it needs to make them.
+
+        They come from squashed statistics, each with where its modality is there. Here the statistics
+        themselves, and what of them is above 0.
+        """
+        return np.concatenate([np.concatenate([one, np.maximum(one, 0)], 1) for one, _ in squashed]), {}
 
     def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> _Weights:
         """Return what the rows `learn` [n] teach: first the features, then their look-backs."""
@@ -207,17 +225,19 @@ class _Rows:
         The temperature is that of left-out people's complete windows; of a single person's, 1.
         """
         folds = list(self._left_out())
-        evidence, found = self._best(folds, [self._nothing() for _ in folds], ~self.past)
+        evidence, found = self._best_strength(folds, [self._nothing() for _ in folds], ~self.past)
         look_back = 0.0
         if self.past.any():
-            look_back, found = self._best(folds, found, self.past)
+            look_back, found = self._best_strength(folds, found, self.past)
+        return evidence, look_back, self._temperature(folds, found)
+
+    def _temperature(self, folds: Sequence[_Fold], found: Sequence[_Weights]) -> float:
+        """Return the temperature of left-out people's windows by each fold's weights; 1 without folds."""
         if not folds:
-            return evidence, look_back, 1.0
-        logits = np.concatenate(
-            [self._logits(judge, own) for (judge, _), own in zip(folds, found, strict=True)]
-        )
+            return 1.0
+        logits = [self._logits(judge, own) for (judge, _), own in zip(folds, found, strict=True)]
         label = np.concatenate([self.label[judge] for judge, _ in folds])
-        return evidence, look_back, float(fit_temperature(logits, label))
+        return float(fit_temperature(np.concatenate(logits), label))
 
     def _nothing(self) -> _Weights:
         return np.zeros((self.shown.shape[1], self.classes)), np.zeros(self.classes)
@@ -244,24 +264,74 @@ class _Rows:
         for _, judge in GroupKFold(min(INNER_FOLDS, len(people))).split(self.label, groups=self.subject):
             yield judge[judge < self.complete], ~np.isin(np.arange(len(self.label)), judge)
 
-    def _best(
+    def _best_strength(
         self, folds: Sequence[_Fold], starts: Sequence[_Weights], columns: np.ndarray
     ) -> tuple[float, list[_Weights]]:
-        """Return the first strength of these columns that ranks left-out people's windows about best.
+        """Return the best strength of these columns, as `_best`; `starts` has the others' weights."""
+        before = iter(starts)
 
-        With it each fold's weights, which begin with what `starts` has for the other columns.
+        def learned(learn: np.ndarray) -> list[_Weights]:
+            start = next(before)
+            return [self._with(start, learn, columns, strength) for strength in STRENGTHS]
+
+        return self._best(folds, STRENGTHS, learned)
+
+    def _best(
+        self,
+        folds: Sequence[_Fold],
+        options: Sequence[float],
+        learned: Callable[[np.ndarray], Sequence[_Weights]],
+    ) -> tuple[float, list[_Weights]]:
+        """Return the first option that ranks left-out people's windows about best, and each fold's weights.
+
+        `learned` gives, fold by fold, the weights of each option from the rows that are learned from.
         """
-        scores, people = np.zeros(len(STRENGTHS)), len(np.unique(self.subject))
-        found: list[list[_Weights]] = [[] for _ in STRENGTHS]
-        for (judge, learn), start in zip(folds, starts, strict=True):
-            for place, strength in enumerate(STRENGTHS):
-                weights = self._with(start, learn, columns, strength)
+        scores, people = np.zeros(len(options)), len(np.unique(self.subject))
+        found: list[list[_Weights]] = [[] for _ in options]
+        for judge, learn in folds:
+            for place, weights in enumerate(learned(learn)):
                 probabilities = softmax(self._logits(judge, weights), axis=1)
                 judged = score_by_subject(self.subject[judge], self.label[judge], probabilities)
                 scores[place] += np.nansum(judged.scores["auroc"])
                 found[place].append(weights)
         best = int(np.argmax(scores >= scores.max() - FLAT * people))
-        return STRENGTHS[best], found[best]
+        return options[best], found[best]
+
+
+class _StepRows(_Rows):
+    """What a line of steps learns from: windows as they are, look-backs left out."""
+
+    copies = 0
+
+    @staticmethod
+    def _columns(
+        squashed: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        ((one, here),) = squashed
+        steps = np.concatenate([np.tanh(STEEPNESS * (one - knot)) for knot in KNOTS], axis=1)
+        own = np.tile(here, len(KNOTS))
+        usual = (steps * own).sum(0) / np.maximum(own.sum(0), 1)
+        return (steps - usual) * own, {"usual": usual}
+
+    def fitted(self, learn: np.ndarray, evidence: float, look_back: float) -> _Weights:
+        """Return what `evidence` rounds of boosting teach of the rows `learn` [n]."""
+        return self._boosted(learn, [round(evidence)])[0]
+
+    def choose(self) -> tuple[float, float, float]:
+        """Choose the rounds, then the temperature, as of the line that is not of steps."""
+        folds = list(self._left_out())
+        rounds, found = self._best(folds, ROUNDS, lambda learn: self._boosted(learn, ROUNDS))
+        return rounds, 0.0, self._temperature(folds, found)
+
+    def _boosted(self, learn: np.ndarray, rounds: Sequence[int]) -> list[_Weights]:
+        kernel, bias = self._nothing()
+        rows, label, weight = self.shown[np.ix_(learn, ~self.past)], self.label[learn], self.weight[learn]
+        found = []
+        for own, bias in boosted(rows, label, weight, self.classes, rounds, self.seed):
+            whole = kernel.copy()
+            whole[~self.past] = own
+            found.append((whole, bias))
+        return found
 
 
 def _logistic(
@@ -291,12 +361,6 @@ def _logistic(
     flat = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
     bias = flat[-classes:]
     return flat[:-classes].reshape(wide, classes), bias - bias.mean()
-
-
-def _columns(standardised: np.ndarray) -> np.ndarray:
-    """Return the columns that `LinePath` weighs: squashed statistics, and what of them is above 0."""
-    squashed = np.tanh(standardised)
-    return np.concatenate([squashed, np.maximum(squashed, 0)], axis=1)
 
 
 def _statistics(
