@@ -16,8 +16,8 @@ from mmq_tf.metrics.results_table import read_results
 
 pytest.importorskip("tflite_micro")
 KINDS = (
-    "small", "nano-line", "two-tasks-line", "nano-line-gate", "one-sensor-line", "without-category",
-    "without-modality-line", "without-queries-line", "ensemble", "ensemble-line", "mhacl",
+    "small", "nano-line", "two-tasks-line", "nano-line-gate", "nano-line-steps", "one-sensor-line",
+    "without-category", "without-modality-line", "without-queries-line", "ensemble", "ensemble-line", "mhacl",
 )  # fmt: skip
 """Between them every operation and layout; `benchmarks/network_equality.py` runs all kinds."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from mmq_tf.errors import MMQError
 from mmq_tf.model import MMQNet
-from mmq_tf.model.line_path import SQUASH, LinePath
+from mmq_tf.model.line_path import KNOTS, SQUASH, STEEPNESS, LinePath
 
 T, FEATURES = 4, {"ppg": 3, "eda": 2}
 M, F, S = 2, 5, 15
@@ -84,16 +84,45 @@ def test_quality_moves_interference_alone():
     assert not np.allclose(np.array(one["interference_scores"]), np.array(two["interference_scores"]))
 
 
-def test_what_is_absent_cannot_matter():
-    net = net_with_line()
+@pytest.mark.parametrize("steps", [False, True])
+def test_what_is_absent_cannot_matter(steps):
+    net = net_with_line(line_steps=steps)
     rng = np.random.default_rng(1)
-    for name in ("centre", "scale", "kernel"):
+    for name in ("centre", "scale", "kernel", *(["usual"] if steps else [])):
         weight = getattr(net.line, name)
         weight.assign(rng.normal(size=weight.shape))
     inputs = windows(20)
     absent = np.repeat(inputs["presence"], [3, 2], axis=-1) == 0
     other = {**inputs, "features": np.where(absent, 77.0, inputs["features"]).astype("float32")}
     np.testing.assert_array_equal(logits(net, inputs), logits(net, other))
+
+
+def test_steps_of_a_small_window():
+    line = LinePath(2, {"ppg": 1, "eda": 1}, {"stress": 2}, squash=0.05, steps=True)
+    line.build()
+    line.scale.assign(np.ones(6))
+    line.usual.assign(np.full(30, 0.25))
+    kernel = np.zeros((30, 2))
+    kernel[[0, 18], 1] = 1.0, 10.0  # the mean of ppg at the first knot, the least of ppg's at the fourth
+    kernel[[1, 7], 1] = 100.0  # of eda, which is absent
+    line.kernel.assign(kernel)
+    features, presence = (
+        np.array([[[3.0, 3.0], [3.0, 3.0]]], "float32"),
+        np.array([[[1, 0], [1, 0]]], "float32"),
+    )
+    squashed = np.tanh(1.0)
+    first, fourth = (np.tanh(STEEPNESS * (squashed - knot)) - 0.25 for knot in (KNOTS[0], KNOTS[3]))
+    wanted = first + 10 * fourth
+    assert np.array(line(features, presence)["stress"])[0] == pytest.approx([0.0, wanted], abs=1e-5)
+
+
+def test_without_a_sensor_steps_say_nothing():
+    net, inputs = net_with_line(line_steps=True), windows(4)
+    for name in ("centre", "scale", "kernel", "usual"):
+        weight = getattr(net.line, name)
+        weight.assign(np.random.default_rng(1).normal(size=weight.shape))
+    nothing = {"features": 0 * inputs["features"], "presence": 0 * inputs["presence"]}
+    np.testing.assert_array_equal(net.trace(nothing)["line"]["stress"], np.zeros((4, 2)))
 
 
 def test_the_logit_is_the_weighted_sum():
@@ -125,12 +154,12 @@ def test_several_tasks_read_their_own_classes():
 
 
 def test_saved_and_read_back(tmp_path):
-    net, inputs = net_with_line(quality=(2,), line_squash=0.2, line_gate=True), windows(4)
-    net.line.kernel.assign(np.random.default_rng(1).normal(size=(2 * S, 2)))
+    net, inputs = net_with_line(quality=(2,), line_squash=0.2, line_gate=True, line_steps=True), windows(4)
+    net.line.kernel.assign(np.random.default_rng(1).normal(size=net.line.kernel.shape))
     net.line_gate.kernel.assign(np.random.default_rng(2).normal(size=(F, M)))
     net.save(tmp_path / "net.keras")
     again: Any = keras.models.load_model(tmp_path / "net.keras")
-    assert (again.quality, again.line.squash) == ((2,), 0.2)
+    assert (again.quality, again.line.squash, again.line.steps) == ((2,), 0.2, True)
     np.testing.assert_array_equal(logits(net, inputs), logits(again, inputs))
 
 
