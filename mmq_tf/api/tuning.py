@@ -15,6 +15,7 @@ from mmq_bridge.plain_folder import check_plain
 from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_cohort, python_call
 from mmq_tf.errors import MMQError
 from mmq_tf.training.run_folder import RUNS
+from mmq_tf.utils.one_writer import one_writer
 from mmq_tf.utils.progress import SILENT, WorkProgress
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def tune(
     Raises
     ------
     MMQError
-        If the configuration, a name, the recordings or the folder cannot be used.
+        If the configuration, a name, the recordings or the folder cannot be used, or another process writes
+        into the folder.
     """
     from mmq_tf.training.run import Run
     from mmq_tf.training.run_folder import RunFacts
@@ -92,13 +94,14 @@ def tune(
     if budget < 2 or inner < 2:
         raise MMQError(f"tune: expected a budget and inner folds of 2 or more, got {budget} and {inner}.")
     folder = Path(out) if out else RUNS / f"tuned-{settings.name}"
-    _check_folder(folder)
-    if where is None:
-        make_default_cohort(progress)
-    said = command or python_call("tune", config, data)
-    run = Run(folder, settings, RunFacts(said, str((where or DEFAULT_COHORT).resolve())))
-    todo = _jobs(run, wanted, tuple(search), budget, inner, progress, jobs)
-    return TuningOutcome(folder, _tune(run, todo, progress, jobs))
+    with one_writer(folder):
+        _check_folder(folder)
+        if where is None:
+            make_default_cohort(progress)
+        said = command or python_call("tune", config, data)
+        run = Run(folder, settings, RunFacts(said, str((where or DEFAULT_COHORT).resolve())))
+        todo = _jobs(run, wanted, tuple(search), budget, inner, progress, jobs)
+        return TuningOutcome(folder, _tune(run, todo, progress, jobs))
 
 
 def check_search(config: RunConfig, methods: Sequence[str], search: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ def list_subjects(folder: Path) -> list[str]:
 
 def source_files(folder: Path, subject: str) -> list[Path]:
     """List the files of one subject's folder."""
-    check_known(folder, subject, list_subjects(folder))
+    _check_there(folder, subject)
     return recording_files(folder / subject)
 
 
@@ -38,7 +38,7 @@ def load_subject(folder: Path, subject: str) -> Recording:
     MMQError
         If there is none of that name, a file is broken, or the recording is not a simulated one.
     """
-    check_known(folder, subject, list_subjects(folder))
+    _check_there(folder, subject)
     recording = load_recording(folder / subject)
     if not recording.simulated:
         raise MMQError(
@@ -55,8 +55,15 @@ def ground_truth(folder: Path | str, subject: str) -> Truth:
     MMQError
         As `load_subject`.
     """
-    check_known(Path(folder), subject, list_subjects(Path(folder)))
+    _check_there(Path(folder), subject)
     return load_truth(Path(folder) / subject)
+
+
+def _check_there(folder: Path, subject: str) -> None:
+    """Check one subject; the others are listed only where it is not there, as a cohort may hold thousands."""
+    is_name = subject == Path(subject).name and not subject.startswith(".")
+    if not (is_name and (folder / subject / JSON_NAME).is_file()):
+        check_known(folder, subject, list_subjects(folder))
 
 
 SIMULATED = Dataset(

@@ -15,12 +15,13 @@ from mmq_tf.metrics.significance import compare
 from mmq_tf.metrics.summary import SubjectTable, subject_table
 from mmq_tf.reports.run_report import results_of
 from mmq_tf.training.run import Run
-from mmq_tf.tuning.job import TUNED, TuningJob
+from mmq_tf.tuning.job import TUNED, TuningJob, judged_beside
 
 
 def conclude_tuning(run: Run, jobs: Sequence[TuningJob]) -> ResultsFile:
     """Join the folds into `predictions.csv` and `results.json` and `.md`; return the table."""
-    predictions = Predictions.concatenate([read_predictions(job.predictions_path) for job in jobs])
+    searched = [read_predictions(job.predictions_path) for job in jobs]
+    predictions = Predictions.concatenate([*searched, *judged_beside(jobs)])
     write_predictions(run.folder / "predictions.csv", predictions)
     table = results_of(run, predictions)
     notes = (*table.notes, _how(jobs), *said(jobs, subject_table(predictions)))

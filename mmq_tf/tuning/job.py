@@ -15,7 +15,7 @@ import numpy as np
 from mmq_tf.baselines import BASELINES
 from mmq_tf.datasets import Dataset
 from mmq_tf.errors import MMQError
-from mmq_tf.evaluation.judge_fold import Predict, calibrated, judge_conditions
+from mmq_tf.evaluation.judge_fold import Predict, calibrated, judge_baseline, judge_conditions
 from mmq_tf.metrics.predictions import Predictions, write_predictions
 from mmq_tf.metrics.summary import subject_table
 from mmq_tf.training.fit import EAGER_STEPS, Progress, fit_network, new_network
@@ -23,7 +23,7 @@ from mmq_tf.training.fold import FoldJob, FoldWindows, calibrate, fold_windows, 
 from mmq_tf.training.run import check_folds
 from mmq_tf.training.splits import Fold, joined_folds
 from mmq_tf.tuning.search import Attempt, Reporter, best, search
-from mmq_tf.tuning.space import Value, arguments_of, preset_values, space_of, with_values
+from mmq_tf.tuning.space import Value, arguments_of, preset_values, space_of, unsearched_beside, with_values
 from mmq_tf.utils.atomic_files import write_text
 
 TUNED = "_tuned"
@@ -184,6 +184,17 @@ class TuningJob:
     def _judged(self, values: Mapping[str, Value], on_step: Progress) -> Predictions:
         predict, windows, job = _fitted(self.method, values, self.outer, on_step)
         return judge_conditions(self.method, predict, windows.test, job)
+
+
+def judged_beside(jobs: Sequence[TuningJob]) -> list[Predictions]:
+    """Return what was not searched, as it is, on every outer fold: see `unsearched_beside`."""
+    outer = {job.outer.folder: job.outer for job in jobs}
+    names = unsearched_beside({job.method for job in jobs})
+    found = []
+    for fold in outer.values():
+        windows = fold_windows(fold)
+        found += [judge_baseline(name, windows, fold) for name in names]
+    return found
 
 
 def _heartbeat(on_epoch: Progress, done: int, score: float) -> Progress:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmq_tf.baselines import BASELINES
+from mmq_tf.baselines import BASELINES, Clock, Majority
 from mmq_tf.config.run_config import RunConfig
 from mmq_tf.errors import MMQError
 from mmq_tf.utils.suggestion import did_you_mean
@@ -73,10 +73,19 @@ BASELINE: Mapping[str, Space] = {
 }
 """Of the methods beside it: arguments of their classes, named METHOD.ARGUMENT."""
 
+FLOOR = (Majority.name, Clock.name)
+"""What no table of searches goes without: the most frequent class, and what elapsed time alone tells."""
+
 
 def searched_methods(config: RunConfig) -> tuple[str, ...]:
     """Return the methods that can be searched: the run's network first."""
     return (config.model.name, *BASELINE)
+
+
+def unsearched_beside(methods: Collection[str]) -> list[str]:
+    """Return what stands beside searched methods as it is: majority, clock, and a network's other rivals."""
+    with_network = any(method not in BASELINE for method in methods)
+    return [*FLOOR, *(name for name in BASELINE if with_network and name not in methods)]
 
 
 def space_of(method: str, config: RunConfig, only: Sequence[str] = ()) -> dict[str, Span | OneOf]:

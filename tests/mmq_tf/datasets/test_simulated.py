@@ -30,6 +30,22 @@ def digest(folder):
     return [(str(p.relative_to(folder)), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]
 
 
+def test_one_person_is_read_without_listing_all(cohort, monkeypatch):
+    """Else reading thousands takes the square of their number."""
+    monkeypatch.setattr("mmq_tf.datasets.simulated.list_subjects", lambda folder: pytest.fail("listed"))
+    assert DATASET.load(cohort, "sim-02").subject == "sim-02"
+    assert ground_truth(cohort, "sim-01").beats_s
+    assert DATASET.digest(cohort, "sim-01") != DATASET.digest(cohort, "sim-02")
+
+
+@pytest.mark.parametrize("name", ["sim-03", "../sim-01", "sim-01/", ".", "", "sim-01/../sim-02"])
+def test_a_name_that_no_person_has_is_refused(cohort, name):
+    (cohort.parent / "sim-01").mkdir(exist_ok=True)
+    (cohort.parent / "sim-01" / "recording.json").touch()
+    with pytest.raises(MMQError, match="no recording of subject"):
+        DATASET.load(cohort, name)
+
+
 def test_what_is_read_is_what_was_simulated(cohort):
     assert DATASET.subjects(cohort) == ["sim-01", "sim-02"]
     for index, subject in enumerate(DATASET.subjects(cohort)):

@@ -14,6 +14,7 @@ from mmq_tf.tuning.space import (
     preset_values,
     searched_methods,
     space_of,
+    unsearched_beside,
     with_values,
 )
 
@@ -72,3 +73,13 @@ def test_whole_numbers_and_names_are_told_apart():
     assert not Span(1, 4).holds(2.5)
     assert not Span(1.0, 4.0).holds("sqrt")
     assert not Span(0, 4).holds(None)
+
+
+def test_trees_and_the_clock_always_stand_beside_the_network():
+    assert unsearched_beside({"mmqnet", "forest"}) == [
+        "majority",
+        "clock",
+        "logistic_dropout",
+        "boosted_dropout",
+    ]
+    assert unsearched_beside({"forest"}) == ["majority", "clock"]

@@ -2,6 +2,8 @@
 """Searching a fold: its test people never enter, what is done stays done, and stopping changes nothing."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -136,13 +138,16 @@ def tuned(home):
 
 def test_the_table_says_what_the_search_bought_on_the_outer_folds(tuned, home):
     _, found = tuned
-    assert found.results.methods == ("logistic_dropout", "logistic_dropout" + TUNED)
+    searched = ("logistic_dropout", "logistic_dropout" + TUNED)
+    assert set(found.results.methods) == {*searched, "majority", "clock"}
+    assert found.results.row("majority", "full", "auroc").mean == 0.5
+    assert found.results.row("clock", "full", "auroc").n == 6
     assert found.results.stamps == ("SIMULATED",)
     notes = " ".join(found.results.notes)
     assert "best of 3 trials" in notes
     assert "logistic_dropout: the search bought" in notes
     assert "of 9 trials were given up early" in notes
-    row = [found.results.row(name, "full", "auroc") for name in found.results.methods]
+    row = [found.results.row(name, "full", "auroc") for name in searched]
     assert [one.n for one in row] == [6, 6]
     assert f"{row[1].mean - row[0].mean:+.3f} AUROC by person" in notes
     chosen = json.loads((home / "tuned" / "folds" / "00" / "logistic_dropout.json").read_text())
@@ -178,3 +183,19 @@ def test_what_does_not_belong_together_is_refused(tuned, changes, said):
     given, _ = tuned
     with pytest.raises(MMQError, match=said):
         tune("tiny.toml", "cohort", **{**given, **changes})
+
+
+def test_a_folder_another_process_searches_in_is_left_alone(tuned, home):
+    given, _ = tuned
+    hold = "import sys, mmq_tf.utils.one_writer as o; c = o.one_writer(o.Path('tuned')); c.__enter__(); "
+    with subprocess.Popen(
+        [sys.executable, "-c", hold + "print(flush=True); sys.stdin.read(); c.__exit__(None, None, None)"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=home,
+    ) as other:
+        assert other.stdout.readline() == b"\n"
+        with pytest.raises(MMQError, match=f"process {other.pid} writes into tuned"):
+            tune("tiny.toml", "cohort", **given)
+        other.communicate()
+    assert tune("tiny.toml", "cohort", **given).results.rows
