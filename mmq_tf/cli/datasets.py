@@ -3,11 +3,20 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
 import click
 
 from mmq_tf.cli._lazy_group import LazyGroup
-from mmq_tf.datasets import Dataset, all_datasets, get_dataset, spelled
+from mmq_tf.cli._prepared import prepared
 from mmq_tf.errors import MMQError
+
+if TYPE_CHECKING:
+    from mmq_tf.datasets import Dataset
+
+PLUGINS = "mmq_tf.datasets"
+"""Entry points of data sets that other distributions bring."""
 
 ELSEWHERE = {
     "get": "mmq_tf.cli.datasets_get:get",
@@ -34,6 +43,10 @@ def command() -> None:
 
 def _known(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a name that no data set has."""
+    if not value:
+        return value
+    from mmq_tf.datasets import get_dataset
+
     try:
         for name in value:
             get_dataset(name)
@@ -47,10 +60,11 @@ def _known(context: click.Context, parameter: click.Parameter, value: tuple[str,
 def list_(names: tuple[str, ...]) -> None:
     """List the data sets in a table; of NAMES all there is to say: what the label is, where to get them."""
     if names:
+        from mmq_tf.datasets import get_dataset
+
         click.echo("\n\n".join(_described(get_dataset(name)) for name in names))
         return
-    found, faults = all_datasets()
-    rows = [_row(dataset) for dataset in found.values()]
+    rows, faults = _rows()
     widths = [max(map(len, column)) for column in zip(*(_HEAD, *rows), strict=True)]
     for row in (_HEAD, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -59,11 +73,23 @@ def list_(names: tuple[str, ...]) -> None:
         click.echo(f"mmq-tf: {fault}", err=True)
 
 
+def _rows() -> tuple[list[tuple[str, ...]], list[str]]:
+    """Return the table's lines, and a sentence on each plug-in that cannot be used."""
+    if not entry_points(group=PLUGINS):
+        return [tuple(row) for row in prepared("datasets")], []
+    from mmq_tf.datasets import all_datasets
+
+    found, faults = all_datasets()
+    return [table_row(dataset) for dataset in found.values()], faults
+
+
 _HEAD = ("name", "sensors", "tasks", "get it")
 
 
-def _row(dataset: Dataset) -> tuple[str, ...]:
+def table_row(dataset: Dataset) -> tuple[str, ...]:
     """Return a line of the table: its name, sensors, tasks, and whether a command fetches it."""
+    from mmq_tf.datasets import spelled
+
     fetched = "mmq-tf datasets get" if "datasets get" in dataset.obtain else ""
     made = "mmq-tf simulate" if dataset.simulated else "by its publisher"
     return (
@@ -75,6 +101,8 @@ def _row(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _described(dataset: Dataset) -> str:
+    from mmq_tf.datasets import spelled
+
     tasks = "; ".join(f"{task}: {', '.join(classes)}" for task, classes in dataset.tasks.items())
     lines = [
         f"{spelled(dataset.name)}: {dataset.title}",
