@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mmq_bridge.core_binding.personal_head import PersonalHead
 from mmq_bridge.front_end.head_tables import HeadTables
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
 import mmq_tf
 from mmq_tf.features.windows import WindowSet
@@ -168,6 +168,7 @@ def test_rows_are_scores_and_gains_over_the_same_people():
 def test_a_tiny_simulated_run_is_judged_and_its_table_is_stamped(tmp_path, monkeypatch):
     monkeypatch.setenv("MMQ_CACHE", str(tmp_path / "cache"))
     write_tiny_study(tmp_path, artefacts={"variants": 0}, windows={"stride_s": 5})
+    train_quickly(monkeypatch, {"majority"})
     mmq_tf.train(tmp_path / "tiny.toml", tmp_path / "cohort", out=tmp_path / "run")
     assert json.loads((tmp_path / "run" / "personal_head.json").read_text())["task"] == "stress"
     table = tmp_path / "personal_head.json"

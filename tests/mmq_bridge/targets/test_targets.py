@@ -36,7 +36,7 @@ def run_command(*words: str) -> tuple[int, str]:
     [
         *("gcc-1", "gcc-8", "clang-1", "clang-8", "wasm"),
         *(name for name in CORTEX if name != WITHOUT_FLOATS),
-        *(pytest.param(target.name, marks=pytest.mark.slow) for target in EVERYWHERE),
+        pytest.param("s390x", marks=pytest.mark.slow),  # its bytes lie the other way; `make targets` runs all
     ],
 )
 def test_target_gives_the_same_bits(

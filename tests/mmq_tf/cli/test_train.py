@@ -8,18 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from command_line import run_main
-from tiny_study import write_tiny_study
+from tiny_study import train_quickly, write_tiny_study
 
-from mmq_tf.baselines import BASELINES
 from mmq_tf.cli import train
 from mmq_tf.config.preset_files import preset_names
-from mmq_tf.training import fold as folds
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -292,9 +289,7 @@ def test_a_bad_recording_is_left_out_only_when_asked_and_named_in_the_table(
     code, error = run(*options, tmp_path / "run")
     assert (code, "eda.npy" in error) == (2, True), error
     assert not (tmp_path / "run").exists()
-    monkeypatch.setattr(folds, "fit_network", partial(folds.fit_network, run_eagerly=True))
-    for name in set(BASELINES) - {"majority"}:  # the others would only take time
-        monkeypatch.delitem(BASELINES, name)
+    train_quickly(monkeypatch, {"majority"})
     assert run_main(monkeypatch, "train", *options, tmp_path / "run", "--loso", "--skip-bad") == 0
     assert "bad sim-03: " in capsys.readouterr().out
     assert read(tmp_path / "run", "run.json")["left_out"].startswith("sim-03: ")
