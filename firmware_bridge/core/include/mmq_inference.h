@@ -41,9 +41,9 @@ typedef struct {
 
 /* Operations that are done together, `strip` rows at a time: what lies between them needs so many rows of memory. */
 typedef struct {
-    uint32_t operations; /* how many; they follow those of the group before */
-    uint32_t rows;
-    uint32_t strip;
+    uint16_t operations; /* how many; they follow those of the group before */
+    uint16_t rows;
+    uint16_t strip;
     uint32_t cost; /* of a strip: about so many instructions on a Cortex-M without DSP extension */
 } mmq_group_t;
 

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define MMQ_PLAN_VERSION 1u
+#define MMQ_PLAN_VERSION 2u
 #define MMQ_PLAN_MAX_BYTES (1u << 26)
 #define MMQ_PLAN_MAX_ARENA (1u << 24)
 #ifndef MMQ_PLAN_MAX_WORK

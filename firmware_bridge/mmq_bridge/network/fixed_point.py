@@ -117,6 +117,17 @@ def softmax_exponentials(scale: float, beta: float = 1.0) -> np.ndarray:
     return np.array(values, np.int32)
 
 
+def softmax_parts(exponentials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return int32 exponentials while they are 2^22 or more, then uint16: what the others add to a sum.
+
+    A sum is of 2^-19 and at least 1, so that a share of less than 2^22 is under half a step of the output.
+    What adds nothing is left out.
+    """
+    exact = len(exponentials) - int(np.argmax(exponentials[::-1] >= 1 << 22))
+    added = (exponentials[exact:].astype(np.int64) + 2048) >> 12
+    return exponentials[:exact], np.trim_zeros(added, "b").astype(np.uint16)
+
+
 def tanh_table(scale: float, zero_point: int) -> np.ndarray:
     """Return int8 ``[256]``: tanh of each int8 from -128 on, with output scale 1/128 and zero point 0."""
     fraction, exponent = math.frexp(scale * (1 << 27))

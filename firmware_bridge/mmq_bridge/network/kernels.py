@@ -22,7 +22,7 @@ class KernelFacts:
     number : int
         In a plan.
     layout : tuple of str
-        Its fields in order: names of rows begin with ``@`` (constant, at, step), of tables with ``*``.
+        Its fields in order: names of rows begin with ``@``, of tables with ``*``.
     """
 
     struct: str
@@ -30,62 +30,58 @@ class KernelFacts:
     layout: tuple[str, ...]
 
 
-_ENDING = ("multiplier", "rounding", "shift", "low", "high")
-_DENSE = ("@input", "@output", "scratch", "depth", "outputs", "input_width", "output_width", *_ENDING)
-_PRODUCT = ("@left", "@right", "@output", "scratch", "depth", "outputs", "left_width", "output_width")
-_OPERANDS = tuple(
-    f"{kind}{side}{name}"
-    for side in ("left", "right")
-    for kind, name in (("@", ""), ("", ".width"), ("", ".next"), ("", ".offset"))
-)
-_PAIR = (
-    *_OPERANDS,
-    "@output",
-    "count",
-    "output_width",
-    "factor",
-    "right_multiplier",
-    "right_shift",
-    "negate",
-)
+_SCALING = tuple(f"scaling.{name}" for name in ("multiplier", "shift", "zero_point", "low", "high"))
 _IO = ("@input", "@output")
-_WIDTHS = ("input_width", "output_width")
-_TERMS = (*_IO, "terms", "count", *_WIDTHS)
+_DENSE = (*_IO, "scratch", "depth", "outputs", *_SCALING, "offset", "bias_bytes", "*weights", "*bias")
+_OPERANDS = ("@left", "@right", "@output")
+_PRODUCT = (*_OPERANDS, "scratch", "depth", "outputs", "left_offset", "right_offset", *_SCALING)
+_PAIR = (
+    *_OPERANDS, "count", *_SCALING, "right_multiplier", "left_offset", "right_offset", "right_shift", "ways",
+)  # fmt: skip
+_TERMS = (*_IO, "terms", "count")
+_DISTANCES = ("input_outer", "input_inner", "output_outer", "output_inner")
 
 KERNELS = {
-    "dense": KernelFacts("dense", 1, (*_DENSE, "*weights", "*bias")),
-    "product_by_rows": KernelFacts("product", 2, (*_PRODUCT, "left_offset", "right_offset", *_ENDING)),
-    "product_by_columns": KernelFacts("product", 3, (*_PRODUCT, "left_offset", "right_offset", *_ENDING)),
-    "add": KernelFacts("pair", 4, (*_PAIR, *_ENDING)),
-    "multiply": KernelFacts("pair", 5, (*_PAIR, *_ENDING)),
-    "lookup": KernelFacts("lookup", 6, (*_IO, "count", *_WIDTHS, "*table")),
-    "softmax": KernelFacts("softmax", 7, (*_IO, "count", *_WIDTHS, "*exponentials")),
+    "dense": KernelFacts("dense", 1, _DENSE),
+    "product_by_rows": KernelFacts("product", 2, _PRODUCT),
+    "product_by_columns": KernelFacts("product", 3, _PRODUCT),
+    "add": KernelFacts("pair", 4, _PAIR),
+    "multiply": KernelFacts("pair", 5, _PAIR),
+    "lookup": KernelFacts("lookup", 6, (*_IO, "count", "*table")),
+    "softmax": KernelFacts(
+        "softmax", 7, (*_IO, "count", "exact", "differences", "*exponentials", "*small")
+    ),
     "maximum": KernelFacts("maximum", 8, _TERMS),
     "mean": KernelFacts("mean", 9, (*_TERMS, "start", "multiplier", "left", "shift", "zero_point")),
-    "copy": KernelFacts(
-        "copy",
-        10,
-        (
-            *_IO, "outer", "inner", "input_width", "input_outer", "input_inner",
-            "output_width", "output_outer", "output_inner",
-        ),
-    ),
-}  # fmt: skip
+    "copy": KernelFacts("copy", 10, (*_IO, "outer", "inner", *_DISTANCES)),
+}
 """Every kernel by its name; the numbers are those of core/src/network/plan.c."""
 
 SIGNED = frozenset(
-    {"multiplier", "rounding", "low", "high", "left_offset", "right_offset", "left.offset", "right.offset",
-     "factor", "right_multiplier", "negate", "start", "zero_point"}
+    {"scaling.multiplier", "scaling.zero_point", "scaling.low", "scaling.high", "offset", "left_offset",
+     "right_offset", "right_multiplier", "start", "multiplier", "zero_point"}
 )  # fmt: skip
+
+CONSTANT, ROLLS = 1, 2
+"""Kinds of `mmq_rows_t`."""
 
 
 @dataclass(frozen=True)
 class RowsAt:
-    """`mmq_rows_t`: a constant's bytes or None, where it begins, how far rows are apart over strips."""
+    """`mmq_rows_t`: a constant's bytes or None, where it begins, how far rows are apart.
+
+    Attributes
+    ----------
+    constant : numpy.ndarray or None
+    at, width : int
+    kind : int
+        `CONSTANT` or not, `ROLLS` or not.
+    """
 
     constant: np.ndarray | None
     at: int
-    step: int
+    width: int
+    kind: int
 
 
 Parameter = int | RowsAt | np.ndarray
@@ -104,22 +100,20 @@ def parameters(planned: Planned, step: NetworkStep) -> dict[str, Parameter]:
         plain = name.lstrip("@*")
         if name.startswith("@"):
             rows = step.output if plain == "output" else step.reads[plain]
-            found[plain] = rows_at(planned, rows)
+            found[plain] = _rows_at(planned, rows, step.rows)
         elif name.startswith("*"):
             found[plain] = step.tables[plain]
         elif plain == "scratch":
             found[plain] = planned.scratch[step]
-        elif plain.endswith("width") and plain not in step.fields:
-            side = plain.removesuffix("width").rstrip("_.")
-            found[plain] = (step.output if side == "output" else step.reads[side]).width
         else:
-            found[plain] = step.fields.get(plain, 0)
+            found[plain] = step.fields.get(plain.removeprefix("scaling."), 0)
     return found
 
 
-def rows_at(planned: Planned, rows: RowView) -> RowsAt:
+def _rows_at(planned: Planned, rows: RowView, count: int) -> RowsAt:
     """Return where rows lie: a rolling value begins anew with every strip."""
+    width = rows.width if count > 1 else 0
     if rows.value.data is not None:
-        return RowsAt(rows.value.data[rows.offset :], 0, rows.width)
-    rolls = rows.value in planned.rolling
-    return RowsAt(None, planned.at[rows.value] + rows.offset, 0 if rolls else rows.width)
+        return RowsAt(rows.value.data[rows.offset :], 0, width, CONSTANT)
+    rolls = ROLLS if rows.value in planned.rolling else 0
+    return RowsAt(None, planned.at[rows.value] + rows.offset, width, rolls)

@@ -14,6 +14,7 @@ from mmq_bridge.network.fixed_point import (
     quantise_multiplier,
     rounded_shift,
     softmax_exponentials,
+    softmax_parts,
     tanh_table,
 )
 from mmq_bridge.network.graph import NetworkOp, NetworkTensor, refuse
@@ -25,7 +26,14 @@ from mmq_bridge.network.lowering import (
     int8_of,
     requantised,
 )
-from mmq_bridge.network.steps import NetworkStep, RowView
+from mmq_bridge.network.steps import (
+    LEFT_MINUS,
+    LEFT_SAME,
+    RIGHT_MINUS,
+    RIGHT_SAME,
+    NetworkStep,
+    RowView,
+)
 
 MAX_SOFTMAX = 4095
 MAX_TERMS = 1 << 14
@@ -74,10 +82,9 @@ def lower_add(state: Lowering, op: NetworkOp) -> None:
         raise refuse(f"{op.name} has operands of scales {one.scale:.3g} and {other.scale:.3g}")
     negative = {(0, 1): (1, sign), (1, 0): (sign, 1)}[order]
     fields = {
-        "factor": negative[0] * (1 << 19),
+        "ways": LEFT_MINUS * (negative[0] < 0) + RIGHT_MINUS * (negative[1] < 0),
         "right_multiplier": smaller[0],
         "right_shift": -smaller[1],
-        "negate": min(negative[1], 0),
         **_requantised_pair(out, op.output.zero_point, op.name),
     }
     _pair(state, op, "add", order, (-one.zero_point, -other.zero_point), fields, 35)
@@ -105,13 +112,15 @@ def _pair(
     rows, count, steps = _operands(op)
     reads: dict[str, RowView] = {}
     numbers: dict[str, int] = {"count": count}
-    for side, which in zip(("left", "right"), order, strict=True):
+    ways = fields.get("ways", 0)
+    for side, which, same in zip(("left", "right"), order, (LEFT_SAME, RIGHT_SAME), strict=True):
         tensor = int8_of(op.inputs[which], op.name)
         outer, inner = steps[which]
         place = state.place(tensor)
         length = count if inner else 1
         reads[side] = RowView(place.value, place.offset, outer, length, whole=outer == 0 and rows > 1)
-        numbers |= {f"{side}.next": inner, f"{side}.offset": offsets[which]}
+        numbers[f"{side}_offset"] = offsets[which]
+        ways |= 0 if inner else same
     low, high = bounds_of(op)
     state.new(op.output)
     state.add(
@@ -121,7 +130,7 @@ def _pair(
             rows,
             reads,
             state.rows(op.output, count),
-            {**numbers, **fields, "low": low, "high": high},
+            {**numbers, **fields, "ways": ways, "low": low, "high": high},
             cost=count * cost + 40,
         ),
     )
@@ -193,6 +202,8 @@ def lower_softmax(state: Lowering, op: NetworkOp) -> None:
         raise refuse(f"SOFTMAX of {count} elements with beta {beta:g}")
     if tensor.scale * beta * (1 << 26) < 1:
         raise refuse(f"SOFTMAX has an input of scale {tensor.scale:.3g}")
+    exponentials, small = softmax_parts(softmax_exponentials(tensor.scale, beta))
+    exact = len(exponentials)
     state.new(op.output)
     state.add(
         op,
@@ -201,8 +212,8 @@ def lower_softmax(state: Lowering, op: NetworkOp) -> None:
             tensor.size // count,
             {"input": state.rows(tensor, count)},
             state.rows(op.output, count),
-            {"count": count},
-            {"exponentials": softmax_exponentials(tensor.scale, beta)},
+            {"count": count, "exact": exact, "differences": exact + len(small)},
+            {"exponentials": exponentials, "small": small},
             cost=28 * count + 150,
         ),
     )

@@ -13,6 +13,7 @@ from mmq_bridge.network.steps import NetworkStep, RowView
 
 MAX_SUM = 1 << 30
 MAX_DEPTH = 1 << 14
+MAX_NARROW = 32_767
 MIN_BLOCK = 8
 """Outputs that a block of a layer's weights has on average, or it is not worth a step of its own."""
 
@@ -29,9 +30,11 @@ def lower_dense(state: Lowering, op: NetworkOp) -> None:
     if source.size % depth or op.output.size != rows * outputs or op.output.shape[-1:] != (outputs,):
         raise refuse(f"{op.name} goes from {list(source.shape)} to {list(op.output.shape)}")
     sums = _biases(op, source, weights, bias)
+    bias_bytes = 0 if not sums.any() else 2 if np.abs(sums).max() <= MAX_NARROW else 4
+    own_bias = sums.astype({0: np.int8, 2: np.int16, 4: np.int32}[bias_bytes])[: len(sums) if bias_bytes else 0]
     scaling = requantised(source.scale * weights.scale / op.output.scale, op.output.zero_point, op.name)
     low, high = bounds_of(op)
-    _check_sums(op, matrix, sums)
+    _check_sums(op, matrix, sums - source.zero_point * matrix.astype(np.int64).sum(1))
     state.new(op.output)
     for part, columns in _blocks(matrix):
         own, wide = len(matrix[part]), columns.stop - columns.start
@@ -45,8 +48,11 @@ def lower_dense(state: Lowering, op: NetworkOp) -> None:
                 rows,
                 {"input": RowView(place.value, place.offset + columns.start, depth, wide)},
                 RowView(target.value, target.offset + part.start, outputs, own),
-                {"depth": wide, "outputs": own, **scaling, "low": low, "high": high},
-                {"weights": padded.reshape(-1), "bias": sums[part]},
+                {
+                    "depth": wide, "outputs": own, **scaling, "low": low, "high": high,
+                    "offset": -source.zero_point, "bias_bytes": bias_bytes,
+                },
+                {"weights": padded.reshape(-1), "bias": own_bias[part]},
                 scratch=4 * padded.shape[1],
                 cost=wide * own * 3 + own * 20 + wide * 6 + 60,
             ),
@@ -56,19 +62,18 @@ def lower_dense(state: Lowering, op: NetworkOp) -> None:
 def _biases(
     op: NetworkOp, source: NetworkTensor, weights: NetworkTensor, bias: NetworkTensor | None
 ) -> np.ndarray:
-    """Return what each sum starts with: the bias, and the input's zero point times the weights."""
-    matrix = constant_of(weights, op.name).astype(np.int64)
-    sums = -source.zero_point * matrix.sum(1)
+    """Return what each sum starts with."""
+    sums = np.zeros(len(constant_of(weights, op.name)), np.int64)
     if bias is not None:
-        if bias.dtype != "INT32" or bias.size != len(matrix):
+        if bias.dtype != "INT32" or bias.size != len(sums):
             raise refuse(f"{op.name} has a bias of {bias.dtype} {list(bias.shape)}")
         wanted = source.scale * weights.scale
         if abs(wanted - bias.scale) / op.output.scale > 0.02:
             raise refuse(f"{op.name} has a bias of another scale than its product")
-        sums = sums + constant_of(bias, op.name).reshape(-1)
+        sums += constant_of(bias, op.name).reshape(-1)
     if np.abs(sums).max(initial=0) >= MAX_SUM:
         raise refuse(f"{op.name} has a bias beyond 2^30")
-    return sums.astype(np.int32)
+    return sums
 
 
 def _check_sums(op: NetworkOp, matrix: np.ndarray, sums: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from mmq_bridge.network.graph import NetworkGraph, NetworkOp, NetworkTensor, ref
 from mmq_bridge.network.steps import NetworkStep, RowView, TensorPlace, Value
 
 MAX_SHIFT = 22
+MAX_16 = 65_535
 RELU, RELU6 = 1, 3
 
 
@@ -62,6 +63,9 @@ class Lowering:
 
     def add(self, op: NetworkOp, step: NetworkStep) -> None:
         """Take a step of an operation."""
+        wide = [rows.width for rows in (step.output, *step.reads.values()) if step.rows > 1]
+        if max(step.rows, step.fields.get("outputs", 0), *wide, 0) > MAX_16:
+            raise refuse(f"{op.name} has rows, or elements of a row, beyond {MAX_16}")
         step.tensor = op.output.index
         self.steps.append(step)
 
@@ -90,8 +94,7 @@ def requantised(real: float, zero_point: int, what: str) -> dict[str, int]:
     shift = -exponent
     if not 1 <= shift <= MAX_SHIFT or multiplier == 0:
         raise refuse(f"{what} scales by {real:.4g}: from 2^-{MAX_SHIFT} to below 1/2 is known")
-    rounding = (1 << (shift - 1)) + (zero_point << shift)
-    return {"multiplier": multiplier, "rounding": rounding, "shift": shift}
+    return {"multiplier": multiplier, "shift": shift, "zero_point": zero_point}
 
 
 def bounds_of(op: NetworkOp) -> tuple[int, int]:

@@ -7,10 +7,10 @@ import struct
 
 import numpy as np
 
-from mmq_bridge.network.kernels import KERNELS, RowsAt, parameters
+from mmq_bridge.network.kernels import KERNELS, SIGNED, RowsAt, parameters
 from mmq_bridge.network.schedule import Planned
 
-MAGIC, VERSION, HEAD_WORDS, NONE = 0x4E514D4D, 1, 8, 0xFFFFFFFF
+MAGIC, VERSION, HEAD_WORDS = 0x4E514D4D, 2, 8
 
 
 class _Data:
@@ -29,29 +29,43 @@ class _Data:
 
 
 def plan_file(planned: Planned) -> bytes:
-    """Return a network as a plan: little-endian words, then the data they point into."""
-    data, words = _Data(), []
+    """Return a network as a plan: a head, numbers of seven bits a byte, then the data they point into."""
+    data, numbers = _Data(), bytearray()
     for name, tensor in [*planned.inputs.items(), *planned.outputs.items()]:
-        words += [data.add(name.encode("ascii") + b"\0"), planned.offset(tensor), tensor.size]
-        words += [_float_word(tensor.scale), tensor.zero_point & 0xFFFFFFFF]
+        where = data.add(name.encode("ascii") + b"\0"), planned.offset(tensor), tensor.size
+        numbers += _coded(*where, _float_word(tensor.scale), _folded(tensor.zero_point))
     for group in planned.groups:
-        words += [len(group.steps), group.rows, group.strip, min(group.cost, 0xFFFFFFFF)]
+        numbers += _coded(len(group.steps), group.rows, group.strip, min(group.cost, 0xFFFFFFFF))
         for step in group.steps:
-            words.append(KERNELS[step.kernel].number)
-            for value in parameters(planned, step).values():
+            numbers += _coded(KERNELS[step.kernel].number)
+            for name, value in parameters(planned, step).items():
                 if isinstance(value, RowsAt):
-                    known = NONE if value.constant is None else data.add(value.constant.tobytes())
-                    words += [known, value.at, value.step]
+                    at = value.at if value.constant is None else data.add(value.constant.tobytes())
+                    numbers += _coded(value.kind, at, value.width)
                 elif isinstance(value, np.ndarray):
-                    words.append(
-                        data.add(np.ascontiguousarray(value, value.dtype.newbyteorder("<")).tobytes())
-                    )
+                    numbers += _coded(data.add(value.astype(value.dtype.newbyteorder("<")).tobytes()))
                 else:
-                    words.append(value & 0xFFFFFFFF)
-    inputs, outputs = len(planned.inputs), len(planned.outputs)
-    counts = len(planned.groups), len(planned.steps), HEAD_WORDS + len(words)
-    head = [MAGIC, VERSION, planned.arena_bytes, inputs, outputs, *counts]
-    return struct.pack(f"<{len(head) + len(words)}I", *head, *words) + bytes(data.content)
+                    numbers += _coded(_folded(value) if name in SIGNED else value)
+    numbers += b"\0" * (-len(numbers) % 4)
+    counts = len(planned.inputs), len(planned.outputs), len(planned.groups), len(planned.steps)
+    head = [MAGIC, VERSION, planned.arena_bytes, *counts, HEAD_WORDS + len(numbers) // 4]
+    return struct.pack(f"<{HEAD_WORDS}I", *head) + bytes(numbers) + bytes(data.content)
+
+
+def _coded(*values: int) -> bytes:
+    """Write numbers of 32 bits, seven to a byte, the lowest first; all but the last have the highest bit set."""
+    coded = bytearray()
+    for value in values:
+        while value > 127:
+            coded.append(value & 127 | 128)
+            value >>= 7
+        coded.append(value)
+    return bytes(coded)
+
+
+def _folded(value: int) -> int:
+    """Return 0, 1, 2, 3 ... of 0, -1, 1, -2 ..."""
+    return -2 * value - 1 if value < 0 else 2 * value
 
 
 def _float_word(value: float) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mmq_bridge.network.graph import NetworkGraph, NetworkTensor
-from mmq_bridge.network.steps import Lowered, NetworkStep, RowView, TensorPlace, Value
+from mmq_bridge.network.steps import RIGHT_SAME, Lowered, NetworkStep, RowView, TensorPlace, Value
 
 STRIP = 2
 """RowView at a time: the products read each weight once for two rows."""
@@ -96,11 +96,12 @@ def plan(graph: NetworkGraph, lowered: Lowered, *, fused: bool = True) -> Planne
     if not fused:
         groups = [Group([step], step.rows, step.rows) for step in lowered.steps]
         return _laid_out(graph, lowered, _draft(lowered, groups, given, kept, keep_all=True))
-    steps = _merge_lookups(lowered.steps, kept)
+    steps = [_without_table(step) for step in _merge_lookups(lowered.steps, kept)]
     orders = [steps, *(_ordered(steps, given, kept, eager) for eager in (0, 1))]
     drafts = [_draft(lowered, _cut(lowered, order, given, kept), given, kept) for order in orders]
     best = min(drafts, key=lambda draft: draft.least_bytes)
-    return _laid_out(graph, lowered, best)
+    planned = _laid_out(graph, lowered, best)
+    return replace(planned, groups=_joined(planned.groups))
 
 
 # Merging.
@@ -153,6 +154,24 @@ def _after(first: NetworkStep, second: NetworkStep) -> NetworkStep:
         MERGED, second.rows, {"input": rows}, second.output, second.fields, {"table": table},
         cost=second.cost, tensor=second.tensor,
     )  # fmt: skip
+
+
+def _without_table(step: NetworkStep) -> NetworkStep:
+    """Return a step that multiplies, where a table only shifts or mirrors what it is given."""
+    if step.kernel != MERGED:
+        return step
+    table, given = step.tables["table"].astype(np.int64), np.arange(-128, 128)
+    at_zero = int(table[128])
+    for slope in (1, -1):
+        if np.array_equal(table, np.clip(slope * given + at_zero, -128, 127)):
+            factor = RowView(Value(1, np.array([4 * slope], np.int8)), 0, 0, 1, whole=step.rows > 1)
+            scaling = {"multiplier": 1 << 30, "shift": 1, "zero_point": at_zero, "low": -128, "high": 127}
+            return NetworkStep(
+                "multiply", step.rows, {"left": step.reads["input"], "right": factor}, step.output,
+                {"count": step.fields["count"], "ways": RIGHT_SAME, **scaling},
+                cost=20 * step.fields["count"] + 40, tensor=step.tensor,
+            )  # fmt: skip
+    return step
 
 
 # Order.
@@ -306,6 +325,20 @@ def _laid_out(graph: NetworkGraph, lowered: Lowered, draft: _Draft) -> Planned:
     at = {value: block.at for block in draft.blocks for value in block.values}
     scratch = {block.step: block.at for block in draft.blocks if block.step is not None}
     return Planned(draft.groups, at, scratch, draft.rolling, size, graph, lowered.places)
+
+
+def _joined(groups: Sequence[Group]) -> list[Group]:
+    """Make one group of neighbours that do all their rows at once, if none gets longer than the longest."""
+    longest = max(group.cost for group in groups)
+    found: list[Group] = []
+    for group in groups:
+        last = found[-1] if found else None
+        whole = last is not None and last.rows == last.strip == group.rows == group.strip
+        if last is not None and whole and last.cost + group.cost <= longest:
+            found[-1] = Group([*last.steps, *group.steps], group.rows, group.rows)
+        else:
+            found.append(group)
+    return found
 
 
 def _rolling(groups: Sequence[Group], kept: set[Value]) -> set[Value]:

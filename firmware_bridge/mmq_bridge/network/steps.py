@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+LEFT_SAME, RIGHT_SAME, LEFT_MINUS, RIGHT_MINUS = 1, 2, 4, 8
+"""`MMQ_LEFT_SAME` and so on: the ways of an `add` or `multiply`."""
+
 
 @dataclass(eq=False)
 class Value:

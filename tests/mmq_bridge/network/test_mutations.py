@@ -51,7 +51,7 @@ def test_a_cut_or_foreign_plan_is_refused(nets):
         content[:-1],
         b"\0" * 64,
         content[4:],
-        content[:4] + b"\2" + content[5:],
+        content[:4] + b"\1" + content[5:],  # the version before
     ):
         with pytest.raises(BridgeError, match="network: it is no plan that this core knows"):
             Network(damaged)

@@ -98,7 +98,7 @@ uint32_t mmq_network_cost(const mmq_network_t *network) {
     uint32_t cost = 0;
     for (uint32_t g = 0; network != NULL && g < network->n_groups; g++) {
         const mmq_group_t *group = network->groups + g;
-        cost += group->cost * ((group->rows + group->strip - 1) / group->strip);
+        cost += group->cost * ((group->rows + group->strip - 1u) / group->strip);
     }
     return cost;
 }

@@ -19,12 +19,21 @@
 
 typedef char shifts_must_keep_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
+static inline uint32_t strip_at(const mmq_rows_t *rows, uint32_t first) {
+    return rows->kind & MMQ_ROLLS ? 0 : first * rows->width;
+}
+
 static inline int8_t *rows_at(const mmq_rows_t *rows, int8_t *arena, uint32_t first) {
-    return arena + rows->at + (size_t)first * rows->step;
+    return arena + rows->begin.at + strip_at(rows, first);
 }
 
 static inline const int8_t *constant_rows_at(const mmq_rows_t *rows, const int8_t *arena, uint32_t first) {
-    return (rows->constant != NULL ? rows->constant : arena + rows->at) + (size_t)first * rows->step;
+    return (rows->kind & MMQ_CONSTANT ? rows->begin.constant : arena + rows->begin.at) + strip_at(rows, first);
+}
+
+/* What is added before the shift of a requantisation. */
+static inline int32_t rounding_of(const mmq_scaling_t *scaling) {
+    return (scaling->zero_point * 2 + 1) * (int32_t)(1u << (scaling->shift - 1u));
 }
 
 /* (twice * b + 2^31) >> 32 */
@@ -121,7 +130,8 @@ static inline int8_t clamped(int32_t value, int32_t low, int32_t high) {
 }
 
 /* Hold rows between narrower bounds than int8's: what a fused activation asks for. */
-static inline void hold(int8_t *row, uint32_t count, int32_t low, int32_t high) {
+static inline void hold(int8_t *row, uint32_t count, const mmq_scaling_t *scaling) {
+    const int32_t low = scaling->low, high = scaling->high;
     if (low <= -128 && high >= 127) return;
     for (uint32_t i = 0; i < count; i++) {
         if (row[i] < low) row[i] = (int8_t)low;

@@ -16,7 +16,8 @@ static uint32_t place_of(uint32_t k, uint32_t depth, int row, uint32_t second) {
 void mmq_one_column(products_t *job, int row) {
     const int8_t *right = job->right;
     int32_t s = job->starts[0], t = job->starts[1];
-    if (job->bias != NULL) s = t = *job->bias++;
+    if (job->narrow != NULL) s = t = *job->narrow++;
+    else if (job->bias != NULL) s = t = *job->bias++;
     for (uint32_t k = 0; k < job->depth; k++, right += row ? 1 : job->width) {
         s += job->pair[place_of(k, job->depth, row, 0)] * *right;
         t += job->pair[place_of(k, job->depth, row, 1)] * *right;
@@ -103,12 +104,16 @@ void mmq_by_rows(products_t *job) {
     const products_t own = *job; /* which no output can lie in */
     const int8_t *a = own.right;
     const int32_t *bias = own.bias;
+    const int16_t *narrow = own.narrow;
     int8_t *output = own.output, *second = own.second;
     for (uint32_t j = 0; j < own.columns; j += 2, a += own.depth) {
         const int8_t *b = a + own.depth;
         const int16_t *pair = own.pair;
         int32_t s0 = own.starts[0], s1 = s0, s2 = own.starts[1], s3 = s2;
-        if (bias != NULL) {
+        if (narrow != NULL) {
+            s0 = s2 = *narrow++;
+            s1 = s3 = *narrow++;
+        } else if (bias != NULL) {
             s0 = s2 = *bias++;
             s1 = s3 = *bias++;
         }
@@ -124,7 +129,7 @@ void mmq_by_rows(products_t *job) {
         *second++ = ended(&own, s2);
         *second++ = ended(&own, s3);
     }
-    move_on(job, a, bias);
+    move_on(job, a, bias, narrow);
 }
 
 void mmq_by_columns(products_t *job) {
@@ -147,6 +152,6 @@ void mmq_by_columns(products_t *job) {
         *second++ = ended(&own, s2);
         *second++ = ended(&own, s3);
     }
-    move_on(job, column, NULL);
+    move_on(job, column, NULL, NULL);
 }
 #endif

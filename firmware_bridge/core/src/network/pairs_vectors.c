@@ -30,13 +30,17 @@ void mmq_by_rows(products_t *job) {
     const int16_t *x = own.pair, *y = x + depth;
     const int8_t *a = own.right;
     const int32_t *bias = own.bias;
+    const int16_t *narrow = own.narrow;
     int8_t *output = own.output, *second = own.second;
     for (uint32_t j = 0; j < own.columns; j += 2, a += 2 * depth) {
         const int8_t *b = a + depth;
         dot_t xa = no_dot(), xb = xa, ya = xa, yb = xa;
         int32_t s0 = own.starts[0], s1 = s0, s2 = own.starts[1], s3 = s2;
         uint32_t k = 0;
-        if (bias != NULL) {
+        if (narrow != NULL) {
+            s0 = s2 = *narrow++;
+            s1 = s3 = *narrow++;
+        } else if (bias != NULL) {
             s0 = s2 = *bias++;
             s1 = s3 = *bias++;
         }
@@ -60,7 +64,7 @@ void mmq_by_rows(products_t *job) {
         *second++ = ended(&own, s2 + sum_of(ya));
         *second++ = ended(&own, s3 + sum_of(yb));
     }
-    move_on(job, a, bias);
+    move_on(job, a, bias, narrow);
 }
 
 void mmq_by_columns(products_t *job) {
@@ -85,6 +89,6 @@ void mmq_by_columns(products_t *job) {
             *second++ = ended(&own, others[i]);
         }
     }
-    move_on(job, column, NULL);
+    move_on(job, column, NULL, NULL);
 }
 #endif

@@ -20,17 +20,18 @@
 static inline int16_t *scratch_at(int8_t *arena, uint32_t at) { return (int16_t *)(void *)(arena + at); }
 
 /* Two rows against columns of a matrix, in the order in which pairs.c loads it. Every column that is done moves
- * `output`, `second`, `right` and `bias` on. */
+ * `output`, `second`, `right` and the bias on. */
 typedef struct {
     const int16_t *pair; /* the rows, from mmq_take_pair or mmq_take_columns */
     int32_t multiplier, rounding;
     uint32_t shift;
     int8_t *output, *second; /* of the first row, of the second; held between -128 and 127 */
     const int8_t *right;
-    const int32_t *bias; /* what both sums of a column start with, or NULL: `starts`, of every column, by row */
+    const int32_t *bias; /* what both sums of a column start with, or NULL: `narrow` */
     int32_t starts[2];
     uint32_t depth, columns;
     uint32_t width; /* by columns: from one row of the matrix to the next */
+    const int16_t *narrow; /* a bias of int16, or NULL: `starts`, of every column, by row */
 } products_t;
 
 /* What a sum of a job becomes. */
@@ -39,11 +40,12 @@ static inline int8_t ended(const products_t *job, int32_t sum) {
 }
 
 /* All columns of a job are done. */
-static inline void move_on(products_t *job, const int8_t *right, const int32_t *bias) {
+static inline void move_on(products_t *job, const int8_t *right, const int32_t *bias, const int16_t *narrow) {
     job->output += job->columns;
     job->second += job->columns;
     job->right = right;
     job->bias = bias;
+    job->narrow = narrow;
 }
 
 /* Two rows as 16-bit numbers with `offset` added, filled with 0 to a multiple of 4; sums are those of the numbers.

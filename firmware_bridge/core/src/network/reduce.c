@@ -6,7 +6,7 @@ void mmq_maximum(const void *parameters, int8_t *arena, uint32_t first, uint32_t
     const mmq_maximum_t *p = (const mmq_maximum_t *)parameters;
     const int8_t *input = constant_rows_at(&p->input, arena, first);
     int8_t *output = rows_at(&p->output, arena, first);
-    for (uint32_t r = 0; r < count; r++, input += p->input_width, output += p->output_width) {
+    for (uint32_t r = 0; r < count; r++, input += p->input.width, output += p->output.width) {
         for (uint32_t j = 0; j < p->count; j++) {
             int8_t largest = input[j];
             for (uint32_t k = 1; k < p->terms; k++) {
@@ -22,7 +22,7 @@ void mmq_mean(const void *parameters, int8_t *arena, uint32_t first, uint32_t co
     const mmq_mean_t *p = (const mmq_mean_t *)parameters;
     const int8_t *input = constant_rows_at(&p->input, arena, first);
     int8_t *output = rows_at(&p->output, arena, first);
-    for (uint32_t r = 0; r < count; r++, input += p->input_width, output += p->output_width) {
+    for (uint32_t r = 0; r < count; r++, input += p->input.width, output += p->output.width) {
         for (uint32_t j = 0; j < p->count; j++) {
             int32_t sum = p->start;
             for (uint32_t k = 0; k < p->terms; k++) sum += input[k * p->count + j];
@@ -37,7 +37,7 @@ void mmq_copy(const void *parameters, int8_t *arena, uint32_t first, uint32_t co
     const mmq_copy_t *p = (const mmq_copy_t *)parameters;
     const int8_t *input = constant_rows_at(&p->input, arena, first);
     int8_t *output = rows_at(&p->output, arena, first);
-    for (uint32_t r = 0; r < count; r++, input += p->input_width, output += p->output_width) {
+    for (uint32_t r = 0; r < count; r++, input += p->input.width, output += p->output.width) {
         for (uint32_t i = 0; i < p->outer; i++) {
             const int8_t *from = input + i * p->input_outer;
             int8_t *to = output + i * p->output_outer;

@@ -76,8 +76,13 @@ static uint32_t share_of(uint32_t scale, int32_t exponential, uint32_t more) {
 static void softmax_row(const mmq_softmax_t *p, const int8_t *input, int8_t *output) {
     const int8_t *end = input + p->count;
     const int32_t *exponentials = p->exponentials, largest = largest_of(input, p->count);
+    const uint32_t exact = p->exact, differences = p->differences;
     uint32_t sum = 0, scale, headroom, shift, half;
-    for (const int8_t *at = input; at < end; at++) sum += summed(exponentials[largest - *at]);
+    for (const int8_t *at = input; at < end; at++) {
+        const uint32_t d = (uint32_t)(largest - *at);
+        if (d < exact) sum += summed(exponentials[d]);
+        else if (d < differences) sum += p->small[d - exact];
+    }
     headroom = leading_zeros(sum);
     scale = (uint32_t)reciprocal((int32_t)((sum << headroom) - 0x80000000u)) << 1;
     shift = 35u - headroom;
@@ -87,7 +92,8 @@ static void softmax_row(const mmq_softmax_t *p, const int8_t *input, int8_t *out
     }
     half = (1u << shift) >> 1;
     for (; input < end; input++, output++) {
-        *output = (int8_t)(byte_of(share_of(scale, exponentials[largest - *input], half) >> shift) ^ 128u);
+        const uint32_t d = (uint32_t)(largest - *input);
+        *output = d < exact ? (int8_t)(byte_of(share_of(scale, exponentials[d], half) >> shift) ^ 128u) : -128;
     }
 }
 
@@ -97,7 +103,7 @@ void mmq_softmax(const void *parameters, int8_t *arena, uint32_t first, uint32_t
     int8_t *output = rows_at(&p->output, arena, first);
     for (uint32_t r = 0; r < count; r++) {
         softmax_row(p, input, output);
-        input += p->input_width;
-        output += p->output_width;
+        input += p->input.width;
+        output += p->output.width;
     }
 }
