@@ -127,6 +127,14 @@ typedef struct {
 } mmq_copy_t;
 void mmq_copy(const void *parameters, int8_t *arena, uint32_t first, uint32_t count);
 
+/* output[r][j] = (slow[r / period][j] + fast[r % period][j]) >> 7 */
+typedef struct {
+    mmq_rows_t output;
+    uint16_t count, period;
+    const int16_t *slow, *fast;
+} mmq_outer_t;
+void mmq_outer(const void *parameters, int8_t *arena, uint32_t first, uint32_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from pathlib import Path
 
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.packing.web import WASM
-from mmq_bridge.targets.build import CORE, compile_objects, core_sources, link, network_sources
+from mmq_bridge.targets.build import (
+    CORE,
+    compile_objects,
+    core_sources,
+    link,
+    network_sources,
+    run_tool,
+)
 from mmq_bridge.targets.table import COMMON_FLAGS, TARGETS, WASM_LINK_FLAGS
 from mmq_bridge.targets.tools import compiler_version
 
@@ -30,15 +38,25 @@ FUNCTIONS = (
 SECTION = b"mmq_source"
 """Custom section that says what the module was built from."""
 _FLAGS = (*(f"-Wl,--export={name}" for name in FUNCTIONS), "-Wl,--export=__heap_base", "-Wl,--strip-all")
-_SMALL = ("-Oz",)
-_NETWORK = (*_SMALL, "-msimd128")
+_FEATURES = ("-mbulk-memory", "-msign-ext")
+"""Of every browser that has SIMD."""
+_SMALL = ("-Oz", "-fno-inline", *_FEATURES)
+_NETWORK = ("-Oz", "-msimd128", *_FEATURES)
 """For the kernels: a quarter of the time without vectors."""
+_PLAN = "plan.c"
+"""Of the network's files the one that is no kernel."""
+_OPTIMISE = ("--enable-simd", "--enable-bulk-memory", "--enable-sign-ext", "-tnh", "--low-memory-unused")
+_OPTIMISE += ("--flatten", "--rereloop", "-Oz", "-Oz", "--converge")
+"""What wasm-opt does to the linked module: the same bits in a seventh fewer bytes. No correct run traps, and the
+linker puts nothing below address 1024."""
 _MAGIC = b"\0asm\1\0\0\0"
 
 
 def source_digest() -> str:
     """SHA-256 (hex) of every source of the module and of the flags it is built with."""
-    digest = hashlib.sha256(" ".join((*COMMON_FLAGS, *WASM_LINK_FLAGS, *_FLAGS, *_SMALL, *_NETWORK)).encode())
+    digest = hashlib.sha256(
+        " ".join((*COMMON_FLAGS, *WASM_LINK_FLAGS, *_FLAGS, *_SMALL, *_NETWORK, *_OPTIMISE)).encode()
+    )
     for path in (*core_sources(), *network_sources(), *sorted(CORE.rglob("*.h")), HERE / "core.c"):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -67,13 +85,25 @@ def build(output: Path = WASM) -> Path:
     """
     target = next(target for target in TARGETS if target.runner == "node")
     with tempfile.TemporaryDirectory() as folder:
-        core = compile_objects(target, [*core_sources(), HERE / "core.c"], (), Path(folder) / "core", _SMALL)
-        network = compile_objects(target, network_sources(), (), Path(folder) / "network", _NETWORK)
-        made = link(target, (*core, *network), Path(folder) / "core.wasm", _FLAGS).read_bytes()
+        kernels = [path for path in network_sources() if path.name != _PLAN]
+        others = [path for path in network_sources() if path.name == _PLAN]
+        small = [*core_sources(), *others, HERE / "core.c"]
+        objects = compile_objects(target, small, (), Path(folder) / "core", _SMALL)
+        objects += compile_objects(target, kernels, (), Path(folder) / "network", _NETWORK)
+        linked = link(target, objects, Path(folder) / "core.wasm", _FLAGS)
+        made = _optimised(linked).read_bytes()
     if not made.startswith(_MAGIC) or SECTION in made:
         raise BridgeError(f"{output.name}: clang made no plain module; install Debian's clang and lld.")
     output.write_bytes(made + _section(f"{source_digest()} {compiler_version(target.compiler)}"))
     return output
+
+
+def _optimised(linked: Path) -> Path:
+    if shutil.which("wasm-opt") is None:
+        raise BridgeError("wasm-opt is not installed: as root, apt install binaryen")
+    smaller = linked.with_name("smaller.wasm")
+    run_tool(["wasm-opt", *_OPTIMISE, str(linked), "-o", str(smaller)], linked.parent, "core.wasm")
+    return smaller
 
 
 def _section(text: str) -> bytes:

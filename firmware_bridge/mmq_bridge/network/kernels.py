@@ -48,12 +48,11 @@ KERNELS = {
     "add": KernelFacts("pair", 4, _PAIR),
     "multiply": KernelFacts("pair", 5, _PAIR),
     "lookup": KernelFacts("lookup", 6, (*_IO, "count", "*table")),
-    "softmax": KernelFacts(
-        "softmax", 7, (*_IO, "count", "exact", "differences", "*exponentials", "*small")
-    ),
+    "softmax": KernelFacts("softmax", 7, (*_IO, "count", "exact", "differences", "*exponentials", "*small")),
     "maximum": KernelFacts("maximum", 8, _TERMS),
     "mean": KernelFacts("mean", 9, (*_TERMS, "start", "multiplier", "left", "shift", "zero_point")),
     "copy": KernelFacts("copy", 10, (*_IO, "outer", "inner", *_DISTANCES)),
+    "outer": KernelFacts("outer", 11, ("@output", "count", "period", "*slow", "*fast")),
 }
 """Every kernel by its name; the numbers are those of core/src/network/plan.c."""
 

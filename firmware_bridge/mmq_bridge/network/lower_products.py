@@ -31,7 +31,9 @@ def lower_dense(state: Lowering, op: NetworkOp) -> None:
         raise refuse(f"{op.name} goes from {list(source.shape)} to {list(op.output.shape)}")
     sums = _biases(op, source, weights, bias)
     bias_bytes = 0 if not sums.any() else 2 if np.abs(sums).max() <= MAX_NARROW else 4
-    own_bias = sums.astype({0: np.int8, 2: np.int16, 4: np.int32}[bias_bytes])[: len(sums) if bias_bytes else 0]
+    own_bias = sums.astype({0: np.int8, 2: np.int16, 4: np.int32}[bias_bytes])[
+        : len(sums) if bias_bytes else 0
+    ]
     scaling = requantised(source.scale * weights.scale / op.output.scale, op.output.zero_point, op.name)
     low, high = bounds_of(op)
     _check_sums(op, matrix, sums - source.zero_point * matrix.astype(np.int64).sum(1))
@@ -49,8 +51,13 @@ def lower_dense(state: Lowering, op: NetworkOp) -> None:
                 {"input": RowView(place.value, place.offset + columns.start, depth, wide)},
                 RowView(target.value, target.offset + part.start, outputs, own),
                 {
-                    "depth": wide, "outputs": own, **scaling, "low": low, "high": high,
-                    "offset": -source.zero_point, "bias_bytes": bias_bytes,
+                    "depth": wide,
+                    "outputs": own,
+                    **scaling,
+                    "low": low,
+                    "high": high,
+                    "offset": -source.zero_point,
+                    "bias_bytes": bias_bytes,
                 },
                 {"weights": padded.reshape(-1), "bias": own_bias[part]},
                 scratch=4 * padded.shape[1],

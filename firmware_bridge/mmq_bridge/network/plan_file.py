@@ -45,11 +45,17 @@ def plan_file(planned: Planned) -> bytes:
                 elif isinstance(value, np.ndarray):
                     numbers += _coded(data.add(value.astype(value.dtype.newbyteorder("<")).tobytes()))
                 else:
-                    numbers += _coded(_folded(value) if name in SIGNED else value)
+                    numbers += _coded(_number(name, value))
     numbers += b"\0" * (-len(numbers) % 4)
     counts = len(planned.inputs), len(planned.outputs), len(planned.groups), len(planned.steps)
     head = [MAGIC, VERSION, planned.arena_bytes, *counts, HEAD_WORDS + len(numbers) // 4]
     return struct.pack(f"<{HEAD_WORDS}I", *head) + bytes(numbers) + bytes(data.content)
+
+
+def _number(name: str, value: int) -> int:
+    """Return a field as a number that is small where the field is what it mostly is."""
+    bounds = {"scaling.low": value + 128, "scaling.high": 127 - value}
+    return bounds.get(name, _folded(value) if name in SIGNED else value)
 
 
 def _coded(*values: int) -> bytes:

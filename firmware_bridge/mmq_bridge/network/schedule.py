@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mmq_bridge.network.graph import NetworkGraph, NetworkTensor
+from mmq_bridge.network.outer_sum import outer_sum
 from mmq_bridge.network.steps import RIGHT_SAME, Lowered, NetworkStep, RowView, TensorPlace, Value
 
 STRIP = 2
@@ -96,11 +97,12 @@ def plan(graph: NetworkGraph, lowered: Lowered, *, fused: bool = True) -> Planne
     if not fused:
         groups = [Group([step], step.rows, step.rows) for step in lowered.steps]
         return _laid_out(graph, lowered, _draft(lowered, groups, given, kept, keep_all=True))
-    steps = [_without_table(step) for step in _merge_lookups(lowered.steps, kept)]
+    steps = [_smaller(step) for step in _merge_lookups(lowered.steps, kept)]
     orders = [steps, *(_ordered(steps, given, kept, eager) for eager in (0, 1))]
     drafts = [_draft(lowered, _cut(lowered, order, given, kept), given, kept) for order in orders]
     best = min(drafts, key=lambda draft: draft.least_bytes)
     planned = _laid_out(graph, lowered, best)
+    _add_outer_sums(planned)
     return replace(planned, groups=_joined(planned.groups))
 
 
@@ -156,10 +158,46 @@ def _after(first: NetworkStep, second: NetworkStep) -> NetworkStep:
     )  # fmt: skip
 
 
+# Smaller constants.
+
+
+def _smaller(step: NetworkStep) -> NetworkStep:
+    """Return a step of the same bits with fewer bytes of constants, where there is one."""
+    return {MERGED: _without_table, "add": _with_summands}.get(step.kernel, lambda same: same)(step)
+
+
+def _with_summands(step: NetworkStep) -> NetworkStep:
+    """Return a sum with tables of its right operand's summands, and scratch for their sums."""
+    rows = step.reads["right"]
+    if rows.value.data is None or rows.width != rows.length:
+        return step
+    constant = rows.value.data[rows.offset : rows.offset + step.rows * rows.width]
+    found = outer_sum(constant.reshape(step.rows, rows.width))
+    if found is None:
+        return step
+    tables = {"slow": found.slow.reshape(-1), "fast": found.fast.reshape(-1)}
+    scratch, cost = STRIP * rows.width, step.cost + 8 * rows.width + 40
+    fields = {**step.fields, "period": found.period}
+    return replace(step, reads={**step.reads}, tables=tables, scratch=scratch, cost=cost, fields=fields)
+
+
+def _add_outer_sums(planned: Planned) -> None:
+    """Put a step that makes an operand's rows, a strip at a time, before each that has tables for it."""
+    for group in planned.groups:
+        for number, step in reversed(list(enumerate(group.steps))):
+            if step.kernel == "add" and step.tables:
+                width = step.reads["right"].width
+                rows = RowView(Value(width * STRIP), 0, width, width)
+                fields = {"count": width, "period": step.fields["period"]}
+                planned.at[rows.value] = planned.scratch[step]
+                planned.rolling.add(rows.value)
+                step.reads["right"] = rows
+                made = NetworkStep("outer", step.rows, {}, rows, fields, step.tables, tensor=-1)
+                group.steps.insert(number, made)
+
+
 def _without_table(step: NetworkStep) -> NetworkStep:
     """Return a step that multiplies, where a table only shifts or mirrors what it is given."""
-    if step.kernel != MERGED:
-        return step
     table, given = step.tables["table"].astype(np.int64), np.arange(-128, 128)
     at_zero = int(table[128])
     for slope in (1, -1):

@@ -123,7 +123,9 @@ def _fields(values: dict[str, Parameter], tables: _Tables) -> str:
 
 def _word(name: str, value: Parameter, tables: _Tables) -> str:
     if isinstance(value, RowsAt):
-        begin = f".at = {value.at}u" if value.constant is None else f".constant = {tables.add(value.constant)}"
+        begin = (
+            f".at = {value.at}u" if value.constant is None else f".constant = {tables.add(value.constant)}"
+        )
         kinds = [name for bit, name in _KINDS.items() if value.kind & bit]
         return f"{{{{{begin}}}, {value.width}u, {' | '.join(kinds) or '0'}}}"
     if isinstance(value, np.ndarray):

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* elementwise.c: add, subtract, multiply, and whatever depends on one element alone. */
+/* elementwise.c: add, subtract, multiply, sums of constant rows, and whatever depends on one element alone. */
 #include "network_math.h"
 
+#if defined(__wasm__)
+#define MMQ_BY_FOURS 0 /* there fewer bytes are worth more */
+#else
+#define MMQ_BY_FOURS 1
 /* Four by four, rows whose elements lie side by side: the doubled sum of left << 20 and right scaled down. Written out
  * for both signs: there is no register for one. */
 #define MMQ_ADD_ONE(i, sign)                                                                                   \
@@ -24,6 +28,7 @@
     }
 MMQ_ADD_FOURS(sum_of_fours, +)
 MMQ_ADD_FOURS(difference_of_fours, -)
+#endif
 
 /* The same from element `i` on, for all operands. */
 static void rest_of_sums(const mmq_pair_t *p, const int8_t *left, const int8_t *right, int8_t *output, uint32_t i) {
@@ -43,14 +48,30 @@ void mmq_add(const void *parameters, int8_t *arena, uint32_t first, uint32_t cou
     const int8_t *left = constant_rows_at(&p->left, arena, first);
     const int8_t *right = constant_rows_at(&p->right, arena, first);
     int8_t *output = rows_at(&p->output, arena, first);
+#if MMQ_BY_FOURS
     const int fours = !(p->ways & (MMQ_LEFT_SAME | MMQ_RIGHT_SAME | MMQ_LEFT_MINUS)) && p->right_shift > 0;
+#else
+    const int fours = 0;
+#endif
     for (uint32_t r = 0; r < count; r++) {
+#if MMQ_BY_FOURS
         if (fours) (p->ways & MMQ_RIGHT_MINUS ? difference_of_fours : sum_of_fours)(p, left, right, output);
+#endif
         if (!fours || p->count % 4u != 0) rest_of_sums(p, left, right, output, fours ? p->count & ~3u : 0);
         hold(output, p->count, &p->scaling);
         left += p->left.width;
         right += p->right.width;
         output += p->output.width;
+    }
+}
+
+void mmq_outer(const void *parameters, int8_t *arena, uint32_t first, uint32_t count) {
+    const mmq_outer_t *p = (const mmq_outer_t *)parameters;
+    const uint32_t columns = p->count, period = p->period;
+    int8_t *output = rows_at(&p->output, arena, first);
+    for (uint32_t r = first; r < first + count; r++, output += p->output.width) {
+        const int16_t *slow = p->slow + r / period * columns, *fast = p->fast + r % period * columns;
+        for (uint32_t j = 0; j < columns; j++) output[j] = held((slow[j] + fast[j]) >> 7);
     }
 }
 
@@ -86,12 +107,14 @@ void mmq_lookup(const void *parameters, int8_t *arena, uint32_t first, uint32_t 
     for (uint32_t r = 0; r < count; r++, input += p->input.width, output += p->output.width) {
         const int8_t *from = input;
         int8_t *to = output;
+#if MMQ_BY_FOURS
         for (const int8_t *end = from + (p->count & ~3u); from < end; from += 4, to += 4) {
             to[0] = middle[from[0]];
             to[1] = middle[from[1]];
             to[2] = middle[from[2]];
             to[3] = middle[from[3]];
         }
-        for (uint32_t i = 0; i < p->count % 4u; i++) to[i] = middle[from[i]];
+#endif
+        for (const int8_t *end = input + p->count; from < end;) *to++ = middle[*from++];
     }
 }

@@ -27,6 +27,7 @@ typedef union {
     mmq_maximum_t maximum;
     mmq_mean_t mean;
     mmq_copy_t copy;
+    mmq_outer_t outer;
 } parameters_t;
 
 /* Numbers are taken one after the other; `bad` is set by whatever is not as it must be, and stays. */
@@ -126,8 +127,8 @@ static void take_scaling(plan_t *plan, mmq_scaling_t *scaling) {
     scaling->multiplier = take_between(plan, 1 << 30, INT32_MAX);
     scaling->shift = (uint8_t)take_up_to(plan, 1, MAX_SHIFT);
     scaling->zero_point = take_byte(plan);
-    scaling->low = take_byte(plan);
-    scaling->high = take_byte(plan);
+    scaling->low = (int8_t)((int32_t)take_up_to(plan, 0, 255) - 128);
+    scaling->high = (int8_t)(127 - (int32_t)take_up_to(plan, 0, 255));
     want(plan, scaling->low <= scaling->high);
 }
 
@@ -265,9 +266,20 @@ static void read_copy(plan_t *plan, mmq_copy_t *p) {
     do_work(plan, (uint64_t)p->outer * p->inner);
 }
 
+static void read_outer(plan_t *plan, mmq_outer_t *p) {
+    take_rows(plan, &p->output);
+    p->count = (uint16_t)take_up_to(plan, 1, MAX_16);
+    p->period = (uint16_t)take_up_to(plan, 1, MAX_16);
+    p->slow = (const int16_t *)(const void *)take_data(plan, (uint64_t)((plan->rows - 1) / p->period + 1) * p->count * 2u);
+    p->fast = (const int16_t *)(const void *)take_data(plan, (uint64_t)p->period * p->count * 2u);
+    check_output(plan, &p->output, p->count);
+    do_work(plan, p->count);
+}
+
 static void read_operation(plan_t *plan, mmq_operation_t *operation, parameters_t *p) {
     static const mmq_kernel_t kernels[] = {NULL, mmq_dense, mmq_product_by_rows, mmq_product_by_columns, mmq_add,
-                                           mmq_multiply, mmq_lookup, mmq_softmax, mmq_maximum, mmq_mean, mmq_copy};
+                                           mmq_multiply, mmq_lookup, mmq_softmax, mmq_maximum, mmq_mean, mmq_copy,
+                                           mmq_outer};
     const uint32_t kernel = take_up_to(plan, 1, sizeof kernels / sizeof *kernels - 1);
     operation->run = kernels[kernel];
     operation->parameters = p;
@@ -282,7 +294,8 @@ static void read_operation(plan_t *plan, mmq_operation_t *operation, parameters_
     case 7: read_softmax(plan, &p->softmax); break;
     case 8: read_maximum(plan, &p->maximum); break;
     case 9: read_mean(plan, &p->mean); break;
-    default: read_copy(plan, &p->copy); break;
+    case 10: read_copy(plan, &p->copy); break;
+    default: read_outer(plan, &p->outer); break;
     }
 }
 
