@@ -47,8 +47,8 @@ _PLAN = "plan.c"
 """Of the network's files the one that is no kernel."""
 _OPTIMISE = ("--enable-simd", "--enable-bulk-memory", "--enable-sign-ext", "-tnh", "--low-memory-unused")
 _OPTIMISE += ("--flatten", "--rereloop", "-Oz", "-Oz", "--converge")
-"""What wasm-opt does to the linked module: the same bits in a seventh fewer bytes. No correct run traps, and the
-linker puts nothing below address 1024."""
+"""What wasm-opt does to the linked module: the same bits in fewer bytes. No correct run traps, and the linker
+puts nothing below address 1024."""
 _MAGIC = b"\0asm\1\0\0\0"
 
 
@@ -67,8 +67,8 @@ def recorded(module: bytes) -> tuple[str, str]:
 
     Examples
     --------
-    >>> recorded(_MAGIC + _section("abc clang 14.0.6"))
-    ('abc', 'clang 14.0.6')
+    >>> recorded(_MAGIC + _section("abc clang 14.0.6, wasm-opt version 108"))
+    ('abc', 'clang 14.0.6, wasm-opt version 108')
     """
     _, _, text = module.rpartition(SECTION)
     digest, _, compiler = text.decode("ascii").partition(" ") if SECTION in module else ("", "", "")
@@ -76,14 +76,16 @@ def recorded(module: bytes) -> tuple[str, str]:
 
 
 def build(output: Path = WASM) -> Path:
-    """Compile and link the module with clang for WebAssembly.
+    """Compile and link the module with clang for WebAssembly, and make it smaller with wasm-opt.
 
     Raises
     ------
     BridgeError
-        With the compiler's first complaint, or when the module wants something of its host.
+        With the first complaint of a tool, or when one is missing.
     """
     target = next(target for target in TARGETS if target.runner == "node")
+    if shutil.which("wasm-opt") is None:
+        raise BridgeError("wasm-opt is not installed: as root, apt install binaryen")
     with tempfile.TemporaryDirectory() as folder:
         kernels = [path for path in network_sources() if path.name != _PLAN]
         others = [path for path in network_sources() if path.name == _PLAN]
@@ -94,13 +96,17 @@ def build(output: Path = WASM) -> Path:
         made = _optimised(linked).read_bytes()
     if not made.startswith(_MAGIC) or SECTION in made:
         raise BridgeError(f"{output.name}: clang made no plain module; install Debian's clang and lld.")
-    output.write_bytes(made + _section(f"{source_digest()} {compiler_version(target.compiler)}"))
+    output.write_bytes(
+        made + _section(f"{source_digest()} {compiler_version(target.compiler)}, {_optimiser()}")
+    )
     return output
 
 
+def _optimiser() -> str:
+    return " ".join(run_tool(["wasm-opt", "--version"], HERE, "core.wasm").split()[:3])
+
+
 def _optimised(linked: Path) -> Path:
-    if shutil.which("wasm-opt") is None:
-        raise BridgeError("wasm-opt is not installed: as root, apt install binaryen")
     smaller = linked.with_name("smaller.wasm")
     run_tool(["wasm-opt", *_OPTIMISE, str(linked), "-o", str(smaller)], linked.parent, "core.wasm")
     return smaller

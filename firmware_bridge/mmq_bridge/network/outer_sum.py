@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A constant whose rows are sums of two rows each, as of a place in time and a sensor: fewer bytes, the same bits."""
+"""Constants whose rows are sums of two, as of a place in time and a sensor: fewer bytes, the same bits."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _number(name: str, value: int) -> int:
 
 
 def _coded(*values: int) -> bytes:
-    """Write numbers of 32 bits, seven to a byte, the lowest first; all but the last have the highest bit set."""
+    """Write numbers of 32 bits, seven to a byte, the lowest first; a highest bit says that more follow."""
     coded = bytearray()
     for value in values:
         while value > 127:
