@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmq_tf import pretrained
 from mmq_tf.api.finished_runs import Evaluation, finished_folds, finished_run, methods_of
-from mmq_tf.api.training import DEFAULT_COHORT, checked_config, python_call
+from mmq_tf.api.training import DEFAULT_COHORT, checked_config, cluster_of, python_call
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import PROTOCOLS
 from mmq_tf.utils.progress import SILENT, WorkProgress
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmq_tf.datasets import Dataset
     from mmq_tf.evaluation.judge_bundle import ShippedModel
     from mmq_tf.features.windows import Stream
+    from mmq_tf.training.cluster import RayCluster
     from mmq_tf.training.run import Run
 
 EVALUATIONS = Path("evaluations")
@@ -37,6 +38,8 @@ def evaluate_on(
     overrides: Sequence[str] = (),
     progress: WorkProgress = SILENT,
     jobs: int = 1,
+    cluster: str | None = None,
+    gpus_per_job: float = 0.0,
     command: str = "",
 ) -> Evaluation:
     """Judge a finished run, or a bundle as it is shipped, on all people of another data set.
@@ -61,7 +64,7 @@ def evaluate_on(
         As in `mmq_tf.evaluate`; of a run only.
     overrides : sequence of str
         ``KEY=VALUE``, each changes one value of `on`.
-    progress, jobs, command
+    progress, jobs, cluster, gpus_per_job, command
         As in `mmq_tf.evaluate`.
 
     Returns
@@ -81,11 +84,16 @@ def evaluate_on(
     given = None if out is None else Path(out)
     command = command or python_call("evaluate", judged, data)
     bundle = None if isinstance(judged, Run) else bundle_folder_of(judged)
+    engine = cluster_of(cluster, gpus_per_job, progress)
     if bundle is None:
         run = finished_run(judged if isinstance(judged, Run) else Path(judged))
         names = methods_of(run.config, methods, neural=neural)
         there, folder = other_set(on, data, [run.config], overrides)
-        return _judged_run(run, there, folder, given, wanted, names, command, progress, jobs)
+        return _judged_run(run, there, folder, given, wanted, names, command, progress, jobs, engine)
+    if cluster is not None:
+        raise MMQError(
+            f"{bundle} is a bundle: it is one network, judged in one process; leave out --cluster."
+        )
     if methods or neural:
         raise MMQError(f"{bundle} is a bundle: it has no training people, so no other method can be fitted.")
     from mmq_tf.evaluation.judge_bundle import ShippedModel
@@ -196,6 +204,7 @@ def _judged_run(
     command: str,
     progress: WorkProgress,
     workers: int,
+    cluster: RayCluster | None,
 ) -> Evaluation:
     """Judge a run's folds."""
     from mmq_tf.evaluation.transfer import TransferJob, check_transfer
@@ -209,7 +218,8 @@ def _judged_run(
     folder = out or run.folder / f"on-{there.name}"
     jobs = [TransferJob(fold, there, tuple(streams), folder, tuple(baselines), protocols) for fold in folds]
     with progress.folding(len(jobs), sum(job.done for job in jobs), len(jobs[0].methods), "methods"):
-        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold)
+        engine = cluster and cluster.sharing(run.folder, folder)
+        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold, engine)
     table = conclude_transfer(JudgedElsewhere.by_run(run, jobs), dataset, command, lost)
     if not protocols:
         progress.on_results(table)

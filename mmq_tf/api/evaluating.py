@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmq_tf.api.elsewhere import evaluate_on, is_finished
 from mmq_tf.api.finished_runs import Evaluation, finished_folds, finished_run, methods_of
-from mmq_tf.api.training import checked_config, new_run, python_call, train_run
+from mmq_tf.api.training import checked_config, cluster_of, new_run, python_call, train_run
 from mmq_tf.errors import MMQError
 from mmq_tf.evaluation.protocols import PROTOCOLS
 from mmq_tf.training.run_folder import DONE_NAME, FACTS_NAME, RUNS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmq_tf.config.run_config import RunConfig
     from mmq_tf.evaluation.sweep import SweepJob
     from mmq_tf.features.windows import Stream
+    from mmq_tf.training.cluster import RayCluster
     from mmq_tf.training.run import Run
 
 NULL_METHOD = "forest"
@@ -42,6 +43,8 @@ def evaluate(
     plots: str | Path | None = None,
     progress: WorkProgress = SILENT,
     jobs: int = 1,
+    cluster: str | None = None,
+    gpus_per_job: float = 0.0,
     command: str = "",
 ) -> Evaluation:
     """Judge a run and every baseline as sensors go missing and break, as `mmq-tf evaluate` does.
@@ -77,6 +80,8 @@ def evaluate(
     progress : WorkProgress
     jobs : int
         Folds judged side by side, each in a process of its own.
+    cluster, gpus_per_job
+        Judge the folds on a Ray cluster, as `mmq_tf.train` trains them there.
     command : str
         What the results say made them; by default this call.
 
@@ -106,8 +111,11 @@ def evaluate(
             overrides=overrides,
             progress=progress,
             jobs=jobs,
+            cluster=cluster,
+            gpus_per_job=gpus_per_job,
             command=command,
         )
+    engine = cluster_of(cluster, gpus_per_job, progress)
     protocols = PROTOCOLS if protocols is None else protocols
     if isinstance(run_or_config, Run) or (
         isinstance(run_or_config, str | Path) and Path(run_or_config).is_dir()
@@ -117,7 +125,7 @@ def evaluate(
     else:
         config = checked_config(run_or_config, None if data is None else Path(data), overrides)
         methods_of(config, methods)  # said before anything is trained
-        run = _trained(config, None if data is None else Path(data), given, progress, jobs, command)
+        run = _trained(config, None if data is None else Path(data), given, progress, jobs, command, engine)
         folder = run.folder / FOLDER
     if run.dataset.simulated:
         progress.note(SIMULATED_NOTE)
@@ -125,7 +133,7 @@ def evaluate(
     nulls = [NULL_METHOD] if NULL_METHOD in names else []
     nulls += [run.config.model.name] if null_network else []
     found = sweep_jobs(run, folder, protocols, progress, jobs, names, [shifted_name(name) for name in nulls])
-    judge_folds(found, progress, jobs)
+    judge_folds(found, progress, jobs, engine and engine.sharing(run.folder, folder))
     figures = None if plots is None else Path(plots)
     table = conclude(run, found, folder, command, figures)
     parts = set(names) & set(ABLATIONS)
@@ -152,7 +160,13 @@ def _finished(given: Run | str | Path | RunConfig) -> Run | str | Path:
 
 
 def _trained(
-    config: RunConfig, data: Path | None, out: Path | None, progress: WorkProgress, jobs: int, command: str
+    config: RunConfig,
+    data: Path | None,
+    out: Path | None,
+    progress: WorkProgress,
+    jobs: int,
+    command: str,
+    cluster: RayCluster | None,
 ) -> Run:
     """Return the finished run of a configuration: trained, resumed, or as it is there.
 
@@ -175,7 +189,7 @@ def _trained(
         return run
     with one_writer(run.home):
         run, folds = begin_run(run, jobs, progress)
-        train_run(run, folds, progress, final=run.facts.final, workers=jobs)
+        train_run(run, folds, progress, final=run.facts.final, workers=jobs, cluster=cluster)
         return run.in_place()
 
 
@@ -215,10 +229,15 @@ def sweep_jobs(
     return evaluation_jobs(folds, corrupted, folder, wanted, baselines, nulls)
 
 
-def judge_folds(jobs: Sequence[SweepJob], progress: WorkProgress = SILENT, workers: int = 1) -> None:
+def judge_folds(
+    jobs: Sequence[SweepJob],
+    progress: WorkProgress = SILENT,
+    workers: int = 1,
+    cluster: RayCluster | None = None,
+) -> None:
     """Predict with every method of every fold that is not judged yet."""
     from mmq_tf.training.workers import run_jobs
 
     steps = len((*jobs[0].methods, *jobs[0].nulls))
     with progress.folding(len(jobs), sum(job.done for job in jobs), steps, "methods"):
-        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold)
+        run_jobs(jobs, workers, progress.on_epoch, progress.on_fold, cluster)

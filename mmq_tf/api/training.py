@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mmq_tf.config.run_config import RunConfig
     from mmq_tf.metrics.results_table import ResultsFile
+    from mmq_tf.training.cluster import RayCluster
     from mmq_tf.training.fold import CallbacksOf, FoldJob
     from mmq_tf.training.run import Run
 
@@ -37,6 +38,8 @@ def train(
     overrides: Sequence[str] = (),
     progress: WorkProgress = SILENT,
     jobs: int = 1,
+    cluster: str | None = None,
+    gpus_per_job: float = 0.0,
     final: bool | None = None,
     force: bool = False,
     resume: bool = False,
@@ -62,6 +65,11 @@ def train(
     jobs : int
         Folds trained side by side, each in a process of its own and on one thread, as on the command line; 1
         trains in this process, on its threads.
+    cluster : str, optional
+        Train the folds on a Ray cluster that this machine belongs to, instead of here: ``HOST:PORT`` of its
+        head, or ``auto``. Its nodes must share the run folder. `jobs` then prepares recordings alone.
+    gpus_per_job : float
+        With `cluster`: the share of a GPU, or number of whole ones, that each fold gets.
     final : bool, optional
         Then train on all subjects, for the folds' median epoch: the network to export, which the folds judge.
         By default so; a resumed run does as it was started.
@@ -75,8 +83,9 @@ def train(
         Start from the encoders in this folder of `mmq-tf pretrain`.
     callbacks : sequence of keras.callbacks.Callback, or callable
         Called as in `keras.Model.fit`; their logs have ``val_auroc`` too. The same objects serve one fold
-        after the other, so they need ``jobs=1``; a function that is given a fold's name (``"fold 0 seed 3"``,
-        or ``"all subjects"``) returns each its own. What they keep is not part of a run that resumes.
+        after the other, so they need ``jobs=1`` and no cluster; a function that is given a fold's name
+        (``"fold 0 seed 3"``, or ``"all subjects"``) returns each its own. What they keep is not part of
+        a run that resumes.
 
     Returns
     -------
@@ -101,7 +110,8 @@ def train(
     if resume and out is None:
         raise MMQError("train: resume=True continues the run in `out`; name that folder.")
     settings = checked_config(config, None if data is None else Path(data), overrides)
-    own = _callbacks_of(callbacks, jobs)
+    own = _callbacks_of(callbacks, jobs if cluster is None else 2)
+    engine = cluster_of(cluster, gpus_per_job, progress)
     if resume and out is not None:
         run = Run.resumed(Path(out))
         if run.config != settings or (data is not None and run.data_folder != Path(data).resolve()):
@@ -122,7 +132,7 @@ def train(
         )
     with one_writer(run.home):
         run, folds = begin_run(run, jobs, progress, callbacks=own)
-        train_run(run, folds, progress, final=bool(final) or run.facts.final, workers=jobs)
+        train_run(run, folds, progress, final=bool(final) or run.facts.final, workers=jobs, cluster=engine)
         return run.in_place()
 
 
@@ -254,8 +264,35 @@ def make_default_cohort(progress: WorkProgress = SILENT) -> None:
         write_cohort(DEFAULT_COHORT, DEFAULT_SUBJECTS, Settings())
 
 
+def cluster_of(
+    address: str | None, gpus_per_job: float = 0.0, progress: WorkProgress = SILENT
+) -> RayCluster | None:
+    """Return where jobs run if not on this machine; None where no address is given.
+
+    Raises
+    ------
+    MMQError
+        If Ray is not installed or nothing answers there.
+    """
+    if address is None:
+        if gpus_per_job:
+            raise MMQError("--gpus-per-job is for jobs on a cluster; give --cluster too.")
+        return None
+    from mmq_tf.training.cluster import RayCluster
+    from mmq_tf.training.node_check import check_cluster
+
+    check_cluster(address, gpus_per_job)
+    return RayCluster(address, gpus_per_job, progress.note)
+
+
 def train_run(
-    run: Run, jobs: Sequence[FoldJob], progress: WorkProgress = SILENT, *, final: bool, workers: int
+    run: Run,
+    jobs: Sequence[FoldJob],
+    progress: WorkProgress = SILENT,
+    *,
+    final: bool,
+    workers: int,
+    cluster: RayCluster | None = None,
 ) -> ResultsFile:
     """Do everything a run still lacks, folds, model, table and report; return the table."""
     from mmq_tf.evaluation.judge_fold import JudgedFold
@@ -270,7 +307,8 @@ def train_run(
             (job.folder / STATE_NAME).unlink(missing_ok=True)
     done = sum(job.done for job in todo)
     with progress.folding(len(todo), done, run.config.training.epochs):
-        run_jobs(todo, workers, progress.on_epoch, progress.on_fold)
+        engine = cluster and cluster.sharing(run.folder, read=[run.start.run] if run.start else [])
+        run_jobs(todo, workers, progress.on_epoch, progress.on_fold, engine)
         facts = train_final(run, jobs, progress.on_epoch) if final else copy_first_fold(run, jobs)
     golden = (facts["test_subjects"] or facts["train_subjects"])[0]
     names = run.dataset.subjects(run.data_folder)

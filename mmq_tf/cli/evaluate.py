@@ -15,8 +15,9 @@ from rich.table import Table
 
 from mmq_tf.api.elsewhere import bundle_folder_of, evaluate_on, is_finished, own_folder
 from mmq_tf.api.evaluating import evaluate
-from mmq_tf.api.training import checked_config, typed_command
+from mmq_tf.api.training import checked_config, cluster_of, typed_command
 from mmq_tf.cli._bundle import pretrained_option
+from mmq_tf.cli._cluster import cluster_options
 from mmq_tf.cli._tables import TIME_MATCHED_TITLE, show_cautions, show_wearer, shown_cell
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import config_changes
@@ -111,6 +112,7 @@ def _pairs(
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds judged side by side.  [default: all cores]"
 )
+@cluster_options
 @click.option(
     "--protocols",
     default=",".join(PROTOCOLS),
@@ -147,6 +149,8 @@ def command(
     loso: bool,
     out: Path | None,
     workers: int | None,
+    cluster: str | None,
+    gpus_per_job: float,
     protocols: tuple[str, ...],
     results: Path | None,
     plots: Path | None,
@@ -173,6 +177,7 @@ def command(
     """
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
+    cluster_of(cluster, gpus_per_job)  # what is wrong is said before anything slow is loaded
     changes = config_changes(overrides, seeds, folds, loso=loso)
     if run and pretrained_name:
         raise click.UsageError("name one of RUN and --pretrained NAME.")
@@ -197,6 +202,8 @@ def command(
         "overrides": changes,
         "progress": WorkBars(console),
         "jobs": workers or os.cpu_count() or 1,
+        "cluster": cluster,
+        "gpus_per_job": gpus_per_job,
         "command": typed_command(),
         "out": out,
     }

@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mmq_tf.api.training import DEFAULT_COHORT, checked_config, make_default_cohort
+from mmq_tf.api.training import DEFAULT_COHORT, checked_config, cluster_of, make_default_cohort
+from mmq_tf.cli._cluster import cluster_options
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.cli.train import DEFAULT_PRESET, config_changes
 from mmq_tf.errors import MMQError
@@ -25,6 +26,7 @@ from mmq_tf.utils.one_writer import one_writer
 
 if TYPE_CHECKING:
     from mmq_tf.pretraining.job import PretrainJob
+    from mmq_tf.training.cluster import RayCluster
     from mmq_tf.training.run import Run
 
 ENCODERS = Path("encoders")
@@ -60,6 +62,7 @@ Examples
     type=click.IntRange(min=1),
     help="Folds pretrained side by side.  [default: all cores]",
 )
+@cluster_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make.  [default: encoders/NAME-TIME]")
 @click.option("--resume", is_flag=True, help="Resume the pretraining in --out.")
 @click.option("--force", is_flag=True, help="Replace the pretraining in --out.")
@@ -71,6 +74,8 @@ def command(
     seeds: tuple[int, ...],
     only: tuple[int, ...],
     workers: int | None,
+    cluster: str | None,
+    gpus_per_job: float,
     out: Path | None,
     resume: bool,
     force: bool,
@@ -83,8 +88,13 @@ def command(
     SGMC (arXiv 2208.00877), since of ME-MHACL (arXiv 2308.01919) only the abstract could be read.
     """
     if resume and (config or data or overrides or seeds or only or force or out is None):
-        raise click.UsageError("--resume resumes what --out names; beside it only --jobs may be given.")
+        raise click.UsageError(
+            "--resume resumes what --out names; beside it only --jobs, --cluster and "
+            "--gpus-per-job may be given."
+        )
     changes = config_changes(overrides, seeds, None, loso=False)
+    bars = WorkBars(Console())
+    engine = cluster_of(cluster, gpus_per_job, bars)
     settings = None if resume else checked_config(config or DEFAULT_PRESET, data, changes)
     from mmq_bridge.native_output import quiet_native
 
@@ -104,7 +114,7 @@ def command(
     with one_writer(run.home):
         run = run.begin(())
         try:
-            _pretrain(run, pretrain_jobs(run, only), console, workers or os.cpu_count() or 1)
+            _pretrain(run, pretrain_jobs(run, only), console, workers or os.cpu_count() or 1, engine)
         except KeyboardInterrupt:
             raise click.Abort(
                 f"stopped; resume with: mmq-tf pretrain --resume --out {shlex.quote(str(run.home))}"
@@ -135,7 +145,11 @@ def pretrain_jobs(run: Run, only: Sequence[int] = ()) -> list[PretrainJob]:
     return [job for job in jobs if not only or job.index in only]
 
 
-def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int) -> None:
+def _pretrain(
+    run: Run, jobs: Sequence[PretrainJob], console: Console, workers: int, cluster: RayCluster | None
+) -> None:
+    from mmq_tf.features.prepare_dataset import prepare_dataset
+    from mmq_tf.pretraining.job import token_settings
     from mmq_tf.training.pretrained_encoder import FACTS_NAME
     from mmq_tf.training.run_streams import SIMULATED_NOTE
     from mmq_tf.training.workers import run_jobs
@@ -145,8 +159,14 @@ def _pretrain(run: Run, jobs: Sequence[PretrainJob], console: Console, workers: 
     if run.dataset.simulated:
         bars.note(SIMULATED_NOTE)
     console.print(STAGE_1, highlight=False)
+    if cluster is not None:
+        cluster = cluster.sharing(run.folder, read=[run.data_folder])
+        if run.config.pretraining.input == "tokens":
+            prepare_dataset(
+                run.config.source, run.data_folder, token_settings(run.config), jobs=workers, progress=bars
+            )
     with bars.folding(len(jobs), sum(job.done for job in jobs), run.config.pretraining.epochs):
-        run_jobs(jobs, workers, bars.on_epoch, bars.on_fold)
+        run_jobs(jobs, workers, bars.on_epoch, bars.on_fold, cluster)
     folds = {job.folder.name: _fold_facts(job.folder / FACTS_NAME) for job in jobs}
     first = next(iter(folds.values()))
     console.print(f"positives: {first['rule']}", highlight=False)

@@ -13,7 +13,15 @@ import click
 from rich.console import Console
 
 from mmq_tf.api.tracking import TRACKERS, check_trackers, tracked
-from mmq_tf.api.training import check_recordings, checked_config, new_run, train_run, typed_command
+from mmq_tf.api.training import (
+    check_recordings,
+    checked_config,
+    cluster_of,
+    new_run,
+    train_run,
+    typed_command,
+)
+from mmq_tf.cli._cluster import cluster_options
 from mmq_tf.cli._work_bars import WorkBars
 from mmq_tf.training.run_folder import newest_unfinished_run
 from mmq_tf.utils.backend_threads import one_thread_per_command
@@ -65,6 +73,7 @@ Examples
 @click.option(
     "--jobs", "workers", type=click.IntRange(min=1), help="Folds trained side by side.  [default: all cores]"
 )
+@cluster_options
 @click.option(
     "--devices",
     type=click.IntRange(min=1),
@@ -97,6 +106,8 @@ def command(
     loso: bool,
     final: bool | None,
     workers: int | None,
+    cluster: str | None,
+    gpus_per_job: float,
     devices: int | None,
     out: Path | None,
     resume: bool,
@@ -116,14 +127,19 @@ def command(
         config or data or overrides or seeds or folds or model or init or loso or force or skip_bad
     ):
         raise click.UsageError(
-            "--resume resumes a run as it was started: beside it only --out, --final, --jobs, --results, "
-            "--track and --tensorboard may be given."
+            "--resume resumes a run as it was started: beside it only --out, --final, --jobs, --cluster, "
+            "--gpus-per-job, --results, --track and --tensorboard may be given."
         )
     if results is not None and results.suffix != ".json":
         raise click.UsageError(f"--results {results}: a results file's name should end in .json.")
     if devices and workers and workers > 1:
         raise click.UsageError("--devices splits one fold's batches, --jobs trains several folds: give one.")
+    if devices and cluster:
+        raise click.UsageError("--devices splits one fold's batches here, --cluster trains folds: give one.")
     check_trackers(trackers)
+    console = Console()
+    bars = WorkBars(console)
+    engine = cluster_of(cluster, gpus_per_job, bars)
     if devices:
         check_jax(os.environ.get("KERAS_BACKEND", BACKEND), devices)
     changes = config_changes(overrides, seeds, folds, loso=loso)
@@ -145,8 +161,6 @@ def command(
         from mmq_tf.training.devices import use_devices
 
         use_devices(devices)
-    console = Console()
-    bars = WorkBars(console)
     if settings is None:
         run = Run.resumed(out or newest_unfinished_run())
     else:
@@ -171,7 +185,8 @@ def command(
     with one_writer(run.home), tracked(trackers, run.config, run.home, bars) as followed:
         run, jobs = begin_run(run, workers, followed, tensorboard=tensorboard)
         try:
-            train_run(run, jobs, followed, final=bool(final) or run.facts.final, workers=workers)
+            final = bool(final) or run.facts.final
+            train_run(run, jobs, followed, final=final, workers=workers, cluster=engine)
         except KeyboardInterrupt:
             raise click.Abort(
                 f"stopped; resume with: mmq-tf train --resume --out {shlex.quote(str(run.home))}"

@@ -39,11 +39,25 @@ class Job(Protocol):
         ...
 
 
+class JobEngine(Protocol):
+    """What runs jobs elsewhere than in processes of this machine."""
+
+    def run(self, jobs: Sequence[Job], on_epoch: OnEpoch, on_fold: OnFold) -> None:
+        """Run jobs, none of which is done."""
+        ...
+
+
 class _Stopped(Exception):
     """Raised inside a worker that was asked to stop; the epoch it finished is saved."""
 
 
-def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFold) -> None:
+def run_jobs(
+    jobs: Sequence[Job],
+    workers: int,
+    on_epoch: OnEpoch,
+    on_fold: OnFold,
+    engine: JobEngine | None = None,
+) -> None:
     """Run the fold jobs that are not done, several at a time.
 
     Parameters
@@ -54,6 +68,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFo
         Processes at most; with one, or one job left, everything runs in this process.
     on_epoch, on_fold
         Called in this process, for progress.
+    engine
+        What runs them instead of this machine, see `mmq_tf.training.cluster.RayCluster`.
 
     Raises
     ------
@@ -62,6 +78,10 @@ def run_jobs(jobs: Sequence[Job], workers: int, on_epoch: OnEpoch, on_fold: OnFo
         which is saved.
     """
     todo = [job for job in jobs if not job.done]
+    if engine is not None:
+        if todo:
+            engine.run(todo, on_epoch, on_fold)
+        return
     if min(workers, len(todo)) <= 1:
         _run_here(todo, on_epoch, on_fold)
         return

@@ -35,6 +35,8 @@ BAD = [
     ["train", "simulated", "--set", "front_end.modalities.ppg.sampling_rate_hz=nan"],
     ["train", "simulated", "--set", "windows.stride_s=1e300"],
     ["train", "simulated", "--seed", "-1"],
+    ["train", "simulated", "--cluster", "nowhere"],
+    ["pretrain", "simulated", "--gpus-per-job", "0.25"],
     ["prepare", "stress-predict", "--data", "absent"],
     ["pretrain", "absent.toml"],
     ["evaluate", "absent"],
