@@ -2,7 +2,6 @@
 """Jobs as tasks of a cluster, begun again where one dies: on a Ray of one process, and on two real nodes."""
 
 import importlib.util
-import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import pytest
 from fake_ray import FakeRay, Killed
 
 from mmq_tf.errors import MMQError
+from mmq_tf.metrics.results_table import read_results
 from mmq_tf.training import cluster, node_check
 from mmq_tf.training.cluster import RayCluster
 from mmq_tf.training.workers import run_jobs
@@ -169,9 +169,17 @@ def can_unshare():
 @pytest.mark.skipif(not sys.platform.startswith("linux") or not can_unshare(), reason="needs user namespaces")
 def test_two_nodes_and_faults_give_the_files_of_one_process(tmp_path):
     out = tmp_path / "cluster.json"
-    command = [sys.executable, PROGRAM, "--quick", "--out", out]
+    command = [sys.executable, PROGRAM, "--quick", "--results", out]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    runs = json.loads(out.read_text("utf-8"))["runs"]
-    assert {name: run["files_that_differ"] for name, run in runs.items()} == dict.fromkeys(runs, [])
-    assert [len(run["said"]) for run in runs.values()] == [0, 0, 1, 1, 1]
+    table = read_results(out)
+    differing = {row.method: row.mean for row in table.rows if row.metric == "files_that_differ"}
+    assert differing == dict.fromkeys(
+        ["two nodes", "interrupted and resumed", "worker killed", "disk full on one node", "node killed"], 0
+    )
+    said = [note for note in table.notes if "the command said" in note]
+    assert [("goes on from" in note, "gets no more jobs" in note) for note in said] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
