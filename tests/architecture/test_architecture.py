@@ -95,6 +95,16 @@ def test_no_room_imports_itself_through_others(package):
     assert circles({room: others - {room, "__init__"} for room, others in rooms.items()}) == []
 
 
+def test_one_module_alone_knows_ray():
+    knows = {
+        name
+        for name, module in modules().items()
+        for source, _ in module.imports
+        if package_of(source) == "ray"
+    }
+    assert knows == {"mmq_tf.training.cluster"}
+
+
 def test_private_names_stay_in_their_module():
     """An underscore names what only its own file uses; a private module is its folder's."""
     wrong = []
