@@ -204,28 +204,29 @@ def differing(home: Path, one: str, other: str) -> list[str]:
     return [name for name, equal in zip(names, same, strict=True) if not equal]
 
 
-def in_training(home: Path, out: str) -> bool:
-    """Tell whether some fold has saved an epoch and is not done."""
-    return any(
-        not (state.parent / "metrics.json").exists() for state in (home / out).glob("folds/*/state.npz")
-    )
+def in_training(home: Path, out: str, nodes: list[int]) -> bool:
+    """Tell whether the second node has a job, and every job at work has saved an epoch."""
+    open_folds = [fold for fold in (home / out).glob("folds/*") if not (fold / "metrics.json").exists()]
+    at_work = [len(workers_of(node)) for node in nodes]
+    saved = [fold for fold in open_folds if (fold / "state.npz").exists()]
+    return at_work[1] > 0 and len(saved) == len(open_folds) >= sum(at_work)
 
 
 def kill_worker(home: Path, out: str, nodes: list[int], process: subprocess.Popen[str]) -> None:
     """Kill the process of a job on the second node after an epoch was saved."""
-    until(lambda: in_training(home, out) and workers_of(nodes[1]), "a worker in training")
+    until(lambda: in_training(home, out, nodes), "a worker in training")
     kill(workers_of(nodes[1]))
 
 
 def kill_node(home: Path, out: str, nodes: list[int], process: subprocess.Popen[str]) -> None:
     """Kill all processes of the second node after an epoch was saved."""
-    until(lambda: in_training(home, out) and workers_of(nodes[1]), "a worker in training")
+    until(lambda: in_training(home, out, nodes), "a worker in training")
     kill(descendants(nodes[1])[::-1])
 
 
 def fill_disk(home: Path, out: str, nodes: list[int], process: subprocess.Popen[str]) -> None:
     """Let the second node, and it alone, find a full disk where folds are written."""
-    until(lambda: in_training(home, out) and workers_of(nodes[1]), "a worker in training")
+    until(lambda: in_training(home, out, nodes), "a worker in training")
     folder = home / out / "folds"
     inside = ["nsenter", "-m", "-t", str(workers_of(nodes[1])[0])]
     subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)], check=True)
@@ -233,7 +234,7 @@ def fill_disk(home: Path, out: str, nodes: list[int], process: subprocess.Popen[
 
 def interrupt(home: Path, out: str, nodes: list[int], process: subprocess.Popen[str]) -> None:
     """Press Ctrl-C after an epoch was saved."""
-    until(lambda: in_training(home, out) and workers_of(nodes[1]), "a worker in training")
+    until(lambda: in_training(home, out, nodes), "a worker in training")
     process.send_signal(signal.SIGINT)
 
 
