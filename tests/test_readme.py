@@ -6,7 +6,9 @@ from pathlib import Path
 
 import keras
 import pytest
+from command_line import printed
 
+from mmq_tf.cli.stream import command as stream
 from mmq_tf.simulation.cohort import write_cohort
 from mmq_tf.simulation.simulator import Settings
 
@@ -32,3 +34,13 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert names["bundle"].verify().problems == []
     assert (tmp_path / "net.onnx").is_file()
     assert (tmp_path / "bundles" / "watch" / "manifest.json").is_file()
+
+
+def test_what_is_tried_in_a_minute_decides():
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("mmq-tf stream")]
+    assert len(lines) == 2
+    for line in lines:
+        said = printed(stream, *line[2:])
+        assert re.search(r"\n +60\.0 s +stress: rest", said)
+        assert said.startswith("SIMULATED")

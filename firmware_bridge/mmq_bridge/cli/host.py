@@ -82,10 +82,13 @@ def takes_bundle(host: Host) -> Callable[[Callable[..., Any]], Callable[..., Any
         @functools.wraps(function)
         def command(*, bundle: Path | None, pretrained_name: str | None = None, **others: Any) -> Any:
             if (bundle is None) == (pretrained_name is None):
+                names = " or ".join(known)
                 wanted = (
-                    " one of the folder BUNDLE and --pretrained NAME." if known else " the folder BUNDLE."
+                    f"one of the folder BUNDLE and --pretrained NAME ({names})"
+                    if known
+                    else "the folder BUNDLE"
                 )
-                raise click.UsageError(f"name{wanted}")
+                raise click.UsageError(f"name {wanted}.")
             return function(bundle=bundle or known[str(pretrained_name)], **others)
 
         if known:
