@@ -52,7 +52,7 @@ MADE = {
     "of the sample": "decisions, ",
     "its decisions": "decisions, ",
     "a page of its signals": "look.html",
-    "run its golden samples": "stress | ",
+    "run its golden samples": "\ndecision ",
 }
 """What a step must print."""
 
