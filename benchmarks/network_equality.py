@@ -36,6 +36,11 @@ from mmq_tf.version import __version__
 
 SHIPPED = "wrist-stress"
 LARGE = ("base", "base-line")
+EARLIER = "random weights, plans of version 1"
+EARLIER_NOTE = (
+    f"{EARLIER}: run before the kernels' parameters, biases and tables were made smaller; all other rows are "
+    "of the core after that."
+)
 
 
 @dataclass
@@ -144,6 +149,7 @@ def table_of(name: str, rows: Sequence[ResultRow]) -> ResultsFile:
             "operation on its own, and of the outputs of the network as it is deployed, with operations "
             "merged and memory shared. Kinds may be added to the table by one command after the other "
             "(--only, --keep), of which the last is named.",
+            *((EARLIER_NOTE,) if any(row.condition == EARLIER for row in rows) else ()),
         ),
     )
 
@@ -172,8 +178,9 @@ def main(
         count = large_windows if large_windows is not None and name in LARGE else windows
         counts, problem = compare_kind(name, count, name in refused)
         if counts is not None:
-            rows = [row for row in rows if row.method != name]
-            rows += rows_of(name, "trained" if name == SHIPPED else "random weights", counts)
+            weights = "trained" if name == SHIPPED else "random weights"
+            rows = [row for row in rows if (row.method, row.condition) != (name, weights)]
+            rows += rows_of(name, weights, counts)
         if problem is not None:
             problems.append(problem)
         if results is not None and rows:
