@@ -246,6 +246,7 @@ FAULTS = {
 }
 RUNS = ("two nodes", *FAULTS)
 """In this order: the last leaves one node."""
+FULL_DISK = "The full disk is a tmpfs of 16 kB over the second node's view of the folder of folds."
 NUMBERS = ("wall_s", "load_before", "stopped_after_s", "ended_after_s")
 
 
@@ -310,8 +311,8 @@ def table_of(facts: dict[str, Any], path: Path) -> ResultsFile:
             "the recovery.",
             "files_that_differ: of each fold's metrics.json, predictions.csv and validation.npz, those that "
             "are not the same to the last byte as in one process. stopped_after_s: from Ctrl-C to the end of "
-            "the command; ended_after_s: from the fault to the end of the run. The disk that is full is a "
-            "tmpfs of 16 kB over the second node's view of the folder of folds.",
+            "the command; ended_after_s: from the fault to the end of the run.",
+            *([FULL_DISK] if "disk full on one node" in runs else []),
             *(f"{name}: the command said {line!r}." for name, run in runs.items() for line in run["said"]),
         ),
     )

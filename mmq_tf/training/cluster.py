@@ -282,7 +282,7 @@ def _of_disk(error: BaseException) -> str:
     while below is not None:
         if isinstance(below, OSError):
             return str(error).partition("\n")[0] or type(error).__name__
-        below = below.__cause__
+        below = below.__cause__ or below.__context__  # Keras raises again `from None`
     return ""
 
 

@@ -60,7 +60,7 @@ def run(tmp_path, *jobs, **options):
 
 def full_disk():
     error = MMQError("state.npz could not be written: No space left on device; nothing was changed.")
-    error.__cause__ = OSError(28, "No space left on device")
+    error.__context__ = OSError(28, "No space left on device")  # Keras takes the cause away
     return error
 
 
