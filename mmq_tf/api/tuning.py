@@ -193,7 +193,7 @@ def _claim(run: Run, streams: Sequence[Stream], inner: int, only: Sequence[str])
         return
     try:
         known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MMQError(f"{path} cannot be read ({error}); name another --out.") from error
     names = {
         "config_sha256": "another configuration",

@@ -133,8 +133,8 @@ def check_start(run: Path) -> None:
 def _read_facts(folder: Path) -> dict[str, Any]:
     check_plain(folder, MMQError)
     try:
-        return json.loads((folder / FACTS_NAME).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return dict(json.loads((folder / FACTS_NAME).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise MMQError(
             f"--init {folder}: expected the folder of a finished `mmq-tf pretrain`; its {FACTS_NAME} cannot "
             "be read."

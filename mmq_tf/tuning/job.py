@@ -126,7 +126,7 @@ class TuningJob:
         try:
             found = json.loads(self.chosen_path.read_text("utf-8"))
             return {key: found[key] for key in ("budget", "values", "score", "preset_score", "pruned")}
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise MMQError(f"{self.chosen_path}: cannot be read; remove it to judge anew.") from error
 
     def run(self, on_epoch: Progress = lambda epoch, metrics: None) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -170,9 +171,11 @@ def read_attempts(path: Path) -> list[Attempt]:
         for one in found:
             one.reports = [(int(step), float(value)) for step, value in one.reports]
             one.scores = [float(score) for score in one.scores]
+            if not (isinstance(one.values, dict) and (one.pruned or isfinite(one.score))):
+                raise ValueError("a trial without values or without a score")
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise MMQError(f"{path}: is no file of trials ({error}); remove it to search anew.") from error
     return found
 

@@ -82,7 +82,11 @@ def test_a_smaller_budget_is_the_beginning_of_a_larger_one(whole, tmp_path):
     assert searched(path, 6, attempt=never) == tried[:6]
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"a": 1}', '[{"values": {}, "reports": 3}]'])
+NO_TRIALS = ("", "[1]", '{"a": 1}', '[{"values": {}, "reports": 3}]', "[" * 5000, '[{"values": {}}]',
+             '[{"values": 5, "scores": [1]}]', '[{"scores": [NaN]}]')  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_TRIALS, ids=range(len(NO_TRIALS)))
 def test_a_file_of_something_else_is_refused_by_name(tmp_path, content):
     (tmp_path / "trials.json").write_text(content)
     with pytest.raises(MMQError, match=r"trials\.json: is no file of trials"):
