@@ -6,15 +6,19 @@ python benchmarks/fault_campaign.py --results results/fault_campaign.json
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import click
 import tomli_w
@@ -36,6 +40,8 @@ from mmq_tf.version import __version__
 
 FILES = {name: os.urandom(1) * 40_000 for name in ("a.bin", "b.bin", "c.bin")}
 LIGHT, HEAVY = ("simulate", "get", "prepare"), ("train", "train --force", "export")
+CHAINS = (LIGHT, ("train",), ("train --force",), ("export",))
+"""What runs side by side."""
 CONFIG = {
     "name": "tiny",
     "seeds": [3],
@@ -49,7 +55,7 @@ CONFIG = {
     "windows": {"stride_s": 20},
     "artefacts": {"variants": 1},
     "split": {"folds": 2},
-    "training": {"epochs": 2, "batch_size": 16},
+    "training": {"epochs": 1, "batch_size": 16},
 }
 
 
@@ -124,12 +130,13 @@ def light(name: str, home: Path, every: int, count: int) -> Tally:
     return tally
 
 
-def heavy(name: str, home: Path, following: int, count: int) -> Tally:
-    """Judge one of `HEAVY` before every operation; go on from so many; kill at so many moments."""
+def heavy(name: str, home: Path, following: int | None, count: int) -> Tally:
+    """Judge one of `HEAVY` before every operation; go on from some; kill at so many moments."""
     tally = Tally()
     place = home / name.replace(" --", "-")
     if name == "export":
-        case = export_case(place, home / "train" / "new" / "run")
+        train_case(home / "exported", tomli_w.dumps(CONFIG), force=False)
+        case = export_case(place, home / "exported" / "new" / "run")
     else:
         case = train_case(place, tomli_w.dumps(CONFIG), force=name.endswith("force"))
     seconds = judge_each_state(case, place / "work", place / "kept", tally, following)
@@ -156,41 +163,66 @@ def rows_of(name: str, tally: Tally) -> list[ResultRow]:
     ]
 
 
+def campaign(
+    names: Sequence[str], home: Path, every: int, count: int, following: int | None
+) -> dict[str, Tally]:
+    """Kill some of the commands, one after the other; say what was found."""
+    tallies = {}
+    for name in names:
+        if name in LIGHT:
+            found = light(name, home, every, count)
+        else:
+            found = heavy(name, home, following, count)
+        tallies[name] = found
+        click.echo(
+            f"{name}: {found.operations} operations, {found.kills} kills: lost {found.lost}, half"
+            f" {found.half}; next command went on {found.went_on} of {found.tried}, equal {found.equal},"
+            f" litter {found.litter}"
+        )
+        for fault in found.faults[:20]:
+            click.echo(f"  {fault}")
+    return tallies
+
+
+def side_by_side(chains: Sequence[Sequence[str]], home: Path, *numbers: Any) -> dict[str, Tally]:
+    """Run each chain of commands in a process of its own."""
+    children = {}
+    for chain in chains:
+        told = home / f"{chain[0]}.json"
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                found = campaign(chain, home, *numbers)
+                told.write_text(json.dumps({name: asdict(tally) for name, tally in found.items()}))
+                sys.stdout.flush()
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        children[child] = told
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        raise click.ClickException("a part of the campaign failed.")
+    every = (json.loads(told.read_text()) for told in children.values())
+    return {name: Tally(**tally) for part in every for name, tally in part.items()}
+
+
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice([*LIGHT, *HEAVY]), help="Only these commands.")
 @click.option("--every", default=1, show_default=True, help="Kill at every so many operations.")
 @click.option("--random", "count", default=50, show_default=True, help="Kills at random moments.")
-@click.option(
-    "--heavy-next", default=8, show_default=True, help="Go on after so many kills of train, export."
-)
-@click.option("--heavy-random", default=6, show_default=True, help="Kills of train and export at moments.")
+@click.option("--heavy-next", type=int, help="Go on after so many kills of train, export; default: all.")
 @click.option("--results", type=click.Path(path_type=Path), help="Write the table here (.json, .md beside).")
-def main(
-    only: tuple[str, ...], every: int, count: int, heavy_next: int, heavy_random: int, results: Path | None
-) -> None:
+def main(only: tuple[str, ...], every: int, count: int, heavy_next: int | None, results: Path | None) -> None:
     """Run the campaign; exit code 1 where anything was lost, half, or not gone on from."""
     wanted = only or (*LIGHT, *HEAVY)
-    if "export" in wanted and "train" not in wanted:
-        raise click.UsageError("--only export needs --only train: it exports that run.")
-    tallies: dict[str, Tally] = {}
     load_light()
+    if set(wanted) & set(HEAVY):
+        load_heavy()
+    chains = [[name for name in chain if name in wanted] for chain in CHAINS]
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        for name in (*LIGHT, *HEAVY):
-            if name not in wanted:
-                continue
-            if name in LIGHT:
-                found = light(name, Path(folder), every, count)
-            else:
-                load_heavy()
-                found = heavy(name, Path(folder), heavy_next, heavy_random)
-            tallies[name] = found
-            click.echo(
-                f"{name}: {found.operations} operations, {found.kills} kills: lost {found.lost}, half"
-                f" {found.half}; next command went on {found.went_on} of {found.tried}, equal {found.equal},"
-                f" litter {found.litter}"
-            )
-            for fault in found.faults[:20]:
-                click.echo(f"  {fault}")
+        tallies = side_by_side([chain for chain in chains if chain], Path(folder), every, count, heavy_next)
     if results is not None:
         write_results(results, _table(results.stem, tallies))
     if any(found.faults for found in tallies.values()):
@@ -215,7 +247,8 @@ def _table(name: str, tallies: dict[str, Tally]) -> ResultsFile:
             "simulate, get and prepare are killed in earnest at every operation. Of train and export one "
             "run is made, and its folder is copied before every operation: what a kill there would leave, "
             "since it takes nothing back from the disk; equal copies count once, as a kill. All are judged; "
-            "from some of them (next_commands) the next command goes on.",
+            "from next_commands of them the next command goes on. So that this can be done after every kill, "
+            "train runs TensorFlow's functions eagerly and judges three of the baselines.",
             "lost: nothing under the name. half: neither the whole old nor the whole new (of a run: neither "
             "the finished one nor one that resumes). then_equal: after the next command everything is as "
             "in a run that was not killed: bytes of cohorts, files and features; metrics, decision and "

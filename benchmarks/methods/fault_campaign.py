@@ -13,6 +13,7 @@ from pathlib import Path
 from methods.killing import Ended, command, forked, fresh, litter, moments, states, tree
 
 COHORT = ("simulate", "--subjects", 2, "--minutes", 7, "--modalities", "eda,temp")
+BASELINES = ("majority", "logistic", "forest")
 Judge = Callable[[Path], str]
 """Says of a folder after a kill: ``old``, ``new``, ``half`` or ``lost``."""
 
@@ -98,8 +99,10 @@ def kill_at_moments(
         case.check(work_place, tally, f"after {moment:.3f} s")
 
 
-def judge_each_state(case: Case, work_place: Path, kept: Path, tally: Tally, following: int) -> float:
-    """Judge the folder as it was before each operation of one run; go on from some of them.
+def judge_each_state(
+    case: Case, work_place: Path, kept: Path, tally: Tally, following: int | None = None
+) -> float:
+    """Judge the folder as it was before each operation of one run; go on from so many of them, or from all.
 
     Returns
     -------
@@ -112,7 +115,8 @@ def judge_each_state(case: Case, work_place: Path, kept: Path, tally: Tally, fol
     if ended.code:
         raise RuntimeError(f"the command itself failed: {ended}")
     tally.operations = ended.operations
-    chosen = {round((n + 0.5) * len(found) / following) for n in range(following)}
+    following = len(found) if following is None else following
+    chosen = {int((n + 0.5) * len(found) / following) for n in range(following)}
     for number, state in enumerate(found):
         fresh(state, work_place)
         case.check(work_place, tally, f"before operation {int(state.name)}", go_on=number in chosen)
@@ -209,6 +213,21 @@ def _must(ended: Ended) -> None:
         raise RuntimeError(f"a command that was not killed failed: {ended}")
 
 
+def quick(work: Callable[[], object]) -> Callable[[], object]:
+    """Return a training without traced graphs, judged beside `BASELINES` alone: the same files, sooner."""
+
+    def done() -> None:
+        import tensorflow as tf
+
+        from mmq_tf.evaluation import judge_fold
+
+        tf.config.run_functions_eagerly(True)
+        judge_fold.BASELINES = {name: judge_fold.BASELINES[name] for name in BASELINES}
+        work()
+
+    return done
+
+
 def run_results(folder: Path) -> tuple[object, bytes]:
     """Return what a finished run measured, and its predictions as they were written."""
     facts = json.loads((folder / "metrics.json").read_text())
@@ -223,13 +242,13 @@ def train_case(home: Path, config: str, *, force: bool) -> Case:
     _must(forked(command("simulate", "--subjects", 4, "--minutes", 7, "--modalities", "eda,temp",
                          "--out", "cohort"), start))  # fmt: skip
     base = ("train", "tiny.toml", "--data", "cohort", "--jobs", 1, "--no-final", "--out", "run")
-    work = command(*base, *(("--force",) if force else ()))
+    work = quick(command(*base, *(("--force",) if force else ())))
     new = fresh(start, home / "new")
-    _must(forked(command(*base), new))
+    _must(forked(quick(command(*base)), new))
     want = run_results(new / "run")
     fresh(new / "cache", start / "cache")  # the recordings are prepared; that is another case
     if force:
-        _must(forked(command(*base, "--seed", 9), start))
+        _must(forked(quick(command(*base, "--seed", 9)), start))
     old = tree(start / "run") if force else None
 
     def judge(place: Path) -> str:
@@ -248,7 +267,7 @@ def train_case(home: Path, config: str, *, force: bool) -> Case:
     def after(place: Path) -> Callable[[], object]:
         pending = (place / ".run.new" / "run.json").is_file()
         begun = pending or (not force and (place / "run" / "run.json").is_file())
-        return command("train", "--resume", "--jobs", 1, "--out", "run") if begun else work
+        return quick(command("train", "--resume", "--jobs", 1, "--out", "run")) if begun else work
 
     def is_new(place: Path) -> bool:
         return (place / "run" / "metrics.json").is_file() and run_results(place / "run") == want
