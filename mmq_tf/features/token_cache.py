@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from mmq_bridge.atomic_files import replaced_folder
@@ -128,7 +129,7 @@ def read_entry(path: Path) -> dict[str, np.ndarray] | None:
         digests = json.loads((path / "meta.json").read_text("utf-8"))["sha256"]
         arrays = {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in digests}
         changed = [name for name, values in arrays.items() if _array_digest(values) != digests[name]]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, TokenError, RecursionError) as error:
         logger.warning("cache entry %s is damaged (%s); it is made again", path, error)
         return None
     if changed:

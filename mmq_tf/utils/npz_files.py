@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from mmq_bridge.recordings.archives import Archive, opened_zip
@@ -89,7 +90,7 @@ def _head(place: Path, archive: Archive, name: str) -> tuple[tuple[int, ...], bo
         first = version == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
-    except (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, SyntaxError, TokenError, EOFError, RecursionError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MMQError(
             f"{place}: expected an array of NumPy; its header cannot be read ({reason[:200]})."

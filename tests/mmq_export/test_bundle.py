@@ -175,6 +175,7 @@ def test_npy_round_trip_and_lies():
         content[:-1],
         content[:40],
         content.replace(b"(2, 3)", b"(9, 3)"),
+        content.replace(b"(2, 3)", b"((2, 3"),
         b"",
         content.replace(b"<f4", b"|O8"),
     ):

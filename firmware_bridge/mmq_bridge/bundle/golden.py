@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from tokenize import TokenError
 
 import numpy as np
 
@@ -266,5 +267,5 @@ def read_npy(content: bytes, where: str) -> np.ndarray:
         if dtype.hasobject or fortran or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
             raise ValueError("header and size disagree")
         return np.frombuffer(content, dtype=dtype, offset=stream.tell()).reshape(shape)
-    except (ValueError, TypeError, OverflowError, SyntaxError) as error:
+    except (ValueError, TypeError, OverflowError, SyntaxError, TokenError) as error:
         raise BridgeError(f"{where}: not a plain .npy file ({error}); export the bundle again.") from error

@@ -106,5 +106,8 @@ def _litert_steps(
             raise BridgeError(
                 f"{bundle.folder / NETWORK_FILE}: {task} has {got.shape[1]} classes; export again."
             )
-        most = max(most, int(np.abs(got - wanted).max(initial=0)))
+        apart = np.abs(got - wanted).max(initial=0)
+        if not np.isfinite(apart):
+            raise BridgeError(f"{bundle.folder / NETWORK_FILE}: {task} has no finite scale; export again.")
+        most = max(most, int(apart))
     return most

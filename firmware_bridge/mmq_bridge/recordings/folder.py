@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import numpy as np
@@ -165,7 +166,7 @@ def read_npy(path: Path, shape: tuple[int, int]) -> np.ndarray:
         raise BridgeError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except BridgeError:
         raise
-    except (ValueError, TypeError, SyntaxError, EOFError) as error:
+    except (ValueError, TypeError, SyntaxError, TokenError, EOFError) as error:
         raise BridgeError(
             f"{path}: expected a .npy file; its header cannot be read ({str(error)[:100]})."
         ) from error
