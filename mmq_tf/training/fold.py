@@ -19,6 +19,7 @@ from mmq_tf.features.short_enrolments import ShortEnrolments
 from mmq_tf.features.token_streams import without_enrolment_artefacts
 from mmq_tf.features.windows import Stream, WindowSet, build_windows
 from mmq_tf.metrics.calibration import apply_temperature, choose_min_confidence, fit_temperature
+from mmq_tf.model.ensemble import members_of
 from mmq_tf.model.mmqnet import MMQNet
 from mmq_tf.model.training_model import MMQTraining
 from mmq_tf.training.fit import History, Progress, fit_network, new_network, predict_logits
@@ -131,10 +132,16 @@ def calibrate(model: MMQTraining, validation: WindowSet, job: FoldJob) -> dict[s
 
 
 def fit_decision(net: MMQNet, validation: WindowSet, task: str) -> dict[str, dict[str, float]]:
-    """Return temperature and confidence limit of a task, chosen on validation windows."""
+    """Return temperature and confidence limit of a task, chosen on validation windows.
+
+    Beside a line of steps the temperature is 1: `fit_line` has calibrated the whole on validation windows,
+    before the line learned from them.
+    """
     logits = predict_logits(net, validation.features, validation.presence)[task]
     labels = validation.label.astype(int)
-    temperature = fit_temperature(logits, labels)
+    lines = [getattr(member, "line", None) for member in members_of(net)]
+    of_steps = any(line is not None and line.steps for line in lines)
+    temperature = 1.0 if of_steps else fit_temperature(logits, labels)
     confidence = choose_min_confidence(apply_temperature(logits, temperature), labels)
     return {"temperature": {task: float(temperature)}, "min_confidence": {task: float(confidence)}}
 

@@ -92,7 +92,8 @@ def fit_line(
 
     Without `choice` the strengths, and the line's temperature, are chosen by inner folds of training and
     validation people. The share is the likeliest for validation people, under a normal prior and each person
-    counting once, beside a line that did not see them; the line that stays has learned from them too.
+    counting once, beside a line that did not see them; the line that stays has learned from them too. With
+    a line of steps, which knows those it learned from by heart, the whole is made as sure as it was right before.
 
     Parameters
     ----------
@@ -120,7 +121,9 @@ def fit_line(
         evidence, look_back, line_temperature = rows[0].choose()
         for member, own in zip(members, rows, strict=True):
             _set_line(member, own, evidence, look_back, [train], spec, seed)
-        share, temperature = _share(members, validation, spec, line_temperature)
+        share, temperature, whole = _share(members, validation, spec, line_temperature)
+        if members[0].line.steps:
+            temperature, line_temperature = temperature * whole, line_temperature * whole
         choice = LineChoice(evidence, look_back, share, temperature, line_temperature)
     for member, own in zip(members, rows, strict=True):
         _set_line(member, own, choice.evidence, choice.look_back, sides, spec, seed)
@@ -383,14 +386,14 @@ def _batches(
 
 def _share(
     members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec, line_temperature: float
-) -> tuple[float, float]:
-    """Return the network's share in the logit and its temperature, as validation windows have it.
+) -> tuple[float, float, float]:
+    """Return the network's share in the logit, its temperature and the whole's, as validation windows have it.
 
     The likeliest of `SHARES`: the mean log likelihood of each person's windows, and the prior.
     """
     given = spec.model.network_share
     if windows is None:
-        return (USUAL_SHARE if given is None else given), 1.0
+        return (USUAL_SHARE if given is None else given), 1.0, 1.0
     traces = [
         [member.trace(inputs) for inputs in _batches(windows.features, windows.presence, spec)]
         for member in members
@@ -404,13 +407,17 @@ def _share(
     _, person = np.unique(windows.subject, return_inverse=True)
     own = 1.0 / np.bincount(person)[person]
 
+    def weighed(share: float) -> np.ndarray:
+        return (1 - share) * line / line_temperature + share * network / temperature
+
     def likelihood(share: float) -> float:
-        logits = (1 - share) * line / line_temperature + share * network / temperature
+        logits = weighed(share)
         logs = log_softmax(logits / fit_temperature(logits, label), axis=1)
         prior = ((share - USUAL_SHARE) / SHARE_DEVIATION) ** 2 / 2
         return float((own * logs[np.arange(len(label)), label]).sum() - prior)
 
-    return (max(SHARES, key=likelihood) if given is None else given), float(temperature)
+    best = max(SHARES, key=likelihood) if given is None else given
+    return best, float(temperature), float(fit_temperature(weighed(best), label))
 
 
 def _weigh(net: Any, choice: LineChoice) -> None:

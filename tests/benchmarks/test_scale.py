@@ -5,7 +5,7 @@ import pytest
 import scale
 
 
-def found(peak):
+def found(peak: float) -> dict[str, dict[str, float]]:
     return {"epoch": {"peak_bytes": peak}}
 
 

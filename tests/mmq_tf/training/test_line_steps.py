@@ -9,8 +9,10 @@ from mmq_bridge.front_end.feature_layout import FeatureLayout
 
 from mmq_tf.config.training_spec import DataConfig, ModelConfig, TrainingSpec
 from mmq_tf.features.array_windows import plain_windows
+from mmq_tf.metrics.calibration import fit_temperature
 from mmq_tf.model import MMQNet
 from mmq_tf.training.fit import predict_logits
+from mmq_tf.training.fold import fit_decision
 from mmq_tf.training.line import LineChoice, fit_line
 from mmq_tf.training.line_steps import RATE, RIDGE, ROUNDS, boosted
 
@@ -24,12 +26,12 @@ def spec_of(**model) -> TrainingSpec:
     return TrainingSpec(layout=LAYOUT, data=data, model=ModelConfig(**given))
 
 
-def people(count: int, seed: int, per: int = 40):
+def people(count: int, seed: int, per: int = 40, wide: float = 0.5):
     """Windows that are stress where the first feature is far from its usual, to either side."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 2, count * per)
     middle = np.where(label == 1, rng.choice([-2.0, 2.0], len(label)), 0.0)[:, None]
-    features = rng.normal(0, 0.5, size=(len(label), 4, 4))
+    features = rng.normal(0, wide, size=(len(label), 4, 4))
     features[:, :, 0] += middle
     presence = np.ones((len(label), 4, 2), bool)
     subject = np.repeat([f"{seed}-{k}" for k in range(count)], per)
@@ -72,6 +74,21 @@ def test_steps_find_what_no_straight_line_does():
     by_rounds = MMQNet.from_spec(spec_of(), 2, 0)
     fit_line(by_rounds, train, validation, spec_of(), 0, choice)
     np.testing.assert_allclose(np.array(net.line.kernel), np.array(by_rounds.line.kernel))
+
+
+def test_the_whole_is_as_sure_as_it_was_right_before_it_learned_from_validation_people():
+    train, validation, test = people(6, 1, wide=2.0), people(3, 2, wide=2.0), people(12, 3, wide=2.0)
+    net = MMQNet.from_spec(spec_of(), 2, 0)
+    fit_line(net, train, validation, spec_of(), 0)
+    decision = fit_decision(net, validation, "stress")
+    assert decision["temperature"] == {"stress": 1.0}
+    found = predict_logits(net, test.features, test.presence)["stress"]
+    again = predict_logits(net, validation.features, validation.presence)["stress"]
+    unseen = abs(np.log(fit_temperature(found, test.label.astype(int))))
+    assert unseen < 0.35
+    assert (
+        fit_temperature(again, validation.label.astype(int)) < 1.0
+    )  # what it has learned from it knows better
 
 
 def test_the_past_is_left_out():

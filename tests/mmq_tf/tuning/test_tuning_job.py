@@ -194,6 +194,7 @@ def test_a_folder_another_process_searches_in_is_left_alone(tuned, home):
         stdout=subprocess.PIPE,
         cwd=home,
     ) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == b"\n"
         with pytest.raises(MMQError, match=f"process {other.pid} writes into tuned"):
             tune("tiny.toml", "cohort", **given)
