@@ -92,8 +92,8 @@ def fit_line(
 
     Without `choice` the strengths, and the line's temperature, are chosen by inner folds of training and
     validation people. The share is the likeliest for validation people, under a normal prior and each person
-    counting once, beside a line that did not see them; the line that stays has learned from them too. With
-    a line of steps, which knows those it learned from by heart, the whole is made as sure as it was right before.
+    counting once, beside a line that did not see them; the line that stays has learned from them too. A
+    line of steps knows by heart whom it learned from: there the whole is made as sure as it was right before.
 
     Parameters
     ----------
@@ -387,7 +387,7 @@ def _batches(
 def _share(
     members: Sequence[Any], windows: WindowSet | None, spec: TrainingSpec, line_temperature: float
 ) -> tuple[float, float, float]:
-    """Return the network's share in the logit, its temperature and the whole's, as validation windows have it.
+    """Return the network's share, its temperature and that of the whole, as validation windows have it.
 
     The likeliest of `SHARES`: the mean log likelihood of each person's windows, and the prior.
     """
