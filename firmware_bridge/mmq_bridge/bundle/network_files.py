@@ -12,6 +12,7 @@ from mmq_bridge.bundle.microcontroller import micro_there
 from mmq_bridge.bundle.reader import OpenedBundle
 from mmq_bridge.core_binding.network import Network
 from mmq_bridge.decision.bundle_files import MODEL_FILES, NETWORK_FILE
+from mmq_bridge.decision.model import NetworkModel
 from mmq_bridge.errors import BridgeError
 from mmq_bridge.network.generate import plan_network
 from mmq_bridge.network.plan_file import plan_file
@@ -68,7 +69,7 @@ def check_network(bundle: OpenedBundle, features: np.ndarray, presence: np.ndarr
         `INT8_STEPS`.
     """
     place, name = bundle.folder / NETWORK_FILE, MODEL_FILES["int8"]
-    network = Network(bundle.files[NETWORK_FILE])
+    network = NetworkModel(bundle.files[NETWORK_FILE], features.shape[1], str(place)).network
     windows = [network.quantised(*window) for window in zip(features, presence, strict=True)]
     outputs = [network.run(window) for window in windows]
     steps = _litert_steps(bundle, network, outputs, features, presence)

@@ -6,6 +6,7 @@ import os
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.eager import context
 from tensorflow.python.framework import config
 
 from mmq_tf.utils.backend_threads import THREADS, one_thread_per_command
@@ -28,6 +29,7 @@ def free(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     before = config.is_op_determinism_enabled()
     config.disable_op_determinism()
+    context.set_global_seed(None)  # others' tests may have set one
     yield
     (config.enable_op_determinism if before else config.disable_op_determinism)()
 
