@@ -91,7 +91,7 @@ def measure_size(people: int, home: Path, report: Callable[[str, dict[str, float
 
 
 def _load_libraries() -> None:
-    import mmq_tf.training.fit  # noqa: F401
+    import mmq_tf.training.fit  # noqa: F401  loads all libraries, which are no people's memory
 
 
 def _peak_bytes() -> int:

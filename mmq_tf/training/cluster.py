@@ -209,7 +209,7 @@ class _CallerSide:
         if not self._fitting():
             raise MMQError(
                 f"{why}No node of the cluster that could run a job is left; what is saved stays, and the "
-                "same command (for training and pretraining, with --resume) goes on with it."
+                "same command (for training and pretraining, with --resume) continues from there."
             )
 
     def _check_nodes(self) -> None:

@@ -115,8 +115,7 @@ def fit_line(
     if not members:
         return None
     sides = [train] if validation is None else [train, validation]
-    kind = {False: _Rows, True: _StepRows}
-    rows = [kind[member.line.steps].of(member, sides, spec, seed) for member in members]
+    rows = [(_StepRows if member.line.steps else _Rows).of(member, sides, spec, seed) for member in members]
     if choice is None:
         evidence, look_back, line_temperature = rows[0].choose()
         for member, own in zip(members, rows, strict=True):
@@ -327,13 +326,13 @@ class _StepRows(_Rows):
         return rounds, 0.0, self._temperature(folds, found)
 
     def _boosted(self, learn: np.ndarray, rounds: Sequence[int]) -> list[_Weights]:
-        kernel, bias = self._nothing()
+        """Return the weights after each number of rounds; those of look-backs are 0."""
         rows, label, weight = self.shown[np.ix_(learn, ~self.past)], self.label[learn], self.weight[learn]
         found = []
         for own, bias in boosted(rows, label, weight, self.classes, rounds, self.seed):
-            whole = kernel.copy()
-            whole[~self.past] = own
-            found.append((whole, bias))
+            kernel, _ = self._nothing()
+            kernel[~self.past] = own
+            found.append((kernel, bias))
         return found
 
 
